@@ -1,0 +1,116 @@
+"""Every name that travels: events, verdicts, causes, steps, streams.
+
+One word, one meaning: a name is added here before it is used anywhere, and the native side reads a file generated from
+this one. This module never computes anything.
+"""
+
+from __future__ import annotations
+
+SCHEMA = "tracekit.events/1"
+PLAN_SCHEMA = "tracekit.plan/1"
+RUN_SCHEMA = "tracekit.run/1"
+SCENARIO_SCHEMA = "tracekit.scenario/1"
+LINE_VERSION = 1
+PROTOCOL_MAJOR = 1
+PROTOCOL_MINOR = 0
+
+
+class E:
+    """Names of journal events, past tense where something happened."""
+
+    RUN_STARTED = "run.started"
+    RUN_ENDED = "run.ended"
+    BOX_FACTS = "box.facts"
+    BOX_CONNECTED = "box.connected"
+    BOX_LOST = "box.lost"
+    BOX_RESUMED = "box.resumed"
+    SUITE_FOUND = "suite.found"
+    SCENARIO_FOUND = "scenario.found"
+    DISCOVER_FAILED = "discover.failed"
+    RUNNER_FAILED_TO_START = "runner.failed_to_start"
+    SESSION_ENDED = "session.ended"
+    PHASE_STARTED = "phase.started"
+    PHASE_ENDED = "phase.ended"
+    REQUEST = "request"
+    ATTEMPT_STARTED = "attempt.started"
+    ATTEMPT_STALLED = "attempt.stalled"
+    ATTEMPT_ENDED = "attempt.ended"
+    STEP_STARTED = "step.started"
+    STEP_ENDED = "step.ended"
+    ASSERTION = "assertion"
+    FAILURE = "failure"
+    OUTPUT = "output"
+    LOG = "log"
+    METRIC = "metric"
+    ATTACHMENT = "attachment"
+    WARNING = "warning"
+    TRACE_ENDED = "trace.ended"
+    INGESTED = "ingested"
+    GAP = "gap"
+    # Spool only, between supervisor and daemon: a process of ours came or went.
+    SPAWNED = "process.spawned"
+    EXITED = "process.exited"
+
+
+EVENTS: frozenset[str] = frozenset(
+    value for name, value in vars(E).items() if name.isupper() and isinstance(value, str)
+)
+
+VERDICTS: tuple[str, ...] = (
+    "passed",
+    "failed",
+    "error",
+    "skipped",
+    "xfailed",
+    "xpassed",
+    "timedout",
+    "crashed",
+    "cancelled",
+    "notrun",
+)
+LOST = "lost"  # a state that only the console derives, never written to a journal
+RED: frozenset[str] = frozenset({"failed", "error", "timedout", "crashed"})
+GREEN: frozenset[str] = frozenset({"passed", "xfailed", "xpassed"})
+
+CAUSES: tuple[str, ...] = (
+    "launch",
+    "setup",
+    "assertion",
+    "exception",
+    "teardown",
+    "hang",
+    "crash",
+    "order-victim",
+    "environment",
+    "unavailable",
+)
+
+STEP_KINDS: tuple[str, ...] = (
+    "setup",
+    "call",
+    "teardown",
+    "fixture",
+    "subtest",
+    "step",
+    "fault",
+    "cleanup",
+)
+
+STREAMS: tuple[str, ...] = ("stdout", "stderr", "log")
+MODES: tuple[str, ...] = ("run", "discover")
+TRACE_MODES: tuple[str, ...] = ("off", "default", "calls")
+END_REASONS: tuple[str, ...] = (
+    "finished",
+    "cancelled",
+    "lease",
+    "supervisor-died",
+    "agent-died",
+    "failed-to-start",
+)
+
+# Names of the replicated files of a run, in the order in which the link prefers them.
+JOURNAL_FILE = "journal.ndjson"
+OUTPUT_FILE = "output.bin"
+RUN_FILE = "run.json"
+SPOOL_DIR = "spool"
+BLOB_DIR = "blobs"

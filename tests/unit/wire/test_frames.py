@@ -1,0 +1,104 @@
+"""The frame codec and messages: any chunking, any damage, hostile lengths."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracekit.wire.frames import (
+    MAX_FRAME,
+    MAX_PAYLOAD,
+    Frame,
+    FrameDecoder,
+    FrameError,
+    FrameType,
+    encode_frame,
+)
+from tracekit.wire.messages import MessageAssembler, encode_message
+
+frames = st.builds(
+    Frame,
+    type=st.integers(0, 255),
+    file=st.integers(0, 65535),
+    offset=st.integers(0, (1 << 63) - 1),
+    payload=st.binary(max_size=200),
+)
+
+
+def _encoded(frame: Frame) -> bytes:
+    return encode_frame(frame.type, frame.payload, file=frame.file, offset=frame.offset)
+
+
+@given(st.lists(frames, max_size=8), st.integers(1, 50))
+def test_decoder__any_chunking__then_same_frames(sent: list[Frame], step: int) -> None:
+    data = b"".join(map(_encoded, sent))
+    decoder = FrameDecoder()
+    got = [frame for at in range(0, len(data), step) for frame in decoder.feed(data[at : at + step])]
+    assert got == sent
+    assert decoder.pending == 0
+
+
+@given(frames, st.data())
+def test_decoder__one_bit_flipped__then_refused_or_still_waiting(frame: Frame, data: st.DataObject) -> None:
+    raw = bytearray(_encoded(frame))
+    bit = data.draw(st.integers(0, len(raw) * 8 - 1))
+    raw[bit // 8] ^= 1 << (bit % 8)
+    decoder = FrameDecoder()
+    try:
+        assert decoder.feed(bytes(raw)) == []
+    except FrameError:
+        with pytest.raises(FrameError):
+            decoder.feed(_encoded(frame))
+
+
+@pytest.mark.parametrize("length", [0, 14, MAX_FRAME, 2**31, 2**32 - 1])
+def test_decoder__hostile_length__then_refused_before_a_byte_is_kept(length: int) -> None:
+    decoder = FrameDecoder()
+    with pytest.raises(FrameError, match="length"):
+        decoder.feed(struct.pack(">I", length) + b"x" * 100)
+    assert decoder.pending == 0
+
+
+def test_decoder__wrapped_offset__then_refused() -> None:
+    with pytest.raises(FrameError, match="offset"):
+        FrameDecoder().feed(encode_frame(FrameType.DATA, b"x", offset=2**64 - 1))
+
+
+def test_encode_frame__payload_over_limit__then_refused() -> None:
+    assert len(encode_frame(1, b"x" * MAX_PAYLOAD)) == MAX_FRAME
+    with pytest.raises(FrameError):
+        encode_frame(1, b"x" * (MAX_PAYLOAD + 1))
+
+
+@given(st.dictionaries(st.text(max_size=5), st.text(max_size=50), max_size=5), st.integers(0, 3))
+def test_messages__any_size__then_round_trip(obj: dict[str, str], blow_up: int) -> None:
+    big = {**obj, "big": "ä" * (MAX_PAYLOAD * blow_up // 5)}
+    decoder, assembler = FrameDecoder(), MessageAssembler()
+    got = [assembler.feed(frame) for frame in decoder.feed(encode_message(FrameType.START, big))]
+    assert got[-1] == big
+    assert all(piece is None for piece in got[:-1])
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        Frame(5, 0, 7, b"{}"),
+        Frame(5, 0, 0, b"[]"),
+        Frame(5, 0, 0, b"{" * 60000),
+        Frame(5, 0, 0, b"\xff\xfe"),
+        Frame(5, 0, 0, b"[" * 60000),
+    ],
+)
+def test_messages__hostile_piece__then_frame_error(hostile: Frame) -> None:
+    with pytest.raises(FrameError):
+        MessageAssembler().feed(hostile)
+
+
+def test_messages__pieces_of_two_messages_mixed__then_refused() -> None:
+    assembler = MessageAssembler()
+    assert assembler.feed(Frame(5, 1, 0, b'{"a":')) is None
+    with pytest.raises(FrameError, match="out of place"):
+        assembler.feed(Frame(6, 0, 5, b"1}"))
