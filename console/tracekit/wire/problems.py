@@ -6,13 +6,14 @@ Rooms raise ProblemError with one or many of them; only the edge (a screen, a co
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any, NamedTuple, Union
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One fault. `code` is stable (`config.unknown_key`), the rest is for people."""
+class Problem(NamedTuple):
+    """One fault. `code` is stable (`config.unknown_key`), the rest is for people.
+
+    A named tuple, since every command loads it: the module that makes dataclasses costs more than all of this room.
+    """
 
     code: str
     what: str

@@ -1,0 +1,1 @@
+"""The commands. Textual and asyncssh are imported only inside the command that needs them."""

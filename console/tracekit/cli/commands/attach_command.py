@@ -1,0 +1,25 @@
+"""`tracekit attach`: follow a run that goes on without a console, or open it where it has ended."""
+
+from __future__ import annotations
+
+import argparse
+
+from tracekit.cli import project
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+    )
+    parser.add_argument("--json", action="store_true", help="the journal, from its beginning, live")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Attach and follow; ctrl-c asks for the end of the run."""
+    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.engine.engine import Engine
+    from tracekit.engine.requests import Attach
+
+    with Signals().caught() as signals, Engine(project.places()) as engine:
+        return follow(engine, submitted(engine, Attach(args.run)), signals, as_json=args.json)

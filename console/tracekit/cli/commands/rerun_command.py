@@ -1,0 +1,42 @@
+"""`tracekit rerun`: scenarios of an earlier run again, as a child of it, with the same flags."""
+
+from __future__ import annotations
+
+import argparse
+
+from tracekit.cli import project
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--failed", action="store_true", help="what is red in that run (the default)")
+    which.add_argument(
+        "--outstanding", action="store_true", help="what was red anywhere up its tree and is not green since"
+    )
+    which.add_argument("--all", action="store_true", help="everything that run was asked to run")
+    which.add_argument(
+        "-s", "--select", action="append", metavar="ID", dest="ids", help="exactly this scenario"
+    )
+    parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run again and follow."""
+    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.engine.engine import Engine
+    from tracekit.engine.requests import Rerun
+
+    request = Rerun(args.run)
+    if args.outstanding:
+        request = Rerun(args.run, "outstanding")
+    elif args.all:
+        request = Rerun(args.run, "all")
+    elif args.ids:
+        request = Rerun(args.run, "ids", tuple(args.ids))
+    with Signals().caught() as signals, Engine(project.places()) as engine:
+        view = submitted(engine, request)
+        return follow(engine, view, signals, as_json=args.json)

@@ -1,0 +1,37 @@
+"""`tracekit run`: start scenarios and follow them until they end."""
+
+from __future__ import annotations
+
+import argparse
+
+from tracekit.cli import edge, project
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    project.arguments(parser)
+    parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
+    parser.add_argument(
+        "--detach", action="store_true", help="leave once the agent has accepted; the run goes on"
+    )
+    parser.set_defaults(args=())
+    parser.usage = "tracekit run [options] [PATH] [-- ARGS]"
+    parser.description = (
+        f"{parser.description}; ARGS behind -- reach the runner untouched and stay with every rerun"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run and follow."""
+    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.engine.engine import Engine
+    from tracekit.engine.requests import Launch
+
+    found = project.project(args)
+    with Signals().caught() as signals, Engine(project.places()) as engine:
+        request = Launch(found.root, found.profile, selectors=found.selectors, args=tuple(args.args))
+        view = submitted(engine, request)
+        if args.detach:
+            edge.say(view.run_id)
+            return edge.OK
+        return follow(engine, view, signals, as_json=args.json)

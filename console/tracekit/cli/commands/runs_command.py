@@ -1,0 +1,55 @@
+"""`tracekit runs`: recorded and live runs, newest first; a rerun names the run it stands under."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from tracekit.cli import edge, project
+from tracekit.cli.painting import Paint, counted, seconds
+from tracekit.engine.history import History
+from tracekit.store.runs import RunStore
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "-n", "--newest", type=int, default=20, metavar="N", help="how many (default: 20; 0: all)"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line a run")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List the runs."""
+    summaries = History(RunStore(project.places().state)).summaries(limit=args.newest or None)
+    paint = Paint(on=edge.colours())
+    for each in summaries:
+        if args.json:
+            edge.say_json(
+                "tracekit.runs/1",
+                {
+                    "run": each.run_id,
+                    "root": each.root,
+                    "profile": each.profile,
+                    "environment": each.environment,
+                    "parent": each.parent,
+                    "started": each.started_t,
+                    "ended": each.ended_t if each.ended else None,
+                    "reason": each.reason,
+                    "counts": each.counts,
+                },
+            )
+            continue
+        at = (
+            time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(each.started_t / 1e9))
+            if each.started_t
+            else "?"
+        )
+        took = seconds(each.ended_t - each.started_t) if each.ended else each.reason or "not ended"
+        child = paint.dim(f"  rerun of {each.parent}") if each.parent else ""
+        edge.write(
+            f"{each.run_id}  {paint.dim(at)}  {took:>9}  {counted(each.counts, paint)}  {edge.clean(each.root)}{child}"
+        )
+    if not summaries and not args.json:
+        edge.say("no runs yet: `tracekit run` makes the first, `tracekit demo` shows how")
+    return edge.OK

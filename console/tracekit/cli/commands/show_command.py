@@ -1,0 +1,124 @@
+"""`tracekit show`: a run's verdicts and causes, or one scenario's steps, failure and output."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from typing import Any
+
+from tracekit.cli import edge, project, summary
+from tracekit.cli.painting import GLYPHS, Paint, seconds
+from tracekit.engine.history import History
+from tracekit.engine.view import RunView
+from tracekit.model.state import Attempt, Status
+from tracekit.store.runs import RunStore
+from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.problems import Problem, ProblemError
+
+_OUTPUT = 64 * 1024
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+    )
+    parser.add_argument(
+        "scenario", nargs="?", metavar="SCENARIO", help="a scenario id, or an unambiguous part of it"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line a scenario")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show a run or a scenario."""
+    store = RunStore(project.places().state)
+    view = History(store).open(store.find(args.run))
+    chosen = range(len(view.state.ids)) if args.scenario is None else _named(view, args.scenario)
+    paint = Paint(on=edge.colours())
+    if args.json:
+        for index in chosen:
+            edge.say_json("tracekit.result/1", _fact(view, index))
+    elif args.scenario is None:
+        for index in chosen:
+            edge.write(_row(view, index, paint))
+        for line in summary.lines(view, paint):
+            edge.write(line)
+    else:
+        for index in chosen:
+            for line in _whole(view, index, paint):
+                edge.write(line)
+    return edge.OK
+
+
+def _named(view: RunView, text: str) -> list[int]:
+    state = view.state
+    exact = state.index.get(text)
+    if exact is not None:
+        return [exact, *state.children_of(exact)]
+    found = [
+        index for index, scenario in enumerate(state.ids) if text in scenario and SUBTEST_MARK not in scenario
+    ]
+    if len(found) == 1:
+        return [found[0], *state.children_of(found[0])]
+    if not found:
+        raise ProblemError(
+            Problem(
+                "select.nothing",
+                "no such scenario in this run",
+                text,
+                f"`tracekit show {view.run_id}` lists them",
+            )
+        )
+    shown = ", ".join(state.ids[index] for index in found[:5])
+    raise ProblemError(Problem("cli.ambiguous", f"{len(found)} scenarios match", text, f"say which: {shown}"))
+
+
+def _row(view: RunView, index: int, paint: Paint) -> str:
+    state = view.state
+    word = Status(state.status[index]).word
+    took = paint.dim(seconds(state.duration[index]).rjust(8))
+    return f"{paint.verdict(word, f'{GLYPHS[word]} {word:8}')} {took}  {edge.clean(state.ids[index])}"
+
+
+def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
+    state = view.state
+    facts = state.facts[index]
+    yield _row(view, index, paint)
+    if facts.file:
+        yield paint.dim(edge.clean(f"  {facts.file}:{facts.line}"))
+    for line in edge.clean_lines(facts.doc):
+        yield f"  {line}"
+    for attempt in state.attempts(index):
+        yield ""
+        yield paint.bold(f"  attempt {attempt.number}: {attempt.verdict or 'not ended'}")
+        for step in attempt.steps:
+            name = edge.clean(step.name)
+            yield f"    {GLYPHS.get(step.verdict or 'running', '✗')} {name:40} {seconds(step.duration_ns):>8}"
+        yield from summary.detail(attempt, paint)
+        output = view.output(attempt.outputs, limit=_OUTPUT)
+        if output:
+            yield paint.dim("    output:")
+            yield from (f"    │ {line}" for line in edge.clean_lines(output))
+    yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
+
+
+def _fact(view: RunView, index: int) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    state = view.state
+    facts = state.facts[index]
+
+    def told(attempt: Attempt) -> dict[str, Any]:
+        data = view.output(attempt.outputs, limit=_OUTPUT)
+        return {**asdict(attempt), "output": data.decode("utf-8", "replace")}
+
+    return {
+        "run": view.run_id,
+        "id": facts.id,
+        "verdict": Status(state.status[index]).word,
+        "duration_ns": state.duration[index],
+        "file": facts.file,
+        "line": facts.line,
+        "parent": state.ids[facts.parent] if facts.parent >= 0 else None,
+        "attempts": [told(attempt) for attempt in state.attempts(index)],
+    }

@@ -1,0 +1,49 @@
+"""`tracekit verify`: read every byte of a recorded run and say what is damaged."""
+
+from __future__ import annotations
+
+import argparse
+
+from tracekit.cli import edge, project
+from tracekit.store.runs import RunStore
+from tracekit.store.verify import verify
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON line a problem, and one for the whole")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify; exit code 1 means damage."""
+    found = verify(RunStore(project.places().state).find(args.run))
+    if args.json:
+        for problem in found.problems:
+            edge.say_json("tracekit.problem/1", problem.to_json())
+        edge.say_json(
+            "tracekit.verify/1",
+            {
+                "run": found.run_id,
+                "ok": not found.problems,
+                "ended": found.ended,
+                "journal_lines": found.journal_lines,
+                "sources": found.sources,
+                "output_bytes": found.output_bytes,
+                "blobs": found.blobs,
+                "problems": len(found.problems) + found.more,
+            },
+        )
+    else:
+        edge.complain(found.problems)
+        if found.more:
+            edge.say_error(f"… and {found.more} more")
+        state = "whole" if not found.problems else "damaged"
+        open_end = "" if found.ended else ", not ended"
+        edge.say(
+            f"run {found.run_id} is {state}{open_end}: {found.journal_lines} lines of {found.sources} sources, "
+            f"{found.output_bytes} bytes of output"
+        )
+    return edge.RED if found.problems else edge.OK

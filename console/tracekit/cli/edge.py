@@ -1,0 +1,118 @@
+"""The edge: where problems become words and exit codes, and outside text becomes safe.
+
+Nothing below this room prints; nothing here decides anything but words.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tracekit.wire.problems import Problem
+
+OK, RED, USAGE, INTERNAL, NOTHING, UNREACHABLE, SIGNAL = 0, 1, 2, 3, 4, 5, 128
+
+# By the first word of a problem's code; whatever stands in neither table is a fault of ours.
+_AREAS = {
+    "cli": USAGE,
+    "config": USAGE,
+    "store": USAGE,
+    "replay": USAGE,
+    "profile": USAGE,
+    "ui": USAGE,
+    "rerun": USAGE,
+}
+_CODES = {
+    "select.nothing": NOTHING,
+    "rerun.nothing": NOTHING,
+    "discover.nothing": NOTHING,
+    "config.no_suites": NOTHING,
+    "discover.failed": RED,
+    "link.cache_unwritable": USAGE,
+    "runner.no_interpreter": USAGE,
+}
+_WIDER_AREAS = {
+    "link": UNREACHABLE,
+    "agent": UNREACHABLE,
+    "runner": RED,
+    "run": RED,
+    "select": USAGE,
+    "selector": USAGE,
+}
+
+
+def exit_code(problems: Sequence[Problem]) -> int:
+    """The exit code of a command that ended with these problems; the first one decides."""
+    code = problems[0].code
+    area = code.partition(".")[0]
+    return _CODES.get(code, _AREAS.get(area, _WIDER_AREAS.get(area, INTERNAL)))
+
+
+def complain(problems: Iterable[Problem]) -> None:
+    """Say what happened, to what, and what to do, on standard error."""
+    for problem in problems:
+        where = f"{problem.where}: " if problem.where else ""
+        say_error(f"tracekit: {where}{problem.what}")
+        if problem.action:
+            say_error(f"  → {problem.action}")
+
+
+def clean(text: str) -> str:
+    """Outside text as one line that a terminal can be given."""
+    if text.isascii() and text.isprintable():
+        return text
+    from tracekit._native import safe
+
+    return safe(text).text
+
+
+def clean_lines(data: bytes | str) -> list[str]:
+    """Outside text as lines that a terminal can be given."""
+    from tracekit._native import safe_lines
+
+    raw = data if isinstance(data, bytes) else data.encode("utf-8", "surrogatepass")
+    return [line.text for line in safe_lines(raw)]
+
+
+def say(line: str = "") -> None:
+    """One line on standard output."""
+    sys.stdout.write(clean(line) + "\n")
+
+
+def write(line: str) -> None:
+    """One line on standard output whose parts are clean already, colours of ours included."""
+    sys.stdout.write(line + "\n")
+
+
+def say_error(line: str) -> None:
+    """One line on standard error; a closed one is no reason to fail."""
+    try:
+        sys.stderr.write(clean(line) + "\n")
+        sys.stderr.flush()
+    except OSError:
+        return
+
+
+def say_json(schema: str, fact: dict[str, Any]) -> None:
+    """One JSON line on standard output."""
+    sys.stdout.write(json.dumps({"schema": schema, **fact}, separators=(",", ":")) + "\n")
+
+
+def colours(stream: Any = None) -> bool:
+    """Whether colours are wanted on a stream: NO_COLOR, FORCE_COLOR, TERM and what it is decide."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal(stream or sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether somebody looks at a stream."""
+    try:
+        return bool(stream.isatty())
+    except (ValueError, OSError):
+        return False

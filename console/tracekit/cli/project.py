@@ -1,0 +1,79 @@
+"""From what was typed to a project: its root, the selectors that a path implies, its settings, and the places."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from tracekit.config import loader, paths
+from tracekit.config.settings import Settings
+from tracekit.engine.places import Places
+from tracekit.wire.problems import Problem, ProblemError
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What a command works on."""
+
+    root: str
+    selectors: tuple[str, ...]
+    profile: str | None
+    settings: Settings
+
+
+def arguments(parser: argparse.ArgumentParser, *, selectors: bool = True) -> None:
+    """The arguments by which a command names a project."""
+    parser.add_argument(
+        "path", nargs="?", default=".", metavar="PATH", help="the project, or a file or folder in it"
+    )
+    parser.add_argument("--profile", metavar="P", help="a bundled profile, or a profile's file")
+    parser.add_argument("--env", metavar="E", dest="environment", help="the environment (default: local)")
+    if selectors:
+        parser.add_argument(
+            "-s",
+            "--select",
+            action="append",
+            default=[],
+            metavar="SELECTOR",
+            dest="selectors",
+            help="a path, an id, a glob, tag:… runner:… suite:…, combined with or, not and parentheses; repeatable",
+        )
+
+
+def project(args: argparse.Namespace) -> Project:
+    """Find the project; raises ProblemError for a path that is not there and for every fault of its configuration."""
+    path = os.path.abspath(args.path)
+    if not os.path.exists(path):
+        raise ProblemError(
+            Problem("cli.no_such_path", "no such file or directory", args.path, "name a project")
+        )
+    root = loader.find_root(path)
+    chosen = list(getattr(args, "selectors", ()))
+    if path != root and not args.profile:
+        chosen.append(os.path.relpath(path, root))
+    flags = {"profile": args.profile, "environment": args.environment}
+    config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
+    _only_local(config.settings.environment, config.profile.environment(config.settings.environment))
+    return Project(root, tuple(chosen), config.settings.profile, config.settings)
+
+
+def places(*, writable: bool = True) -> Places:
+    """Where this user's runs and caches are; raises ProblemError when they cannot be used."""
+    state = paths.usable_state_dir(os.environ) if writable else paths.state_dir(os.environ)
+    cache = paths.usable_cache_dir(os.environ) if writable else paths.cache_dir(os.environ)
+    idle = os.environ.get("TRACEKIT_AGENT_IDLE")
+    return Places(Path(state), Path(cache), agent_idle=float(idle) if idle and idle.isdecimal() else None)
+
+
+def _only_local(name: str, environment: object) -> None:
+    if getattr(environment, "remote", False):
+        raise ProblemError(
+            Problem(
+                "link.no_remote",
+                "this version runs on this machine only",
+                f"env.{name}",
+                "use --env local",
+            )
+        )

@@ -1,0 +1,94 @@
+"""Every command by name with its one-line summary; a command's module is imported only when it is asked for.
+
+The list is plain data so that `--help` and completions cost nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from typing import Protocol
+
+
+class Command(Protocol):
+    """What a module below `cli.commands` provides."""
+
+    def arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the command's arguments."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it, and give the exit code; raises ProblemError."""
+        ...
+
+
+SUMMARIES: dict[str, str] = {
+    "list": "show the scenarios that discovery finds",
+    "run": "run scenarios and follow them live",
+    "rerun": "run the failed scenarios of a run again",
+    "runs": "list recorded and live runs",
+    "show": "show a run, or one scenario of it",
+    "replay": "print or open a recorded run",
+    "attach": "follow a run that goes on without a console",
+    "cancel": "stop a run and everything it started",
+    "verify": "check a recorded run for damage",
+    "config": "show what is configured, and where from",
+    "doctor": "check this installation and the project",
+    "demo": "run the bundled demonstration with its planted fault",
+}
+
+EXIT_CODES = """\
+exit codes:
+  0  all passed (flaky counts as passed; `run --detach`: the agent has accepted)
+  1  a scenario ended failed, error, timedout or crashed; a suite could not be collected or started;
+     somebody else cancelled; `verify` found damage
+  2  usage or configuration: a missing interpreter, an unwritable state directory, a damaged run
+  3  internal error
+  4  no tests, or nothing matched
+  5  environment unreachable or unhealthy
+  128+n  ended by signal n
+"""
+
+
+def load(name: str) -> Command:
+    """Import one command's module."""
+    module: Command = importlib.import_module(f"tracekit.cli.commands.{name}_command")
+    return module
+
+
+def parser(name: str) -> argparse.ArgumentParser:
+    """The whole parser of one command."""
+    made = argparse.ArgumentParser(
+        prog="tracekit-tui" if name == "tui" else f"tracekit {name}",
+        description=SUMMARIES.get(name, "open the console"),
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    load(name).arguments(made)
+    return made
+
+
+def parse(name: str, words: list[str]) -> argparse.Namespace:
+    """Parse a command's words; what stands behind `--` is the runner's and is never looked at."""
+    ours, theirs = words, None
+    if "--" in words:
+        at = words.index("--")
+        ours, theirs = words[:at], words[at + 1 :]
+    made = parser(name)
+    args = made.parse_args(ours)
+    if theirs is not None:
+        if not hasattr(args, "args"):
+            made.error("only `run` hands arguments to a runner")
+        args.args = tuple(theirs)
+    return args
+
+
+def overview() -> str:
+    """What `tracekit --help` prints."""
+    width = max(map(len, SUMMARIES))
+    rows = "\n".join(f"  {name:{width}}  {summary}" for name, summary in SUMMARIES.items())
+    return (
+        "usage: tracekit [--help] [--version] COMMAND ...\n\n"
+        "Integration tests in one terminal: what happens inside, and why a test fails.\n"
+        "`tracekit-tui` opens the console; these commands are the same program without it.\n\n"
+        f"commands:\n{rows}\n\n`tracekit COMMAND --help` tells more.\n\n{EXIT_CODES}"
+    )

@@ -1,0 +1,173 @@
+"""A run in words: notices first, failures grouped by their cause, the exact command that runs them again.
+
+It reads a view and gives lines; it prints nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
+from tracekit.cli.edge import RED as EXIT_RED
+from tracekit.cli.painting import Paint, counted, seconds
+from tracekit.engine.view import RunView
+from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState
+from tracekit.wire.names import RED
+from tracekit.wire.problems import Problem
+
+MAX_GROUPS = 20
+MAX_IN_GROUP = 5
+MAX_DETAIL = 20
+MAX_NOT_RUN = 5
+_BLOCKING = ("launch", "discovery")
+
+
+def outcome(view: RunView) -> int:
+    """The exit code of a run that ended by itself."""
+    if view.link == "lost":
+        return UNREACHABLE
+    verdicts = view.verdicts()
+    with view.lock:
+        blocking = [notice for notice in view.state.notices if notice.kind in _BLOCKING]
+        reason = view.state.run.reason or str(view.end.get("reason", ""))
+        not_run = view.state.run.not_run_count
+    if any(verdicts.get(word) for word in RED):
+        return EXIT_RED
+    if blocking:
+        codes = {
+            exit_code([Problem(notice.code, notice.message)]) if notice.code else EXIT_RED
+            for notice in blocking
+        }
+        return codes.pop() if len(codes) == 1 else EXIT_RED
+    if reason not in {"finished", ""}:
+        return EXIT_RED
+    ran = sum(count for word, count in verdicts.items() if word not in {"pending", "running", "notrun"})
+    if ran:
+        return OK
+    return EXIT_RED if not_run else NOTHING
+
+
+def lines(view: RunView, paint: Paint) -> Iterator[str]:
+    """Everything a person should know after a run."""
+    with view.lock:
+        state = view.state
+        groups = state.causes()
+        yield from _notices(state, paint)
+        told = 0
+        for group in groups[:MAX_GROUPS]:
+            if group.indices:
+                told += 1
+                yield from _group(state, group, view.run_id, paint)
+        if len(groups) > MAX_GROUPS:
+            yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
+        yield from _not_run(state, paint)
+        run = state.run
+        took = seconds(max(0, run.ended_t - run.started_t)) if run.ended else "still running"
+        reason = f", {clean(run.reason)}" if run.ended and run.reason != "finished" else ""
+        red = any(state.counts.get(word) for word in RED)
+    yield ""
+    if view.problem is not None:
+        yield clean(f"! {view.problem.what} ({view.problem.action})")
+    yield f"{counted(view.verdicts(), paint)} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
+    if red:
+        yield f"rerun all of them: tracekit rerun {view.run_id} --failed"
+
+
+def detail(attempt: Attempt, paint: Paint) -> Iterator[str]:
+    """One attempt's failures: exception, place, operands, the lines of code that matter."""
+    for failure in attempt.failures:
+        for place, exception in enumerate(failure.chain):
+            yield from _exception(exception, paint, first=place == 0)
+    for assertion in attempt.assertions:
+        if not assertion.passed and assertion.diff:
+            for line in clean_lines(assertion.diff)[:MAX_DETAIL]:
+                yield f"      {line}"
+    if not attempt.failures and attempt.reason:
+        yield clean(f"    {attempt.reason}")
+
+
+def _group(state: RunState, group: CauseGroup, run_id: str, paint: Paint) -> Iterator[str]:
+    count = len(group.indices)
+    yield ""
+    yield paint.bold(paint.verdict("failed", f"✗ {clean(group.title)}")) + paint.dim(
+        f"  {clean(group.cause)}, {count} {'scenario' if count == 1 else 'scenarios'}"
+    )
+    first = group.indices[0]
+    attempts = state.attempts(first)
+    if attempts:
+        yield from detail(attempts[-1], paint)
+    for index in group.indices[:MAX_IN_GROUP]:
+        facts = state.facts[index]
+        place = f"{facts.file}:{facts.line}" if facts.file else ""
+        yield f"    {clean(facts.id)}  {paint.dim(clean(place))}"
+    if count > MAX_IN_GROUP:
+        yield paint.dim(f"    … and {count - MAX_IN_GROUP} more")
+    yield f"    rerun: {rerun_command(run_id, [state.ids[index] for index in group.indices[:MAX_IN_GROUP]])}"
+
+
+def rerun_command(run_id: str, ids: list[str]) -> str:
+    """The exact command that runs these scenarios again, safe to paste into a shell."""
+    import shlex
+
+    chosen = " ".join(f"-s {shlex.quote(scenario)}" for scenario in ids)
+    return clean(f"tracekit rerun {run_id} {chosen}")
+
+
+def _exception(exception: ExceptionFacts, paint: Paint, *, first: bool) -> Iterator[str]:
+    lead = (
+        ""
+        if first
+        else {"cause": "caused by ", "context": "while handling "}.get(exception.relation or "", "")
+    )
+    shown = clean_lines(exception.message)[:MAX_DETAIL] or [""]
+    yield f"    {lead}{paint.bold(clean(exception.type))}: {shown[0]}"
+    for line in shown[1:]:
+        yield f"      {line}"
+    own = [frame for frame in exception.frames if frame.own] or exception.frames[-1:]
+    for frame in own[-3:]:
+        yield paint.dim(clean(f"      {frame.file}:{frame.line} in {frame.function}"))
+        if frame.code:
+            yield clean(f"        {frame.code.strip()}")
+    for inner in exception.group[:MAX_IN_GROUP]:
+        yield from _exception(inner, paint, first=False)
+
+
+def _notices(state: RunState, paint: Paint) -> Iterator[str]:
+    for notice in state.notices:
+        if notice.kind in _BLOCKING:
+            yield ""
+            yield from _notice(notice, paint)
+    warnings = sum(notice.count for notice in state.notices if notice.kind == "warning")
+    gaps = [notice for notice in state.notices if notice.kind == "gap"]
+    if warnings:
+        yield paint.dim(f"{warnings} warnings")
+    for notice in gaps[:MAX_IN_GROUP]:
+        yield clean(f"! {notice.message}")
+
+
+def _notice(notice: Notice, paint: Paint) -> Iterator[str]:
+    suite = f" [{clean(notice.suite)}]" if notice.suite else ""
+    yield paint.bold(paint.verdict("error", f"✗ {clean(notice.message)}")) + suite
+    if notice.file:
+        yield clean(f"    {notice.file}:{notice.line}" if notice.line else f"    {notice.file}")
+    if notice.failure is not None:
+        for place, exception in enumerate(notice.failure.chain):
+            yield from _exception(exception, paint, first=place == 0)
+    elif notice.detail:
+        for line in clean_lines(notice.detail)[-MAX_DETAIL:]:
+            yield f"    │ {line}"
+    if notice.command:
+        yield paint.dim(clean(f"    command: {' '.join(notice.command)}"))
+    if notice.action:
+        yield clean(f"    → {notice.action}")
+
+
+def _not_run(state: RunState, paint: Paint) -> Iterator[str]:
+    run = state.run
+    if not run.not_run_count:
+        return
+    yield ""
+    why = f": {clean(run.why)}" if run.why else ""
+    yield f"{run.not_run_count} not run{why}"
+    for scenario in run.not_run[:MAX_NOT_RUN]:
+        yield paint.dim(f"    {clean(scenario)}")

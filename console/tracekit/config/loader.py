@@ -1,0 +1,287 @@
+"""Finds the files, reads them all, and hands out one checked configuration or every fault of all files at once.
+
+Reads TOML only; never executes anything of the project, and leaves secrets where they are.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tracekit.config import paths
+from tracekit.config.build import build_environments, build_suites, merge_environments
+from tracekit.config.check import Checker
+from tracekit.config.document import Document, parse, read_bytes
+from tracekit.config.faults import Faults
+from tracekit.config.keymap import Keymap, build_keymap
+from tracekit.config.profile import Environment, Profile, Suite
+from tracekit.config.rules import RULES
+from tracekit.config.settings import Layer, Settings, settle
+from tracekit.config.tables import BOXES, PROFILE, USER, Table
+from tracekit.config.words import listed, nearest, shown
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH116, PTH118, PTH120, PTH123, PTH208 (pathlib costs start-up time)
+
+OWN = "tracekit.toml"
+PYPROJECT = "pyproject.toml"
+BUNDLED = "profile.toml"
+_OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
+_MAX_GUESSED = 16 << 20
+
+
+class Config(NamedTuple):
+    profile: Profile
+    settings: Settings
+    keymap: Keymap
+
+
+class _File(NamedTuple):
+    """One checked file."""
+
+    document: Document
+    clean: Mapping[str, Any]
+
+    @property
+    def layer(self) -> Layer:
+        values = self.clean.get("settings", {})
+        return Layer(values, {name: self.document.origin(("settings", name)) for name in values})
+
+
+def load(
+    root: str,
+    *,
+    flags: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] | None = None,
+    actions: Mapping[str, str | Sequence[str]] | None = None,
+    implicit: bool = True,
+) -> Config:
+    """The configuration of the project at `root`. Raises ProblemError with every fault of every file.
+
+    `flags` are settings by name as given on the command line (None: not given). `actions` are the action registry's
+    ids and default keys. With `implicit`, a profile without suites gets those that are found without configuration,
+    and a project without any raises too.
+    """
+    faults = Faults()
+    config = _load(root, flags or {}, os.environ if environ is None else environ, actions, faults)
+    faults.raise_any()
+    if config is None:
+        raise ProblemError(Problem("config.unreadable", "cannot be read", root, "check the path"))
+    if implicit and not config.profile.suites:
+        from tracekit.config.implicit import implicit_profile
+
+        found = implicit_profile(config.profile.root)
+        config = config._replace(profile=config.profile._replace(suites=found.suites))
+    return config
+
+
+def check(
+    root: str,
+    *,
+    environ: Mapping[str, str] | None = None,
+    actions: Mapping[str, str | Sequence[str]] | None = None,
+) -> list[Problem]:
+    """Every fault of every file that `load` would read."""
+    faults = Faults()
+    _load(root, {}, os.environ if environ is None else environ, actions, faults)
+    return faults.problems()
+
+
+def check_text(data: bytes, label: str = OWN) -> tuple[Profile | None, list[Problem]]:
+    """Check the bytes of a profile without touching the file system."""
+    faults = Faults()
+    document = parse(data, label, faults)
+    if document is None:
+        return None, faults.problems()
+    file = _checked(document, PROFILE, faults)
+    return _profile(None, "/", file, (), faults), faults.problems()
+
+
+def find_root(start: str) -> str:
+    """The project of a path: the nearest directory at or above it that has a profile, else a pytest configuration.
+
+    The search ends at the repository's own directory; where it finds nothing, the path's own directory is the project.
+    """
+    start = os.path.abspath(start)
+    here = start if os.path.isdir(start) else os.path.dirname(start)
+    above = [here]
+    while not os.path.exists(os.path.join(above[-1], ".git")) and os.path.dirname(above[-1]) != above[-1]:
+        above.append(os.path.dirname(above[-1]))
+    for directory in above:
+        if os.path.isfile(os.path.join(directory, OWN)) or _holds(
+            os.path.join(directory, PYPROJECT), _OUR_TABLE
+        ):
+            return directory
+    from tracekit.config.implicit import has_pytest_configuration
+
+    return next((directory for directory in above if has_pytest_configuration(directory)), here)
+
+
+def _load(
+    root: str,
+    flags: Mapping[str, Any],
+    environ: Mapping[str, str],
+    actions: Mapping[str, str | Sequence[str]] | None,
+    faults: Faults,
+) -> Config | None:
+    root = os.path.abspath(root)
+    if not os.path.isdir(root):
+        faults.add("unreadable", "is not a directory", root, "name the project's directory")
+        return None
+    home = paths.config_dir(environ)
+    user = _read(os.path.join(home, "config.toml"), None, USER, faults)
+    boxes = _read(os.path.join(home, "boxes.toml"), None, BOXES, faults)
+    # A profile that is asked for by flag or variable takes the place of the project's own file, mistakes and all.
+    asked = settle(flags, environ, (), Faults()).profile
+    own = _own_file(root, faults) if asked is None else None
+    layers = [file.layer for file in (own, user) if file]
+    first = settle(flags, environ, layers, Faults())
+    name, file, chosen = None, own, first.profile
+    if chosen is not None:
+        name, root, file = _chosen_file(chosen, root, first.origin("profile"), faults)
+        layers = [found.layer for found in (file, user) if found]
+    settings = settle(flags, environ, layers, faults)
+    if chosen is not None:
+        # Its settings take the project's place, but it does not say which profile is chosen.
+        settings = settings._replace(
+            profile=chosen, origins={**settings.origins, "profile": first.origin("profile")}
+        )
+    environments = build_environments(boxes.document, boxes.clean, faults) if boxes else ()
+    profile = _profile(name, root, file, environments, faults)
+    _check_environment(settings, profile, faults)
+    keys = user.clean.get("keys", {}) if user else {}
+    keymap = (
+        build_keymap(actions, keys, user.document if user else None, faults)
+        if actions is not None
+        else Keymap()
+    )
+    return Config(profile, settings, keymap)
+
+
+def _profile(
+    name: str | None, root: str, file: _File | None, boxes: tuple[Environment, ...], faults: Faults
+) -> Profile:
+    if file is None:
+        return Profile(name, root, environments=merge_environments([boxes], faults))
+    suites: tuple[Suite, ...] = build_suites(file.document, file.clean, faults)
+    own = build_environments(file.document, file.clean, faults)
+    return Profile(
+        name,
+        root,
+        source=file.document.label,
+        description=file.clean.get("description", ""),
+        suites=suites,
+        environments=merge_environments([own, boxes], faults),
+        origins=_origins(file.document, file.clean),
+    )
+
+
+def _origins(document: Document, clean: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        f"{kind}.{name}.{key}": document.origin((kind, name, key))
+        for kind in ("suite", "env")
+        for name, table in clean.get(kind, {}).items()
+        for key in table
+    }
+
+
+def _check_environment(settings: Settings, profile: Profile, faults: Faults) -> None:
+    """Each named environment exists; a run may name several, separated by commas."""
+    known = [environment.name for environment in profile.environments]
+    for name in settings.environment.split(","):
+        if name in known:
+            continue
+        near = nearest(name, known)
+        hint = f"did you mean {near}? " if near else ""
+        where = settings.origin("environment")
+        faults.add(
+            "unknown_name",
+            f"unknown environment {shown(name)}",
+            where,
+            f"{hint}known: {listed(known, 'and')}",
+        )
+
+
+def _read(path: str, label: str | None, table: Table, faults: Faults) -> _File | None:
+    """A file that need not exist."""
+    if not os.path.lexists(path):
+        return None
+    label = label or path
+    data = read_bytes(path, label, faults)
+    document = parse(data, label, faults) if data is not None else None
+    return _checked(document, table, faults) if document else None
+
+
+def _checked(document: Document, table: Table, faults: Faults) -> _File:
+    return _File(document, Checker(document, faults).document(table))
+
+
+def _own_file(root: str, faults: Faults) -> _File | None:
+    """`tracekit.toml`, or `[tool.tracekit]`; never both."""
+    own = _read(os.path.join(root, OWN), OWN, PROFILE, faults)
+    project = os.path.join(root, PYPROJECT)
+    # Most pyproject files say nothing to us: they are not parsed, and their mistakes are not ours to report.
+    if not _holds(project, b"tracekit"):
+        return own
+    data = read_bytes(project, PYPROJECT, faults)
+    document = parse(data, PYPROJECT, faults) if data is not None else None
+    table = document.data.get("tool", {}) if document else {}
+    ours = table.get("tracekit") if isinstance(table, dict) else None
+    if document is None or ours is None:
+        return own
+    inner = Document(PYPROJECT, ours if isinstance(ours, dict) else {}, document.index, ("tool", "tracekit"))
+    if not isinstance(ours, dict):
+        faults.add("type", "must be a table", inner.where(()), "write [tool.tracekit]")
+        return own
+    if own is not None or os.path.lexists(os.path.join(root, OWN)):
+        faults.add(
+            "duplicate", f"the project is configured in {OWN} too", inner.where(()), "keep one of the two"
+        )
+        return own
+    return _checked(inner, PROFILE, faults)
+
+
+def _holds(path: str, pattern: bytes) -> bool:
+    try:
+        # A device or a pipe must not be read for a guess.
+        if not os.path.isfile(path) or os.stat(path).st_size > _MAX_GUESSED:
+            return False
+        with open(path, "rb") as file:
+            return re.search(pattern, file.read(), re.MULTILINE) is not None
+    except (OSError, ValueError):
+        return False
+
+
+def bundled_profiles() -> dict[str, str]:
+    """Bundled profiles: name -> directory."""
+    base = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "profiles")
+    try:
+        names = sorted(os.listdir(base))
+    except OSError:
+        return {}
+    found = {name: os.path.join(base, name) for name in names}
+    return {name: path for name, path in found.items() if os.path.isfile(os.path.join(path, BUNDLED))}
+
+
+def _chosen_file(chosen: str, root: str, where: str, faults: Faults) -> tuple[str | None, str, _File | None]:
+    """A bundled profile by its name, or any profile by its file. Gives (name, root, file)."""
+    if chosen.endswith(".toml") or "/" in chosen:
+        path = os.path.normpath(os.path.join(root, chosen))
+        if os.path.isdir(path):
+            path = os.path.join(path, BUNDLED)
+        data = read_bytes(path, chosen, faults)
+        document = parse(data, chosen, faults) if data is not None else None
+        return None, os.path.dirname(path), _checked(document, PROFILE, faults) if document else None
+    bundled = bundled_profiles()
+    if RULES["name"].fault(chosen) is None and chosen in bundled:
+        directory = bundled[chosen]
+        file = _read(os.path.join(directory, BUNDLED), f"{chosen}/{BUNDLED}", PROFILE, faults)
+        return chosen, directory, file
+    near = nearest(chosen, bundled)
+    hint = f"did you mean {near}?" if near else f"bundled: {listed(bundled, 'and') or 'none'}; or name a file"
+    faults.add("unknown_name", f"unknown profile {shown(chosen)}", where, hint)
+    return None, root, None

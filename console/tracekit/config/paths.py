@@ -1,0 +1,69 @@
+"""Where state, cache and configuration live: by XDG, with a clear problem where that place cannot be used.
+
+Looks at the environment it is handed; creates a directory only when asked to.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# ruff: noqa: PTH103, PTH111, PTH112, PTH117, PTH118 (pathlib costs start-up time)
+
+
+def state_dir(environ: Mapping[str, str]) -> str:
+    """Run directories and the catalogue: `$XDG_STATE_HOME/tracekit`."""
+    return _place(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def cache_dir(environ: Mapping[str, str]) -> str:
+    """What may be deleted at any time: `$XDG_CACHE_HOME/tracekit`."""
+    return _place(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def config_dir(environ: Mapping[str, str]) -> str:
+    """`config.toml` and `boxes.toml`: `$XDG_CONFIG_HOME/tracekit`."""
+    return _place(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def _place(environ: Mapping[str, str], variable: str, below_home: str) -> str:
+    base = environ.get(variable, "")
+    # A relative one is invalid by the standard and would scatter runs over working directories.
+    if not os.path.isabs(base):
+        home = environ.get("HOME", "")
+        base = os.path.join(home if os.path.isabs(home) else os.path.expanduser("~"), below_home)
+    return os.path.join(base, "tracekit")
+
+
+def usable_state_dir(environ: Mapping[str, str]) -> str:
+    """The state directory, created where needed. Raises ProblemError when runs cannot be written there."""
+    return _usable(state_dir(environ), "state", "XDG_STATE_HOME")
+
+
+def usable_cache_dir(environ: Mapping[str, str]) -> str:
+    """The cache directory, created where needed. Raises ProblemError when it cannot be written to."""
+    return _usable(cache_dir(environ), "cache", "XDG_CACHE_HOME")
+
+
+def usable_config_dir(environ: Mapping[str, str]) -> str:
+    """The configuration directory, created where needed. Raises ProblemError when it cannot be written to."""
+    return _usable(config_dir(environ), "configuration", "XDG_CONFIG_HOME")
+
+
+def _usable(path: str, word: str, variable: str) -> str:
+    action = f"make it writable, or set {variable} to a directory that is"
+    try:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "not a usable path"
+        what = f"the {word} directory cannot be created: {reason.lower()}"
+        raise ProblemError(Problem("config.unwritable", what, path, action)) from None
+    if not os.path.isdir(path) or not os.access(path, os.W_OK | os.X_OK):
+        what = f"the {word} directory cannot be written to"
+        raise ProblemError(Problem("config.unwritable", what, path, action))
+    return path

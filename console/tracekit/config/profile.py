@@ -1,0 +1,109 @@
+"""What a profile says, checked: frozen, hashable, without a single secret value and without a word of TOML.
+
+Values of variables stay out of every repr, because a literal may be a secret that nobody marked. Named tuples where
+nothing is hidden, because making a dataclass costs a start-up four times as much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable of a suite: a literal, or where a secret comes from. No tuple: nothing shows its value by accident."""
+
+    name: str
+    value: str | None = field(default=None, repr=False)
+    source: str | None = None  # "env:NAME" or "file:PATH" of a declared secret
+    where: str = ""  # file:line:key
+
+    @property
+    def secret(self) -> bool:
+        return self.source is not None
+
+
+class Suite(NamedTuple):
+    name: str
+    runner: str = "pytest"
+    cwd: str = "."  # relative to the profile's root
+    paths: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    python: str | None = None
+    env: tuple[Variable, ...] = ()
+    env_file: str | None = None
+    timeout: float | None = None
+    soft_timeout: float | None = None
+    slow: float | None = 5.0
+    stall: float | None = 30.0
+    needs: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    idempotent: bool = False
+    isolate: bool = False
+    trace: str | None = None
+    where: str = ""
+
+
+class Check(NamedTuple):
+    """How a service is asked whether it is well: exactly one of tcp, http, log and command."""
+
+    tcp: str | None = None
+    http: str | None = None
+    log: str | None = None
+    command: tuple[str, ...] = ()
+    within: float = 30.0
+    every: float = 2.0
+
+
+class Service(NamedTuple):
+    name: str
+    start: tuple[str, ...]
+    ready: Check | None = None
+    health: Check | None = None
+    needs: tuple[str, ...] = ()
+    export: tuple[Variable, ...] = ()
+    where: str = ""
+
+
+class Environment(NamedTuple):
+    name: str
+    host: str | None = None
+    user: str | None = None
+    port: int | None = None
+    fingerprint: str | None = None
+    how: str = "sync"
+    prepare: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    artefacts: tuple[str, ...] = ()
+    path_map: tuple[tuple[str, str], ...] = ()
+    protected: bool = False
+    services: tuple[Service, ...] = ()
+    where: str = ""
+
+    @property
+    def remote(self) -> bool:
+        return self.host is not None
+
+
+class Profile(NamedTuple):
+    name: str | None  # of a bundled profile; None for a project's own
+    root: str  # absolute: what every relative path is relative to
+    source: str | None = None  # the file it stands in; None when found without configuration
+    description: str = ""
+    suites: tuple[Suite, ...] = ()
+    environments: tuple[Environment, ...] = ()
+    origins: Mapping[str, str] = NONE  # declared key -> file:line
+
+    def suite(self, name: str) -> Suite | None:
+        return next((suite for suite in self.suites if suite.name == name), None)
+
+    def environment(self, name: str) -> Environment | None:
+        return next((environment for environment in self.environments if environment.name == name), None)

@@ -1,0 +1,516 @@
+"""Every key that may stand in a profile or in config.toml, once, for parser, editor schema and reference.
+
+Data only. A key that is not here is a fault; a key that is here is understood by the rest of this room.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+RUNNERS: Final = ("pytest",)
+TRACES: Final = ("off", "default", "calls")
+
+
+class Key:
+    """One key: what it holds, its bounds, and a sentence for people."""
+
+    __slots__ = (
+        "choices",
+        "default",
+        "doc",
+        "example",
+        "flag",
+        "high",
+        "kind",
+        "low",
+        "name",
+        "required",
+        "rule",
+        "table",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        doc: str,
+        *,
+        example: str,
+        default: object = None,
+        rule: str = "text",
+        choices: tuple[str, ...] = (),
+        low: float | None = None,
+        high: float | None = None,
+        required: bool = False,
+        table: Table | None = None,
+        flag: str = "",
+    ) -> None:
+        self.name, self.kind, self.doc, self.example, self.default = name, kind, doc, example, default
+        self.rule, self.choices, self.low, self.high = rule, choices, low, high
+        self.required, self.table, self.flag = required, table, flag
+
+
+class Table:
+    """A table of known keys. `one_of`: exactly one of these must be there; `title` is how it is written in TOML."""
+
+    __slots__ = ("doc", "keys", "one_of", "title")
+
+    def __init__(self, title: str, doc: str, keys: tuple[Key, ...], *, one_of: tuple[str, ...] = ()) -> None:
+        self.title, self.doc, self.one_of = title, doc, one_of
+        self.keys: dict[str, Key] = {key.name: key for key in keys}
+
+
+SECRET: Final = Table(
+    "{ secret = true, from = … }",
+    "A variable whose value stands elsewhere and never reaches a recording.",
+    (
+        Key(
+            "secret", "boolean", "Always true: marks the variable as a secret.", example="true", required=True
+        ),
+        Key(
+            "from",
+            "string",
+            "Where the value is read from when a run starts: `env:NAME` or `file:PATH`.",
+            example='"env:DB_PASSWORD"',
+            rule="source",
+            required=True,
+        ),
+    ),
+)
+
+SUITE: Final = Table(
+    "suite.NAME",
+    "Tests that one runner runs together. Without any suite, suites are found without configuration.",
+    (
+        Key(
+            "runner", "choice", "Which runner runs it.", example='"pytest"', default="pytest", choices=RUNNERS
+        ),
+        Key(
+            "python",
+            "string",
+            "The interpreter of the tests. Without it: the active venv, `.venv`, uv, poetry, tox, conda, `python3`.",
+            example='".venv/bin/python"',
+            rule="program",
+        ),
+        Key(
+            "cwd",
+            "string",
+            "Working directory, below the profile's directory.",
+            example='"services/api"',
+            default=".",
+            rule="relative",
+        ),
+        Key(
+            "paths",
+            "strings",
+            "What is handed to the runner to look for tests in.",
+            example='["tests/api"]',
+            default=(),
+            rule="relative",
+        ),
+        Key(
+            "ignore",
+            "strings",
+            "Paths left out of discovery.",
+            example='["tests/api/slow"]',
+            default=(),
+            rule="relative",
+        ),
+        Key(
+            "args",
+            "strings",
+            "Arguments that reach the runner untouched.",
+            example='["-x"]',
+            default=(),
+            rule="argument",
+        ),
+        Key(
+            "env",
+            "variables",
+            'Variables of the tests. A value is a string, or `{ secret = true, from = "env:NAME" }`.',
+            example='{ LOG = "debug", DB_PASSWORD = { secret = true, from = "env:DB_PASSWORD" } }',
+            default=(),
+            table=SECRET,
+        ),
+        Key(
+            "env_file",
+            "string",
+            "A file of `NAME=value` lines; `env` outweighs it.",
+            example='".env.test"',
+            rule="relative",
+        ),
+        Key(
+            "timeout",
+            "duration",
+            "A test that runs longer is ended as `timedout`.",
+            example='"120s"',
+            rule="duration_or_off",
+            low=0.001,
+            high=604800,
+        ),
+        Key(
+            "soft_timeout",
+            "duration",
+            "A test that runs longer has its stacks recorded and goes on.",
+            example='"60s"',
+            rule="duration_or_off",
+            low=0.001,
+            high=604800,
+        ),
+        Key(
+            "slow",
+            "duration",
+            "A test that ran longer is marked slow.",
+            example='"5s"',
+            default=5.0,
+            rule="duration_or_off",
+            low=0.001,
+            high=604800,
+        ),
+        Key(
+            "stall",
+            "duration",
+            "A running test without any event for this long is named, with its stacks.",
+            example='"30s"',
+            default=30.0,
+            rule="duration_or_off",
+            low=0.1,
+            high=604800,
+        ),
+        Key(
+            "needs",
+            "strings",
+            "Suites that must pass first; what a failed one blocks is `notrun`.",
+            example='["migrate"]',
+            default=(),
+            rule="name",
+        ),
+        Key(
+            "locks",
+            "strings",
+            "Suites that share a lock never run at the same time.",
+            example='["db"]',
+            default=(),
+            rule="name",
+        ),
+        Key(
+            "idempotent",
+            "boolean",
+            "Its tests may be run again after a crash without cleaning up.",
+            example="true",
+            default=False,
+        ),
+        Key("isolate", "boolean", "Run each test in a process of its own.", example="true", default=False),
+        Key(
+            "trace",
+            "choice",
+            "How much is recorded of what happens inside; without it, the setting.",
+            example='"calls"',
+            choices=TRACES,
+        ),
+    ),
+)
+
+_WITHIN: Final = Key(
+    "within",
+    "duration",
+    "How long it may take.",
+    example='"30s"',
+    default=30.0,
+    rule="duration",
+    low=0.1,
+    high=3600,
+)
+_EVERY: Final = Key(
+    "every",
+    "duration",
+    "How often it is asked.",
+    example='"2s"',
+    default=2.0,
+    rule="duration",
+    low=0.1,
+    high=3600,
+)
+_TCP: Final = Key(
+    "tcp",
+    "string",
+    "Ready when this `host:port` accepts a connection.",
+    example='"127.0.0.1:{port}"',
+    rule="tcp",
+)
+_HTTP: Final = Key(
+    "http",
+    "string",
+    "Ready when this address answers with 2xx.",
+    example='"http://127.0.0.1:{port}/health"',
+    rule="http",
+)
+_COMMAND: Final = Key(
+    "command",
+    "strings",
+    "Ready when this command exits with 0.",
+    example='["pg_isready", "-p", "{port}"]',
+    rule="argument",
+)
+
+READY: Final = Table(
+    "env.NAME.service.NAME.ready",
+    "How a started service is known to be ready: exactly one of tcp, http, log and command.",
+    (
+        _TCP,
+        _HTTP,
+        Key(
+            "log",
+            "string",
+            "Ready when a line of its output matches this pattern.",
+            example='"ready to accept"',
+            rule="regex",
+        ),
+        _COMMAND,
+        _WITHIN,
+    ),
+    one_of=("tcp", "http", "log", "command"),
+)
+
+HEALTH: Final = Table(
+    "env.NAME.service.NAME.health",
+    "How a running service is watched: exactly one of tcp, http and command.",
+    (_TCP, _HTTP, _COMMAND, _EVERY),
+    one_of=("tcp", "http", "command"),
+)
+
+SERVICE: Final = Table(
+    "env.NAME.service.NAME",
+    "A process that the tests need. `{port}` is a free port, `{tmp}` the run's temporary directory.",
+    (
+        Key(
+            "start",
+            "strings",
+            "The command, as a list of arguments.",
+            example='["./server", "--port", "{port}"]',
+            rule="argument",
+            required=True,
+        ),
+        Key(
+            "ready",
+            "table",
+            "How it is known to be ready.",
+            example='{ tcp = "127.0.0.1:{port}" }',
+            table=READY,
+        ),
+        Key(
+            "health",
+            "table",
+            "How it is watched while the tests run.",
+            example='{ http = "http://127.0.0.1:{port}/", every = "2s" }',
+            table=HEALTH,
+        ),
+        Key(
+            "needs",
+            "strings",
+            "Services of the same environment that must be ready first.",
+            example='["db"]',
+            default=(),
+            rule="name",
+        ),
+        Key(
+            "export",
+            "variables",
+            "Variables that the tests get once it is ready.",
+            example='{ API = "http://127.0.0.1:{port}" }',
+            default=(),
+        ),
+    ),
+)
+
+# Only an environment with a host has these.
+REMOTE_KEYS: Final = ("user", "port", "fingerprint", "how", "prepare", "keep", "artefacts", "path_map")
+
+ENVIRONMENT: Final = Table(
+    "env.NAME",
+    "Where a run happens. `local` always exists and is this machine.",
+    (
+        Key(
+            "host",
+            "string",
+            "The box, by the name or address that ssh knows. Without it, this machine.",
+            example='"box7.lab"',
+            rule="host",
+        ),
+        Key("user", "string", "The user on the box.", example='"ci"', rule="user"),
+        Key("port", "integer", "The port of its ssh server.", example="22", low=1, high=65535),
+        Key(
+            "fingerprint",
+            "string",
+            "The only host key that is accepted.",
+            example='"SHA256:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU"',
+            rule="fingerprint",
+        ),
+        Key(
+            "how",
+            "choice",
+            "How the project gets there: its files, its commits, or it is there already.",
+            example='"sync"',
+            default="sync",
+            choices=("sync", "git", "connect"),
+        ),
+        Key(
+            "prepare",
+            "strings",
+            "Commands run on the box before discovery, when lock files have changed.",
+            example='["uv sync"]',
+            default=(),
+            rule="argument",
+        ),
+        Key(
+            "keep",
+            "strings",
+            "What survives on the box between runs.",
+            example='[".venv"]',
+            default=(),
+            rule="relative",
+        ),
+        Key(
+            "artefacts",
+            "strings",
+            "What is fetched from the box after a run.",
+            example='["out/*.log"]',
+            default=(),
+            rule="relative",
+        ),
+        Key(
+            "path_map",
+            "map",
+            "Paths on the box and what they are here.",
+            example='{ "/srv/app" = "." }',
+            default=(),
+            rule="relative",
+        ),
+        Key(
+            "protected",
+            "boolean",
+            "Ask for its name before anything destructive.",
+            example="true",
+            default=False,
+        ),
+        Key("service", "tables", "Processes that the tests need.", example="", default=(), table=SERVICE),
+    ),
+)
+
+SETTINGS: Final = Table(
+    "settings",
+    "How tracekit behaves. Each can also be given as a flag or as a `TRACEKIT_…` variable.",
+    (
+        Key(
+            "profile",
+            "string",
+            "The bundled profile to use.",
+            example='"demo"',
+            rule="name",
+            flag="--profile",
+        ),
+        Key(
+            "environment",
+            "string",
+            "Where runs happen.",
+            example='"box7"',
+            default="local",
+            rule="name",
+            flag="--env",
+        ),
+        Key(
+            "trace",
+            "choice",
+            "How much is recorded of what happens inside.",
+            example='"calls"',
+            default="default",
+            choices=TRACES,
+            flag="--trace",
+        ),
+        Key(
+            "seed",
+            "integer",
+            "Seed of every run; without it, a new one each time.",
+            example="7",
+            low=0,
+            high=2**63 - 1,
+            flag="--seed",
+        ),
+        Key("locals", "boolean", "Record local variables of failing frames.", example="false", default=True),
+        Key(
+            "run_lease",
+            "duration",
+            "How long a run goes on that no console watches.",
+            example='"12h"',
+            default=43200.0,
+            rule="duration",
+            low=1,
+            high=604800,
+        ),
+        Key(
+            "service_lease",
+            "duration",
+            "How long services and faults outlive the last console.",
+            example='"60s"',
+            default=60.0,
+            rule="duration",
+            low=1,
+            high=86400,
+        ),
+        Key(
+            "glyphs",
+            "choice",
+            "The characters that the console draws with.",
+            example='"ascii"',
+            default="unicode",
+            choices=("unicode", "ascii"),
+            flag="--glyphs",
+        ),
+        Key(
+            "mouse",
+            "boolean",
+            "Whether the console takes the mouse.",
+            example="false",
+            default=True,
+            flag="--no-mouse",
+        ),
+    ),
+)
+
+PROFILE: Final = Table(
+    "",
+    "A profile: `tracekit.toml`, `[tool.tracekit]` in `pyproject.toml`, or `profile.toml` of a bundled one.",
+    (
+        Key(
+            "description",
+            "string",
+            "One line about it.",
+            example='"the chat server and its tests"',
+            default="",
+        ),
+        Key("suite", "tables", "Suites, by name.", example="", default=(), table=SUITE),
+        Key("env", "tables", "Environments, by name.", example="", default=(), table=ENVIRONMENT),
+        Key("settings", "table", "Settings for this project.", example="", table=SETTINGS),
+    ),
+)
+
+USER: Final = Table(
+    "",
+    "The user's own `config.toml`.",
+    (
+        Key("settings", "table", "Settings for every project.", example="", table=SETTINGS),
+        Key(
+            "keys",
+            "keys",
+            "Keys of the console: an action and the keys that do it, separated by commas.",
+            example="",
+            default=(),
+        ),
+    ),
+)
+
+BOXES: Final = Table(
+    "",
+    "The user's boxes, `boxes.toml`, written by `tracekit box add`.",
+    (Key("env", "tables", "Environments, by name.", example="", default=(), table=ENVIRONMENT),),
+)

@@ -1,0 +1,137 @@
+"""Discovery: a run whose mode is `discover`, kept as an inventory until the sources change.
+
+A view of an inventory is fed with the same lines that a live discovery writes, so that a tree before the first run and
+one in the middle of it are the same thing.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from tracekit.engine.context import Context
+from tracekit.engine.follow import Follower
+from tracekit.engine.plan import Planned, plan_for
+from tracekit.engine.requests import Discover
+from tracekit.engine.view import RunView
+from tracekit.model.state import Notice, ScenarioFacts
+from tracekit.store.fingerprint import fingerprint
+from tracekit.store.inventory import Inventory, InventoryStore, row
+from tracekit.store.runs import unwritable
+from tracekit.wire import lines
+from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, E
+from tracekit.wire.problems import ProblemError
+
+
+class Discovery:
+    """Gives views of what a project holds, from the cache or by asking its runners."""
+
+    def __init__(self, context: Context, inventories: InventoryStore) -> None:
+        self._context = context
+        self._inventories = inventories
+
+    async def view(self, request: Discover) -> RunView:
+        """A view that holds, or will hold, every scenario of the project."""
+        mark = await anyio.to_thread.run_sync(fingerprint, Path(request.root))
+        key = inventory_key(request.profile)
+        if not request.refresh:
+            kept = self._inventories.load(request.root, key)
+            if kept is not None and kept.fingerprint == mark:
+                return inventory_view(kept)
+        return await self._ask(request, mark, key)
+
+    async def _ask(self, request: Discover, mark: str, key: str) -> RunView:
+        planned = plan_for(
+            request.root,
+            request.profile,
+            self._context.places,
+            mode="discover",
+            environment=request.environment,
+        )
+        run_id = planned.run_id
+        base = self._context.places.cache / "discover" / run_id
+        try:
+            base.mkdir(parents=True, mode=0o700)
+        except OSError as fault:
+            raise ProblemError(
+                replace(unwritable(self._context.places.cache, fault), code="store.cache_unwritable")
+            ) from fault
+        view = RunView(run_id, request.root, base / "local", link="connecting")
+        await self._context.box.start(planned.message(base, self._context.console))
+        await self._context.box.follow(
+            Follower(view, lambda _: self._keep(view, planned, mark, key, base)), self._context.tasks
+        )
+        return view
+
+    def _keep(self, view: RunView, planned: Planned, mark: str, key: str, base: Path) -> None:
+        with view.lock:
+            state = view.state
+            whole = state.run.ended and state.run.reason == "finished" and view.problem is None
+            rows = tuple(row(fact(facts)) for facts in state.facts)
+            problems = tuple(notice_json(notice) for notice in state.notices)
+        # What could not be collected may be whole again without a change of the sources: ask again next time.
+        if whole and not problems:
+            self._inventories.save(
+                Inventory(planned.root, mark, rows, problems, tuple(planned.plan["suites"])), key
+            )
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def inventory_key(profile: str | None) -> str:
+    """What an inventory is kept under, beside the project's root."""
+    return profile or ""
+
+
+def inventory_view(inventory: Inventory) -> RunView:
+    """An inventory as a view; no run stands behind it."""
+    view = RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE, link="replay")
+    view.feed(b"".join(_found(inventory)))
+    return view
+
+
+def notice_json(notice: Notice) -> dict[str, Any]:
+    """A notice as it is printed with `--json`."""
+    return {
+        "kind": notice.kind,
+        "suite": notice.suite,
+        "what": notice.message,
+        "detail": notice.detail,
+        "action": notice.action,
+    }
+
+
+def fact(facts: ScenarioFacts) -> dict[str, Any]:
+    return {
+        "scenario": facts.id,
+        "suite": facts.suite,
+        "runner": facts.runner,
+        "path": list(facts.path),
+        "file": facts.file,
+        "line": facts.line,
+        "tags": list(facts.tags),
+        "doc": facts.doc,
+    }
+
+
+def _found(inventory: Inventory) -> Iterator[bytes]:
+    for number, raw in enumerate(inventory.rows, 1):
+        fact = json.loads(raw)
+        yield lines.encode(
+            {
+                "v": LINE_VERSION,
+                "n": number,
+                "src": "console/inventory/0-0",
+                "t": 0,
+                "m": 0,
+                "run": "",
+                "e": E.SCENARIO_FOUND,
+                "scenario": fact["id"],
+                **{name: fact[name] for name in ("suite", "runner", "path", "file", "line", "tags", "doc")},
+            }
+        )

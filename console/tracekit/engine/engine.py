@@ -1,0 +1,139 @@
+"""The engine: one thread with its own loop that owns every run this console starts, follows or opens.
+
+Requests come in from any thread and give a view; what happens afterwards is seen by looking at the view. The engine
+never calls into a screen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from typing import Self, assert_never
+
+import anyio
+from anyio.abc import TaskGroup
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from tracekit.engine.box import Box
+from tracekit.engine.context import Context
+from tracekit.engine.discovery import Discovery
+from tracekit.engine.history import History
+from tracekit.engine.launching import Launching
+from tracekit.engine.places import Places
+from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
+from tracekit.engine.view import RunView
+from tracekit.link.local import LocalLink
+from tracekit.store.catalogue import RunSummary
+from tracekit.store.inventory import InventoryStore
+from tracekit.store.runs import RunStore
+from tracekit.wire.problems import Problem, ProblemError
+
+
+class Engine:
+    """Use it as a context manager, or call `start` and `close`."""
+
+    def __init__(self, places: Places) -> None:
+        self.places = places
+        self.store = RunStore(places.state)
+        self.console = places.nonce()[:12]
+        self.views: dict[str, RunView] = {}
+        self._stack = contextlib.ExitStack()
+        self._portal: BlockingPortal | None = None
+        self._core: _Core | None = None
+        self._opened = threading.Lock()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def start(self) -> None:
+        """Start the thread; nothing is connected before it is needed."""
+        with self._opened:
+            if self._portal is None:
+                self._portal = self._stack.enter_context(
+                    start_blocking_portal("asyncio", name="tracekit-engine")
+                )
+                self._core = self._stack.enter_context(self._portal.wrap_async_context_manager(_core(self)))
+
+    def close(self) -> None:
+        """Let go of every link; runs go on without this console."""
+        with self._opened:
+            self._portal = self._core = None
+            self._stack.close()
+
+    def submit(self, request: Request) -> Future[RunView]:
+        """Hand a request over; the future gives the view, or raises ProblemError."""
+        self.start()
+        if self._portal is None or self._core is None:
+            raise ProblemError(
+                Problem("engine.closed", "the engine is closed", "", "start the console again")
+            )
+        return self._portal.start_task_soon(self._core.handle, request)
+
+    def runs(self) -> list[RunSummary]:
+        """Every run of this machine, newest first, live ones marked as such."""
+        return History(self.store).summaries()
+
+
+class _Core:
+    """What lives on the engine's loop."""
+
+    def __init__(self, engine: Engine, tasks: TaskGroup) -> None:
+        self._engine = engine
+        places = engine.places
+        self._box = Box(LocalLink(places.state, places.cache, idle=places.agent_idle), engine.console)
+        self._history = History(engine.store)
+        context = Context(places, engine.store, self._box, self._history, tasks, engine.console)
+        self._discovery = Discovery(context, InventoryStore(places.cache))
+        self._launching = Launching(context, self._discovery)
+        tasks.start_soon(self._box.serve)
+
+    async def handle(self, request: Request) -> RunView:
+        """Carry out one request."""
+        match request:
+            case Discover():
+                return self._known(await self._discovery.view(request))
+            case Launch():
+                return self._known(await self._launching.launch(request))
+            case Rerun():
+                return self._known(await self._launching.rerun(request))
+            case Attach():
+                return await self._attach(request)
+            case Cancel():
+                return await self._cancel(request)
+            case Replay():
+                return self._known(await anyio.to_thread.run_sync(self._history.replay, request.target))
+            case _:
+                assert_never(request)
+
+    async def _attach(self, request: Attach) -> RunView:
+        folder = self._engine.store.find(request.run)
+        known = self._engine.views.get(folder.run_id)
+        if known is not None and known.live:
+            return known
+        if folder.run_id in {str(run.get("run")) for run in await self._box.live_runs()}:
+            return self._known(await self._launching.attach(folder))
+        return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
+
+    async def _cancel(self, request: Cancel) -> RunView:
+        folder = self._engine.store.find(request.run)
+        view = await self._attach(Attach(folder.run_id))
+        if view.live:
+            await self._box.cancel(folder.run_id, request.scenario)
+        return view
+
+    def _known(self, view: RunView) -> RunView:
+        self._engine.views[view.run_id] = view
+        return view
+
+
+@contextlib.asynccontextmanager
+async def _core(engine: Engine) -> AsyncIterator[_Core]:
+    async with anyio.create_task_group() as tasks:
+        yield _Core(engine, tasks)
+        tasks.cancel_scope.cancel()

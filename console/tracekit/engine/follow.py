@@ -1,0 +1,112 @@
+"""Following one run: from committed lengths to folded lines, in slices that never hold the lock for long.
+
+The follower reads the run directory in place, exactly as far as the agent says it is committed. It owns nothing but the
+place it has reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import anyio
+import anyio.lowlevel
+
+from tracekit.engine.view import RunView
+from tracekit.wire.names import JOURNAL_FILE
+from tracekit.wire.problems import Problem
+
+# About a hundred lines: a reader waits at most a millisecond for the lock.
+SLICE = 16 * 1024
+
+Ended = Callable[["Follower"], None]
+# Writes one of this console's own facts beside the run: what the link did is not the box's to tell.
+Note = Callable[[str], None]
+
+
+class Follower:
+    """Folds one run's journal into its view until the agent says that it has ended."""
+
+    def __init__(self, view: RunView, ended: Ended, note: Note = lambda _: None) -> None:
+        self.view = view
+        self.note = note
+        self.end: dict[str, Any] = {}
+        self._ended = ended
+        self._committed = 0
+        self._wake = anyio.Event()
+
+    def lengths(self, event: dict[str, Any]) -> None:
+        """Take what the agent says of the run's files and state."""
+        files = event.get("files")
+        length = files.get(JOURNAL_FILE, 0) if isinstance(files, dict) else 0
+        if isinstance(length, int):
+            self._committed = max(self._committed, length)
+        if event.get("state") == "ended":
+            self.end = event
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Fold until the end; a journal that goes missing ends the view with its problem."""
+        while True:
+            await self._wake.wait()
+            self._wake = anyio.Event()
+            try:
+                with (self.view.box_dir / JOURNAL_FILE).open("rb") as file:
+                    await self._catch_up(file)
+            except FileNotFoundError:
+                if not self.end:
+                    continue
+            except OSError as fault:
+                self._fail(fault)
+                return
+            if self.end:
+                self._finish()
+                return
+
+    async def _catch_up(self, file: BinaryIO) -> None:
+        size = SLICE
+        while (left := self._committed - self.view.folded) > 0:
+            file.seek(self.view.folded)
+            data = file.read(min(size, left))
+            taken = self.view.feed(data)
+            if taken:
+                size = SLICE
+            elif len(data) < size:
+                return  # what is committed ends in a whole line: the file is shorter than it was
+            else:
+                size *= 2  # one line longer than a slice
+            await anyio.lowlevel.checkpoint()
+
+    def _finish(self) -> None:
+        if self.end.get("incomplete"):
+            problem = Problem(
+                "run.recording_incomplete",
+                "parts of this run could not be recorded; its verdicts stand",
+                str(self.view.box_dir),
+                "free space on that disk before the next run",
+            )
+            self.view.close(self.end, problem)
+        else:
+            self.view.close(self.end)
+        self._ended(self)
+
+    def _fail(self, fault: OSError) -> None:
+        problem = Problem(
+            "run.unreadable",
+            f"the run directory cannot be read: {fault.strerror or fault}",
+            str(self.view.box_dir),
+            f"`tracekit verify {self.view.run_id}` shows what is left",
+        )
+        self.view.mark("lost", problem)
+        self._ended(self)
+
+
+def fold_file(view: RunView, journal: Path) -> None:
+    """Fold a recorded journal to its last whole line, at once; raises OSError."""
+    with journal.open("rb") as file:
+        file.seek(view.folded)
+        rest = b""
+        while data := file.read(1 << 20):
+            rest += data
+            rest = rest[view.feed(rest) :]

@@ -1,0 +1,154 @@
+"""Launching: from a request to a run directory, a plan on the box, and a view that follows it.
+
+A rerun is a launch whose plan is its parent's, narrowed to some scenarios; runs form a tree by their parents.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Sequence
+
+import anyio
+
+from tracekit.engine.context import Context
+from tracekit.engine.discovery import Discovery
+from tracekit.engine.follow import Follower
+from tracekit.engine.plan import Planned, plan_again, plan_for
+from tracekit.engine.requests import Discover, Launch, Rerun
+from tracekit.engine.view import RunView
+from tracekit.model.rerun import failed, outstanding
+from tracekit.model.selection import select
+from tracekit.store.runs import RunFolder
+from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.names import LINE_VERSION
+from tracekit.wire.problems import Problem, ProblemError
+
+
+class Launching:
+    """Starts runs and follows them."""
+
+    def __init__(self, context: Context, discovery: Discovery) -> None:
+        self._context = context
+        self._discovery = discovery
+
+    async def launch(self, request: Launch) -> RunView:
+        """Run what the request names; raises ProblemError before anything is started when it cannot be."""
+        ids: Sequence[str] | None = request.ids or None
+        if request.selectors:
+            ids = await self._selected(request)
+        planned = plan_for(
+            request.root,
+            request.profile,
+            self._context.places,
+            environment=request.environment,
+            only=ids,
+            args=request.args,
+            seed=request.seed,
+            parent=request.parent,
+            run_lease=request.run_lease,
+        )
+        return await self._start(planned)
+
+    async def rerun(self, request: Rerun) -> RunView:
+        """Run scenarios of an earlier run again."""
+        parent = self._context.store.find(request.run)
+        facts = parent.facts()
+        if not isinstance(facts.get("plan"), dict):
+            raise ProblemError(
+                Problem(
+                    "rerun.no_plan",
+                    "the run does not say how it was started",
+                    parent.run_id,
+                    "start a new run",
+                )
+            )
+        ids = self._chosen(request, parent)
+        planned = plan_again(facts, self._context.places, parent=parent.run_id, only=ids)
+        return await self._start(planned)
+
+    async def attach(self, folder: RunFolder) -> RunView:
+        """Follow a run that the agent has and this console does not."""
+        view = RunView(folder.run_id, str(folder.facts().get("root", "")), folder.box_dir, link="connecting")
+        await self._follow(view, folder)
+        return view
+
+    async def _start(self, planned: Planned) -> RunView:
+        folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
+        view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
+        await self._context.box.start(planned.message(folder.path, self._context.console))
+        await self._follow(view, folder)
+        return view
+
+    async def _follow(self, view: RunView, folder: RunFolder) -> None:
+        def ended(_: Follower) -> None:
+            self._context.history.remember(folder, view)
+
+        source = f"console/{self._context.console}"
+        numbers = itertools.count(1)
+
+        def note(event: str) -> None:
+            now = self._context.places.now_ns()
+            fact = {"v": LINE_VERSION, "n": next(numbers), "src": source, "t": now, "m": time.monotonic_ns()}
+            folder.note(self._context.console, {**fact, "run": view.run_id, "e": event})
+
+        await self._context.box.follow(Follower(view, ended, note), self._context.tasks)
+
+    async def _selected(self, request: Launch) -> list[str]:
+        view = await self._discovery.view(Discover(request.root, request.profile, request.environment))
+        await anyio.to_thread.run_sync(view.done.wait)
+        with view.lock:
+            found = [view.state.ids[index] for index in select(view.state, request.selectors)]
+            problems = [
+                Problem("discover.failed", notice.message, notice.suite, notice.action)
+                for notice in view.state.notices
+                if notice.kind != "warning"
+            ]
+        if found:
+            return found
+        if problems:
+            raise ProblemError(problems)
+        raise ProblemError(
+            Problem(
+                "select.nothing",
+                f"nothing matches {' '.join(request.selectors)!r}",
+                request.root,
+                "`tracekit list` shows what there is",
+            )
+        )
+
+    def _chosen(self, request: Rerun, parent: RunFolder) -> list[str] | None:
+        view = self._context.history.open(parent)
+        match request.which:
+            case "all":
+                suites = parent.facts()["plan"].get("suites", [])
+                narrowed = any(suite.get("only") is not None for suite in suites)
+                return list(view.state.ids) if narrowed else None
+            case "ids":
+                ids = list(request.ids)
+            case "failed":
+                ids = failed(view.state)
+            case "outstanding":
+                ids = outstanding([each.state for each in self._chain(parent, view)])
+        # A sub-test runs within its test, never alone.
+        ids = list(dict.fromkeys(scenario.partition(SUBTEST_MARK)[0] for scenario in ids))
+        if not ids:
+            raise ProblemError(
+                Problem(
+                    "rerun.nothing",
+                    f"nothing is {request.which} in run {parent.run_id}",
+                    parent.run_id,
+                    f"`tracekit show {parent.run_id}` shows its verdicts",
+                )
+            )
+        return ids
+
+    def _chain(self, folder: RunFolder, view: RunView) -> list[RunView]:
+        chain = [view]
+        while (parent := folder.facts().get("parent")) and len(chain) < 1000:
+            try:
+                folder = self._context.store.find(str(parent))
+                chain.append(self._context.history.open(folder))
+            except ProblemError:
+                break
+        return chain[::-1]

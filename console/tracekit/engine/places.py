@@ -1,0 +1,31 @@
+"""Where this console keeps things, and the seams that tests own: clock, randomness, environment."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracekit.wire.ids import new_ulid
+
+
+@dataclass(frozen=True)
+class Places:
+    """Directories and seams of one console."""
+
+    state: Path
+    cache: Path
+    environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    now_ns: Callable[[], int] = time.time_ns
+    randomness: Callable[[int], bytes] = os.urandom
+    agent_idle: float | None = None
+
+    def new_id(self) -> str:
+        """A new run id."""
+        return new_ulid(self.now_ns() // 1_000_000, self.randomness(10))
+
+    def nonce(self) -> str:
+        """A token that nobody can guess; every process of a run carries it."""
+        return self.randomness(16).hex()

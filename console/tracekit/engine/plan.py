@@ -1,0 +1,181 @@
+"""Plans: what the agent is asked to run, with everything it needs and no secret on the disk.
+
+The plan goes into `run.json` and its hash names it; the environment and the values of secrets travel beside it
+and stay in the memory of the agent's processes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tracekit.config import loader
+from tracekit.config.plan import secrets, to_plan
+from tracekit.config.profile import Profile
+from tracekit.engine.places import Places
+from tracekit.wire.ids import id_prefix, split_scenario_id
+from tracekit.wire.lines import to_json
+from tracekit.wire.names import PLAN_SCHEMA
+from tracekit.wire.problems import Problem, ProblemError
+from tracekit.wire.secrets import secrets_in
+
+_MAX_SEED = 1 << 31
+_BOX = "local"
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan and what travels beside it."""
+
+    plan: dict[str, Any]
+    chosen: str | None
+    root: str
+    nonce: str
+    started_ns: int
+    environ: Mapping[str, str] = field(repr=False)
+    secrets: Mapping[str, str] = field(repr=False)
+
+    @property
+    def run_id(self) -> str:
+        """The run's name."""
+        return str(self.plan["run"])
+
+    @property
+    def plan_hash(self) -> str:
+        """What tells the same start from another under the same name."""
+        return hashlib.blake2b(to_json(self.plan).encode("ascii"), digest_size=16).hexdigest()
+
+    def facts(self, console: str) -> dict[str, Any]:
+        """What is written to `run.json`."""
+        return {
+            "run": self.run_id,
+            "parent": self.plan.get("parent"),
+            "root": self.root,
+            "profile": self.chosen,
+            "console": console,
+            "nonce": self.nonce,
+            "created": self.started_ns,
+            "plan_hash": self.plan_hash,
+            "boxes": [_BOX],
+            "plan": self.plan,
+        }
+
+    def message(self, base: Path, console: str) -> dict[str, Any]:
+        """What the agent is sent to start it."""
+        return {
+            "plan": self.plan,
+            "nonce": self.nonce,
+            "plan_hash": self.plan_hash,
+            "environ": dict(self.environ),
+            "secrets": dict(self.secrets),
+            "dir": str(base),
+            "console": console,
+            "box": _BOX,
+        }
+
+
+def plan_for(
+    root: str,
+    profile: str | None,
+    places: Places,
+    *,
+    mode: str = "run",
+    environment: str = "local",
+    only: Sequence[str] | None = None,
+    args: Sequence[str] = (),
+    seed: int | None = None,
+    parent: str | None = None,
+    run_lease: float | None = None,
+) -> Planned:
+    """Plan a project; raises ProblemError for every fault of its configuration."""
+    flags = {"profile": profile, "environment": environment}
+    config = loader.load(root, flags=flags, environ=places.environ)
+    plan = to_plan(
+        config.profile,
+        config.settings,
+        run=places.new_id(),
+        seed=seed if seed is not None else int.from_bytes(places.randomness(4), "big") % _MAX_SEED,
+        mode=mode,
+        parent=parent,
+        only=None if only is None else _by_suite(config.profile, only),
+        args=args,
+    )
+    if run_lease is not None:
+        plan["run_lease"] = run_lease
+    return _planned(plan, config.profile, profile, root, places)
+
+
+def plan_again(
+    facts: Mapping[str, Any], places: Places, *, parent: str, only: Sequence[str] | None
+) -> Planned:
+    """The plan of an earlier run, narrowed to some scenarios; flags, seed and order stay."""
+    plan: dict[str, Any] = facts["plan"]
+    if plan.get("schema") != PLAN_SCHEMA:
+        raise ProblemError(
+            Problem(
+                "rerun.other_plan",
+                f"the plan is {plan.get('schema')}",
+                parent,
+                "start a new run of the project",
+            )
+        )
+    suites = [dict(suite) for suite in plan["suites"]]
+    if only is not None:
+        suites = list(_narrowed(suites, only))
+    if not suites:
+        raise ProblemError(
+            Problem(
+                "rerun.nothing",
+                "none of these scenarios belongs to a suite of that run",
+                parent,
+                "start a new run",
+            )
+        )
+    root, chosen = str(facts.get("root", "")), facts.get("profile")
+    config = loader.load(root, flags={"profile": chosen}, environ=places.environ, implicit=False)
+    again = {**plan, "run": places.new_id(), "parent": parent, "suites": suites}
+    return _planned(again, config.profile, chosen, root, places)
+
+
+def _planned(
+    plan: dict[str, Any], profile: Profile, chosen: str | None, root: str, places: Places
+) -> Planned:
+    return Planned(
+        plan=plan,
+        chosen=chosen,
+        root=root,
+        nonce=places.nonce(),
+        started_ns=places.now_ns(),
+        environ=dict(places.environ),
+        # What the profile marks stands before what only looks like a secret.
+        secrets={**secrets_in(places.environ), **secrets(profile, places.environ)},
+    )
+
+
+def _by_suite(profile: Profile, ids: Iterable[str]) -> dict[str, list[str]]:
+    known = {(suite.runner, suite.name) for suite in profile.suites}
+    found: dict[str, list[str]] = {}
+    for scenario in ids:
+        runner, suite, _ = split_scenario_id(scenario)
+        if (runner, suite) not in known:
+            raise ProblemError(
+                Problem(
+                    "select.nothing",
+                    "no suite holds this scenario",
+                    scenario,
+                    "`tracekit list` shows what there is",
+                )
+            )
+        found.setdefault(suite, []).append(scenario)
+    return found
+
+
+def _narrowed(suites: Iterable[dict[str, Any]], ids: Sequence[str]) -> Iterable[dict[str, Any]]:
+    for suite in suites:
+        prefix = id_prefix(suite["runner"], suite["name"])
+        own = [scenario for scenario in ids if scenario.startswith(prefix)]
+        if own:
+            yield {**suite, "only": own}

@@ -1,0 +1,70 @@
+"""What can be asked of the engine: one frozen dataclass a request, imperative names.
+
+A key in the console and a command on the command line become the same request. Nothing here does anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+RerunSet = Literal["failed", "outstanding", "all", "ids"]
+
+
+@dataclass(frozen=True, slots=True)
+class Discover:
+    """Find the scenarios of a project; from the cached inventory where its sources have not changed."""
+
+    root: str
+    profile: str | None = None
+    environment: str = "local"
+    refresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Run a project's scenarios: all of them, those that the selectors name, or exactly `ids`."""
+
+    root: str
+    profile: str | None = None
+    environment: str = "local"
+    selectors: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    seed: int | None = None
+    parent: str | None = None
+    run_lease: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """Run scenarios of an earlier run again, as a child of it, with the same flags."""
+
+    run: str
+    which: RerunSet = "failed"
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Stop a run, or only one of its scenarios, and leave no process of it."""
+
+    run: str
+    scenario: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Follow a run that goes on without this console."""
+
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Open a recorded run: a run id, or the path of a run directory or a journal."""
+
+    target: str
+
+
+Request = Discover | Launch | Rerun | Cancel | Attach | Replay

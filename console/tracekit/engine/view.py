@@ -1,0 +1,136 @@
+"""One run as readers see it: the folded state, the link's state, and windows into the recorded output.
+
+The engine's thread folds; the console's thread reads under `lock`, which is never held longer than a slice of the fold.
+A view never decides anything: it is told.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from tracekit.model.fold import Fold
+from tracekit.model.state import OutputSpan, RunState
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE
+from tracekit.wire.problems import Problem
+
+LinkState = Literal["connecting", "attached", "reconnecting", "lost", "replay", "ended"]
+Tap = Callable[[bytes], None]
+
+# A window of output that is painted or printed at once; the rest is read when somebody scrolls there.
+MAX_WINDOW = 8 * 1024 * 1024
+
+
+class RunView:
+    """A run that somebody watches; live, ended or replayed, the reader cannot tell the difference."""
+
+    def __init__(self, run_id: str, root: str, box_dir: Path, *, link: LinkState) -> None:
+        self.run_id = run_id
+        self.root = root
+        self.box_dir = box_dir
+        self.lock = threading.Lock()
+        self.link: LinkState = link
+        self.live = link not in {"replay", "ended"}
+        self.problem: Problem | None = None
+        self.end: dict[str, Any] = {}
+        self.done = threading.Event()
+        self._fold = Fold()
+        self._taps: list[Tap] = []
+        self._folded = 0
+        if not self.live:
+            self.done.set()
+
+    @property
+    def state(self) -> RunState:
+        """The folded state; hold `lock` while reading more than one thing of it."""
+        return self._fold.state
+
+    @property
+    def generation(self) -> int:
+        """Grows with every change that a reader could see."""
+        return self._fold.state.generation
+
+    @property
+    def folded(self) -> int:
+        """Bytes of the journal that the state holds."""
+        return self._folded
+
+    def tap(self, tap: Tap) -> None:
+        """Hand every journal line to `tap`: what is folded already at once, the rest as it comes.
+
+        Raises OSError when what is folded cannot be read any more.
+        """
+        with self.lock:
+            left = self._folded
+            if left:
+                with (self.box_dir / JOURNAL_FILE).open("rb") as file:
+                    for line in file:
+                        left -= len(line)
+                        if left < 0:
+                            break
+                        tap(line)
+            self._taps.append(tap)
+
+    def resume(self, fold: Fold, folded: int) -> None:
+        """Begin with a state that a checkpoint held."""
+        with self.lock:
+            self._fold, self._folded = fold, folded
+
+    def feed(self, data: bytes) -> int:
+        """Fold whole lines; gives how many bytes were taken."""
+        with self.lock:
+            taken = self._fold.feed_bytes(data)
+            self._folded += taken
+            taps = tuple(self._taps)
+        if taken:
+            for tap in taps:
+                tap(data[:taken])
+        return taken
+
+    def checkpoint(self) -> tuple[bytes, int]:
+        """The state as bytes, and the journal's length that it stands for."""
+        with self.lock:
+            return self._fold.checkpoint(), self._folded
+
+    def mark(self, link: LinkState, problem: Problem | None = None) -> None:
+        """Note what became of the link; a reader sees it at its next look."""
+        with self.lock:
+            self.link = link
+            self.live = link not in {"replay", "ended", "lost"}
+            if problem is not None:
+                self.problem = problem
+            if link == "lost":
+                self._fold.state.mark_lost()
+        if not self.live:
+            self.done.set()
+
+    def close(self, end: dict[str, Any], problem: Problem | None = None) -> None:
+        """Note the agent's own word on how the run ended, which stands where the disk could not take the journal's."""
+        self.end = end
+        self.mark("ended", problem)
+
+    def verdicts(self) -> dict[str, int]:
+        """How many scenarios have which verdict; the agent's count where the recording is incomplete."""
+        if self.end.get("incomplete") and isinstance(self.end.get("verdicts"), dict):
+            return dict(self.end["verdicts"])
+        with self.lock:
+            return dict(self.state.counts)
+
+    def output(self, spans: Iterable[OutputSpan], limit: int = MAX_WINDOW) -> bytes:
+        """The recorded bytes of these spans, joined, at most `limit`; missing bytes are simply not there yet."""
+        pieces: list[bytes] = []
+        left = limit
+        try:
+            with (self.box_dir / OUTPUT_FILE).open("rb") as file:
+                for span in spans:
+                    if left <= 0:
+                        break
+                    file.seek(span.offset)
+                    piece = file.read(min(span.length, left))
+                    left -= len(piece)
+                    pieces.append(piece)
+        except OSError:
+            return b"".join(pieces)
+        return b"".join(pieces)

@@ -1,0 +1,165 @@
+"""Run directories of this machine: made once, found again by id, prefix or age.
+
+A run directory is append-only and has one writer a file; this room makes it, writes `run.json` and the console's own
+facts, and reads the rest. It never writes into a box's directory.
+"""
+
+from __future__ import annotations
+
+import difflib
+import errno
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tracekit.wire import lines
+from tracekit.wire.ids import is_run_id
+from tracekit.wire.names import JOURNAL_FILE, RUN_FILE, RUN_SCHEMA
+from tracekit.wire.problems import Problem, ProblemError
+
+LOCAL_BOX = "local"
+NEWEST = ("last", "latest")
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """One run directory on this machine."""
+
+    path: Path
+    run_id: str
+
+    @property
+    def box_dir(self) -> Path:
+        """Where the box's files are; a local run has one box and is used in place."""
+        return self.path / LOCAL_BOX
+
+    @property
+    def journal(self) -> Path:
+        """The journal that everything on a screen is folded from."""
+        return self.box_dir / JOURNAL_FILE
+
+    def facts(self) -> dict[str, Any]:
+        """What the launching engine wrote: plan, parent, root; raises ProblemError when it is damaged."""
+        file = self.path / RUN_FILE
+        try:
+            obj = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as fault:
+            raise ProblemError(
+                damaged(self.run_id, f"{RUN_FILE} cannot be read: {fault}", str(file))
+            ) from fault
+        if not isinstance(obj, dict):
+            raise ProblemError(damaged(self.run_id, f"{RUN_FILE} does not hold an object", str(file)))
+        schema = str(obj.get("schema", ""))
+        if schema.partition("/")[2] != RUN_SCHEMA.partition("/")[2]:
+            raise ProblemError(
+                Problem(
+                    "store.other_version",
+                    f"run {self.run_id} is {schema or 'of an unnamed format'}, this program reads {RUN_SCHEMA}",
+                    str(file),
+                    "open it with the version of tracekit that wrote it",
+                )
+            )
+        return obj
+
+    def note(self, console: str, fact: Mapping[str, Any]) -> None:
+        """Append one of this console's own facts; they are lost silently when the disk is full, a run is not."""
+        try:
+            with (self.path / f"console-{console}.ndjson").open("ab") as file:
+                file.write(lines.encode(dict(fact)))
+        except OSError:
+            return
+
+
+class RunStore:
+    """All run directories below one state directory."""
+
+    def __init__(self, state: Path) -> None:
+        self.state = state
+        self.runs_dir = state / "runs"
+
+    def create(self, run_id: str, facts: Mapping[str, Any]) -> RunFolder:
+        """Make the directory of a new run; raises ProblemError when the disk or the permissions do not allow it."""
+        folder = RunFolder(self.runs_dir / run_id, run_id)
+        try:
+            folder.path.mkdir(parents=True, mode=0o700)
+            part = folder.path / f"{RUN_FILE}.part"
+            part.write_bytes(json.dumps({"schema": RUN_SCHEMA, **facts}, indent=1).encode() + b"\n")
+            part.replace(folder.path / RUN_FILE)
+        except OSError as fault:
+            shutil.rmtree(folder.path, ignore_errors=True)
+            raise ProblemError(unwritable(self.state, fault)) from fault
+        return folder
+
+    def folders(self) -> list[RunFolder]:
+        """Every run, newest first: their ids sort by time."""
+        try:
+            names = [entry.name for entry in self.runs_dir.iterdir()]
+        except FileNotFoundError:
+            return []
+        except OSError as fault:
+            raise ProblemError(unwritable(self.state, fault)) from fault
+        return [
+            RunFolder(self.runs_dir / name, name) for name in sorted(filter(is_run_id, names), reverse=True)
+        ]
+
+    def find(self, text: str) -> RunFolder:
+        """A run by its id, an unambiguous part of it, or `last`; raises ProblemError naming the nearest."""
+        if is_run_id(text) and (self.runs_dir / text).is_dir():
+            return RunFolder(self.runs_dir / text, text)
+        folders = self.folders()
+        if text in NEWEST and folders:
+            return folders[0]
+        wanted = text.upper()
+        found = [
+            folder
+            for folder in folders
+            if len(wanted) >= 4 and (folder.run_id.startswith(wanted) or folder.run_id.endswith(wanted))
+        ]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            shown = ", ".join(folder.run_id for folder in found[:5])
+            raise ProblemError(
+                Problem("store.ambiguous_run", f"{len(found)} runs match", text, f"say which: {shown}")
+            )
+        near = difflib.get_close_matches(wanted, [folder.run_id for folder in folders], n=1, cutoff=0.7)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ProblemError(
+            Problem("store.no_such_run", "no such run", text, f"{hint}`tracekit runs` lists them")
+        )
+
+    def children(self, run_id: str) -> Iterator[RunFolder]:
+        """The reruns that stand directly under a run, oldest first."""
+        for folder in reversed(self.folders()):
+            try:
+                if folder.run_id > run_id and folder.facts().get("parent") == run_id:
+                    yield folder
+            except ProblemError:
+                continue
+
+
+def unwritable(state: Path, fault: OSError) -> Problem:
+    """The problem of a state directory that cannot be used."""
+    if fault.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return Problem(
+            "store.disk_full",
+            "no space is left for a run directory",
+            str(state),
+            "free some space, or set XDG_STATE_HOME to another disk",
+        )
+    return Problem(
+        "store.unwritable",
+        f"the state directory cannot be used: {fault.strerror or fault}",
+        str(state),
+        "make it writable for you, or set XDG_STATE_HOME to a directory that is",
+    )
+
+
+def damaged(run_id: str, what: str, where: str) -> Problem:
+    """The problem of a run directory that does not read as one."""
+    return Problem("store.damaged_run", what, where, f"`tracekit verify {run_id}` shows what is left")

@@ -1,0 +1,133 @@
+"""Checks a run directory line by line, and says what is damaged and where.
+
+It reads only; nothing is mended here. What is beyond the last whole line is a write that never ended, not damage, as
+long as the run has no end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tracekit.store.runs import RunFolder
+from tracekit.wire import lines
+from tracekit.wire.names import BLOB_DIR, LINE_VERSION, OUTPUT_FILE, E
+from tracekit.wire.problems import Problem, ProblemError
+
+MAX_SHOWN = 100
+_CHUNK = 1 << 20
+
+
+@dataclass(slots=True)
+class Verified:
+    """What a check of one run found."""
+
+    run_id: str
+    journal_lines: int = 0
+    sources: int = 0
+    output_bytes: int = 0
+    blobs: int = 0
+    ended: bool = False
+    problems: list[Problem] = field(default_factory=list)
+    more: int = 0
+
+    def add(self, code: str, what: str, where: str, action: str = "") -> None:
+        """Keep a problem, up to what a person can read."""
+        if len(self.problems) < MAX_SHOWN:
+            self.problems.append(Problem(f"verify.{code}", what, where, action))
+        else:
+            self.more += 1
+
+
+def verify(folder: RunFolder) -> Verified:
+    """Check one run; every problem is in the result, none is raised."""
+    found = Verified(folder.run_id)
+    try:
+        if not folder.facts():
+            found.add("no_run_file", "run.json is missing", str(folder.path))
+    except ProblemError as fault:
+        found.problems.extend(fault.problems)
+    if not folder.journal.is_file():
+        found.add(
+            "no_journal", "the journal is missing", str(folder.journal), "the run cannot be shown without it"
+        )
+        return found
+    output = folder.box_dir / OUTPUT_FILE
+    found.output_bytes = output.stat().st_size if output.is_file() else 0
+    try:
+        _journal(folder.journal, found)
+        _blobs(folder.box_dir / BLOB_DIR, found)
+    except OSError as fault:
+        found.add(
+            "unreadable", f"cannot be read: {fault.strerror or fault}", str(fault.filename or folder.path)
+        )
+    return found
+
+
+def _journal(path: Path, found: Verified) -> None:
+    next_n: dict[str, int] = {}
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            where = f"{path}:{number}"
+            if not line.endswith(b"\n"):
+                if found.ended:
+                    found.add("torn_line", "the last line was never finished", where)
+                break
+            try:
+                obj = lines.decode(line)
+            except lines.LineError as fault:
+                found.add("bad_line", str(fault), where)
+                continue
+            found.journal_lines += 1
+            _line(obj, where, next_n, found)
+    found.sources = len(next_n)
+
+
+def _line(obj: dict[str, object], where: str, next_n: dict[str, int], found: Verified) -> None:
+    version, source, number = obj.get("v"), obj.get("src"), obj.get("n")
+    if version != LINE_VERSION:
+        found.add("other_version", f"line version {version}, this program reads {LINE_VERSION}", where)
+        return
+    if obj.get("run") != found.run_id:
+        found.add("other_run", f"the line belongs to run {obj.get('run')}", where)
+    if not isinstance(source, str) or not isinstance(number, int):
+        found.add("no_source", "the line does not say which source counted it", where)
+        return
+    expected = next_n.get(source, 1)
+    if number != expected:
+        what = f"{source} goes from {expected - 1} to {number}"
+        found.add("gap" if number > expected else "repeated", what, where)
+    next_n[source] = number + 1
+    event = obj.get("e")
+    if event == E.RUN_ENDED:
+        found.ended = True
+    elif event == E.OUTPUT and "offset" in obj:
+        _window(obj, where, found)
+
+
+def _window(obj: dict[str, object], where: str, found: Verified) -> None:
+    offset, length = obj.get("offset"), obj.get("length")
+    if not isinstance(offset, int) or not isinstance(length, int) or offset < 0 or length < 0:
+        found.add("bad_window", "an output line does not say which bytes", where)
+    elif offset + length > found.output_bytes:
+        found.add(
+            "missing_output",
+            f"output {offset}+{length} is beyond the {found.output_bytes} recorded bytes",
+            where,
+        )
+
+
+def _blobs(folder: Path, found: Verified) -> None:
+    if not folder.is_dir():
+        return
+    for name in sorted(entry.name for entry in folder.iterdir()):
+        if name.endswith(".part"):
+            continue
+        digest = hashlib.blake2b(digest_size=32)
+        with (folder / name).open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        found.blobs += 1
+        if digest.hexdigest() != name:
+            found.add("bad_blob", "the bytes do not match the name", str(folder / name))

@@ -1,0 +1,22 @@
+//! `tracekit._native`: the console's native face. It turns Python values into the crates' and back, and decides
+//! nothing itself.
+
+mod box_library;
+mod text;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use crate::box_library::{box_library, box_target};
+    #[pymodule_export]
+    use crate::text::{Safe, safe, safe_lines};
+
+    #[pymodule_export]
+    const DEFAULT_COLUMNS: usize = tracekit_text::DEFAULT_COLUMNS;
+    #[pymodule_export]
+    const MAX_COLUMNS: usize = tracekit_text::MAX_COLUMNS;
+    #[pymodule_export]
+    const VERSION: &str = tracekit_text::VERSION;
+}

@@ -1,0 +1,126 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.unit.config.helpers import places_of
+from tracekit.config.implicit import MAX_ENTRIES, implicit_profile
+from tracekit.config.loader import load
+from tracekit.wire.problems import ProblemError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write(base: Path, *names: str) -> None:
+    for name in names:
+        path = base / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text({"pytest.ini": "[pytest]\n"}.get(path.name, ""))
+
+
+def suites(base: Path) -> list[tuple[str, str]]:
+    return [(suite.name, suite.cwd) for suite in implicit_profile(str(base)).suites]
+
+
+def test_implicit_profile__test_files_below_the_root__then_one_nameless_suite(tmp_path: Path) -> None:
+    write(tmp_path, "pyproject.toml", "src/app.py", "tests/deep/test_a.py")
+    profile = implicit_profile(str(tmp_path))
+    assert [(suite.name, suite.runner, suite.cwd) for suite in profile.suites] == [("", "pytest", ".")]
+    assert [environment.name for environment in profile.environments] == ["local"]
+    assert profile.source is None
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("pytest.ini", ""),
+        ("pyproject.toml", "[tool.pytest.ini_options]\n"),
+        ("pyproject.toml", "[tool.pytest]\n"),
+        ("tox.ini", "[pytest]\n"),
+        ("setup.cfg", "[metadata]\n[tool:pytest]\n"),
+    ],
+)
+def test_implicit_profile__configuration_at_the_root__then_one_suite_for_everything(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    write(tmp_path, "packages/a/pytest.ini", "packages/a/test_a.py")
+    (tmp_path / name).write_text(text)
+    assert suites(tmp_path) == [("", ".")]
+
+
+def test_implicit_profile__several_configured_sub_projects__then_one_suite_each(tmp_path: Path) -> None:
+    write(tmp_path, "packages/b/pytest.ini", "packages/a/pytest.ini", "packages/a/tests/pytest.ini", "README")
+    assert suites(tmp_path) == [("packages/a", "packages/a"), ("packages/b", "packages/b")]
+
+
+def test_implicit_profile__sub_project_and_tests_beside_it__then_the_root_without_it_too(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "tests/test_a.py", "examples/shop/pytest.ini", "examples/shop/test_b.py")
+    assert suites(tmp_path) == [("", "."), ("examples/shop", "examples/shop")]
+    assert implicit_profile(str(tmp_path)).suites[0].ignore == ("examples/shop",)
+
+
+def test_implicit_profile__names_that_an_id_cannot_hold__then_made_usable_and_distinct(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "a:b/pytest.ini", "a@b/pytest.ini", "a b/pytest.ini")
+    found = suites(tmp_path)
+    assert {cwd for _, cwd in found} == {"a b", "a:b", "a@b"}
+    assert sorted(name for name, _ in found) == ["a_b", "a_b-2", "a_b-3"]
+
+
+@pytest.mark.parametrize("folder", [".git", ".venv", "venv", "node_modules", "my-env", "x.egg-info", ".tox"])
+def test_implicit_profile__tests_only_where_nobody_looks__then_none(tmp_path: Path, folder: str) -> None:
+    write(tmp_path, f"{folder}/test_a.py", f"{folder}/sub/pytest.ini")
+    if folder == "my-env":
+        write(tmp_path, "my-env/pyvenv.cfg")
+    with pytest.raises(ProblemError):
+        implicit_profile(str(tmp_path))
+
+
+def test_implicit_profile__nothing_that_looks_like_tests__then_says_what_was_looked_for(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, "src/app.py", "src/testing.py", "src/latest.py")
+    with pytest.raises(ProblemError) as raised:
+        implicit_profile(str(tmp_path))
+    assert raised.value.first.code == "config.no_suites"
+    assert "test_*.py" in raised.value.first.what
+    assert "pytest.ini" in raised.value.first.what
+    assert "[suite.NAME]" in raised.value.first.action
+    assert raised.value.first.where == str(tmp_path)
+
+
+def test_implicit_profile__a_loop_of_links__then_not_followed(tmp_path: Path) -> None:
+    write(tmp_path, "a/b.py")
+    (tmp_path / "a" / "loop").symlink_to(tmp_path)
+    with pytest.raises(ProblemError):
+        implicit_profile(str(tmp_path))
+
+
+def test_implicit_profile__more_entries_than_are_looked_at__then_the_scan_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert MAX_ENTRIES <= 5000
+    monkeypatch.setattr("tracekit.config.implicit.MAX_ENTRIES", 10)
+    write(tmp_path, *(f"a/x{number}" for number in range(20)), "b/test_a.py")
+    with pytest.raises(ProblemError):
+        implicit_profile(str(tmp_path))
+
+
+def test_load__profile_without_suites__then_found_ones_and_its_environments(tmp_path: Path) -> None:
+    environ, _ = places_of(tmp_path)
+    write(tmp_path, "tests/test_a.py")
+    (tmp_path / "tracekit.toml").write_text("[env.box]\nhost = 'b'\n")
+    profile = load(str(tmp_path), environ=environ).profile
+    assert [suite.name for suite in profile.suites] == [""]
+    assert [environment.name for environment in profile.environments] == ["local", "box"]
+    assert load(str(tmp_path), environ=environ, implicit=False).profile.suites == ()
+
+
+def test_load__directory_that_does_not_exist__then_a_problem(tmp_path: Path) -> None:
+    with pytest.raises(ProblemError, match="not a directory"):
+        load(str(tmp_path / "nowhere"))

@@ -1,0 +1,256 @@
+"""Run directories, checks, checkpoints, catalogue, inventory: what is kept, found again and refused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.unit.store.conftest import Recorded, journal_line
+from tracekit.engine.history import History, open_path
+from tracekit.store import checkpoints
+from tracekit.store.catalogue import Catalogue
+from tracekit.store.fingerprint import fingerprint
+from tracekit.store.inventory import Inventory, InventoryStore, row
+from tracekit.store.preview import preview
+from tracekit.store.runs import RunStore
+from tracekit.store.trust import TrustStore
+from tracekit.store.verify import verify
+from tracekit.wire.ids import new_ulid
+from tracekit.wire.problems import ProblemError
+
+
+def test_create__then_found_by_id_part_and_last(store: RunStore, recorded: Recorded) -> None:
+    old, new = recorded(1), recorded(2)
+    assert store.find(old.run_id) == old
+    assert store.find("last") == new
+    assert store.find(new.run_id[:10].lower() + new.run_id[10:]) == new
+    assert [folder.run_id for folder in store.folders()] == [new.run_id, old.run_id]
+
+
+def test_find__part_of_many__then_ambiguous_naming_them(store: RunStore, recorded: Recorded) -> None:
+    first = recorded(1)
+    recorded(2)
+    with pytest.raises(ProblemError) as caught:
+        store.find("0000")
+    assert caught.value.first.code == "store.ambiguous_run"
+    assert first.run_id in caught.value.first.action
+
+
+@pytest.mark.parametrize("name", ["../../etc", "nothing", "", "01K"])
+def test_find__no_run__then_problem_with_next_action(store: RunStore, recorded: Recorded, name: str) -> None:
+    recorded(1)
+    with pytest.raises(ProblemError) as caught:
+        store.find(name)
+    assert caught.value.first.code == "store.no_such_run"
+    assert "tracekit runs" in caught.value.first.action
+
+
+def test_create__state_is_a_file__then_unwritable_with_next_action(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    with pytest.raises(ProblemError) as caught:
+        RunStore(tmp_path / "state").create(new_ulid(1, b"\0" * 10), {})
+    assert caught.value.first.code == "store.unwritable"
+    assert "XDG_STATE_HOME" in caught.value.first.action
+
+
+def test_facts__other_format__then_refused_naming_both(recorded: Recorded) -> None:
+    folder = recorded()
+    (folder.path / "run.json").write_text(json.dumps({"schema": "tracekit.run/7"}))
+    with pytest.raises(ProblemError) as caught:
+        folder.facts()
+    assert "tracekit.run/7" in caught.value.first.what
+    assert "tracekit.run/1" in caught.value.first.what
+
+
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b"\xff"])
+def test_facts__damaged_file__then_problem_naming_verify(recorded: Recorded, damage: bytes) -> None:
+    folder = recorded()
+    (folder.path / "run.json").write_bytes(damage)
+    with pytest.raises(ProblemError) as caught:
+        folder.facts()
+    assert caught.value.first.code == "store.damaged_run"
+    assert "tracekit verify" in caught.value.first.action
+
+
+def test_children__then_only_reruns_of_that_run(store: RunStore, recorded: Recorded) -> None:
+    parent = recorded(1)
+    child = recorded(2, parent=parent.run_id)
+    recorded(3)
+    assert [folder.run_id for folder in store.children(parent.run_id)] == [child.run_id]
+
+
+def test_verify__whole_run__then_no_problem(recorded: Recorded) -> None:
+    found = verify(recorded())
+    assert (found.problems, found.ended, found.journal_lines, found.sources) == ([], True, 7, 1)
+
+
+def _drop_line(data: bytes, number: int) -> bytes:
+    kept = data.splitlines(keepends=True)
+    return b"".join(kept[: number - 1] + kept[number:])
+
+
+@pytest.mark.parametrize(
+    ("code", "damage"),
+    [
+        ("gap", lambda data: _drop_line(data, 3)),
+        ("repeated", lambda data: data + data.splitlines(keepends=True)[-1]),
+        ("bad_line", lambda data: data.replace(b'{"v":1,"n":4', b'{"v":1 "n":4')),
+        ("torn_line", lambda data: data + b'{"v":1'),
+        ("missing_output", lambda data: data.replace(b'"length":5', b'"length":6')),
+        ("bad_window", lambda data: data.replace(b'"length":5', b'"length":-1')),
+        ("other_version", lambda data: data.replace(b'{"v":1,"n":2', b'{"v":2,"n":2')),
+        ("no_source", lambda data: data.replace(b'"n":2,"src"', b'"n":2,"source"')),
+    ],
+)
+def test_verify__damage__then_named_with_its_line(recorded: Recorded, code: str, damage: object) -> None:
+    folder = recorded()
+    assert callable(damage)
+    folder.journal.write_bytes(damage(folder.journal.read_bytes()))
+    problems = verify(folder).problems
+    assert f"verify.{code}" in {problem.code for problem in problems}
+    assert all(problem.where.startswith(str(folder.journal)) for problem in problems)
+
+
+def test_verify__foreign_line_and_bad_blob__then_both_named(recorded: Recorded) -> None:
+    folder = recorded()
+    other = new_ulid(9, b"\1" * 10)
+    with folder.journal.open("ab") as file:
+        file.write(journal_line(other, 8, "log"))
+    (folder.box_dir / "blobs").mkdir()
+    (folder.box_dir / "blobs" / "00ff").write_bytes(b"x")
+    assert {problem.code for problem in verify(folder).problems} == {"verify.other_run", "verify.bad_blob"}
+
+
+def test_verify__no_journal__then_says_so(recorded: Recorded) -> None:
+    folder = recorded()
+    folder.journal.unlink()
+    assert "verify.no_journal" in {problem.code for problem in verify(folder).problems}
+
+
+def test_history__open__then_same_verdicts_as_the_journal(store: RunStore, recorded: Recorded) -> None:
+    view = History(store).open(recorded())
+    assert (view.verdicts()["failed"], view.verdicts()["passed"], view.live) == (1, 1, False)
+    assert view.output(view.state.attempts(0)[0].outputs) == b"hello"
+
+
+def test_history__journal_missing__then_damaged_run(store: RunStore, recorded: Recorded) -> None:
+    folder = recorded()
+    folder.journal.unlink()
+    with pytest.raises(ProblemError) as caught:
+        History(store).open(folder)
+    assert caught.value.first.code == "store.damaged_run"
+
+
+def test_history__damaged_run_among_others__then_listed_not_hidden(
+    store: RunStore, recorded: Recorded
+) -> None:
+    recorded(1)
+    broken = recorded(2)
+    broken.journal.unlink()
+    reasons = {row.run_id: row.reason for row in History(store).summaries()}
+    assert reasons[broken.run_id] == "damaged"
+    assert len(reasons) == 2
+
+
+def test_history__second_listing__then_rows_come_from_the_catalogue(
+    store: RunStore, recorded: Recorded
+) -> None:
+    folder = recorded()
+    first = History(store).summaries()
+    folder.journal.unlink()
+    assert History(store).summaries() == first
+
+
+@pytest.mark.parametrize("damage", [b"not a database at all, but long enough", None])
+def test_catalogue__damaged_or_of_another_version__then_built_again(
+    store: RunStore, recorded: Recorded, damage: bytes | None
+) -> None:
+    recorded()
+    before = History(store).summaries()
+    file = store.state / "catalogue.sqlite"
+    if damage is None:
+        with sqlite3.connect(file) as db:
+            db.execute("PRAGMA user_version = 99")
+        db.close()
+    else:
+        for each in store.state.glob("catalogue.sqlite*"):
+            each.write_bytes(damage)
+    assert History(store).summaries() == before
+    assert set(Catalogue(store.state).rows()) == {before[0].run_id}
+
+
+def test_replay__path_of_a_journal__then_opened_without_a_store(recorded: Recorded) -> None:
+    folder = recorded()
+    for path in (folder.path, folder.box_dir, folder.journal):
+        assert open_path(path).run_id == folder.run_id
+    with pytest.raises(ProblemError) as caught:
+        open_path(folder.path.parent)
+    assert caught.value.first.code == "replay.not_a_run"
+
+
+def test_checkpoint__then_same_state_and_refused_on_another_journal(
+    store: RunStore, recorded: Recorded
+) -> None:
+    folder = recorded()
+    view = History(store).open(folder)
+    checkpoints.save(folder, *view.checkpoint())
+    held = checkpoints.load(folder)
+    assert held is not None
+    assert held[1] == folder.journal.stat().st_size
+    assert held[0].state.counts == view.state.counts
+    folder.journal.write_bytes(folder.journal.read_bytes().replace(b'"d":5', b'"d":6'))
+    assert checkpoints.load(folder) is None
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}\n", b"x" * 100, b'{"folded":1,"tail":"","size":3}\nabc'])
+def test_checkpoint__damaged__then_ignored(store: RunStore, recorded: Recorded, damage: bytes) -> None:
+    folder = recorded()
+    checkpoints.save(folder, *History(store).open(folder).checkpoint())
+    (folder.path / "checkpoints" / "fold.ckpt").write_bytes(damage)
+    assert checkpoints.load(folder) is None
+
+
+def test_inventory__then_read_back_until_the_head_is_damaged(tmp_path: Path) -> None:
+    inventories = InventoryStore(tmp_path)
+    fact = {"scenario": "pytest:t.py::a", "suite": "", "runner": "pytest", "path": ["t.py", "a"], "line": 3}
+    kept = Inventory("/srv/app", "f", (row(fact),))
+    inventories.save(kept, "")
+    assert inventories.load("/srv/app", "") == kept
+    assert kept.scenarios()[0]["name"] == "a"
+    assert inventories.load("/srv/app", "other") is None
+    (file,) = (tmp_path / "inventory").iterdir()
+    file.write_bytes(file.read_bytes() + b"{}\n")
+    assert inventories.load("/srv/app", "") is None
+
+
+def test_fingerprint__only_sources_count(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_a.py").write_text("a")
+    first = fingerprint(tmp_path)
+    (tmp_path / "tests" / "__pycache__").mkdir()
+    (tmp_path / "tests" / "__pycache__" / "x.py").write_text("a")
+    (tmp_path / "out.log").write_text("a")
+    assert fingerprint(tmp_path) == first
+    (tmp_path / "tests" / "test_a.py").write_text("ab")
+    second = fingerprint(tmp_path)
+    (tmp_path / "tests" / "test_b.py").write_text("")
+    assert len({first, second, fingerprint(tmp_path)}) == 3
+
+
+def test_trust__remembered__then_known_and_nothing_else(tmp_path: Path) -> None:
+    store = TrustStore(tmp_path / "state")
+    assert not store.known("/srv/app")
+    store.remember("/srv/app")
+    assert TrustStore(tmp_path / "state").known("/srv/app")
+    assert not store.known("/srv")
+
+
+def test_preview__then_names_without_running_a_line(tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(
+        "raise SystemExit\ndef test_one(): ...\nclass T:\n  async def test_two(self): ...\n"
+    )
+    (tmp_path / "helper.py").write_text("def test_no(): ...\n")
+    assert preview(tmp_path) == ["test_a.py::test_one", "test_a.py::test_two"]
