@@ -5,7 +5,6 @@ Nothing below this room prints; nothing here decides anything but words.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -32,7 +31,8 @@ _CODES = {
     "config.no_suites": NOTHING,
     "discover.failed": RED,
     "link.cache_unwritable": USAGE,
-    "runner.no_interpreter": USAGE,
+    "interpreter.missing": USAGE,
+    "pytest.no_tests": NOTHING,
 }
 _WIDER_AREAS = {
     "link": UNREACHABLE,
@@ -98,6 +98,8 @@ def say_error(line: str) -> None:
 
 def say_json(schema: str, fact: dict[str, Any]) -> None:
     """One JSON line on standard output."""
+    import json
+
     sys.stdout.write(json.dumps({"schema": schema, **fact}, separators=(",", ":")) + "\n")
 
 

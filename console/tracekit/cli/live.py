@@ -183,8 +183,9 @@ class _Progress:
             rows = list(self._changed())
             progress = self._progress()
         if self._view.link != self._link:
-            self._link = self._view.link
-            rows.append(self._paint.dim(f"link: {self._link}"))
+            known, self._link = self._link, self._view.link
+            if {known, self._link} & {"reconnecting", "lost"}:
+                rows.append(self._paint.dim(f"link: {self._link}"))
         now = time.monotonic()
         if rows or (self._terminal and progress != self._line):
             self._print(rows, progress)
@@ -241,10 +242,13 @@ def _columns() -> int:
         return 80
 
 
-def submitted(engine: Engine, request: Any) -> RunView:
-    """Hand a request over and wait for its view; a ProblemError comes out as it is."""
+def submitted(engine: Engine, request: Any, signals: Signals | None = None) -> RunView:
+    """Hand a request over and wait for its view; a ProblemError comes out as it is, a signal as a SystemExit."""
     future = engine.submit(request)
     while True:
+        number = signals.cancel or signals.leave if signals is not None else 0
+        if number:
+            raise SystemExit(edge.SIGNAL + number)
         try:
             return future.result(timeout=_TICK)
         except TimeoutError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 from collections.abc import Sequence
@@ -56,6 +55,8 @@ def _guarded(name: str, words: list[str]) -> int:
 
 def _dispatch(name: str, words: list[str]) -> int:
     if name != "tui" and name not in registry.SUMMARIES:
+        import difflib
+
         near = difflib.get_close_matches(name, registry.SUMMARIES, n=1)
         hint = f"did you mean `tracekit {near[0]}`?" if near else "`tracekit --help` lists the commands"
         raise ProblemError(Problem("cli.unknown_command", "no such command", name, hint))

@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from tracekit.config import loader, paths
+from tracekit.config import loader, paths, roots
 from tracekit.config.settings import Settings
 from tracekit.engine.places import Places
 from tracekit.wire.problems import Problem, ProblemError
@@ -23,25 +23,6 @@ class Project:
     settings: Settings
 
 
-def arguments(parser: argparse.ArgumentParser, *, selectors: bool = True) -> None:
-    """The arguments by which a command names a project."""
-    parser.add_argument(
-        "path", nargs="?", default=".", metavar="PATH", help="the project, or a file or folder in it"
-    )
-    parser.add_argument("--profile", metavar="P", help="a bundled profile, or a profile's file")
-    parser.add_argument("--env", metavar="E", dest="environment", help="the environment (default: local)")
-    if selectors:
-        parser.add_argument(
-            "-s",
-            "--select",
-            action="append",
-            default=[],
-            metavar="SELECTOR",
-            dest="selectors",
-            help="a path, an id, a glob, tag:… runner:… suite:…, combined with or, not and parentheses; repeatable",
-        )
-
-
 def project(args: argparse.Namespace) -> Project:
     """Find the project; raises ProblemError for a path that is not there and for every fault of its configuration."""
     path = os.path.abspath(args.path)
@@ -49,14 +30,18 @@ def project(args: argparse.Namespace) -> Project:
         raise ProblemError(
             Problem("cli.no_such_path", "no such file or directory", args.path, "name a project")
         )
-    root = loader.find_root(path)
+    root = roots.find_root(path)
     chosen = list(getattr(args, "selectors", ()))
     if path != root and not args.profile:
         chosen.append(os.path.relpath(path, root))
     flags = {"profile": args.profile, "environment": args.environment}
     config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
     _only_local(config.settings.environment, config.profile.environment(config.settings.environment))
-    return Project(root, tuple(chosen), config.settings.profile, config.settings)
+    # A profile's file is named from where it was typed; from here on the project is where the profile stands.
+    profile = config.settings.profile
+    if profile is not None and ("/" in profile or profile.endswith(".toml")):
+        profile = os.path.join(root, profile)
+    return Project(config.profile.root, tuple(chosen), profile, config.settings)
 
 
 def places(*, writable: bool = True) -> Places:

@@ -5,9 +5,11 @@ The list is plain data so that `--help` and completions cost nothing.
 
 from __future__ import annotations
 
-import argparse
 import importlib
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import argparse
 
 
 class Command(Protocol):
@@ -57,6 +59,9 @@ def load(name: str) -> Command:
 
 def parser(name: str) -> argparse.ArgumentParser:
     """The whole parser of one command."""
+    # Only here: an overview and a version need no parser.
+    import argparse
+
     made = argparse.ArgumentParser(
         prog="tracekit-tui" if name == "tui" else f"tracekit {name}",
         description=SUMMARIES.get(name, "open the console"),

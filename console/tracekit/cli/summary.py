@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
 from tracekit.cli.edge import RED as EXIT_RED
+from tracekit.cli.edge import USAGE as EXIT_USAGE
 from tracekit.cli.painting import Paint, counted, seconds
 from tracekit.engine.view import RunView
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState
@@ -34,11 +35,10 @@ def outcome(view: RunView) -> int:
     if any(verdicts.get(word) for word in RED):
         return EXIT_RED
     if blocking:
-        codes = {
-            exit_code([Problem(notice.code, notice.message)]) if notice.code else EXIT_RED
-            for notice in blocking
-        }
-        return codes.pop() if len(codes) == 1 else EXIT_RED
+        # Another code than 1 only where every suite says the same: no interpreter anywhere, or no tests at all.
+        codes = {exit_code([Problem(notice.code, "")]) if notice.code else EXIT_RED for notice in blocking}
+        told = codes.pop() if len(codes) == 1 else EXIT_RED
+        return told if told in {EXIT_USAGE, NOTHING} else EXIT_RED
     if reason not in {"finished", ""}:
         return EXIT_RED
     ran = sum(count for word, count in verdicts.items() if word not in {"pending", "running", "notrun"})
@@ -102,7 +102,10 @@ def _group(state: RunState, group: CauseGroup, run_id: str, paint: Paint) -> Ite
         yield f"    {clean(facts.id)}  {paint.dim(clean(place))}"
     if count > MAX_IN_GROUP:
         yield paint.dim(f"    … and {count - MAX_IN_GROUP} more")
-    yield f"    rerun: {rerun_command(run_id, [state.ids[index] for index in group.indices[:MAX_IN_GROUP]])}"
+    if count <= MAX_IN_GROUP:
+        yield f"    rerun: {rerun_command(run_id, [state.ids[index] for index in group.indices])}"
+    else:
+        yield f"    rerun: tracekit rerun {run_id} --failed"
 
 
 def rerun_command(run_id: str, ids: list[str]) -> str:
@@ -140,7 +143,7 @@ def _notices(state: RunState, paint: Paint) -> Iterator[str]:
     warnings = sum(notice.count for notice in state.notices if notice.kind == "warning")
     gaps = [notice for notice in state.notices if notice.kind == "gap"]
     if warnings:
-        yield paint.dim(f"{warnings} warnings")
+        yield paint.dim(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
     for notice in gaps[:MAX_IN_GROUP]:
         yield clean(f"! {notice.message}")
 

@@ -11,16 +11,14 @@ import re
 from typing import TYPE_CHECKING
 
 from tracekit.config.profile import Environment, Profile, Suite
+from tracekit.config.roots import MARKERS, has_section
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# ruff: noqa: PTH113, PTH118, PTH123 (pathlib costs start-up time)
-
 MAX_ENTRIES = 4000
 MAX_DEPTH = 6
-_MAX_READ = 1 << 20
 _SKIPPED = frozenset(
     {
         "node_modules",
@@ -34,16 +32,6 @@ _SKIPPED = frozenset(
         "vendor",
         "third_party",
     }
-)
-# What pytest itself takes for its configuration: the file and the section it must have ("" for none).
-_MARKERS = (
-    ("pytest.toml", b""),
-    (".pytest.toml", b""),
-    ("pytest.ini", b""),
-    (".pytest.ini", b""),
-    ("pyproject.toml", rb"^\s*\[tool\.pytest(\.ini_options)?\]"),
-    ("tox.ini", rb"^\[pytest\]"),
-    ("setup.cfg", rb"^\[tool:pytest\]"),
 )
 _TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
 LOOKED_FOR = "pytest configuration (pytest.ini, pyproject.toml, tox.ini, setup.cfg), test_*.py and *_test.py"
@@ -72,11 +60,6 @@ def implicit_profile(root: str) -> Profile:
             )
         )
     return Profile(None, root, suites=suites, environments=(Environment("local"),))
-
-
-def has_pytest_configuration(directory: str) -> bool:
-    """Whether pytest would take this directory for the root of a project."""
-    return any(_has(os.path.join(directory, name), section) for name, section in _MARKERS)
 
 
 def _suites(places: list[_Place]) -> tuple[Suite, ...]:
@@ -140,7 +123,8 @@ def _scan(root: str) -> Iterator[_Place]:
             continue
         present = set(names)
         configured = any(
-            name in present and _has(os.path.join(directory, name), section) for name, section in _MARKERS
+            name in present and has_section(os.path.join(directory, name), section)
+            for name, section in MARKERS
         )
         tests = any(_TEST_FILE.fullmatch(name) for name in names)
         yield _Place(path, configured=configured, tests=tests)
@@ -150,15 +134,3 @@ def _scan(root: str) -> Iterator[_Place]:
                 for name in sorted(folders)
                 if not name.startswith(".") and name not in _SKIPPED and not name.endswith(".egg-info")
             ]
-
-
-def _has(path: str, section: bytes) -> bool:
-    if not os.path.isfile(path):
-        return False
-    if not section:
-        return True
-    try:
-        with open(path, "rb") as file:
-            return re.search(section, file.read(_MAX_READ), re.MULTILINE) is not None
-    except OSError:
-        return False

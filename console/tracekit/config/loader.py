@@ -6,7 +6,6 @@ Reads TOML only; never executes anything of the project, and leaves secrets wher
 from __future__ import annotations
 
 import os
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracekit.config import paths
@@ -16,6 +15,7 @@ from tracekit.config.document import Document, parse, read_bytes
 from tracekit.config.faults import Faults
 from tracekit.config.keymap import Keymap, build_keymap
 from tracekit.config.profile import Environment, Profile, Suite
+from tracekit.config.roots import OWN, PYPROJECT, holds
 from tracekit.config.rules import RULES
 from tracekit.config.settings import Layer, Settings, settle
 from tracekit.config.tables import BOXES, PROFILE, USER, Table
@@ -25,13 +25,7 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# ruff: noqa: PTH100, PTH110, PTH112, PTH113, PTH116, PTH118, PTH120, PTH123, PTH208 (pathlib costs start-up time)
-
-OWN = "tracekit.toml"
-PYPROJECT = "pyproject.toml"
 BUNDLED = "profile.toml"
-_OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
-_MAX_GUESSED = 16 << 20
 
 
 class Config(NamedTuple):
@@ -99,26 +93,6 @@ def check_text(data: bytes, label: str = OWN) -> tuple[Profile | None, list[Prob
         return None, faults.problems()
     file = _checked(document, PROFILE, faults)
     return _profile(None, "/", file, (), faults), faults.problems()
-
-
-def find_root(start: str) -> str:
-    """The project of a path: the nearest directory at or above it that has a profile, else a pytest configuration.
-
-    The search ends at the repository's own directory; where it finds nothing, the path's own directory is the project.
-    """
-    start = os.path.abspath(start)
-    here = start if os.path.isdir(start) else os.path.dirname(start)
-    above = [here]
-    while not os.path.exists(os.path.join(above[-1], ".git")) and os.path.dirname(above[-1]) != above[-1]:
-        above.append(os.path.dirname(above[-1]))
-    for directory in above:
-        if os.path.isfile(os.path.join(directory, OWN)) or _holds(
-            os.path.join(directory, PYPROJECT), _OUR_TABLE
-        ):
-            return directory
-    from tracekit.config.implicit import has_pytest_configuration
-
-    return next((directory for directory in above if has_pytest_configuration(directory)), here)
 
 
 def _load(
@@ -225,7 +199,7 @@ def _own_file(root: str, faults: Faults) -> _File | None:
     own = _read(os.path.join(root, OWN), OWN, PROFILE, faults)
     project = os.path.join(root, PYPROJECT)
     # Most pyproject files say nothing to us: they are not parsed, and their mistakes are not ours to report.
-    if not _holds(project, b"tracekit"):
+    if not holds(project, b"tracekit"):
         return own
     data = read_bytes(project, PYPROJECT, faults)
     document = parse(data, PYPROJECT, faults) if data is not None else None
@@ -243,17 +217,6 @@ def _own_file(root: str, faults: Faults) -> _File | None:
         )
         return own
     return _checked(inner, PROFILE, faults)
-
-
-def _holds(path: str, pattern: bytes) -> bool:
-    try:
-        # A device or a pipe must not be read for a guess.
-        if not os.path.isfile(path) or os.stat(path).st_size > _MAX_GUESSED:
-            return False
-        with open(path, "rb") as file:
-            return re.search(pattern, file.read(), re.MULTILINE) is not None
-    except (OSError, ValueError):
-        return False
 
 
 def bundled_profiles() -> dict[str, str]:

@@ -13,8 +13,6 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# ruff: noqa: PTH103, PTH111, PTH112, PTH117, PTH118 (pathlib costs start-up time)
-
 
 def state_dir(environ: Mapping[str, str]) -> str:
     """Run directories and the catalogue: `$XDG_STATE_HOME/tracekit`."""
@@ -29,6 +27,12 @@ def cache_dir(environ: Mapping[str, str]) -> str:
 def config_dir(environ: Mapping[str, str]) -> str:
     """`config.toml` and `boxes.toml`: `$XDG_CONFIG_HOME/tracekit`."""
     return _place(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def config_files(environ: Mapping[str, str]) -> tuple[str, str]:
+    """The user's own files, whether they are there or not."""
+    home = config_dir(environ)
+    return os.path.join(home, "config.toml"), os.path.join(home, "boxes.toml")
 
 
 def _place(environ: Mapping[str, str], variable: str, below_home: str) -> str:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from tracekit.config.settings import Settings
 
-# ruff: noqa: PTH111, PTH112, PTH113, PTH118 (pathlib costs start-up time)
-
 PLAN_SCHEMA = "tracekit.plan/1"
 _MAX_SECRET = 64 * 1024
 

@@ -6,6 +6,7 @@ themselves while somebody follows a run.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +24,7 @@ _FIRST_RETRY = 0.05
 _LONGEST_RETRY = 2.0
 # An agent that cannot be reached this often in a row is a problem for who waits for an answer; followers wait on.
 _PATIENCE = 4
+_ANSWER = 10.0
 
 
 class Box:
@@ -37,6 +39,7 @@ class Box:
         self._session: Session | None = None
         self._ready = anyio.Event()
         self._wanted = anyio.Event()
+        self._told = anyio.Event()
         self.facts: Event = {}
 
     async def serve(self) -> None:
@@ -82,7 +85,10 @@ class Box:
             await self._ask(waiter)
         except ProblemError:
             self._followers.pop(run, None)
-            raise
+            # A run may end between its start and this: the agent has let go of it, and everything is on the disk.
+            if not follower.read_ended():
+                raise
+            return
         finally:
             del self._attaches[run]
         tasks.start_soon(self._until_ended, follower)
@@ -103,10 +109,15 @@ class Box:
             return
 
     async def live_runs(self) -> list[dict[str, Any]]:
-        """The runs that the agent says it has, as it said when the session opened."""
+        """The runs that the agent has now; none when it does not answer."""
         self._wanted.set()
-        with anyio.move_on_after(10):
+        with anyio.move_on_after(_ANSWER):
             await self._ready.wait()
+            told = self._told = anyio.Event()
+            if self._session is not None:
+                with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                    await self._session.send(lambda client: client.runs())
+                    await told.wait()
         runs = self.facts.get("runs")
         return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
 
@@ -161,6 +172,9 @@ class Box:
             follower.lengths(event)
             if run in self._attaches:
                 self._attaches[run].answer()
+        elif kind == "runs":
+            self.facts["runs"] = event.get("runs")
+            self._told.set()
         elif kind == "error":
             self._refused(event, run)
 

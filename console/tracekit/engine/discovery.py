@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 
+from tracekit.config.paths import config_files
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower
 from tracekit.engine.plan import Planned, plan_for
@@ -35,10 +35,17 @@ class Discovery:
     def __init__(self, context: Context, inventories: InventoryStore) -> None:
         self._context = context
         self._inventories = inventories
+        self._live: set[str] = set()
+
+    async def stop(self) -> None:
+        """Cancel every discovery that still runs: nobody else waits for it."""
+        for run in tuple(self._live):
+            await self._context.box.cancel(run, None)
 
     async def view(self, request: Discover) -> RunView:
         """A view that holds, or will hold, every scenario of the project."""
-        mark = await anyio.to_thread.run_sync(fingerprint, Path(request.root))
+        environ = self._context.places.environ
+        mark = await anyio.to_thread.run_sync(fingerprint, request.root, config_files(environ), environ)
         key = inventory_key(request.profile)
         if not request.refresh:
             kept = self._inventories.load(request.root, key)
@@ -60,9 +67,10 @@ class Discovery:
             base.mkdir(parents=True, mode=0o700)
         except OSError as fault:
             raise ProblemError(
-                replace(unwritable(self._context.places.cache, fault), code="store.cache_unwritable")
+                unwritable(self._context.places.cache, fault)._replace(code="store.cache_unwritable")
             ) from fault
         view = RunView(run_id, request.root, base / "local", link="connecting")
+        self._live.add(run_id)
         await self._context.box.start(planned.message(base, self._context.console))
         await self._context.box.follow(
             Follower(view, lambda _: self._keep(view, planned, mark, key, base)), self._context.tasks
@@ -70,6 +78,7 @@ class Discovery:
         return view
 
     def _keep(self, view: RunView, planned: Planned, mark: str, key: str, base: Path) -> None:
+        self._live.discard(view.run_id)
         with view.lock:
             state = view.state
             whole = state.run.ended and state.run.reason == "finished" and view.problem is None

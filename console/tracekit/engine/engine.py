@@ -30,6 +30,8 @@ from tracekit.store.inventory import InventoryStore
 from tracekit.store.runs import RunStore
 from tracekit.wire.problems import Problem, ProblemError
 
+_LAST_WORDS = 2.0
+
 
 class Engine:
     """Use it as a context manager, or call `start` and `close`."""
@@ -70,9 +72,7 @@ class Engine:
         """Hand a request over; the future gives the view, or raises ProblemError."""
         self.start()
         if self._portal is None or self._core is None:
-            raise ProblemError(
-                Problem("engine.closed", "the engine is closed", "", "start the console again")
-            )
+            raise ProblemError(_closed())
         return self._portal.start_task_soon(self._core.handle, request)
 
     def runs(self) -> list[RunSummary]:
@@ -91,10 +91,27 @@ class _Core:
         context = Context(places, engine.store, self._box, self._history, tasks, engine.console)
         self._discovery = Discovery(context, InventoryStore(places.cache))
         self._launching = Launching(context, self._discovery)
+        self._scopes: set[anyio.CancelScope] = set()
         tasks.start_soon(self._box.serve)
 
     async def handle(self, request: Request) -> RunView:
-        """Carry out one request."""
+        """Carry out one request; raises ProblemError when the engine closes in the middle of it."""
+        with anyio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                return await self._carry_out(request)
+            finally:
+                self._scopes.discard(scope)
+        raise ProblemError(_closed())
+
+    async def stop(self) -> None:
+        """End what only this console wants: its waiting requests, and discoveries that still run."""
+        for scope in tuple(self._scopes):
+            scope.cancel()
+        with anyio.move_on_after(_LAST_WORDS):
+            await self._discovery.stop()
+
+    async def _carry_out(self, request: Request) -> RunView:
         match request:
             case Discover():
                 return self._known(await self._discovery.view(request))
@@ -135,5 +152,11 @@ class _Core:
 @contextlib.asynccontextmanager
 async def _core(engine: Engine) -> AsyncIterator[_Core]:
     async with anyio.create_task_group() as tasks:
-        yield _Core(engine, tasks)
+        core = _Core(engine, tasks)
+        yield core
+        await core.stop()
         tasks.cancel_scope.cancel()
+
+
+def _closed() -> Problem:
+    return Problem("engine.closed", "the engine is closed", "", "start the console again")

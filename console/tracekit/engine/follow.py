@@ -46,6 +46,17 @@ class Follower:
             self.end = event
         self._wake.set()
 
+    def read_ended(self) -> bool:
+        """Read a run that the agent has let go of; says whether it has its end."""
+        try:
+            fold_file(self.view, self.view.box_dir / JOURNAL_FILE)
+        except OSError:
+            return False
+        if not self.view.state.run.ended:
+            return False
+        self._finish()
+        return True
+
     async def run(self) -> None:
         """Fold until the end; a journal that goes missing ends the view with its problem."""
         while True:

@@ -13,7 +13,7 @@ from tracekit.store import checkpoints
 from tracekit.store.catalogue import Catalogue, RunSummary
 from tracekit.store.runs import RunFolder, RunStore, damaged
 from tracekit.wire.ids import is_run_id
-from tracekit.wire.names import JOURNAL_FILE
+from tracekit.wire.names import JOURNAL_FILE, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
 # A smaller journal folds faster than a checkpoint is found.
@@ -136,5 +136,6 @@ def _summary(folder: RunFolder, view: RunView) -> RunSummary:
         reason=run.reason or "",
         counts={word: count for word, count in view.state.counts.items() if count},
         journal_bytes=view.folded,
-        live=not run.ended,
+        # The agent takes the spool away when it lets go of a run.
+        live=not run.ended and (folder.box_dir / SPOOL_DIR).is_dir(),
     )

@@ -96,7 +96,7 @@ class Launching:
 
     async def _selected(self, request: Launch) -> list[str]:
         view = await self._discovery.view(Discover(request.root, request.profile, request.environment))
-        await anyio.to_thread.run_sync(view.done.wait)
+        await anyio.to_thread.run_sync(view.done.wait, abandon_on_cancel=True)
         with view.lock:
             found = [view.state.ids[index] for index in select(view.state, request.selectors)]
             problems = [

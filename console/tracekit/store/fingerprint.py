@@ -6,20 +6,22 @@ fingerprint is the same.
 
 from __future__ import annotations
 
-import hashlib
 import os
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from hashlib import blake2b
 
 SKIPPED = frozenset({"__pycache__", "node_modules", "target", "dist", "build", "site-packages"})
 CONFIGS = frozenset({"pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg", "tracekit.toml", "pytest.toml"})
 MAX_FILES = 50_000
+# Beside our own variables: which interpreter is found, and what its runner is told.
+_VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH")
 
 
-def fingerprint(root: Path) -> str:
-    """A hash over path, size and time of every source below a directory."""
-    digest = hashlib.blake2b(digest_size=16)
+def fingerprint(root: str, files: Iterable[str] = (), environ: Mapping[str, str] | None = None) -> str:
+    """A hash over path, size and time of every source below a directory and of `files`, and what chooses a runner."""
+    digest = blake2b(digest_size=16)
     left = MAX_FILES
-    pending = [str(root)]
+    pending = [root]
     while pending and left > 0:
         here = pending.pop()
         try:
@@ -36,13 +38,18 @@ def fingerprint(root: Path) -> str:
                     pending.append(entry.path)
             elif entry.name.endswith(".py") or entry.name in CONFIGS:
                 left -= 1
-                _add(digest, entry)
+                digest.update(_facts(entry.path))
+    for file in files:
+        digest.update(_facts(file))
+    for name, value in sorted((environ or {}).items()):
+        if name in _VARIABLES or name.startswith("TRACEKIT_"):
+            digest.update(os.fsencode(f"{name}={value}\n"))
     return digest.hexdigest()
 
 
-def _add(digest: hashlib.blake2b, entry: os.DirEntry[str]) -> None:
+def _facts(path: str) -> bytes:
     try:
-        facts = entry.stat()
+        facts = os.stat(path)
     except OSError:
-        return
-    digest.update(os.fsencode(f"{entry.path}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
+        return b""
+    return os.fsencode(f"{path}\0{facts.st_size}\0{facts.st_mtime_ns}\n")

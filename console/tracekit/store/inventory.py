@@ -6,13 +6,12 @@ stand, so that a cached answer costs one read.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from contextlib import suppress
+from hashlib import blake2b
+from typing import Any, NamedTuple
 
 from tracekit.wire import lines
 from tracekit.wire.names import SCENARIO_SCHEMA
@@ -20,15 +19,14 @@ from tracekit.wire.names import SCENARIO_SCHEMA
 _SCHEMA = "tracekit.inventory/1"
 
 
-@dataclass(frozen=True, slots=True)
-class Inventory:
+class Inventory(NamedTuple):
     """Rows of scenarios as JSON lines, and the problems that discovery met."""
 
     root: str
     fingerprint: str
     rows: tuple[bytes, ...]
     problems: tuple[dict[str, Any], ...] = ()
-    suites: tuple[dict[str, Any], ...] = field(default=())
+    suites: tuple[dict[str, Any], ...] = ()
 
     def scenarios(self) -> list[dict[str, Any]]:
         """The rows as objects."""
@@ -58,13 +56,14 @@ def row(fact: dict[str, Any]) -> bytes:
 class InventoryStore:
     """Inventories below one cache directory."""
 
-    def __init__(self, cache: Path) -> None:
-        self._folder = cache / "inventory"
+    def __init__(self, cache: str | os.PathLike[str]) -> None:
+        self._folder = os.path.join(cache, "inventory")
 
     def load(self, root: str, key: str) -> Inventory | None:
         """The kept inventory, valid or not; the caller compares fingerprints."""
         try:
-            data = self._file(root, key).read_bytes()
+            with open(self._file(root, key), "rb") as file:
+                data = file.read()
         except OSError:
             return None
         head, _, body = data.partition(b"\n")
@@ -89,18 +88,20 @@ class InventoryStore:
             "problems": list(inventory.problems),
             "suites": list(inventory.suites),
         }
-        file = self._file(inventory.root, key)
-        part = file.with_suffix(f".{os.getpid()}.part")
+        place = self._file(inventory.root, key)
+        part = f"{place}.{os.getpid()}.part"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            part.write_bytes(b"".join(_pieces(head, inventory.rows)))
-            part.replace(file)
+            os.makedirs(self._folder, exist_ok=True, mode=0o700)
+            with open(part, "wb") as file:
+                file.writelines(_pieces(head, inventory.rows))
+            os.replace(part, place)
         except OSError:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.unlink(part)
 
-    def _file(self, root: str, key: str) -> Path:
-        name = hashlib.blake2b(os.fsencode(f"{root}\0{key}"), digest_size=16).hexdigest()
-        return self._folder / f"{name}.ndjson"
+    def _file(self, root: str, key: str) -> str:
+        name = blake2b(os.fsencode(f"{root}\0{key}"), digest_size=16).hexdigest()
+        return os.path.join(self._folder, f"{name}.ndjson")
 
 
 def _pieces(head: dict[str, Any], rows: Iterable[bytes]) -> Iterable[bytes]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.unit.config.helpers import places_of
-from tracekit.config.loader import check, find_root, load
+from tracekit.config.loader import check, load
+from tracekit.config.roots import find_root
 from tracekit.config.settings import explain, variable_of
 from tracekit.config.tables import SETTINGS
 from tracekit.wire.problems import ProblemError

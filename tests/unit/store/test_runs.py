@@ -229,15 +229,15 @@ def test_inventory__then_read_back_until_the_head_is_damaged(tmp_path: Path) -> 
 def test_fingerprint__only_sources_count(tmp_path: Path) -> None:
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests" / "test_a.py").write_text("a")
-    first = fingerprint(tmp_path)
+    first = fingerprint(str(tmp_path))
     (tmp_path / "tests" / "__pycache__").mkdir()
     (tmp_path / "tests" / "__pycache__" / "x.py").write_text("a")
     (tmp_path / "out.log").write_text("a")
-    assert fingerprint(tmp_path) == first
+    assert fingerprint(str(tmp_path)) == first
     (tmp_path / "tests" / "test_a.py").write_text("ab")
-    second = fingerprint(tmp_path)
+    second = fingerprint(str(tmp_path))
     (tmp_path / "tests" / "test_b.py").write_text("")
-    assert len({first, second, fingerprint(tmp_path)}) == 3
+    assert len({first, second, fingerprint(str(tmp_path))}) == 3
 
 
 def test_trust__remembered__then_known_and_nothing_else(tmp_path: Path) -> None:

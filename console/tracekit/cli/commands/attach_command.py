@@ -22,4 +22,4 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.engine.requests import Attach
 
     with Signals().caught() as signals, Engine(project.places()) as engine:
-        return follow(engine, submitted(engine, Attach(args.run)), signals, as_json=args.json)
+        return follow(engine, submitted(engine, Attach(args.run), signals), signals, as_json=args.json)

@@ -6,7 +6,7 @@ import argparse
 import os
 
 from tracekit.cli import edge
-from tracekit.config import loader
+from tracekit.config import loader, roots
 from tracekit.config.settings import explain
 
 
@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the settled configuration; every fault of every file at once when there are any."""
-    root = loader.find_root(os.path.abspath(args.path))
+    root = roots.find_root(os.path.abspath(args.path))
     config = loader.load(root, flags={"profile": args.profile}, environ=os.environ, implicit=False)
     for key, value, origin in explain(config.settings, config.profile):
         if args.json:

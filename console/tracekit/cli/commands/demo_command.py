@@ -23,10 +23,10 @@ def run(args: argparse.Namespace) -> int:
     if not args.headless and not args.json and edge.is_terminal(sys.stdout) and edge.is_terminal(sys.stdin):
         from tracekit.cli.commands.tui_command import demo
 
-        return demo(root)
+        return demo(root, _NAME)
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Launch
 
     with Signals().caught() as signals, Engine(project.places()) as engine:
-        return follow(engine, submitted(engine, Launch(root, _NAME)), signals, as_json=args.json)
+        return follow(engine, submitted(engine, Launch(root, _NAME), signals), signals, as_json=args.json)

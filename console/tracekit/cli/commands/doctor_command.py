@@ -110,12 +110,12 @@ def _agent() -> Iterator[Row]:
 
 
 def _project(path: str) -> Iterator[Row]:
-    from tracekit.agent.runners.interpreter import choose
-    from tracekit.config import loader
+    from tracekit.agent.runners.interpreter import find
+    from tracekit.config import loader, roots
 
-    root = loader.find_root(os.path.abspath(path))
+    root = roots.find_root(os.path.abspath(path))
     config = loader.load(root, environ=os.environ)
     for suite in config.profile.suites:
         cwd = os.path.normpath(os.path.join(config.profile.root, suite.cwd))
-        chosen = choose({"python": suite.python, "cwd": cwd}, root, dict(os.environ))
+        chosen = find(suite.python, cwd, config.profile.root, dict(os.environ))
         yield f"suite {suite.name or '.'}", True, f"{suite.runner} with {chosen.path} ({chosen.why})", ""

@@ -2,45 +2,57 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tracekit.cli import edge, project
-from tracekit.engine.places import Places
+from tracekit.cli import edge
+from tracekit.cli.project_arguments import project_arguments
+from tracekit.config import paths, roots
 from tracekit.store.fingerprint import fingerprint
 from tracekit.store.inventory import Inventory, InventoryStore, row
 from tracekit.wire.problems import Problem, ProblemError
 
+if TYPE_CHECKING:
+    import argparse
+
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    project.arguments(parser)
+    project_arguments(parser)
     parser.add_argument("--json", action="store_true", help="one JSON line a scenario")
     parser.add_argument("--refresh", action="store_true", help="discover again, whatever is cached")
 
 
 def run(args: argparse.Namespace) -> int:
     """List the scenarios."""
-    found = project.project(args)
-    places = project.places()
-    if not args.refresh and not found.selectors:
-        kept = InventoryStore(places.cache).load(found.root, found.profile or "")
-        if kept is not None and kept.fingerprint == fingerprint(Path(found.root)):
-            return _print(kept.rows, as_json=args.json)
-    return _discover(args, found, places)
+    kept = _kept(args)
+    return _print(kept, as_json=args.json) if kept else _discover(args)
 
 
-def _discover(args: argparse.Namespace, found: project.Project, places: Places) -> int:
+def _kept(args: argparse.Namespace) -> Sequence[bytes]:
+    # An inventory was made from a configuration without faults, and its fingerprint covers every file and variable of
+    # that configuration: where it still fits, nothing needs to be read again.
+    root = os.path.abspath(args.path)
+    if args.refresh or args.selectors or args.profile or args.environment or roots.find_root(root) != root:
+        return ()
+    kept = InventoryStore(paths.cache_dir(os.environ)).load(root, os.environ.get("TRACEKIT_PROFILE", ""))
+    if kept is None or kept.fingerprint != fingerprint(root, paths.config_files(os.environ), os.environ):
+        return ()
+    return kept.rows
+
+
+def _discover(args: argparse.Namespace) -> int:
+    from tracekit.cli import project
     from tracekit.cli.live import submitted
     from tracekit.engine.discovery import fact
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Discover
     from tracekit.model.selection import select
 
-    with Engine(places) as engine:
+    found = project.project(args)
+    with Engine(project.places()) as engine:
         view = submitted(engine, Discover(found.root, found.profile, refresh=args.refresh))
         view.done.wait()
         state = view.state
@@ -67,8 +79,6 @@ def _discover(args: argparse.Namespace, found: project.Project, places: Places) 
 
 
 def _print(rows: Sequence[bytes], *, as_json: bool) -> int:
-    if not rows:
-        return edge.NOTHING
     if as_json:
         sys.stdout.flush()
         data = memoryview(b"".join(rows))

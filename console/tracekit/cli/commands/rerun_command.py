@@ -38,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
     elif args.ids:
         request = Rerun(args.run, "ids", tuple(args.ids))
     with Signals().caught() as signals, Engine(project.places()) as engine:
-        view = submitted(engine, request)
+        view = submitted(engine, request, signals)
         return follow(engine, view, signals, as_json=args.json)

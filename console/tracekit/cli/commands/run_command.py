@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import edge, project
+from tracekit.cli.project_arguments import project_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    project.arguments(parser)
+    project_arguments(parser)
     parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
     parser.add_argument(
         "--detach", action="store_true", help="leave once the agent has accepted; the run goes on"
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     found = project.project(args)
     with Signals().caught() as signals, Engine(project.places()) as engine:
         request = Launch(found.root, found.profile, selectors=found.selectors, args=tuple(args.args))
-        view = submitted(engine, request)
+        view = submitted(engine, request, signals)
         if args.detach:
             edge.say(view.run_id)
             return edge.OK

@@ -1,0 +1,82 @@
+"""`tracekit-tui`: opens the console on a project, a recorded run, or the demonstration."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from typing import cast
+
+from tracekit.cli import edge, project
+from tracekit.cli.project_arguments import project_arguments
+from tracekit.engine.requests import Discover, Launch, Replay, Request
+from tracekit.wire.problems import Problem, ProblemError
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    project_arguments(parser, selectors=False)
+    parser.add_argument("--replay", metavar="RUN|FILE", help="open a recorded run")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument("--glyphs", choices=("unicode", "ascii"), help="which signs to draw with")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Open the console; without a terminal, name the command that does the same without one."""
+    if args.replay is not None:
+        _need_terminal(f"tracekit replay {args.replay} --headless")
+        return _open(Replay(args.replay), root="", args=args)
+    _need_terminal(f"tracekit run {args.path}")
+    found = project.project(args)
+    return _open(Discover(found.root, found.profile), root=found.root, args=args)
+
+
+def replay(target: str) -> int:
+    """Open a recorded run."""
+    return _open(Replay(target), root="")
+
+
+def demo(root: str, profile: str) -> int:
+    """Open the demonstration and start it."""
+    return _open(Launch(root, profile), root=root)
+
+
+def _need_terminal(instead: str) -> None:
+    if not edge.is_terminal(sys.stdin) or not edge.is_terminal(sys.stdout):
+        raise ProblemError(
+            Problem(
+                "ui.no_terminal", "the console needs a terminal", "", f"`{instead}` does the same without one"
+            )
+        )
+
+
+def _open(request: Request, *, root: str, args: argparse.Namespace | None = None) -> int:
+    from tracekit.cli.desk import DeskClipboard, DeskEditor, DeskTrust
+    from tracekit.config import loader
+    from tracekit.engine.engine import Engine
+    from tracekit.ui.actions import ACTIONS
+    from tracekit.ui.app import ConsoleApp
+    from tracekit.ui.app import run as show
+    from tracekit.ui.ports import EngineFace, Ports, Trusting
+
+    places = project.places()
+    given = vars(args) if args is not None else {}
+    flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
+    flags["glyphs"] = given.get("glyphs")
+    keys = {action.id: action.keys for action in ACTIONS}
+    config = loader.load(root or ".", flags=flags, environ=os.environ, actions=keys, implicit=False)
+    # What is bundled with the program itself needs no question.
+    trust = Trusting() if root in loader.bundled_profiles().values() else DeskTrust(places.state)
+    with Engine(places) as engine:
+        app = ConsoleApp(
+            Ports(
+                engine=cast("EngineFace", engine), trust=trust, editor=DeskEditor(), clipboard=DeskClipboard()
+            ),
+            request,
+            root=root,
+            profile=flags["profile"],
+            environment=config.settings.environment,
+            keys=config.keymap.bindings,
+            ascii_only=config.settings.glyphs == "ascii",
+        )
+        return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))

@@ -1,0 +1,27 @@
+"""The arguments by which a command names a project. Apart from what resolves them, so that a cached answer is cheap."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def project_arguments(parser: argparse.ArgumentParser, *, selectors: bool = True) -> None:
+    """The arguments by which a command names a project."""
+    parser.add_argument(
+        "path", nargs="?", default=".", metavar="PATH", help="the project, or a file or folder in it"
+    )
+    parser.add_argument("--profile", metavar="P", help="a bundled profile, or a profile's file")
+    parser.add_argument("--env", metavar="E", dest="environment", help="the environment (default: local)")
+    if selectors:
+        parser.add_argument(
+            "-s",
+            "--select",
+            action="append",
+            default=[],
+            metavar="SELECTOR",
+            dest="selectors",
+            help="a path, an id, a glob, tag:… runner:… suite:…, combined with or, not and parentheses; repeatable",
+        )

@@ -1,0 +1,71 @@
+"""Where a project begins: the nearest profile, else the nearest pytest configuration. Every command asks this first.
+
+Looks at names and at a few well-known files; parses nothing, and imports nothing that costs start-up time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+OWN = "tracekit.toml"
+PYPROJECT = "pyproject.toml"
+OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
+_MAX_GUESSED = 16 << 20
+_MAX_READ = 1 << 20
+# What pytest itself takes for its configuration: the file and the section it must have ("" for none).
+MARKERS = (
+    ("pytest.toml", b""),
+    (".pytest.toml", b""),
+    ("pytest.ini", b""),
+    (".pytest.ini", b""),
+    ("pyproject.toml", rb"^\s*\[tool\.pytest(\.ini_options)?\]"),
+    ("tox.ini", rb"^\[pytest\]"),
+    ("setup.cfg", rb"^\[tool:pytest\]"),
+)
+
+
+def find_root(start: str) -> str:
+    """The project of a path: the nearest directory at or above it that has a profile, else a pytest configuration.
+
+    The search ends at the repository's own directory; where it finds nothing, the path's own directory is the project.
+    """
+    start = os.path.abspath(start)
+    here = start if os.path.isdir(start) else os.path.dirname(start)
+    above = [here]
+    while not os.path.exists(os.path.join(above[-1], ".git")) and os.path.dirname(above[-1]) != above[-1]:
+        above.append(os.path.dirname(above[-1]))
+    for directory in above:
+        if os.path.isfile(os.path.join(directory, OWN)) or holds(
+            os.path.join(directory, PYPROJECT), OUR_TABLE
+        ):
+            return directory
+    return next((directory for directory in above if has_pytest_configuration(directory)), here)
+
+
+def has_pytest_configuration(directory: str) -> bool:
+    """Whether pytest would take this directory for the root of a project."""
+    return any(has_section(os.path.join(directory, name), section) for name, section in MARKERS)
+
+
+def has_section(path: str, section: bytes) -> bool:
+    if not os.path.isfile(path):
+        return False
+    if not section:
+        return True
+    try:
+        with open(path, "rb") as file:
+            return re.search(section, file.read(_MAX_READ), re.MULTILINE) is not None
+    except OSError:
+        return False
+
+
+def holds(path: str, pattern: bytes) -> bool:
+    try:
+        # A device or a pipe must not be read for a guess.
+        if not os.path.isfile(path) or os.stat(path).st_size > _MAX_GUESSED:
+            return False
+        with open(path, "rb") as file:
+            return re.search(pattern, file.read(), re.MULTILINE) is not None
+    except (OSError, ValueError):
+        return False
