@@ -1,0 +1,89 @@
+"""Lines that are nobody's verdict: launch failures, collection errors, gaps, warnings, a lost link.
+
+They are shown apart from tests, each with what to do next. A line that a person need not see gives none.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracekit.model import coerce
+from tracekit.model.evidence import failure_of
+from tracekit.model.facts import Failure, Notice
+from tracekit.wire.names import E
+
+_KINDS: dict[str, str] = {
+    E.RUNNER_FAILED_TO_START: "launch",
+    E.DISCOVER_FAILED: "discovery",
+    E.WARNING: "warning",
+    E.GAP: "gap",
+    E.ATTEMPT_STALLED: "stalled",
+    E.BOX_CONNECTED: "link",
+    E.BOX_LOST: "link",
+    E.BOX_RESUMED: "link",
+}
+
+
+def notice_of(line: dict[str, Any], t: int) -> Notice | None:
+    """The notice a line gives, or None."""
+    event = coerce.text(line.get("e"))
+    kind = _KINDS.get(event)
+    if kind is None:
+        return None
+    get = line.get
+    failure = get("failure")
+    return Notice(
+        kind=kind,
+        suite=coerce.text(get("suite")),
+        message=_message(event, line),
+        detail=_detail(event, line),
+        action=coerce.text(get("remedy")) or coerce.text(get("action")),
+        t=t,
+        scenario=coerce.text(get("scenario")),
+        code=coerce.text(get("code")) or coerce.text(get("category")),
+        file=coerce.text(get("file")),
+        line=coerce.natural(get("line")),
+        count=max(1, coerce.natural(get("count"))),
+        command=coerce.texts(get("command")),
+        failure=_failure(failure) if kind == "discovery" else None,
+    )
+
+
+def _message(event: str, line: dict[str, Any]) -> str:
+    told = coerce.text(line.get("message"))
+    if told:
+        return told
+    if event == E.RUNNER_FAILED_TO_START:
+        return f"the runner failed to start ({_exit(line)})"
+    if event == E.DISCOVER_FAILED:
+        return f"could not collect {coerce.text(line.get('file')) or 'the suite'}"
+    if event == E.GAP:
+        why = coerce.text(line.get("why"))
+        what = coerce.text(line.get("what")) or "lines"
+        return f"{coerce.natural(line.get('count'))} {what} missing" + (f": {why}" if why else "")
+    if event == E.ATTEMPT_STALLED:
+        return "no sign of life"
+    return event.replace(".", " ")
+
+
+def _detail(event: str, line: dict[str, Any]) -> str:
+    if event == E.RUNNER_FAILED_TO_START:
+        return coerce.text(line.get("stderr"))
+    if event == E.ATTEMPT_STALLED:
+        stacks = line.get("stacks")
+        return stacks if type(stacks) is str else "\n".join(coerce.texts(stacks))
+    return coerce.text(line.get("detail")) or coerce.text(coerce.table(line.get("failure")).get("text"))
+
+
+def _exit(line: dict[str, Any]) -> str:
+    signal = coerce.signal(line.get("signal"))
+    if signal is not None:
+        return f"signal {signal}"
+    code = coerce.integer_or_none(line.get("exit"))
+    return "no exit status" if code is None else f"exit status {code}"
+
+
+def _failure(value: object) -> Failure | None:
+    if type(value) is list:  # the chain alone
+        return failure_of({"chain": value})
+    return failure_of(value) if type(value) is dict else None

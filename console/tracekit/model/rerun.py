@@ -1,0 +1,54 @@
+"""Which scenarios a rerun takes: the failed ones of a run, or what is outstanding over a tree of runs.
+
+Sub-tests are not run by themselves: their parent carries the verdict and is what is named here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.wire.names import GREEN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from tracekit.model.state import RunState
+
+_GREEN: frozenset[int] = frozenset(int(BY_WORD[word]) for word in GREEN)
+# Shown as these only where nothing more will come: nobody knows what they would have said.
+_UNKNOWN: frozenset[int] = frozenset({int(Status.CANCELLED), int(Status.NOTRUN), int(Status.LOST)})
+
+
+def failed(state: RunState) -> list[str]:
+    """The red scenarios of one run, in its order."""
+    return [
+        scenario
+        for scenario, status, facts in zip(state.ids, state.status, state.facts, strict=True)
+        if status in RED_STATUSES and facts.parent < 0
+    ]
+
+
+def outstanding(states: Iterable[RunState]) -> list[str]:
+    """What is not known to be well over a tree of runs, oldest first: red and not green since, and what was
+    not run.
+
+    A skip is no answer: what was red stays outstanding until something is green.
+    """
+    waiting: dict[str, None] = {}
+    for state in states:
+        if state.run.mode == "discover":
+            continue
+        for scenario, status, facts in zip(state.ids, state.status, state.facts, strict=True):
+            if facts.parent >= 0:
+                continue
+            if status in RED_STATUSES or status in _UNKNOWN:
+                waiting[scenario] = None
+            elif status in _GREEN:
+                waiting.pop(scenario, None)
+        for scenario in state.run.not_run:
+            # A list of what was not run may name what no row stands for; a row, where there is one, knows
+            # better.
+            if scenario not in state.index:
+                waiting[scenario] = None
+    return list(waiting)

@@ -1,0 +1,223 @@
+"""Selection sets: which scenarios a person means by `-s`.
+
+A bare word is a path, a scenario id or a part of one, a glob, or part of a name; fields ask one thing each. A
+selector never looks outside the facts it is given.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+
+from tracekit.model.facts import ScenarioFacts
+from tracekit.model.selector_syntax import FIELDS, Junction, Node, Not, Term, parse
+from tracekit.model.state import RunState
+from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.problems import Problem, ProblemError
+
+__all__ = ["FIELDS", "Selector", "parse_selector", "select"]
+
+Test = Callable[[ScenarioFacts, int], bool]
+
+KINDS: tuple[str, ...] = ("test", "subtest")
+# Words that stand for several statuses at once.
+_GROUPS: dict[str, frozenset[int]] = {
+    "red": RED_STATUSES,
+    "green": frozenset({int(Status.PASSED), int(Status.XFAILED), int(Status.XPASSED)}),
+    "over": frozenset(int(status) for status in Status if status.over),
+}
+
+
+class Selector:
+    """A parsed selector; made by `parse_selector`."""
+
+    def __init__(self, text: str, node: Node) -> None:
+        self.text = text
+        self._test = _compile(text, node)
+
+    def matches(self, facts: ScenarioFacts, status: int = Status.PENDING) -> bool:
+        """Whether a scenario is meant."""
+        return self._test(facts, status)
+
+    def __repr__(self) -> str:
+        return f"Selector({self.text!r})"
+
+
+def parse_selector(text: str) -> Selector:
+    """Read a selector; raises ProblemError with offset, caret and the nearest known field."""
+    return Selector(text, parse(text))
+
+
+def select(of: RunState | Sequence[ScenarioFacts], texts: Iterable[str] = ()) -> list[int]:
+    """The indices that any of the texts means, in order; without a text, all of them."""
+    faults: list[Problem] = []
+    selectors: list[Selector] = []
+    for text in texts:
+        try:
+            selectors.append(parse_selector(text))
+        except ProblemError as fault:
+            faults.extend(fault.problems)
+    if faults:
+        raise ProblemError(faults)
+    facts = of.facts if isinstance(of, RunState) else of
+    statuses: Sequence[int] = of.status if isinstance(of, RunState) else bytes(len(facts))
+    if not selectors:
+        return list(range(len(facts)))
+    return [
+        i
+        for i, (one, status) in enumerate(zip(facts, statuses, strict=True))
+        if any(selector.matches(one, status) for selector in selectors)
+    ]
+
+
+def _compile(text: str, node: Node) -> Test:
+    if isinstance(node, Not):
+        inner = _compile(text, node.inner)
+        return lambda facts, status: not inner(facts, status)
+    if isinstance(node, Junction):
+        tests = [_compile(text, part) for part in node.parts]
+        if node.how == "or":
+            return lambda facts, status: any(test(facts, status) for test in tests)
+        return lambda facts, status: all(test(facts, status) for test in tests)
+    return _bare(node) if not node.field else _field(text, node)
+
+
+def _field(text: str, term: Term) -> Test:
+    if term.field == "status":
+        return _status(text, term)
+    if term.field == "kind":
+        wanted = _known(text, term, KINDS)
+        return lambda facts, _status: ("subtest" if facts.parent >= 0 else "test") in wanted
+    if term.field == "file":
+        return _any_of(term, lambda value: _path(value, term.exact))
+    read = _READ[term.field]
+    tests = [_pattern(value, term.exact) for value in _values(term)]
+    return lambda facts, _status: any(test(word) for word in read(facts) for test in tests)
+
+
+_READ: dict[str, Callable[[ScenarioFacts], tuple[str, ...]]] = {
+    "tag": lambda facts: facts.tags,
+    "runner": lambda facts: (facts.runner,),
+    "component": lambda facts: facts.components,
+    "suite": lambda facts: (facts.suite,),
+    "name": lambda facts: (facts.name, facts.name.partition("[")[0]),
+    "id": lambda facts: (facts.id,),
+}
+
+
+def _status(text: str, term: Term) -> Test:
+    words = _known(text, term, (*BY_WORD, *_GROUPS))
+    wanted: set[int] = set()
+    for word in words:
+        wanted |= _GROUPS.get(word) or {int(BY_WORD[word])}
+    return lambda _facts, status: int(status) in wanted
+
+
+def _known(text: str, term: Term, words: Sequence[str]) -> set[str]:
+    """The words of a list, each of which must be one that is known."""
+    wanted: set[str] = set()
+    for value in _values(term):
+        word = value.lower()
+        if word not in words:
+            near = get_close_matches(word, words, 1, 0.5)
+            action = f"did you mean '{near[0]}'?" if near else f"one of: {', '.join(words)}"
+            place = f"selector, offset {term.offset}\n  {text}\n  {' ' * term.offset}^"
+            raise ProblemError(
+                Problem("selector.unknown_value", f"unknown {term.field} '{value}'", place, action)
+            )
+        wanted.add(word)
+    return wanted
+
+
+def _values(term: Term) -> list[str]:
+    return [term.value] if term.exact else [value for value in term.value.split(",") if value] or [term.value]
+
+
+def _any_of(term: Term, make: Callable[[str], Test]) -> Test:
+    tests = [make(value) for value in _values(term)]
+    return lambda facts, status: any(test(facts, status) for test in tests)
+
+
+def _bare(term: Term) -> Test:
+    place = _path(term.value, term.exact)
+    value = term.value
+    if not term.exact and ("*" in value or "?" in value):
+        fits = _glob(value)
+        loose = None if "/" in value or "::" in value else _glob(f"*{value}*")
+        return lambda facts, status: (
+            place(facts, status)
+            or fits(facts.id)
+            or fits(_native(facts))
+            or fits(facts.name)
+            or (loose is not None and loose(facts.name))
+        )
+    if "/" in value or "::" in value:
+        return place
+    folded = value.casefold()
+    # A word alone is what a person remembers of a name.
+    return lambda facts, status: (
+        place(facts, status) or any(folded in name.casefold() for name in facts.path[1:] or facts.path)
+    )
+
+
+def _path(value: str, exact: bool) -> Test:
+    """A file, a folder above it, a scenario's id with or without its runner, or the beginning of one at a
+    boundary.
+    """
+    plain = value.removeprefix("./").rstrip("/") or "."
+    if plain == ".":
+        return lambda _facts, _status: True
+    if not exact and ("*" in plain or "?" in plain):
+        fits = _glob(plain)
+        return lambda facts, _status: fits(facts.file)
+
+    def test(facts: ScenarioFacts, _status: int) -> bool:
+        file = facts.file
+        if file == plain or file.startswith(plain + "/"):
+            return True
+        return _within(facts.id, plain) or _within(_native(facts), plain)
+
+    return test
+
+
+def _within(name: str, wanted: str) -> bool:
+    if not name.startswith(wanted):
+        return False
+    rest = name[len(wanted) :]
+    return not rest or rest.startswith(("::", "[", SUBTEST_MARK))
+
+
+def _native(facts: ScenarioFacts) -> str:
+    """The id as the runner itself writes it."""
+    head = f"{facts.runner}@{facts.suite}:" if facts.suite else f"{facts.runner}:"
+    return facts.id.removeprefix(head)
+
+
+def _pattern(value: str, exact: bool) -> Callable[[str], bool]:
+    if not exact and ("*" in value or "?" in value):
+        return _glob(value)
+    folded = value.casefold()
+    return lambda word: word.casefold() == folded
+
+
+def _glob(pattern: str) -> Callable[[str], bool]:
+    """`*` and `?` only: brackets are parts of ids. Every part is taken at its first place, in linear time."""
+    parts = re.split(r"\*+", pattern)
+    compiled = [re.compile(re.escape(part).replace(r"\?", "."), re.DOTALL) for part in parts]
+    first, middle, last = compiled[0], compiled[1:-1], compiled[-1]
+    if len(parts) == 1:
+        return lambda text: first.fullmatch(text) is not None
+    size = len(parts[-1])
+
+    def fits(text: str) -> bool:
+        found = first.match(text)
+        for part in middle:
+            if found is None:
+                return False
+            found = part.search(text, found.end())
+        tail = len(text) - size
+        return found is not None and found.end() <= tail and last.match(text, tail) is not None
+
+    return fits

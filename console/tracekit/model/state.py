@@ -1,0 +1,334 @@
+"""The state of a run: flat arrays by scenario index, and what readers ask of them.
+
+The fold is the only writer. Counts, statuses and red rows are kept up as lines come, so that a reader at
+thirty frames a second never walks the whole run; nothing here is ever decided by the order in which lines
+came.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_right, insort
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tracekit.model.causes import CauseIndex
+from tracekit.model.facts import (
+    Assertion,
+    Attempt,
+    CauseGroup,
+    ExceptionFacts,
+    Failure,
+    Frame,
+    Notice,
+    OutputSpan,
+    RunFacts,
+    ScenarioFacts,
+    Step,
+    SuiteFacts,
+)
+from tracekit.model.records import Key, Record, Span, build_attempt, span_of
+from tracekit.model.scenarios import named_facts
+from tracekit.model.status import RED_STATUSES, WORDS, Status, showing, status_of
+from tracekit.wire.ids import SUBTEST_MARK
+
+if TYPE_CHECKING:
+    from tracekit.model.rows import Frozen
+
+__all__ = [
+    "Assertion",
+    "Attempt",
+    "CauseGroup",
+    "ExceptionFacts",
+    "Failure",
+    "Frame",
+    "Notice",
+    "OutputSpan",
+    "RunFacts",
+    "RunState",
+    "ScenarioFacts",
+    "Status",
+    "Step",
+    "SuiteFacts",
+]
+
+# Attempt numbers and scenario indices share one key, so that a record is one look-up in one table.
+ATTEMPT_BITS = 20
+MAX_ATTEMPT = (1 << ATTEMPT_BITS) - 1
+_BUILT_KEPT = 256
+_PENDING, _RUNNING = int(Status.PENDING), int(Status.RUNNING)
+
+
+class RunState:
+    """Everything the journals of one run say, by scenario index."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.run = RunFacts()
+        self.ids: list[str] = []
+        self.index: dict[str, int] = {}
+        self.facts: list[ScenarioFacts] = []
+        self.status = bytearray()
+        self.duration: array[int] = array("q")
+        self.attempts_count: array[int] = array("i")
+        # Sub-tests are rows of their own and are counted apart, so that the totals are those of the native
+        # runner.
+        self.counts: dict[str, int] = dict.fromkeys(WORDS, 0)
+        self.subtest_counts: dict[str, int] = dict.fromkeys(WORDS, 0)
+        self.notices: list[Notice] = []
+        self.runner_output: list[OutputSpan] = []
+        self.missing: dict[str, int] = {}
+        self.damaged = 0
+        self.unknown = 0
+        self.lost = False
+        # What only the fold and the checkpoint touch.
+        self.told = bytearray()  # status by the journal alone, before anything is derived
+        self.latest: array[int] = array("i")
+        self.numbers: dict[int, list[int]] = {}  # only where attempts are not simply 1
+        self.records: dict[int, Record] = {}
+        self.found: list[Key | None] = []
+        self.children: dict[int, list[int]] = {}
+        self.notice_keys: list[Key] = []
+        self.runner_spans: list[Span] = []
+        self.frozen: Frozen | None = None  # attempts of a restored run that nobody has looked at
+        self._table = bytes(range(256))
+        self._changed: set[int] = set()
+        self._built: dict[int, list[Attempt]] = {}
+        self._causes = CauseIndex()
+
+    # -- for readers
+
+    def attempts(self, i: int) -> list[Attempt]:
+        """The attempts of a scenario in order; made when asked for."""
+        built = self._built.get(i)
+        if built is None:
+            if len(self._built) >= _BUILT_KEPT:
+                self._built.clear()
+            built = [
+                build_attempt(number, self.known_record(i, number)) for number in self.attempt_numbers(i)
+            ]
+            self._built[i] = built
+        return built
+
+    def attempt_numbers(self, i: int) -> list[int]:
+        """The numbers of the attempts that the journal knows, ascending."""
+        numbers = self.numbers.get(i)
+        if numbers is not None:
+            return numbers
+        return [1] if self.latest[i] else []
+
+    def causes(self) -> list[CauseGroup]:
+        """Failures clustered by normalised root exception and class, the largest first."""
+        return self._causes.groups(self)
+
+    def take_changed(self) -> set[int]:
+        """The indices that changed since this was last asked."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+    def children_of(self, i: int) -> list[int]:
+        """The rows of a scenario's sub-tests."""
+        return self.children.get(i, [])
+
+    def flaky(self, i: int) -> bool:
+        """Whether it passed in the end, after an attempt that did not."""
+        if self.status[i] != Status.PASSED or i not in self.numbers:
+            return False
+        return any(self.record_red(i, number) for number in self.numbers[i][:-1])
+
+    @property
+    def missing_total(self) -> int:
+        """Lines that sources numbered and that never came."""
+        return sum(self.missing.values())
+
+    def mark_lost(self, lost: bool = True) -> None:
+        """Say that the box is gone (or back): attempts that run are shown as lost. Never part of the
+        journal.
+        """
+        if lost != self.lost:
+            self.lost = lost
+            self.show_again()
+
+    # -- for the fold
+
+    def row(self, scenario: str, facts: ScenarioFacts | None = None) -> int:
+        """The index of a scenario, made when it is first named."""
+        i = self.index.get(scenario)
+        if i is None:
+            i = len(self.ids)
+            self.index[scenario] = i
+            self.ids.append(scenario)
+            self.facts.append(facts or named_facts(scenario))
+            shown = self._table[_PENDING]
+            self.told.append(_PENDING)
+            self.status.append(shown)
+            self.duration.append(0)
+            self.attempts_count.append(0)
+            self.latest.append(0)
+            self.found.append(None)
+            self.counts[WORDS[shown]] += 1
+            self._changed.add(i)
+        return i
+
+    def record(self, i: int, number: int) -> Record:
+        """The record of an attempt, made when it is first named; whoever asks settles it afterwards."""
+        key = i << ATTEMPT_BITS | number
+        record = self.records.get(key) or self._thaw(key)
+        if record is None:
+            record = self.records[key] = Record()
+            self.attempts_count[i] += 1
+            numbers = self.numbers.get(i)
+            if numbers is not None:
+                insort(numbers, number)
+            elif number != 1 or self.latest[i]:
+                self.numbers[i] = sorted({number, self.latest[i]} - {0})
+            self.latest[i] = max(self.latest[i], number)
+        return record
+
+    def settle(self, i: int, number: int, record: Record) -> None:
+        """Bring a row, and the rows it is a sub-test of, up to what their records say now."""
+        while True:
+            self._changed.add(i)
+            if self._built:
+                self._built.pop(i, None)
+            ended = record.ended
+            if ended is None:
+                status, duration = _RUNNING, 0
+            else:
+                status, duration = status_of(record.word(ended)), ended[6]
+            red = status in RED_STATUSES
+            if number == self.latest[i]:
+                told = self.told[i]
+                if red or told in RED_STATUSES:
+                    self._causes.stale.add(i)
+                if told != status:
+                    self._tell(i, status)
+                self.duration[i] = duration
+            parent = self.facts[i].parent
+            if parent < 0 or (red == record.told_red and self.has_record(parent, number)):
+                return
+            above = self.record(parent, number)
+            if red != record.told_red:
+                record.told_red = red
+                above.red_children += 1 if red else -1
+            i, record = parent, above
+
+    def touch(self, i: int) -> None:
+        """Note that what readers saw of a row is out of date."""
+        self._changed.add(i)
+        if self._built:
+            self._built.pop(i, None)
+
+    def adopt(self, i: int, parent: str) -> None:
+        """Make a row the sub-test of another. A parent's id stands before its sub-test's, so there are no
+        circles.
+        """
+        scenario = self.ids[i]
+        if self.facts[i].parent >= 0 or not scenario.startswith(parent + SUBTEST_MARK):
+            return
+        above = self.row(parent)
+        word = WORDS[self.status[i]]
+        self.counts[word] -= 1
+        self.subtest_counts[word] += 1
+        self.facts[i].parent = above
+        self.children.setdefault(above, []).append(i)
+        self.inherit(above)
+        for number in self.attempt_numbers(i):
+            self.settle(i, number, self.known_record(i, number))
+
+    def inherit(self, i: int) -> None:
+        """Give sub-tests the place of their parent, where discovery did not tell them one."""
+        waiting = [i]
+        while waiting:
+            above = waiting.pop()
+            source = self.facts[above]
+            for child in self.children.get(above, ()):
+                if self.found[child] is not None:
+                    continue
+                label = self.ids[child][len(self.ids[above]) + len(SUBTEST_MARK) :]
+                self.facts[child] = replace(
+                    source, id=self.ids[child], path=(*source.path, label), doc="", story="", parent=above
+                )
+                self._changed.add(child)
+                waiting.append(child)
+
+    def add_notice(self, key: Key, notice: Notice) -> None:
+        """Take a notice into its place in time."""
+        at = bisect_right(self.notice_keys, key)
+        self.notice_keys.insert(at, key)
+        self.notices.insert(at, notice)
+
+    def add_runner_output(self, span: Span) -> None:
+        """Take output that belongs to no scenario into its place in the recorded bytes."""
+        at = len(self.runner_spans)
+        if at and span < self.runner_spans[-1]:
+            at = bisect_right(self.runner_spans, span)
+        self.runner_spans.insert(at, span)
+        self.runner_output.insert(at, span_of(span))
+
+    def red(self, i: int) -> bool:
+        """Whether the row is red by the journal."""
+        return self.told[i] in RED_STATUSES
+
+    def record_red(self, i: int, number: int) -> bool:
+        """Whether one attempt is red."""
+        verdict = self.known_record(i, number).verdict()
+        return verdict is not None and status_of(verdict[0]) in RED_STATUSES
+
+    def latest_record(self, i: int) -> Record:
+        """The record that decides the row."""
+        return self.known_record(i, self.latest[i])
+
+    def known_record(self, i: int, number: int) -> Record:
+        """The record of an attempt that is known to be there."""
+        key = i << ATTEMPT_BITS | number
+        record = self.records.get(key) or self._thaw(key)
+        if record is None:
+            raise KeyError(self.ids[i], number)
+        return record
+
+    def has_record(self, i: int, number: int) -> bool:
+        """Whether the journal named this attempt."""
+        key = i << ATTEMPT_BITS | number
+        return key in self.records or (self.frozen is not None and key in self.frozen)
+
+    def show_again(self) -> None:
+        """Derive the shown statuses anew, after the run ended or its box went or came."""
+        run = self.run
+        table = showing(ended=run.ended, reason=run.reason, lost=self.lost, discovers=run.mode == "discover")
+        if table == self._table:
+            return
+        self._table = table
+        shown = self.told.translate(table)
+        self._changed.update(
+            i for i, (old, new) in enumerate(zip(self.status, shown, strict=True)) if old != new
+        )
+        self.status = shown
+        self.recount()
+        self.generation += 1
+
+    def recount(self) -> None:
+        """Count the statuses from the rows themselves."""
+        below = bytearray(self.status[i] for children in self.children.values() for i in children)
+        for status, word in enumerate(WORDS):
+            self.subtest_counts[word] = below.count(status)
+            self.counts[word] = self.status.count(status) - self.subtest_counts[word]
+
+    def all_changed(self) -> None:
+        """Every row is new to whoever reads this state first."""
+        self._changed = set(range(len(self.ids)))
+        self._causes.stale.update(i for i, status in enumerate(self.told) if status in RED_STATUSES)
+
+    def _thaw(self, key: int) -> Record | None:
+        record = self.frozen.thaw(key) if self.frozen is not None else None
+        if record is not None:
+            self.records[key] = record
+        return record
+
+    def _tell(self, i: int, status: int) -> None:
+        self.told[i] = status
+        shown = self._table[status]
+        counts = self.counts if self.facts[i].parent < 0 else self.subtest_counts
+        counts[WORDS[self.status[i]]] -= 1
+        counts[WORDS[shown]] += 1
+        self.status[i] = shown
