@@ -101,8 +101,7 @@ class RunView:
             self.live = link not in {"replay", "ended", "lost"}
             if problem is not None:
                 self.problem = problem
-            if link == "lost":
-                self._fold.state.mark_lost()
+            self._fold.state.mark_lost(link == "lost")
         if not self.live:
             self.done.set()
 
