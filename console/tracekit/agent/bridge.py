@@ -1,0 +1,174 @@
+"""Carries the daemon's socket over standard input and output, and starts the daemon when there is none.
+
+It writes the marker first, so that whatever a shell printed before is harmless, keeps at most one buffer per direction,
+and ends when either side ends: the run does not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import Optional
+
+from tracekit.agent.client import Client
+from tracekit.agent.control import connect
+from tracekit.agent.paths import Places, Settings
+from tracekit.agent.protocol import MARKER
+from tracekit.agent.system import System
+from tracekit.wire.frames import FrameError, FrameType
+from tracekit.wire.messages import encode_message
+from tracekit.wire.problems import Problem, ProblemError
+
+PATIENCE = 15.0
+RESTART = 0.5
+BUFFER = 1 << 18
+_FIRST = 1 << 16
+
+
+@dataclass
+class _Pipe:
+    """One direction: at most one buffer of bytes that were read and not yet written."""
+
+    source: int
+    target: int
+    data: memoryview = field(default_factory=lambda: memoryview(b""))
+    ended: bool = False
+
+    def read(self) -> None:
+        try:
+            data = os.read(self.source, BUFFER)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        self.data = memoryview(data)
+        self.ended = not data
+
+    def write(self) -> None:
+        try:
+            self.data = self.data[os.write(self.target, self.data) :]
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.data = memoryview(b"")
+            self.ended = True
+
+
+def run(system: System, settings: Settings, source: int = 0, target: int = 1) -> int:
+    """Be the bridge; gives the exit code."""
+    # ctrl-c at a terminal is the console's to understand: it cancels through us.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    try:
+        peer, first = reach(system, settings)
+    except ProblemError as fault:
+        problems = [problem.to_json() for problem in fault.problems]
+        message = encode_message(FrameType.ERROR, {"for": "bridge", "run": "", "problems": problems})
+        with contextlib.suppress(OSError):
+            os.write(target, MARKER + message)
+        return 1
+    try:
+        os.set_blocking(target, False)
+        pump(peer.fileno(), MARKER + first, source, target)
+    finally:
+        peer.close()
+    return 0
+
+
+def reach(system: System, settings: Settings) -> tuple[socket.socket, bytes]:
+    """Connect to the daemon and hear its first bytes, starting one where needed; raises ProblemError."""
+    places = Places(settings.state)
+    places.prepare()
+    deadline = system.clock.seconds() + PATIENCE
+    started = -RESTART
+    pause = 0.002
+    while system.clock.seconds() < deadline:
+        note = places.read_note()
+        peer = connect(str(note.get("socket", ""))) if note else None
+        if note is not None and peer is not None:
+            first = _hear(peer, "" if note.get("agent") == settings.agent else settings.agent)
+            if first is not None:
+                return peer, first
+            peer.close()
+            continue
+        if system.clock.seconds() - started > RESTART:
+            started = system.clock.seconds()
+            _start_daemon(system, settings)
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.05)
+    what = "the agent's daemon did not start"
+    action = f"read {places.log}, and check that the state directory is writable"
+    raise ProblemError(Problem("agent.no_daemon", what, settings.state, action))
+
+
+def _start_daemon(system: System, settings: Settings) -> None:
+    # Loaded only where there is none yet: every later console finds one.
+    from tracekit.agent import daemon
+
+    daemon.spawn(system, settings)
+
+
+def _hear(peer: socket.socket, agent: str) -> Optional[bytes]:
+    """The daemon's first bytes; None when it left just now, or made room because it is idle and not `agent`."""
+    peer.settimeout(5.0)
+    heard = b""
+    try:
+        while True:
+            data = peer.recv(_FIRST)
+            if not data:
+                return None
+            heard += data
+            hello = _hello(heard) if agent else {}
+            if hello is not None:
+                break
+        if agent and hello.get("agent") != agent and not hello.get("runs"):
+            client = Client("bridge")
+            client.bye()
+            peer.sendall(client.take())
+            while peer.recv(_FIRST):
+                pass
+            return None
+    except (OSError, FrameError):
+        return None
+    peer.setblocking(False)
+    return heard
+
+
+def _hello(heard: bytes) -> Optional[dict[str, object]]:
+    events = Client("bridge").receive(MARKER + heard)
+    return next((event for event in events if event["type"] == "hello"), None)
+
+
+def pump(peer: int, first: bytes, source: int, target: int) -> None:
+    """Carry bytes both ways until one side ends."""
+    up = _Pipe(source, peer)
+    down = _Pipe(peer, target, memoryview(first))
+    while True:
+        poll = select.poll()
+        masks: dict[int, int] = {}
+        for pipe in (up, down):
+            number, mask = (pipe.target, select.POLLOUT) if pipe.data else (pipe.source, select.POLLIN)
+            masks[number] = masks.get(number, 0) | mask
+        # A reader that went away shows even while there is nothing to write.
+        masks.setdefault(target, 0)
+        for number, mask in masks.items():
+            poll.register(number, mask)
+        for number, mask in poll.poll():
+            if number == target and mask & (select.POLLERR | select.POLLNVAL):
+                return
+            for pipe in (up, down):
+                if (
+                    pipe.data
+                    and number == pipe.target
+                    and mask & (select.POLLOUT | select.POLLERR | select.POLLHUP)
+                ):
+                    pipe.write()
+                elif not pipe.data and number == pipe.source and mask & ~select.POLLOUT:
+                    pipe.read()
+        if (up.ended and not up.data) or (down.ended and not down.data):
+            return

@@ -1,0 +1,132 @@
+"""The console's side of the agent's protocol, sans-I/O: what link, simulator and torture share.
+
+It finds the marker behind a shell's noise, decodes what the agent says, and acknowledges copied bytes. It keeps no file
+and knows no transport.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+from tracekit.agent.protocol import MARKER
+from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType
+from tracekit.wire.messages import MessageAssembler, encode_message
+
+MAX_NOISE = 64 * 1024
+ACK_EVERY = 256 * 1024
+
+
+class Client:
+    """One connection to an agent."""
+
+    def __init__(self, console: str) -> None:
+        self.console = console
+        self.noise = b""
+        self.ready = False
+        self._decoder = FrameDecoder()
+        self._assembler = MessageAssembler()
+        self._out = bytearray()
+        self._files: dict[int, tuple[str, str]] = {}
+        self._lengths: dict[str, dict[str, int]] = {}
+        self._unacked = 0
+        self._pings = 0
+
+    # -- out
+
+    def take(self) -> bytes:
+        """What is to be written to the agent."""
+        data = bytes(self._out)
+        self._out.clear()
+        return data
+
+    def _send(self, kind: int, message: dict[str, Any]) -> None:
+        self._out += encode_message(kind, message)
+
+    def start(self, message: dict[str, Any]) -> None:
+        self._send(FrameType.START, {"console": self.console, **message})
+
+    def attach(
+        self,
+        run: str,
+        mode: str = "inplace",
+        files: Optional[dict[str, dict[str, Any]]] = None,
+        secrets: Optional[dict[str, str]] = None,
+        window: int = 1 << 20,
+    ) -> None:
+        message: dict[str, Any] = {"run": run, "mode": mode, "files": files or {}, "window": window}
+        if secrets is not None:
+            message["secrets"] = secrets
+        self._send(FrameType.ATTACH, {"console": self.console, **message})
+
+    def cancel(self, run: str, scenario: Optional[str] = None) -> None:
+        message: dict[str, Any] = {"run": run, "console": self.console}
+        self._send(FrameType.CANCEL, message if scenario is None else {**message, "scenario": scenario})
+
+    def detach(self, run: str) -> None:
+        self._send(FrameType.DETACH, {"run": run})
+
+    def runs(self) -> None:
+        self._send(FrameType.RUNS, {})
+
+    def ack(self, run: str, files: dict[str, int]) -> None:
+        self._send(FrameType.ACK, {"run": run, "console": self.console, "files": files})
+
+    def retire(self, run: str) -> None:
+        self._send(FrameType.RETIRE, {"run": run, "console": self.console})
+
+    def ping(self, now_ns: int) -> int:
+        self._pings += 1
+        self._send(FrameType.PING, {"id": self._pings, "t": now_ns})
+        return self._pings
+
+    def bye(self, agent: str = "") -> None:
+        """Ask a daemon without runs to make room for another agent."""
+        self._send(FrameType.BYE, {"agent": agent})
+
+    # -- in
+
+    def receive(self, data: bytes) -> list[dict[str, Any]]:
+        """Take bytes of the agent; raises FrameError on what is neither noise before the marker nor a frame."""
+        if not self.ready:
+            self.noise += data
+            found = self.noise.find(MARKER)
+            if found < 0:
+                if len(self.noise) > MAX_NOISE:
+                    raise FrameError(f"no agent answered within {MAX_NOISE} bytes")
+                return []
+            data, self.noise = self.noise[found + len(MARKER) :], self.noise[:found]
+            self.ready = True
+        events = [event for frame in self._decoder.feed(data) for event in self._frame(frame)]
+        if self._unacked >= ACK_EVERY:
+            self._unacked = 0
+            for run, files in self._lengths.items():
+                self.ack(run, files)
+        return events
+
+    def _frame(self, frame: Frame) -> list[dict[str, Any]]:
+        if not frame.known:
+            return []
+        if frame.type == FrameType.DATA:
+            return [self._data(frame)]
+        message = self._assembler.feed(frame)
+        if message is None:
+            return []
+        if frame.type == FrameType.FILE:
+            run, name, start = str(message.get("run")), str(message.get("name")), message.get("start")
+            number = message.get("id")
+            if type(number) is not int or type(start) is not int:
+                raise FrameError("a FILE without its number or start")
+            self._files[number] = (run, name)
+            self._lengths.setdefault(run, {})[name] = start
+        return [{"type": FrameType(frame.type).name.lower(), **message}]
+
+    def _data(self, frame: Frame) -> dict[str, Any]:
+        known = self._files.get(frame.file)
+        if known is None:
+            raise FrameError(f"data of file {frame.file}, which was not announced")
+        run, name = known
+        if frame.offset != self._lengths[run][name]:
+            raise FrameError(f"data of {name} at {frame.offset} does not follow {self._lengths[run][name]}")
+        self._lengths[run][name] += len(frame.payload)
+        self._unacked += len(frame.payload)
+        return {"type": "data", "run": run, "name": name, "offset": frame.offset, "data": frame.payload}

@@ -1,0 +1,365 @@
+"""The daemon: one per user, state directory and boot. It serves consoles, owns runs, and goes when idle.
+
+One loop, no threads: every descriptor is non-blocking, every buffer has an end, an idle daemon does not wake up. It
+never reaps a test process and never decides what a run does next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import selectors
+import socket
+from typing import Any, Optional
+
+from tracekit.agent import facts, supervisor, warden
+from tracekit.agent.control import Channel, accept, connect, listen
+from tracekit.agent.forking import orphan, report
+from tracekit.agent.live import LiveRun
+from tracekit.agent.paths import Places, Settings
+from tracekit.agent.protocol import Session
+from tracekit.agent.requests import Requests
+from tracekit.agent.system import System, read_range
+from tracekit.wire.frames import FrameError
+from tracekit.wire.lines import encode
+from tracekit.wire.problems import ProblemError
+
+_READ = 1 << 18
+
+
+class Console:
+    """One connection of a console."""
+
+    def __init__(self, peer: socket.socket, session: Session) -> None:
+        self.socket = peer
+        self.session = session
+        self.out = memoryview(b"")
+        self.mask = 0
+        self.open = True
+
+
+class Daemon:
+    """The loop."""
+
+    def __init__(self, system: System, settings: Settings, places: Places, lock: int) -> None:
+        self.system = system
+        self.settings = settings
+        self.places = places
+        self.runs: dict[str, LiveRun] = {}
+        self.leaving = False
+        self._lock = lock
+        self._selector = selectors.DefaultSelector()
+        self._consoles: dict[int, Console] = {}
+        self._strangers: list[Channel] = []
+        self._channels: dict[int, tuple[Channel, Optional[LiveRun]]] = {}
+        self._idle_since = system.clock.seconds()
+        self._sockets = places.socket_directory()
+        self._face = listen(os.path.join(self._sockets, "d"))
+        self._door = listen(os.path.join(self._sockets, "w"))
+        self._requests = Requests(self)
+        self._children: set[int] = set()
+
+    def run(self) -> None:
+        """Serve until idle or told to go."""
+        for listener in (self._face, self._door):
+            self._selector.register(listener, selectors.EVENT_READ)
+        note = {"socket": self._path("d"), "wardens": self._path("w"), "pid": os.getpid()}
+        note["agent"] = self.settings.agent
+        self._recover()
+        with contextlib.suppress(OSError):  # a full disk: who looks for us looks for the socket, too
+            self.system.files.put(self.places.note, encode(note))
+        while not self.leaving:
+            for key, mask in self._selector.select(self._wait()):
+                try:
+                    self._ready(key, mask)
+                except Exception:  # noqa: BLE001 - one connection's fault must not take the runs down
+                    self._log()
+                    self._lose(key.fd)
+            self._tick()
+        self._leave()
+
+    def hello(self) -> dict[str, Any]:
+        """What every console is told first."""
+        told = facts.machine(self.settings.state)
+        return {"agent": self.settings.agent, **told, "clock": self.clock(), "runs": self.summaries()}
+
+    def clock(self) -> dict[str, int]:
+        return {"t": self.system.clock.wall(), "m": self.system.clock.mono()}
+
+    def summaries(self) -> list[dict[str, Any]]:
+        return [run.summary() for run in self.runs.values()]
+
+    # -- runs
+
+    def _recover(self) -> None:
+        for entry in self.places.live_runs():
+            with contextlib.suppress(KeyError):
+                run = LiveRun(self.system, self.places, entry, self.settings.probe, self.settings.cache)
+                self.runs[run.run] = run
+                run.reconnect()
+                self._watch_channel(run)
+
+    def launch(self, entry: dict[str, Any], start: dict[str, Any]) -> LiveRun:
+        """Take on a run: note it, write its beginning, fork its supervisor. Raises OSError on a full disk."""
+        entry["control"] = self._path(str(entry["run"]))
+        run = LiveRun(self.system, self.places, entry, self.settings.probe, self.settings.cache)
+        self.places.note_live(self.system.files, run.run, {**entry, "supervisor": ""})
+        try:
+            run.begin(start)
+        except BaseException:
+            self.places.forget_live(run.run)
+            raise
+        self.runs[run.run] = run
+        if run.phase == "live":
+            try:
+                self._supervise(run, start)
+            except OSError:
+                self._log()
+                run.supervisor_lost()
+        return run
+
+    def _supervise(self, run: LiveRun, start: dict[str, Any]) -> None:
+        path = str(run.entry["control"])
+        charge = supervisor.Charge(run.run, run.token, run.spool, start)
+        facts_of = {
+            "run": run.run,
+            "token": run.token,
+            "secrets": dict(start.get("secrets") or {}),
+            "control": path,
+        }
+        body = warden.starter(self.system, self.places, facts_of, self._starter())
+        with listen(path) as listener:
+            pid = supervisor.start(self.system, charge, listener, self.places.log, body)
+        self._children.add(pid)
+        peer = connect(path)
+        if peer is None:
+            run.supervisor_lost()
+            return
+        spool = f"supervisor-{pid}-{self.system.processes.started(pid)}.ndjson"
+        run.supervised(Channel(peer), spool)
+        with contextlib.suppress(OSError):
+            self.places.note_live(self.system.files, run.run, run.entry)
+        self._watch_channel(run)
+
+    def _starter(self) -> Any:
+        system, settings = self.system, self.settings
+        return lambda: spawn(system, settings)
+
+    def _watch_channel(self, run: LiveRun) -> None:
+        if run.channel is not None and run.channel.open:
+            self._channels[run.channel.fileno()] = (run.channel, run)
+            self._selector.register(run.channel, selectors.EVENT_READ)
+
+    # -- the loop
+
+    def _wait(self) -> Optional[float]:
+        now = self.system.clock.seconds()
+        waits = [run.wait() for run in self.runs.values()]
+        if not self.runs and not self._consoles:
+            waits.append(max(0.0, self.settings.idle - (now - self._idle_since)))
+        return min(waits) if waits else None
+
+    def _ready(self, key: selectors.SelectorKey, mask: int) -> None:
+        if key.fileobj is self._face:
+            self._accept()
+        elif key.fileobj is self._door:
+            peer = accept(self._door)
+            if peer is not None:
+                channel = Channel(peer)
+                self._channels[channel.fileno()] = (channel, None)
+                self._selector.register(channel, selectors.EVENT_READ)
+        elif key.fd in self._channels:
+            self._channel(key.fd)
+        elif key.fd in self._consoles:
+            self._serve(self._consoles[key.fd], mask)
+
+    def _tick(self) -> None:
+        now = self.system.clock.seconds()
+        for run in list(self.runs.values()):
+            self._tick_run(run, now)
+        for console in list(self._consoles.values()):
+            self._push(console)
+        for pid in list(self._children):
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                    continue
+            self._children.discard(pid)
+        if self.runs or self._consoles:
+            self._idle_since = now
+        elif now - self._idle_since >= self.settings.idle:
+            self.leaving = True
+
+    def _tick_run(self, run: LiveRun, now: float) -> None:
+        followers = [console for console in self._consoles.values() if run.run in console.session.follows]
+        try:
+            run.tick()
+            run.keep_lease(now, bool(followers))
+        except Exception:  # noqa: BLE001 - one run's fault must not take the others down
+            self._log()
+            run.broken()
+        if followers:
+            info = run.info()
+            for console in followers:
+                console.session.update(run.run, info)
+        channel = run.channel
+        if channel is not None and channel.open and channel.fileno() in self._channels:
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.wants_write else 0)
+            self._selector.modify(channel, wanted)
+        if run.closed and not followers:
+            del self.runs[run.run]
+
+    def _channel(self, number: int) -> None:
+        channel, run = self._channels[number]
+        channel.flush()
+        if run is not None:
+            run.hear()
+            if run.channel is not channel:
+                self._watch_channel(run)
+        else:
+            for message in channel.receive():
+                self._warden(channel, message)
+        if not channel.open:
+            self._forget(number)
+            if run is None:
+                for other in self.runs.values():
+                    if channel in other.wardens:
+                        other.wardens.remove(channel)
+
+    def _warden(self, channel: Channel, message: dict[str, Any]) -> None:
+        run = self.runs.get(str(message.get("run")))
+        if message.get("is") != "warden":
+            return
+        if run is None or run.phase == "ended" or message.get("token") != run.token:
+            channel.send({"is": "over"})
+            return
+        run.wardens.append(channel)
+        run.give_secrets(dict(message.get("secrets") or {}), warden=True)
+
+    def _forget(self, number: int) -> None:
+        self._channels.pop(number, None)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(number)
+
+    # -- consoles
+
+    def _accept(self) -> None:
+        peer = accept(self._face)
+        if peer is None:
+            return
+        console = Console(peer, Session(self.hello(), self.clock))
+        self._consoles[peer.fileno()] = console
+        console.mask = selectors.EVENT_READ
+        self._selector.register(peer, console.mask)
+
+    def _serve(self, console: Console, mask: int) -> None:
+        if not mask & selectors.EVENT_READ:
+            return
+        try:
+            data = console.socket.recv(_READ)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(console)
+            return
+        try:
+            for request in console.session.receive(data):
+                self._requests.handle(console.session, request)
+        except FrameError:
+            self._drop(console)
+
+    def _push(self, console: Console) -> None:
+        """Write what goes without waiting; file bytes are read only as the peer takes them."""
+        session = console.session
+        for _ in range(64):
+            if not console.out:
+                want = session.want()
+                if want is not None:
+                    run = self.runs.get(want.run)
+                    path = os.path.join(run.place, want.name) if run else ""
+                    session.data(want, read_range(path, want.offset, want.length) if path else b"")
+                console.out = memoryview(session.take())
+                if not console.out:
+                    break
+            try:
+                sent = console.socket.send(console.out)
+            except (BlockingIOError, InterruptedError):
+                break
+            except OSError:
+                self._drop(console)
+                return
+            console.out = console.out[sent:]
+        mask = 0 if session.congested else selectors.EVENT_READ
+        mask |= selectors.EVENT_WRITE if console.out or session.pending else 0
+        if mask != console.mask:
+            self._remask(console, mask)
+
+    def _remask(self, console: Console, mask: int) -> None:
+        if console.mask and mask:
+            self._selector.modify(console.socket, mask)
+        elif mask:
+            self._selector.register(console.socket, mask)
+        else:
+            self._selector.unregister(console.socket)
+        console.mask = mask
+
+    def _drop(self, console: Console) -> None:
+        number = console.socket.fileno()
+        self._consoles.pop(number, None)
+        if console.mask:
+            self._selector.unregister(console.socket)
+        console.socket.close()
+
+    def _lose(self, number: int) -> None:
+        console = self._consoles.get(number)
+        if console is not None:
+            self._drop(console)
+        elif number in self._channels:
+            self._channels[number][0].close()
+            self._forget(number)
+
+    # -- leaving
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self._sockets, name)
+
+    def _leave(self) -> None:
+        # The sockets go before the lock, so that the next daemon's are never the ones removed.
+        for path in (self.places.note, self._path("d"), self._path("w")):
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+        self._face.close()
+        self._door.close()
+        os.close(self._lock)
+
+    def _log(self) -> None:
+        report(self.places.log)
+
+
+def serve(system: System, settings: Settings) -> int:
+    """Be the daemon, unless there is one already."""
+    places = Places(settings.state)
+    try:
+        places.prepare()
+        lock = os.open(places.lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return 0
+        Daemon(system, settings, places, lock).run()
+    except (OSError, ProblemError):
+        report(places.log)
+        return 1
+    return 0
+
+
+def spawn(system: System, settings: Settings) -> None:
+    """Start a daemon that belongs to nobody; several at once are harmless, the lock lets one live."""
+
+    def body() -> None:
+        serve(system, settings)
+
+    orphan(system, "tracekit-daemon", Places(settings.state).log, body)

@@ -1,0 +1,345 @@
+"""Decides what a run does next: which launch, which missing ends to write, when it is over.
+
+It is sans-I/O: facts and exits in, commands out. What it must remember over a restart of the daemon is its snapshot,
+which the journal carries in the same commit as the lines it decided, so that nothing is decided twice.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Optional, Union
+
+from tracekit.agent.progress import Facts
+from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
+from tracekit.wire.names import E
+from tracekit.wire.problems import Problem, ProblemError
+
+NAMED = 1000
+
+
+@dataclass(frozen=True)
+class Spawn:
+    """Have the supervisor start this; the same id again changes nothing."""
+
+    spec: LaunchSpec
+
+
+@dataclass(frozen=True)
+class Write:
+    """Put a line of the agent's own into the journal."""
+
+    line: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Finish:
+    """Everything is decided: close the run with this line."""
+
+    line: dict[str, Any]
+
+
+Command = Union[Spawn, Write, Finish]
+
+
+@dataclass
+class _Memory:
+    """What survives a restart."""
+
+    suite: int = 0
+    number: int = 0
+    launch: str = ""
+    why: str = ""
+    not_run: list[str] = field(default_factory=list)
+    not_run_count: int = 0
+    failed_to_start: bool = False
+    reason: str = ""
+    finished: bool = False
+    crashes: int = 0
+    # How scenarios ended whose end we wrote ourselves.
+    told: dict[str, str] = field(default_factory=dict)
+    # The end of the launch before, from which the adapter can tell the next one again.
+    before: Optional[dict[str, Any]] = None
+
+
+class Driver:
+    """One run's course: its suites one after another, each in as many launches as it needs."""
+
+    def __init__(
+        self,
+        plan: dict[str, Any],
+        context: Context,
+        adapter: Callable[[str], Adapter],
+        facts_of: Callable[[str], Facts],
+        exit_of: Callable[[dict[str, Any]], Exit],
+    ) -> None:
+        self._plan = plan
+        self._suites: list[dict[str, Any]] = list(plan.get("suites", ()))
+        self._context = context
+        self._adapter = adapter
+        self._facts_of = facts_of
+        self._exit_of = exit_of
+        self._memory = _Memory()
+        self._spec: Optional[LaunchSpec] = None
+        self._stopping = ""
+        self._cancelled: dict[str, tuple[str, str]] = {}
+        self._launches: list[str] = []
+        self._ends: dict[str, dict[str, str]] = {}
+
+    # -- what is asked of it
+
+    @property
+    def launch(self) -> str:
+        """The launch that is running now, or "" between two."""
+        return self._memory.launch
+
+    @property
+    def suite(self) -> dict[str, Any]:
+        return self._suites[self._memory.suite] if self._memory.suite < len(self._suites) else {}
+
+    @property
+    def finished(self) -> bool:
+        return self._memory.finished
+
+    @property
+    def stopping(self) -> str:
+        """Why nothing more will be launched, or ""."""
+        return self._stopping
+
+    def snapshot(self) -> dict[str, Any]:
+        """What the journal keeps for the next daemon."""
+        return {**vars(self._memory), "launches": self._launches, "stopping": self._stopping}
+
+    def stop_signal(self) -> int:
+        """The signal with which the current suite is asked to stop."""
+        try:
+            return self._adapter(str(self.suite.get("runner", ""))).stop_signal()
+        except ProblemError:
+            return 15
+
+    # -- what happens to it
+
+    def begin(self) -> list[Command]:
+        return self._advance()
+
+    def restore(self, snapshot: dict[str, Any], specs: dict[str, LaunchSpec]) -> list[Command]:
+        """Go on from a snapshot. A launch that the supervisor has not heard of is asked for once more."""
+        known = vars(_Memory())
+        self._memory = _Memory(**{key: value for key, value in snapshot.items() if key in known})
+        self._launches = list(snapshot.get("launches", ()))
+        self._stopping = str(snapshot.get("stopping", ""))
+        if self._memory.finished or not self._memory.launch:
+            return []
+        self._spec = specs.get(self._memory.launch)
+        return [Spawn(self._spec)] if self._spec is not None else self._recover_spec(specs)
+
+    def stop(self, reason: str) -> list[Command]:
+        """Launch nothing more; when nothing runs, that is the end."""
+        if not self._stopping:
+            self._stopping = reason
+        return [] if self._memory.launch or self._memory.finished else self._end()
+
+    def end_scenario(self, scenario: str, verdict: str, reason: str) -> None:
+        """When this scenario's process is found dead, it was we who ended it."""
+        self._cancelled[scenario] = (verdict, reason)
+
+    def exited(self, line: dict[str, Any], now_m: int) -> list[Command]:
+        """A launch is over and all its spools are read; `line` is the supervisor's word."""
+        launch = self._memory.launch
+        if line.get("id") != launch or not launch:
+            return []
+        facts = self._facts_of(launch)
+        self._keep_ends(launch, facts)
+        self._memory.launch = ""
+        self._memory.before = {"id": launch, "exit": line.get("exit"), "signal": line.get("signal")}
+        if self._stopping:
+            return [*self._cut_short(facts, now_m), *self._end()]
+        problem = line.get("problem")
+        if isinstance(problem, dict):
+            return [
+                *self._not_started(Problem.from_json(problem), list(line.get("command", ()))),
+                *self._advance(),
+            ]
+        try:
+            outcome = self._outcome(facts)
+        except ProblemError as fault:
+            return [*self._not_started(fault.first, []), *self._advance()]
+        commands: list[Command] = [self._write(self._told(found)) for found in outcome.lines]
+        self._leave(outcome.not_run, outcome.why)
+        if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
+            self._memory.failed_to_start = True
+        if outcome.next is not None:
+            self._memory.crashes += 1
+            return [*commands, self._spawn(outcome.next)]
+        self._next_suite()
+        return [*commands, *self._advance()]
+
+    # -- how it decides
+
+    def _advance(self) -> list[Command]:
+        commands: list[Command] = []
+        while self._memory.suite < len(self._suites):
+            if self._stopping:
+                break
+            suite = self._suites[self._memory.suite]
+            self._memory.before = None
+            try:
+                adapter = self._adapter(str(suite.get("runner", "")))
+                spec = adapter.start(suite, self._context, self._memory.number + 1)
+            except ProblemError as fault:
+                commands += self._not_started(fault.first, [])
+                continue
+            return [*commands, self._spawn(spec)]
+        return [*commands, *self._end()]
+
+    def _spawn(self, spec: LaunchSpec) -> Spawn:
+        self._memory.number += 1
+        self._memory.launch = spec.id
+        self._launches.append(spec.id)
+        self._spec = spec
+        return Spawn(spec)
+
+    def _recover_spec(self, specs: dict[str, LaunchSpec]) -> list[Command]:
+        number = self._memory.number
+        try:
+            before = self._memory.before
+            if before is None:
+                adapter = self._adapter(str(self.suite.get("runner", "")))
+                self._spec = adapter.start(self.suite, self._context, number)
+            else:
+                self._spec = specs.get(str(before["id"]))
+                self._memory.number = number - 1
+                self._spec = self._outcome(self._facts_of(str(before["id"]))).next
+                self._memory.number = number
+        except ProblemError:
+            self._spec = None
+        if self._spec is not None:
+            return [Spawn(self._spec)]
+        self._memory.launch = ""
+        self._next_suite()
+        return self._advance()
+
+    def _next_suite(self) -> None:
+        self._memory.suite += 1
+        self._memory.crashes = 0
+
+    def _write(self, line: dict[str, Any]) -> Write:
+        if line.get("e") == E.ATTEMPT_ENDED and not line.get("parent"):
+            self._memory.told[str(line.get("scenario"))] = str(line.get("verdict"))
+        return Write(line)
+
+    def _keep_ends(self, launch: str, facts: Facts) -> None:
+        self._ends[launch] = {name: word for name, word in facts.ended.items() if name not in facts.children}
+
+    def _outcome(self, facts: Facts) -> Outcome:
+        before = self._memory.before or {}
+        spec = self._spec
+        if spec is None:
+            raise ProblemError(
+                Problem("agent.launch_forgotten", "the launch is not known any more", str(before))
+            )
+        progress = Progress(
+            suite=self.suite,
+            launch=spec,
+            collected=facts.collected,
+            ended=set(facts.ended),
+            running=facts.running,
+            session_ended=facts.session_ended,
+            any_probe_line=facts.any_line,
+            errors=facts.errors,
+            crashes=self._memory.crashes,
+        )
+        adapter = self._adapter(str(self.suite.get("runner", "")))
+        return adapter.finished(progress, self._exit_of(before), self._context, self._memory.number + 1)
+
+    def _told(self, line: dict[str, Any]) -> dict[str, Any]:
+        """What we killed ourselves is not a crash."""
+        scenario = line.get("scenario")
+        if line.get("e") == E.ATTEMPT_ENDED and scenario in self._cancelled:
+            verdict, reason = self._cancelled.pop(str(scenario))
+            cause = "hang" if verdict == "timedout" else None
+            return {**line, "verdict": verdict, "cause": cause, "reason": reason}
+        return line
+
+    def _cut_short(self, facts: Facts, now_m: int) -> list[Command]:
+        commands: list[Command] = []
+        running = facts.running
+        for scenario, started in running.items():
+            began = started.get("m")
+            line = {
+                "e": E.ATTEMPT_ENDED,
+                "scenario": scenario,
+                "attempt": started.get("attempt", 1),
+                "verdict": "cancelled",
+                "cause": None,
+                "d": max(0, now_m - began) if isinstance(began, int) else 0,
+                "durations": {},
+                "reason": self._stopping,
+            }
+            if started.get("parent"):
+                line["parent"] = started["parent"]
+            commands.append(self._write(line))
+        left = [name for name in facts.collected if name not in facts.ended and name not in running]
+        if not facts.collected:
+            left = [str(name) for name in self.suite.get("only") or ()]
+        self._leave(left, self._stopping)
+        for suite in self._suites[self._memory.suite + 1 :]:
+            self._leave([str(name) for name in suite.get("only") or ()], self._stopping)
+        return commands
+
+    def _not_started(self, problem: Problem, command: list[str]) -> list[Command]:
+        suite = self.suite
+        self._memory.failed_to_start = True
+        self._next_suite()
+        self._leave([str(name) for name in suite.get("only") or ()], "failed to start")
+        return [
+            Write(
+                {
+                    "e": E.RUNNER_FAILED_TO_START,
+                    "suite": suite.get("name", ""),
+                    "command": command,
+                    "exit": None,
+                    "signal": None,
+                    "stderr": f"{problem.where}: {problem.what}" if problem.where else problem.what,
+                    "remedy": problem.action,
+                    "code": problem.code,
+                }
+            )
+        ]
+
+    def _leave(self, names: list[str], why: str) -> None:
+        self._memory.not_run_count += len(names)
+        self._memory.not_run += names[: max(0, NAMED - len(self._memory.not_run))]
+        if names and not self._memory.why:
+            self._memory.why = why
+
+    def _end(self) -> list[Command]:
+        if self._memory.finished:
+            return []
+        memory = self._memory
+        memory.finished = True
+        memory.reason = self._stopping or "finished"
+        if memory.failed_to_start and not self._stopping and not self.verdicts():
+            memory.reason = "failed-to-start"
+        line = {
+            "e": E.RUN_ENDED,
+            "reason": memory.reason,
+            "verdicts": self.verdicts(),
+            "not_run": memory.not_run,
+            "not_run_count": memory.not_run_count,
+            "why": memory.why or self._stopping,
+        }
+        return [Finish(line)]
+
+    def verdicts(self) -> dict[str, int]:
+        """How every scenario ended last, sub-tests apart."""
+        last: dict[str, str] = {}
+        for launch in self._launches:
+            if launch not in self._ends:
+                self._keep_ends(launch, self._facts_of(launch))
+            last.update(self._ends[launch])
+        # What we told, we told because nothing else did: only a later launch can have said more.
+        for name, word in self._memory.told.items():
+            last.setdefault(name, word)
+        return dict(sorted(Counter(last.values()).items()))

@@ -1,0 +1,121 @@
+"""What a launch's own spools say of it: collected, running, ended.
+
+It is read once, when a launch is over (or a person asks), so that a healthy run pays nothing per event; and from the
+raw spools, so that neither redaction nor a full disk changes what the driver knows. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from tracekit.agent.system import read_range
+from tracekit.wire.lines import LineError, decode, whole_lines
+
+_CHUNK = 4 << 20
+# One expression over a whole file; what the usual order of fields does not give is looked up in the line.
+_WANTED = re.compile(
+    rb'"e":"(scenario\.found|attempt\.started|attempt\.ended|session\.ended|discover\.failed)"'
+    rb'(?:,"scenario":"([^"\\\n]*)"(?:,"attempt":(\d+)(?:,"verdict":"([a-z]+)")?)?)?'
+)
+_VERDICT = re.compile(rb'"verdict":"([a-z]+)"')
+_ATTEMPT = re.compile(rb'"attempt":(\d+)')
+
+
+@dataclass
+class Facts:
+    """A launch as its processes told it."""
+
+    collected: list[str] = field(default_factory=list)
+    ended: dict[str, str] = field(default_factory=dict)
+    children: set[str] = field(default_factory=set)
+    started: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    closed: set[tuple[str, int]] = field(default_factory=set)
+    session_ended: Optional[dict[str, Any]] = None
+    any_line: bool = False
+    errors: int = 0
+
+    @property
+    def running(self) -> dict[str, dict[str, Any]]:
+        """What started and did not end, with its line."""
+        # One process may tell the end of what another one began, so neither file's order decides.
+        lines = ((key[0], _decoded(line)) for key, line in self.started.items() if key not in self.closed)
+        return {scenario: line for scenario, line in lines if line is not None}
+
+
+def scan(paths: Iterable[str]) -> Facts:
+    """Read the spools of a launch."""
+    facts = Facts()
+    for path in paths:
+        position, size = 0, _CHUNK
+        while True:
+            data = read_range(path, position, size)
+            whole = whole_lines(data)
+            if not whole:
+                if len(data) < size:
+                    break
+                size *= 2
+                continue
+            facts.any_line = True
+            _take(facts, data[:whole])
+            position += whole
+    return facts
+
+
+def _take(facts: Facts, data: bytes) -> None:
+    for found in _WANTED.finditer(data):
+        kind, raw, attempt, verdict = found.groups()
+        if kind == b"scenario.found":
+            scenario = _scenario(raw, data, found)
+            if scenario is not None:
+                facts.collected.append(scenario)
+        elif kind == b"session.ended":
+            facts.session_ended = _decoded(_line(data, found)) or facts.session_ended
+        elif kind == b"discover.failed":
+            facts.errors += 1
+        else:
+            _attempt(facts, data, found, attempt, verdict)
+
+
+def _attempt(
+    facts: Facts, data: bytes, found: re.Match[bytes], attempt: Optional[bytes], verdict: Optional[bytes]
+) -> None:
+    scenario = _scenario(found.group(2), data, found)
+    if scenario is None:
+        return
+    line = _line(data, found)
+    if attempt is None:
+        number = _ATTEMPT.search(line)
+        attempt = number.group(1) if number else b"1"
+    key = (scenario, int(attempt))
+    if found.group(1) == b"attempt.started":
+        facts.started[key] = line
+        return
+    if verdict is None:
+        word = _VERDICT.search(line)
+        verdict = word.group(1) if word else b""
+    facts.closed.add(key)
+    facts.ended[scenario] = verdict.decode()
+    if b'"parent":"' in line:
+        facts.children.add(scenario)
+
+
+def _line(data: bytes, found: re.Match[bytes]) -> bytes:
+    return data[data.rfind(b"\n", 0, found.start()) + 1 : data.find(b"\n", found.end()) + 1]
+
+
+def _scenario(raw: Optional[bytes], data: bytes, found: re.Match[bytes]) -> Optional[str]:
+    if raw is not None:
+        return raw.decode("utf-8", "replace")
+    obj = _decoded(_line(data, found))
+    scenario = obj.get("scenario") if obj else None
+    return scenario if isinstance(scenario, str) else None
+
+
+def _decoded(line: bytes) -> Optional[dict[str, Any]]:
+    try:
+        return decode(line)
+    except LineError:
+        return None

@@ -1,0 +1,257 @@
+"""The agent's side of the link, sans-I/O: bytes and clock in, requests and bytes out.
+
+Control goes before journal, journal before output, output before trace; file bytes are cut when they are asked for and
+never further ahead than the reader's window, so that a slow reader costs no memory. It opens nothing.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Optional
+
+from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, encode_frame
+from tracekit.wire.messages import MessageAssembler, encode_message
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, PROTOCOL_MAJOR, PROTOCOL_MINOR
+from tracekit.wire.problems import Problem
+
+MARKER = b"\0tracekit-agent/1\0"
+WINDOW = 1 << 20
+TAIL = 64 * 1024
+# Answers that a peer does not read; past it, nothing more is read from that peer.
+CONGESTED = 1 << 20
+_MOST_FILES = 0xFFFF
+_PRIORITY = {JOURNAL_FILE: 0, OUTPUT_FILE: 1}
+_REQUESTS = frozenset(
+    {
+        FrameType.ATTACH,
+        FrameType.START,
+        FrameType.CANCEL,
+        FrameType.ACK,
+        FrameType.DETACH,
+        FrameType.RUNS,
+        FrameType.RETIRE,
+        FrameType.BYE,
+    }
+)
+
+
+class Request(NamedTuple):
+    """What the peer asks for."""
+
+    kind: int
+    message: dict[str, Any]
+
+
+class Want(NamedTuple):
+    """A range of a file that should go out next."""
+
+    run: str
+    name: str
+    offset: int
+    length: int
+
+
+@dataclass
+class _Copy:
+    """One file that a reader copies."""
+
+    number: int
+    name: str
+    sent: int
+    acked: int
+    committed: int = 0
+    announced: bool = False
+    replaced: bool = False
+
+
+@dataclass
+class _Follow:
+    """One run that a reader follows."""
+
+    copies: dict[str, _Copy] = field(default_factory=dict)
+    copying: bool = False
+    window: int = WINDOW
+    told: Optional[dict[str, Any]] = None
+    news: Optional[dict[str, Any]] = None
+
+
+class Session:
+    """One connection."""
+
+    def __init__(self, hello: dict[str, Any], clock: Callable[[], dict[str, int]]) -> None:
+        self._decoder = FrameDecoder()
+        self._assembler = MessageAssembler()
+        self._clock = clock
+        self._control: deque[bytes] = deque()
+        self._control_size = 0
+        self._bulk = b""
+        self._follows: dict[str, _Follow] = {}
+        self._numbers = 0
+        self.send(FrameType.HELLO, {"major": PROTOCOL_MAJOR, "minor": PROTOCOL_MINOR, **hello})
+
+    # -- in
+
+    @property
+    def congested(self) -> bool:
+        """Whether the peer lets answers pile up; then it is not listened to."""
+        return self._control_size > CONGESTED
+
+    @property
+    def follows(self) -> tuple[str, ...]:
+        return tuple(self._follows)
+
+    def receive(self, data: bytes) -> list[Request]:
+        """Take bytes of the peer; raises FrameError on the first that is not of this protocol."""
+        found: list[Request] = []
+        for frame in self._decoder.feed(data):
+            if frame.type == FrameType.PING:
+                self._pong(frame.payload)
+            elif not frame.known:
+                continue
+            elif frame.type in _REQUESTS:
+                message = self._assembler.feed(frame)
+                if message is not None:
+                    found.extend(self._request(frame.type, message))
+            else:
+                raise FrameError(f"frame type {frame.type} is not for an agent")
+        return found
+
+    def _pong(self, payload: bytes) -> None:
+        message = MessageAssembler().feed(_single(payload))
+        if message is not None:
+            self.send(
+                FrameType.PONG, {"id": message.get("id"), "t": message.get("t"), "clock": self._clock()}
+            )
+
+    def _request(self, kind: int, message: dict[str, Any]) -> list[Request]:
+        if kind == FrameType.ACK:
+            self._acknowledge(message)
+        elif kind == FrameType.DETACH:
+            self._follows.pop(str(message.get("run")), None)
+        return [Request(kind, message)]
+
+    def _acknowledge(self, message: dict[str, Any]) -> None:
+        follow = self._follows.get(str(message.get("run")))
+        files = message.get("files")
+        if follow is None or not isinstance(files, dict):
+            return
+        for name, length in files.items():
+            copy = follow.copies.get(name)
+            if copy is not None and type(length) is int:
+                copy.acked = max(copy.acked, min(length, copy.sent))
+
+    # -- out
+
+    def send(self, kind: int, message: dict[str, Any]) -> None:
+        """Queue a control message."""
+        data = encode_message(kind, message)
+        self._control.append(data)
+        self._control_size += len(data)
+
+    def error(self, about: str, problems: list[Problem], run: str = "") -> None:
+        self.send(
+            FrameType.ERROR, {"for": about, "run": run, "problems": [one.to_json() for one in problems]}
+        )
+
+    def follow(self, run: str, *, copying: bool, starts: dict[str, tuple[int, bool]], window: int) -> None:
+        """Begin to follow a run; `starts` says from where each file is copied and whether the peer's copy is void."""
+        follow = self._follows[run] = _Follow(
+            copying=copying, window=max(MAX_PAYLOAD, min(window, 64 * WINDOW))
+        )
+        for name, (start, replaced) in starts.items() if copying else ():
+            self._copy(follow, name, start, replaced)
+
+    def _copy(self, follow: _Follow, name: str, start: int, replaced: bool) -> Optional[_Copy]:
+        if self._numbers >= _MOST_FILES:
+            return None
+        self._numbers += 1
+        copy = follow.copies[name] = _Copy(self._numbers, name, start, start, replaced=replaced)
+        return copy
+
+    def update(self, run: str, info: dict[str, Any]) -> None:
+        """Tell a follower what is committed; only the newest is kept for one that is slow."""
+        follow = self._follows.get(run)
+        if follow is None or info == follow.told:
+            return
+        follow.news = info
+        for name, length in info["files"].items() if follow.copying else ():
+            copy = follow.copies.get(name) or self._copy(follow, name, 0, False)
+            if copy is not None:
+                copy.committed = length
+
+    def want(self) -> Optional[Want]:
+        """The file bytes that should be handed to `data` next, the most urgent first."""
+        if self._bulk or self._control:
+            return None
+        best: Optional[tuple[int, Want]] = None
+        for run, follow in self._follows.items():
+            room = follow.window - sum(copy.sent - copy.acked for copy in follow.copies.values())
+            for copy in follow.copies.values():
+                length = min(copy.committed - copy.sent, room, MAX_PAYLOAD)
+                rank = _PRIORITY.get(copy.name, 2)
+                if length > 0 and (best is None or rank < best[0]):
+                    best = (rank, Want(run, copy.name, copy.sent, length))
+        return best[1] if best else None
+
+    def data(self, want: Want, data: bytes) -> None:
+        """Hand over the bytes that were wanted; fewer are fine, none means that the file cannot be read now."""
+        follow = self._follows.get(want.run)
+        copy = follow.copies.get(want.name) if follow else None
+        if copy is None or copy.sent != want.offset or not data:
+            return
+        head = b""
+        if not copy.announced:
+            copy.announced = True
+            head = encode_message(
+                FrameType.FILE,
+                {"id": copy.number, "run": want.run, "name": copy.name, "kind": "append", "length": copy.committed,
+                 "start": copy.sent, "replaced": copy.replaced},
+            )  # fmt: skip
+        copy.sent += len(data)
+        self._bulk += head + encode_frame(FrameType.DATA, data, file=copy.number, offset=want.offset)
+
+    def take(self) -> bytes:
+        """The next bytes to write: control as a whole, else one piece of a file."""
+        self._tell()
+        if self._control:
+            data = b"".join(self._control)
+            self._control.clear()
+            self._control_size = 0
+            return data
+        data, self._bulk = self._bulk, b""
+        return data
+
+    @property
+    def pending(self) -> bool:
+        """Whether `take` or `want` has something."""
+        return bool(self._control or self._bulk or self._has_news() or self.want())
+
+    def _has_news(self) -> bool:
+        return any(follow.news is not None and self._may_tell(follow) for follow in self._follows.values())
+
+    @staticmethod
+    def _may_tell(follow: _Follow) -> bool:
+        # A copier learns of the end only behind the last byte.
+        if follow.news is None or follow.news.get("state") != "ended":
+            return follow.news is not None
+        return all(copy.sent >= copy.committed for copy in follow.copies.values())
+
+    def _tell(self) -> None:
+        if self._bulk:
+            return
+        for run in list(self._follows):
+            follow = self._follows[run]
+            if follow.news is None or not self._may_tell(follow):
+                continue
+            self.send(FrameType.LENGTHS, {"run": run, **follow.news})
+            follow.told, follow.news = follow.news, None
+            if follow.told.get("state") == "ended":
+                del self._follows[run]
+
+
+def _single(payload: bytes) -> Any:
+    from tracekit.wire.frames import Frame
+
+    return Frame(FrameType.PING, 0, 0, payload)

@@ -1,0 +1,252 @@
+"""One run's course inside the daemon: spools into the recording, exits into the driver, its commands out.
+
+What is decided is committed together with the lines it was decided from. A disk that refuses holds the recording back,
+never the run: exits go on to the driver, and the batch waits. It starts and kills nothing itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+from typing import Any, Optional
+
+from tracekit.agent import progress
+from tracekit.agent.driver import Command, Driver, Finish, Spawn, Write
+from tracekit.agent.ingest import Ingest
+from tracekit.agent.recording import Batch, Recording, Restored
+from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
+from tracekit.agent.system import System, read_range, read_tail
+from tracekit.agent.watch import Alarm, Watch
+from tracekit.wire.lines import LineError, decode
+from tracekit.wire.names import E
+
+TAIL = 8 * 1024
+RETRY = 0.25
+# How long the end of a run waits for a full disk before it is told without its journal line.
+PATIENCE = 2.0
+# An exit that the supervisor told us but cannot write down is believed after this long.
+LOST_EXIT = 0.5
+SPLIT = 4 << 20
+
+
+class Pump:
+    """Everything of a run that exists once its secrets are known."""
+
+    def __init__(
+        self,
+        system: System,
+        recording: Recording,
+        ingest: Ingest,
+        context: Context,
+        adapter: Callable[[str], Adapter],
+    ) -> None:
+        self.recording = recording
+        self.ingest = ingest
+        self.driver = Driver(context.plan, context, adapter, self.facts_of, self._exit_of)
+        self.wanted: list[LaunchSpec] = []
+        self.finish: Optional[dict[str, Any]] = None
+        self._clock = system.clock
+        self._pending: Optional[Batch] = None
+        # Launches were settled whose spools the disk had no room for.
+        self._behind = False
+        self._retry_at = 0.0
+        self._finish_since = 0.0
+        self._exits: dict[str, dict[str, Any]] = {}
+        self._told: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._watch = Watch()
+
+    # -- where it stands
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a batch waits for the disk."""
+        return self._pending is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the end of the run stands in its journal."""
+        return self.finish is not None and not self.stuck and not self._behind
+
+    def overdue(self) -> bool:
+        """Whether the end has waited for the disk long enough to be told without it."""
+        return (
+            self.finish is not None
+            and not self.closed
+            and self._clock.seconds() - self._finish_since > PATIENCE
+        )
+
+    def facts_of(self, launch: str) -> progress.Facts:
+        return progress.scan(spool.path for spool in self.ingest.of_launch(launch))
+
+    # -- beginning
+
+    def begin(self, first: list[dict[str, Any]], stop: str = "") -> None:
+        """Write the first lines and decide the first launch, or that there will be none."""
+        batch = Batch()
+        batch.own += first
+        self._apply(self.driver.stop(stop) if stop else self.driver.begin(), batch)
+
+    def resume(self, restored: Restored, specs: dict[str, LaunchSpec]) -> None:
+        """Go on where the journal says an earlier daemon was."""
+        if restored.ended is not None:
+            self.finish = restored.ended
+        elif restored.driver is not None:
+            self._past_exits(restored)
+            self._apply(self.driver.restore(restored.driver, specs), Batch())
+
+    def _past_exits(self, restored: Restored) -> None:
+        """Exits whose lines were committed, but not what the driver made of them."""
+        name = self.ingest.supervisor
+        path = os.path.join(self.ingest.directory, name)
+        data = read_range(path, 0, restored.at.get(name, 0)) if name else b""
+        for line in data.splitlines():
+            with contextlib.suppress(LineError):
+                self._take_exit(decode(line))
+
+    # -- going on
+
+    def step(self) -> None:
+        """Read what is new and act on it."""
+        now = self._clock.seconds()
+        self._retry(now)
+        if self.driver.finished:
+            return
+        stuck = self.stuck
+        batch = self._pending or Batch()
+        base = self.recording.next_output
+        for line in self.ingest.collect(batch, base, self.driver.launch, only_supervisor=stuck):
+            self._take_exit(line)
+        exited = self._exits.pop(self.driver.launch, None) or self._lost_exit(now)
+        if exited is not None:
+            self._settle(exited, batch)
+        elif not batch.empty:
+            self._commit(batch)
+
+    def alarms(self) -> list[Alarm]:
+        """Attempts over a limit; one that stalls is journalled here, one over its timeout is the caller's to end."""
+        driver = self.driver
+        if not driver.launch or driver.finished or driver.stopping or self.stuck:
+            return []
+        launch, suite = driver.launch, driver.suite
+        spools = self.ingest.of_launch(launch)
+        now, mono = self._clock.seconds(), self._clock.mono()
+        found = self._watch.look(now, mono, suite, spools, lambda: self.facts_of(launch))
+        for alarm in found:
+            if alarm.limit == "stall":
+                facts = {"scenario": alarm.scenario, "attempt": alarm.attempt, "since": alarm.since_t}
+                self.note({"e": E.ATTEMPT_STALLED, **facts, "after": alarm.seconds, "stacks": []})
+        return [alarm for alarm in found if alarm.limit == "timeout"]
+
+    def told_exit(self, message: dict[str, Any]) -> None:
+        """The supervisor's word, in case its spool cannot hold it."""
+        self._told[str(message.get("id"))] = (self._clock.seconds(), message)
+
+    def stop(self, reason: str) -> None:
+        """Launch nothing more."""
+        self._apply(self.driver.stop(reason), self._pending or Batch())
+
+    def stop_dead(self, reason: str) -> None:
+        """Nothing of the run lives any more: what was written counts first, what is open is closed with the reason."""
+        self.step()
+        if self.driver.finished:
+            return
+        launch = self.driver.launch
+        self.stop(reason)
+        self.wanted.clear()
+        if launch and not self.driver.finished:
+            line = {
+                "e": E.PHASE_ENDED,
+                "phase": "launch",
+                "id": launch,
+                "exit": None,
+                "signal": None,
+                "why": reason,
+            }
+            batch = self._pending or Batch()
+            batch.own.append(line)
+            self._settle(line, batch)
+
+    def note(self, line: dict[str, Any]) -> None:
+        """Put a line of the agent's own into the journal."""
+        batch = self._pending or Batch()
+        batch.own.append(line)
+        self._commit(batch)
+
+    def _settle(self, exited: dict[str, Any], batch: Batch) -> None:
+        """A launch is over: read all that its processes left, then let the driver decide."""
+        launch = self.driver.launch
+        while not self.stuck and not self.ingest.drain(batch, self.recording.next_output, launch):
+            if batch.output_size > SPLIT or sum(map(len, batch.lines)) > SPLIT:
+                batch = Batch() if self._commit(batch) else batch
+        if self.stuck:
+            self._behind = True
+        else:
+            self.ingest.finish(batch, self.recording.next_output, launch)
+        self._told.pop(launch, None)
+        self._apply(self.driver.exited(exited, self._clock.mono()), batch)
+
+    def _take_exit(self, line: dict[str, Any]) -> None:
+        if line.get("e") == E.PHASE_ENDED and line.get("phase") == "launch":
+            self._exits[str(line.get("id"))] = line
+
+    def _lost_exit(self, now: float) -> Optional[dict[str, Any]]:
+        told = self._told.get(self.driver.launch)
+        return told[1] if told is not None and now - told[0] > LOST_EXIT else None
+
+    def _exit_of(self, line: dict[str, Any]) -> Exit:
+        base = os.path.join(self.ingest.directory, str(line.get("id")))
+        return Exit(
+            line.get("exit"),
+            line.get("signal"),
+            read_tail(f"{base}.out", TAIL),
+            read_tail(f"{base}.err", TAIL),
+        )
+
+    def _apply(self, commands: list[Command], batch: Batch) -> None:
+        for command in commands:
+            if isinstance(command, Write):
+                batch.own.append(command.line)
+            elif isinstance(command, Spawn):
+                self.wanted.append(command.spec)
+            elif isinstance(command, Finish):
+                self.finish = command.line
+                self._finish_since = self._clock.seconds()
+                state = "incomplete" if self.recording.faults else "complete"
+                batch.own.append({**command.line, "recording": state})
+        batch.note["driver"] = self.driver.snapshot()
+        self._commit(batch)
+
+    # -- the disk
+
+    def _commit(self, batch: Batch) -> bool:
+        if self.recording.commit(batch):
+            self._pending = None
+            return True
+        self._pending = batch
+        self._retry_at = self._clock.seconds() + RETRY
+        return False
+
+    def _retry(self, now: float) -> None:
+        if self._pending is not None and now >= self._retry_at:
+            for line in self._pending.own:
+                if line.get("e") == E.RUN_ENDED:
+                    line["recording"] = "incomplete"
+            self._commit(self._pending)
+        if self._behind and not self.stuck:
+            self._catch_up()
+
+    def _catch_up(self) -> None:
+        """What stood in spools while the disk was full is worth keeping, even behind the end."""
+        while True:
+            batch = Batch()
+            self.ingest.rest(batch, self.recording.next_output)
+            done = batch.empty
+            if done:
+                for launch in {spool.launch for spool in self.ingest.spools.values()} - {self.driver.launch}:
+                    self.ingest.finish(batch, self.recording.next_output, launch)
+            if not self._commit(batch):
+                return
+            if done:
+                self._behind = False
+                return

@@ -1,0 +1,188 @@
+"""What consoles ask of the daemon: start, attach, cancel and the rest, each answered or refused with a problem.
+
+It checks everything a peer sends before it becomes a path or a process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from typing import TYPE_CHECKING, Any, Optional
+
+from tracekit.agent.paths import unwritable
+from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
+from tracekit.agent.system import read_range
+from tracekit.wire.frames import FrameType
+from tracekit.wire.ids import is_run_id
+from tracekit.wire.names import JOURNAL_FILE, MODES, OUTPUT_FILE, PLAN_SCHEMA, E
+from tracekit.wire.problems import Problem
+
+if TYPE_CHECKING:
+    from tracekit.agent.daemon import Daemon
+    from tracekit.agent.live import LiveRun
+
+START_TRIES = 4
+
+
+class Requests:
+    """Answers requests; one object for all consoles."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+
+    def handle(self, session: Session, request: Request) -> None:
+        kind, message = request
+        if kind == FrameType.START:
+            self._start(session, message)
+        elif kind == FrameType.ATTACH:
+            self._attach(session, message)
+        elif kind == FrameType.CANCEL:
+            self._cancel(session, message)
+        elif kind == FrameType.RUNS:
+            session.send(FrameType.RUNS, {"runs": self._daemon.summaries()})
+        elif kind == FrameType.BYE and not self._daemon.runs:
+            self._daemon.leaving = True
+
+    # -- start
+
+    def _start(self, session: Session, message: dict[str, Any]) -> None:
+        problem = check_start(message)
+        if problem is not None:
+            session.error("START", [problem], str((message.get("plan") or {}).get("run", "")))
+            return
+        plan = message["plan"]
+        run = str(plan["run"])
+        known = self._daemon.runs.get(run)
+        directory = message.get("dir") or os.path.join(self._daemon.settings.state, "runs", run)
+        if known is not None and known.plan_hash != message["plan_hash"]:
+            what = "this run was started with another plan"
+            session.error("START", [Problem("agent.other_plan", what, run, "start a new run")], run)
+        elif known is not None:
+            session.send(FrameType.STARTED, {"run": run, "again": True, "files": known.info()["files"]})
+        elif os.path.exists(os.path.join(directory, str(message.get("box", "local")), JOURNAL_FILE)):
+            what = "this run was started before and is over"
+            session.error("START", [Problem("agent.run_over", what, run, "start a new run")], run)
+        else:
+            self._launch(session, message, run, directory)
+
+    def _launch(self, session: Session, message: dict[str, Any], run: str, directory: str) -> None:
+        secrets = message.get("secrets") or {}
+        entry = {
+            "run": run,
+            "dir": directory,
+            "box": message.get("box", "local"),
+            "nonce": message["nonce"],
+            "plan_hash": message["plan_hash"],
+            "console": message.get("console", ""),
+            "started_t": self._daemon.system.clock.wall(),
+            "secrets": len(secrets),
+        }
+        start = {
+            key: message.get(key) for key in ("plan", "nonce", "plan_hash", "environ", "secrets", "console")
+        }
+        fault = OSError()
+        for _ in range(START_TRIES):
+            try:
+                live = self._daemon.launch(dict(entry), start)
+            except OSError as found:  # a disk that is full for a moment must not cost a run
+                fault = found
+                self._daemon.system.clock.sleep(0.02)
+            else:
+                session.send(FrameType.STARTED, {"run": run, "again": False, "files": live.info()["files"]})
+                return
+        session.error("START", [unwritable(directory, fault)], run)
+
+    # -- attach
+
+    def _attach(self, session: Session, message: dict[str, Any]) -> None:
+        run = self._known(session, "ATTACH", message)
+        if run is None:
+            return
+        secrets = message.get("secrets")
+        if isinstance(secrets, dict):
+            run.give_secrets({str(name): str(value) for name, value in secrets.items()})
+        copying = message.get("mode") == "copy"
+        info = run.info()
+        starts: dict[str, tuple[int, bool]] = {}
+        theirs = message.get("files")
+        for name in (JOURNAL_FILE, OUTPUT_FILE) if copying else ():
+            copy = theirs.get(name) if isinstance(theirs, dict) else None
+            starts[name] = _start_of(os.path.join(run.place, name), info["files"].get(name, 0), copy)
+        window = message.get("window")
+        session.follow(
+            run.run, copying=copying, starts=starts, window=window if type(window) is int else WINDOW
+        )
+        session.update(run.run, info)
+
+    # -- cancel
+
+    def _cancel(self, session: Session, message: dict[str, Any]) -> None:
+        run = self._known(session, "CANCEL", message)
+        if run is None:
+            return
+        console, scenario = str(message.get("console", "")), message.get("scenario")
+        if console != run.console:
+            asked = {"e": E.REQUEST, "what": "cancel", "console": console}
+            run.note_request(asked if scenario is None else {**asked, "scenario": str(scenario)})
+        if scenario is None:
+            run.cancel("cancelled", grace=0.0 if run.stopping else run.grace)
+        elif not run.cancel_scenario(str(scenario)):
+            what = "this scenario is not running now"
+            action = "cancel the run, or wait until it starts"
+            session.error("CANCEL", [Problem("agent.not_running", what, str(scenario), action)], run.run)
+
+    def _known(self, session: Session, about: str, message: dict[str, Any]) -> Optional[LiveRun]:
+        name = str(message.get("run", ""))
+        run = self._daemon.runs.get(name)
+        if run is None:
+            what = "no such run is live on this box"
+            session.error(
+                about, [Problem("agent.unknown_run", what, name, "list the runs with `tracekit runs`")], name
+            )
+        return run
+
+
+def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:
+    """From where a peer's copy goes on: its own length, if its last bytes are ours."""
+    if not isinstance(copy, dict) or type(copy.get("length")) is not int or copy["length"] <= 0:
+        return 0, False
+    length = copy["length"]
+    if length > committed:
+        return 0, True
+    tail = read_range(path, max(0, length - TAIL), min(length, TAIL))
+    same = hashlib.blake2b(tail, digest_size=16).hexdigest() == copy.get("tail")
+    return (length, False) if same else (0, True)
+
+
+def check_start(message: dict[str, Any]) -> Optional[Problem]:
+    """What is wrong with a START, or None."""
+    plan = message.get("plan")
+    if not isinstance(plan, dict) or plan.get("schema") != PLAN_SCHEMA:
+        return _refused("the plan is missing or of another schema", "update the console or the agent")
+    if not is_run_id(str(plan.get("run", ""))):
+        return _refused("the run id is not one", "start a new run")
+    if plan.get("mode") not in MODES or not isinstance(plan.get("suites"), list):
+        return _refused("the plan has no mode or no suites", "update the console or the agent")
+    for name in ("nonce", "plan_hash"):
+        if not isinstance(message.get(name), str) or not message[name]:
+            return _refused(f"{name} is missing", "update the console or the agent")
+    directory, box = message.get("dir"), str(message.get("box", "local"))
+    if directory is not None and not (isinstance(directory, str) and os.path.isabs(directory)):
+        return _refused("the run directory is not an absolute path", "start a new run")
+    if not box or box.startswith(".") or "/" in box or len(box) > 64:
+        return _refused("the box name cannot be a directory", "rename the box")
+    for name in ("environ", "secrets"):
+        found = message.get(name)
+        if found is not None and not _texts(found):
+            return _refused(f"{name} holds something that is not text", "update the console")
+    if not all(isinstance(suite, dict) for suite in plan["suites"]):
+        return _refused("a suite is not an object", "update the console or the agent")
+    return None
+
+
+def _texts(obj: Any) -> bool:
+    return isinstance(obj, dict) and all(isinstance(value, str) for value in obj.values())
+
+
+def _refused(what: str, action: str) -> Problem:
+    return Problem("agent.start_refused", what, "START", action)

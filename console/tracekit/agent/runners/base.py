@@ -1,0 +1,81 @@
+"""What an adapter of a runner is: it names launches and reads ends, and never starts a process itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from tracekit.wire.problems import Problem, ProblemError
+
+
+@dataclass(frozen=True)
+class Context:
+    plan: dict[str, Any]
+    spool: str
+    probe: str
+    cache: str
+    token: str
+    environ: dict[str, str]
+
+
+@dataclass(frozen=True)
+class LaunchSpec:
+    id: str
+    suite: str
+    command: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+    unset: tuple[str, ...]
+    files: dict[str, bytes]
+    reason: str
+
+
+@dataclass
+class Progress:
+    suite: dict[str, Any]
+    launch: LaunchSpec
+    collected: list[str] = field(default_factory=list)
+    ended: set[str] = field(default_factory=set)
+    running: dict[str, dict[str, Any]] = field(default_factory=dict)
+    session_ended: Optional[dict[str, Any]] = None
+    any_probe_line: bool = False
+    errors: int = 0
+    crashes: int = 0
+
+
+@dataclass(frozen=True)
+class Exit:
+    code: Optional[int]
+    signal: Optional[int]
+    stdout_tail: bytes
+    stderr_tail: bytes
+
+
+@dataclass(frozen=True)
+class Outcome:
+    lines: list[dict[str, Any]]
+    next: Optional[LaunchSpec]
+    not_run: list[str]
+    why: str
+
+
+class Adapter:
+    name = ""
+
+    def start(self, suite: dict[str, Any], context: Context, number: int) -> LaunchSpec:
+        raise NotImplementedError
+
+    def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
+        raise NotImplementedError
+
+    def stop_signal(self) -> int:
+        raise NotImplementedError
+
+
+def adapter(name: str) -> Adapter:
+    """The adapter of a runner. Raises ProblemError for a name that has none."""
+    if name == "pytest":
+        from tracekit.agent.runners.pytest import PytestAdapter
+
+        return PytestAdapter()
+    raise ProblemError(Problem("runner.unknown", f"no runner is called {name!r}", "", "choose pytest"))

@@ -1,0 +1,185 @@
+"""Which Python runs a suite, found by looking at files and variables alone; no tool is started to ask.
+
+The choice is always explained: where it came from, and everything that was looked at before.
+"""
+
+from __future__ import annotations
+
+import base64
+import glob
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Optional
+
+from tracekit.wire.problems import Problem, ProblemError
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    path: str
+    why: str
+
+
+@dataclass
+class Search:
+    """One search: the places it looks at, in order, and what it found wrong with each."""
+
+    cwd: str
+    root: str
+    environ: Mapping[str, str]
+    tried: list[str] = field(default_factory=list)
+
+    def python(self, path: str, why: str) -> Optional[Interpreter]:
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return Interpreter(path, why)
+        fault = "a link to nothing" if os.path.islink(path) else "missing"
+        if os.path.exists(path):
+            fault = "not executable"
+        self.tried.append(f"{why}: {path} ({fault})")
+        return None
+
+    def environment(self, directory: str, why: str) -> Optional[Interpreter]:
+        return self.python(os.path.join(directory, "bin", "python"), why)
+
+    def candidates(self) -> Iterator[Optional[Interpreter]]:
+        active = self.environ.get("VIRTUAL_ENV", "")
+        if active:
+            yield self.environment(active, "the active virtual environment (VIRTUAL_ENV)")
+        for directory in self._upwards():
+            for name in (".venv", "venv"):
+                yield self._in_project(directory, name)
+        yield from self._tools()
+        for name in ("python3", "python"):
+            found = shutil.which(name, path=self.environ.get("PATH", os.defpath))
+            if found:
+                yield Interpreter(found, f"{name} on PATH")
+            self.tried.append(f"{name} on PATH: not found")
+
+    def _upwards(self) -> Iterator[str]:
+        """The suite's directory, then its parents up to the project's root."""
+        directory, root = os.path.abspath(self.cwd), os.path.abspath(self.root)
+        yield directory
+        while directory != root and directory.startswith(root.rstrip(os.sep) + os.sep):
+            directory = os.path.dirname(directory)
+            yield directory
+
+    def _in_project(self, directory: str, name: str) -> Optional[Interpreter]:
+        path = os.path.join(directory, name)
+        if os.path.isfile(path):
+            # Some tools keep the environment elsewhere and leave a file that names it.
+            path = os.path.join(directory, _first_line(path))
+        if not os.path.isdir(path):
+            self.tried.append(f"{name} in the project: {path} (missing)")
+            return None
+        return self.environment(path, f"{name} in {directory}")
+
+    def _tools(self) -> Iterator[Optional[Interpreter]]:
+        uv = self.environ.get("UV_PROJECT_ENVIRONMENT", "")
+        if uv:
+            yield self.environment(
+                os.path.join(self.root, uv), "uv's project environment (UV_PROJECT_ENVIRONMENT)"
+            )
+        for directory in self._upwards():
+            pdm = _first_line(os.path.join(directory, ".pdm-python"))
+            if pdm:
+                yield self.python(pdm, f"pdm's choice in {directory}")
+            for path in poetry_environments(directory, self.environ):
+                yield self.environment(path, f"poetry's environment of {directory}")
+            for tool in (".tox", ".nox"):
+                for path in tool_environments(os.path.join(directory, tool)):
+                    yield self.environment(path, f"{tool[1:]}'s environment {os.path.basename(path)}")
+        conda = self.environ.get("CONDA_PREFIX", "")
+        if conda:
+            yield self.environment(conda, "the active conda environment (CONDA_PREFIX)")
+
+
+def find(wanted: Optional[str], cwd: str, root: str, environ: Mapping[str, str]) -> Interpreter:
+    """The interpreter of a suite. Raises ProblemError with everything that was tried."""
+    search = Search(cwd, root, environ)
+    if wanted:
+        found = _named(search, wanted)
+        if found is not None:
+            return found
+        action = "correct `python` in the suite's table, or remove it to let the environment be found"
+        raise ProblemError(
+            Problem("interpreter.missing", f"there is no Python at {wanted}", "; ".join(search.tried), action)
+        )
+    for candidate in search.candidates():
+        if candidate is not None:
+            return candidate
+    what = f"no Python was found for {cwd}"
+    action = "create `.venv` there (`python3 -m venv .venv`), or name an interpreter with `python` in the suite's table"
+    raise ProblemError(Problem("interpreter.missing", what, "; ".join(search.tried), action))
+
+
+def _named(search: Search, wanted: str) -> Optional[Interpreter]:
+    why = "`python` of the suite"
+    if os.sep not in wanted:
+        found = shutil.which(wanted, path=search.environ.get("PATH", os.defpath))
+        if found:
+            return Interpreter(found, why)
+    path = os.path.join(search.cwd, os.path.expanduser(wanted))
+    if os.path.isdir(path):
+        return search.environment(path, why)
+    return search.python(path, why)
+
+
+def poetry_environments(directory: str, environ: Mapping[str, str]) -> list[str]:
+    """Where poetry keeps the environments of a project, newest Python first: its names end in a hash of the path."""
+    if not os.path.isfile(os.path.join(directory, "poetry.lock")):
+        return []
+    home = environ.get("HOME", os.path.expanduser("~"))
+    cache = os.path.join(environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache"), "pypoetry")
+    base = environ.get("POETRY_VIRTUALENVS_PATH") or os.path.join(
+        environ.get("POETRY_CACHE_DIR") or cache, "virtualenvs"
+    )
+    digest = hashlib.sha256(
+        os.path.normcase(os.path.realpath(directory)).encode("utf-8", "surrogateescape")
+    ).digest()
+    mark = base64.urlsafe_b64encode(digest).decode("ascii")[:8]
+    return sorted(
+        glob.glob(os.path.join(glob.escape(base), f"*-{glob.escape(mark)}-py*")), key=_version, reverse=True
+    )
+
+
+def tool_environments(directory: str) -> list[str]:
+    """Environments of a tool that makes many: those that hold pytest, newest Python first."""
+    if not os.path.isdir(directory):
+        return []
+    found = glob.glob(os.path.join(glob.escape(directory), "*", "lib", "python3*", "site-packages", "pytest"))
+    places = {path.split(os.sep + "lib" + os.sep + "python3", 1)[0] for path in found}
+    return sorted(places, key=_version, reverse=True)
+
+
+def _version(path: str) -> tuple[int, str]:
+    """Sort by the Python that a name mentions: `py39`, `py3.12`, `tests-3.11`."""
+    found = re.search(r"3\.?(\d{1,2})(?!.*3\.?\d)", os.path.basename(path))
+    return int(found.group(1)) if found else 0, path
+
+
+def _first_line(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            return file.readline().strip()
+    except OSError:
+        return ""
+
+
+def install_pytest(python: str, cwd: str, root: str) -> str:
+    """The command that gives an interpreter pytest, in the words of whatever made it."""
+    for directory in dict.fromkeys((cwd, root)):
+        if os.path.isfile(os.path.join(directory, "uv.lock")):
+            return "uv add --dev pytest"
+        if os.path.isfile(os.path.join(directory, "poetry.lock")):
+            return "poetry add --group dev pytest"
+    base = os.path.dirname(os.path.dirname(python))
+    try:
+        with open(os.path.join(base, "pyvenv.cfg"), encoding="utf-8") as file:
+            made_by_uv = any(line.startswith("uv ") for line in file)
+    except OSError:
+        made_by_uv = False
+    return f"uv pip install --python {python} pytest" if made_by_uv else f"{python} -m pip install pytest"

@@ -1,0 +1,343 @@
+"""What the end of a pytest process means: finished, stopped early, crashed in a test, or never really begun.
+
+It reads the exit, the tails of the output and what the probe told, and answers with lines to write, what was not run
+and why, and what is still to be run. A launch that failed is never turned into failed tests.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from dataclasses import dataclass, field
+from typing import Any
+
+from tracekit.agent.runners import interpreter
+from tracekit.agent.runners.base import Exit, Progress
+from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.names import E
+
+#: After this many crashes of one suite the rest is left: each costs a start of pytest.
+CRASH_LIMIT = 50
+TAIL = 8 * 1024
+
+INTERRUPTED, INTERNAL, USAGE, NO_TESTS = 2, 3, 4, 5
+
+
+@dataclass
+class End:
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    not_run: list[str] = field(default_factory=list)
+    why: str = ""
+    resume: list[str] = field(default_factory=list)
+    resume_reason: str = ""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A launch that did not do its work."""
+
+    code: str
+    remedy: str
+    why: str
+    #: What to show as its error output, where pytest did not use standard error.
+    text: str = ""
+
+
+def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
+    end = End()
+    missing = _missing(progress)
+    remaining = [
+        name for name in progress.collected if name not in progress.ended and name not in progress.running
+    ]
+    crashed = _crashed(progress, exit)
+    if crashed:
+        _crash(end, progress, exit, remaining, discovering)
+    elif progress.session_ended is None:
+        fault = startup_fault(progress, exit, root)
+        end.lines.append(_failed_to_start(progress, exit, fault))
+        end.not_run, end.why = remaining, fault.why
+    else:
+        _close_running(end, progress, exit)
+        _ended_in_order(end, progress, exit, remaining, progress.session_ended)
+    if missing and not discovering:
+        end.not_run = [*end.not_run, *missing]
+        end.why = end.why or "not found any more: the collection does not hold it"
+    if discovering:
+        end.not_run = []
+    return end
+
+
+def _missing(progress: Progress) -> list[str]:
+    wanted = progress.suite.get("only")
+    if (
+        wanted is None
+        or "TRACEKIT_ONLY" not in progress.launch.env
+        or progress.launch.reason.startswith("resume")
+    ):
+        return []
+    known = set(progress.collected)
+    return [name for name in wanted if name not in known and name.partition(SUBTEST_MARK)[0] not in known]
+
+
+# -- crashes -------------------------------------------------------------------------------------------------------
+
+
+def _crashed(progress: Progress, exit: Exit) -> bool:
+    if progress.session_ended is not None:
+        return exit.signal is not None
+    if not progress.any_probe_line:
+        return False
+    return exit.signal is not None or bool(progress.running) or bool(progress.ended) or _odd(exit)
+
+
+def _odd(exit: Exit) -> bool:
+    """An exit status that pytest itself never gives."""
+    return exit.code not in (0, 1, 2, 3, 4, 5)
+
+
+def how(exit: Exit) -> str:
+    """How a process ended, in words."""
+    if exit.signal is not None:
+        try:
+            return f"killed by {signal.Signals(exit.signal).name}"
+        except ValueError:
+            return f"killed by signal {exit.signal}"
+    return f"exited with status {exit.code}"
+
+
+def _close_running(end: End, progress: Progress, exit: Exit) -> None:
+    """Write the end of whatever was running when its process died."""
+    for scenario, started in progress.running.items():
+        worker = started.get("worker")
+        died = progress.session_ended is not None and worker
+        reason = (
+            f"worker {worker} died during the test"
+            if died
+            else f"the test process {how(exit)} during the test"
+        )
+        line: dict[str, Any] = {
+            "e": E.ATTEMPT_ENDED,
+            "scenario": scenario,
+            "attempt": started.get("attempt", 1),
+            "verdict": "crashed",
+            "cause": "crash",
+            "d": 0,
+            "durations": {},
+            "reason": reason,
+            "exit": exit.code,
+            "signal": exit.signal,
+        }
+        if started.get("parent"):
+            line["parent"] = started["parent"]
+        end.lines.append(line)
+
+
+def _crash(end: End, progress: Progress, exit: Exit, remaining: list[str], discovering: bool) -> None:
+    _close_running(end, progress, exit)
+    died = how(exit)
+    if not progress.running:
+        when = (
+            "while collecting"
+            if not progress.collected
+            else "between two tests"
+            if remaining
+            else "after the last test"
+        )
+        python = progress.launch.command[0]
+        remedy = f"see the error output; `{python} -X faulthandler -m pytest` shows where the process was"
+        end.lines.append(
+            _failed_to_start(progress, exit, Fault("pytest.crashed", remedy, f"pytest {died} {when}"))
+        )
+    if not remaining or discovering:
+        return
+    progressed = bool(progress.running or progress.ended)
+    if not progressed or progress.crashes >= CRASH_LIMIT:
+        end.not_run = remaining
+        end.why = f"pytest {died}" + (
+            f"; it crashed {progress.crashes + 1} times" if progress.crashes else ""
+        )
+        return
+    end.resume = remaining
+    names = ", ".join(progress.running) or "a crash between tests"
+    end.resume_reason = f"resumes after {names}: the process {died}"
+
+
+# -- ends in order -------------------------------------------------------------------------------------------------
+
+
+def _ended_in_order(
+    end: End, progress: Progress, exit: Exit, remaining: list[str], session: dict[str, Any]
+) -> None:
+    status = session.get("exitstatus")
+    reason = str(session.get("reason") or "")
+    end.not_run = remaining
+    if status == NO_TESTS or (not progress.collected and status == 0):
+        if not progress.suite.get("only"):
+            end.lines.append(_no_tests(progress))
+    elif status == INTERNAL:
+        text = str(session.get("text") or "") or _internal(exit)
+        remedy = "a plugin or pytest itself raised: see the traceback, and try `-p no:NAME` for the plugin it names"
+        end.why = "pytest failed inside itself"
+        end.lines.append(
+            _failed_to_start(progress, exit, Fault("pytest.internal_error", remedy, end.why, text))
+        )
+    elif status == USAGE:
+        fault = _usage(exit)
+        end.why = fault.why
+        end.lines.append(_failed_to_start(progress, exit, fault))
+    elif remaining:
+        end.why = _why_stopped(progress, status, reason)
+
+
+def _why_stopped(progress: Progress, status: object, reason: str) -> str:
+    if progress.errors and not progress.ended:
+        errors = f"{progress.errors} collection error{'' if progress.errors == 1 else 's'}"
+        return f"{errors}: pytest runs nothing then, unless --continue-on-collection-errors is given"
+    if reason:
+        return f"pytest stopped: {reason}"
+    return "pytest was interrupted" if status == INTERRUPTED else f"pytest ended early with status {status}"
+
+
+def _no_tests(progress: Progress) -> dict[str, Any]:
+    paths = " ".join(str(path) for path in progress.suite.get("paths", ())) or progress.launch.cwd
+    return {
+        "e": E.DISCOVER_FAILED,
+        "suite": progress.launch.suite,
+        "file": "",
+        "code": "pytest.no_tests",
+        "message": f"no tests were found in {paths}",
+        "failure": None,
+        "remedy": "check `paths` and `args` of the suite; pytest looks for test_*.py and *_test.py",
+    }
+
+
+# -- launches that failed ------------------------------------------------------------------------------------------
+
+
+def startup_fault(progress: Progress, exit: Exit, root: str) -> Fault:
+    """Why pytest ended before any session: told apart by what it printed."""
+    text = _text(exit.stderr_tail) + "\n" + _text(exit.stdout_tail)
+    python, cwd = progress.launch.command[0], progress.launch.cwd
+    if re.search(r"No module named '?pytest'?(\s|$)", text):
+        command = interpreter.install_pytest(python, cwd, root)
+        return Fault(
+            "pytest.missing",
+            f"run `{command}`, or name another `python` for the suite",
+            f"{python} has no pytest",
+        )
+    if "ConftestImportFailure" in text or "while loading conftest" in text:
+        return Fault(
+            "pytest.conftest", "correct the conftest file that the message names", "a conftest file raised"
+        )
+    if not progress.any_probe_line:
+        return _before_probe(text, exit, python)
+    if exit.code == USAGE:
+        return _usage(exit)
+    if exit.code == INTERNAL:
+        return Fault(
+            "pytest.internal_error", "see the traceback", "pytest failed inside itself", _internal(exit)
+        )
+    if progress.errors:
+        return Fault("pytest.conftest", "correct the file that the message names", "a conftest file raised")
+    return Fault("pytest.plugin_broken", _plugin_remedy(text), f"pytest {how(exit)} before the session began")
+
+
+def _before_probe(text: str, exit: Exit, python: str) -> Fault:
+    if "_tkprobe" in text and re.search(
+        r"SyntaxError|AttributeError|ImportError|TypeError", text.rpartition("_tkprobe")[2]
+    ):
+        remedy = "the probe needs CPython 3.8 or newer and pytest 7 or newer: choose another `python` for the suite"
+        return Fault("pytest.unsupported", remedy, f"the probe could not be loaded by {python}")
+    if "No module named '_tkprobe'" in text or 'Error importing plugin "_tkprobe' in text:
+        remedy = (
+            "the interpreter ignores PYTHONPATH (a wrapper with -I or -E?): name the real one as `python`"
+        )
+        return Fault("pytest.probe_missing", remedy, f"{python} did not find the probe")
+    if exit.code == USAGE:
+        return _usage(exit)
+    if exit.signal is not None:
+        return Fault(
+            "interpreter.crashed", f"try `{python} -m pytest --version`", f"{python} {how(exit)} at its start"
+        )
+    if exit.code == 0:
+        return Fault(
+            "interpreter.odd",
+            f"`{python}` is not a Python that runs modules: correct `python`",
+            "it printed no tests",
+        )
+    return Fault(
+        "pytest.plugin_broken", _plugin_remedy(text), f"pytest {how(exit)} before the probe was loaded"
+    )
+
+
+def _plugin_remedy(text: str) -> str:
+    named = re.search(r'Error (?:importing|while loading) plugin "([^"]+)"', text)
+    name = named.group(1) if named and named.group(1) != "pytest11" else _plugin_in(text)
+    if name:
+        return f"the plugin {name} raises while pytest loads: update or remove it, or add `-p no:{name}` to `args`"
+    return "a plugin raises while pytest loads: see the traceback, and remove or update the package it names"
+
+
+def _plugin_in(traceback: str) -> str:
+    """The package in which a plugin's loading went wrong: the first file behind pytest's and Python's own loaders."""
+    found = ""
+    for line in re.findall(r'File "([^"]+)", line|^(\S+\.py):\d+: in ', traceback, re.MULTILINE):
+        path = line[0] or line[1]
+        if path.startswith("<") or _LOADERS.search(path):
+            found = ""
+        elif not found:
+            found = path
+    inside = found.rpartition("site-packages" + os.sep)[2].split(os.sep)
+    name = inside[0] if len(inside) > 1 and "site-packages" in found else os.path.basename(found)
+    return name.removesuffix(".py")
+
+
+_LOADERS = re.compile(r"[/\\](_pytest|pytest|pluggy|importlib|importlib_metadata|runpy\.py)([/\\]|$)")
+
+
+def _usage(exit: Exit) -> Fault:
+    text = _text(exit.stderr_tail)
+    if "while loading conftest" in text:
+        return Fault(
+            "pytest.conftest", "correct the conftest file that the message names", "a conftest file raised"
+        )
+    found = re.search(r"unrecognized arguments: (.+)", text)
+    if found:
+        remedy = f"remove {found.group(1).strip()} from the suite's args, or install the plugin that knows it"
+        return Fault("pytest.usage", remedy, f"pytest does not know {found.group(1).strip()}")
+    found = re.search(r"ERROR: (?:file or directory not found|not found): (.+)", text)
+    if found:
+        return Fault(
+            "pytest.usage",
+            f"correct `paths` of the suite: {found.group(1)} is not there",
+            "a path was not found",
+        )
+    found = re.search(r"(?:ERROR|error): (.+)", text)
+    why = found.group(1).strip() if found else "pytest refused its arguments"
+    return Fault("pytest.usage", "correct `args` or `paths` of the suite, or pytest's own configuration", why)
+
+
+def _internal(exit: Exit) -> str:
+    lines = [line for line in _text(exit.stdout_tail).splitlines() if line.startswith("INTERNALERROR>")]
+    return "\n".join(line[len("INTERNALERROR> ") :] for line in lines)
+
+
+def _failed_to_start(progress: Progress, exit: Exit, fault: Fault) -> dict[str, Any]:
+    stderr = fault.text or _text(exit.stderr_tail).strip() or _text(exit.stdout_tail).strip()
+    return {
+        "e": E.RUNNER_FAILED_TO_START,
+        "suite": progress.launch.suite,
+        "launch": progress.launch.id,
+        "command": list(progress.launch.command),
+        "exit": exit.code,
+        "signal": exit.signal,
+        "stderr": stderr[-TAIL:],
+        "remedy": fault.remedy,
+        "code": fault.code,
+        "why": fault.why,
+    }
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,86 @@
+"""Notices attempts that say nothing for too long, or run for too long; three clocks are never one.
+
+It looks at how spools grow and reads them only when one has gone quiet or a limit may have passed. It names what it
+found; whoever asked decides what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Optional
+
+from tracekit.agent.ingest import Spool
+from tracekit.agent.progress import Facts
+
+LOOK_EVERY = 0.25
+# A limit is checked this many times while it passes, so that a long one costs few looks.
+PARTS = 8
+
+
+class Alarm(NamedTuple):
+    """One attempt that is over a limit; `limit` is "stall" or "timeout"."""
+
+    limit: str
+    scenario: str
+    attempt: int
+    since_t: int
+    seconds: float
+
+
+class Watch:
+    """The clocks of a run's current launch."""
+
+    def __init__(self) -> None:
+        self._looked = 0.0
+        self._scanned = 0.0
+        self._told: set[tuple[str, str, int]] = set()
+
+    def look(
+        self, now: float, mono: int, suite: dict[str, Any], spools: list[Spool], facts: Callable[[], Facts]
+    ) -> list[Alarm]:
+        """Give what is over its limit and was not told before."""
+        if now - self._looked < LOOK_EVERY or not spools:
+            return []
+        self._looked = now
+        stall, timeout = _limit(suite.get("stall")), _limit(suite.get("timeout"))
+        quiet = now - max(spool.grown for spool in spools)
+        due = (
+            stall is not None and any(now - spool.grown > stall for spool in spools)
+        ) or timeout is not None
+        every = min(limit / PARTS for limit in (stall, timeout, 240.0) if limit is not None)
+        if not due or now - self._scanned < max(every, LOOK_EVERY):
+            return []
+        self._scanned = now
+        found: list[Alarm] = []
+        for scenario, line in facts().running.items():
+            began = line.get("m")
+            if not isinstance(began, int):
+                continue
+            ran = (mono - began) / 1e9
+            if timeout is not None and ran > timeout:
+                found += self._once("timeout", scenario, line, timeout)
+            elif stall is not None and min(ran, self._quiet(line, spools, now, quiet)) > stall:
+                found += self._once("stall", scenario, line, stall)
+        return found
+
+    def _quiet(self, line: dict[str, Any], spools: list[Spool], now: float, otherwise: float) -> float:
+        """How long the process of an attempt has said nothing."""
+        pid = f"-{line.get('pid')}-"
+        return min((now - spool.grown for spool in spools if pid in spool.name), default=otherwise)
+
+    def _once(self, limit: str, scenario: str, line: dict[str, Any], seconds: float) -> list[Alarm]:
+        attempt, since = line.get("attempt"), line.get("t")
+        number = attempt if isinstance(attempt, int) else 1
+        key = (limit, scenario, number)
+        if key in self._told:
+            return []
+        self._told.add(key)
+        return [Alarm(limit, scenario, number, since if isinstance(since, int) else 0, seconds)]
+
+
+def _limit(found: Any) -> Optional[float]:
+    return (
+        float(found)
+        if isinstance(found, (int, float)) and not isinstance(found, bool) and found > 0
+        else None
+    )

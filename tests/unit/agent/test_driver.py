@@ -1,0 +1,209 @@
+"""The driver by itself: facts and exits in, commands out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support.agents.fake_runner import FakeAdapter
+from tracekit.agent.driver import NAMED, Command, Driver, Finish, Spawn, Write
+from tracekit.agent.progress import Facts
+from tracekit.agent.runners.base import Adapter, Context, Exit
+from tracekit.wire.problems import Problem, ProblemError
+
+SUITE = {"name": "", "runner": "fake", "cwd": "/", "options": {}}
+
+
+class Desk:
+    """A driver and the launches it believes in."""
+
+    def __init__(self, *suites: dict[str, Any]) -> None:
+        self.facts: dict[str, Facts] = {}
+        plan = {"mode": "run", "suites": list(suites or (SUITE,))}
+        self.driver = Driver(
+            plan,
+            Context(plan, "/s", "", "", "t", {}),
+            self._adapter,
+            self._facts,
+            lambda _: Exit(0, None, b"", b""),
+        )
+
+    @staticmethod
+    def _adapter(name: str) -> Adapter:
+        if name == "fake":
+            return FakeAdapter()
+        raise ProblemError(Problem("runner.unknown", "no such runner", name, "choose another"))
+
+    def _facts(self, launch: str) -> Facts:
+        return self.facts.get(launch, Facts())
+
+    def tell(self, launch: str, ended: dict[str, str], running: tuple[str, ...] = (), found: int = 0) -> None:
+        facts = Facts(any_line=True, ended=ended)
+        facts.collected = [*ended, *running, *(f"more{index}" for index in range(found))]
+        facts.started = {
+            (name, 1): b'{"e":"attempt.started","scenario":"%s","attempt":1,"m":5}\n' % name.encode()
+            for name in running
+        }
+        if not running:
+            facts.session_ended = {"exitstatus": 0}
+        self.facts[launch] = facts
+
+    def exit(self, launch: str, **more: Any) -> list[Command]:
+        return self.driver.exited({"id": launch, "exit": 0, "signal": None, **more}, 25)
+
+
+def finish_of(commands: list[Command]) -> dict[str, Any]:
+    return next(command.line for command in commands if isinstance(command, Finish))
+
+
+def launches_of(commands: list[Command]) -> list[str]:
+    return [command.spec.id for command in commands if isinstance(command, Spawn)]
+
+
+def lines_of(commands: list[Command]) -> list[dict[str, Any]]:
+    return [command.line for command in commands if isinstance(command, Write)]
+
+
+def test_suites__one_after_another__then_each_launch_has_a_number_of_its_own() -> None:
+    desk = Desk(SUITE, SUITE)
+    assert launches_of(desk.driver.begin()) == ["L1"]
+    desk.tell("L1", {"a": "passed", "b": "failed"})
+    assert launches_of(desk.exit("L1")) == ["L2"]
+    desk.tell("L2", {"c": "passed"})
+    line = finish_of(desk.exit("L2"))
+    assert (line["reason"], line["verdicts"]) == ("finished", {"failed": 1, "passed": 2})
+
+
+def test_exit__of_another_launch_or_told_twice__then_nothing_happens() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    assert desk.exit("L9") == []
+    desk.tell("L1", {})
+    desk.exit("L1")
+    assert desk.exit("L1") == []
+
+
+def test_runner__that_is_unknown__then_told_and_the_next_suite_runs() -> None:
+    desk = Desk({**SUITE, "runner": "other", "only": ["x", "y"]}, SUITE)
+    commands = desk.driver.begin()
+    assert [line["code"] for line in lines_of(commands)] == ["runner.unknown"]
+    assert launches_of(commands) == ["L1"]
+    desk.tell("L1", {"a": "passed"})
+    line = finish_of(desk.exit("L1"))
+    assert (line["reason"], line["not_run"], line["not_run_count"]) == ("finished", ["x", "y"], 2)
+
+
+def test_runner__nothing_could_be_started__then_the_reason_says_so() -> None:
+    assert finish_of(Desk({**SUITE, "broken": True}).driver.begin())["reason"] == "failed-to-start"
+
+
+def test_no_suites__any__then_the_run_is_over() -> None:
+    desk = Desk()
+    desk.driver._suites.clear()
+    assert finish_of(desk.driver.begin())["verdicts"] == {}
+
+
+def test_crash__one_test_was_running__then_it_alone_is_crashed_and_the_rest_resumes() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"}, running=("b",), found=2)
+    commands = desk.exit("L1", exit=None, signal=11)
+    assert [(line["scenario"], line["verdict"]) for line in lines_of(commands)] == [("b", "crashed")]
+    assert launches_of(commands) == ["L2"]
+    desk.tell("L2", {"more0": "passed", "more1": "passed"})
+    assert finish_of(desk.exit("L2"))["verdicts"] == {"crashed": 1, "passed": 3}
+
+
+@pytest.mark.parametrize("verdict", ["cancelled", "timedout"])
+def test_process_that_we_ended__looks_like_a_crash__then_it_is_told_as_what_it_was(verdict: str) -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.driver.end_scenario("b", verdict, "why")
+    desk.tell("L1", {"a": "passed"}, running=("b",))
+    line = lines_of(desk.exit("L1"))[0]
+    assert (line["verdict"], line["reason"]) == (verdict, "why")
+
+
+def test_stop__while_a_test_runs__then_it_is_cancelled_and_the_rest_named_as_not_run() -> None:
+    desk = Desk(SUITE, {**SUITE, "only": ["z"]})
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"}, running=("b",), found=2)
+    assert desk.driver.stop("cancelled") == []
+    commands = desk.exit("L1")
+    line = finish_of(commands)
+    told = lines_of(commands)[0]
+    assert (told["scenario"], told["verdict"], told["d"], told["reason"]) == (
+        "b",
+        "cancelled",
+        20,
+        "cancelled",
+    )
+    assert (line["reason"], line["not_run"], line["why"]) == (
+        "cancelled",
+        ["more0", "more1", "z"],
+        "cancelled",
+    )
+    assert line["verdicts"] == {"cancelled": 1, "passed": 1}
+
+
+def test_stop__before_anything_runs__then_that_is_the_end_and_only_once() -> None:
+    desk = Desk()
+    desk.driver._stopping = ""
+    assert finish_of(desk.driver.stop("lease"))["reason"] == "lease"
+    assert desk.driver.stop("cancelled") == []
+    assert desk.driver.finished
+
+
+def test_not_run__more_than_are_named__then_all_are_counted() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {}, found=NAMED + 500)
+    desk.driver.stop("cancelled")
+    line = finish_of(desk.exit("L1"))
+    assert (len(line["not_run"]), line["not_run_count"]) == (NAMED, NAMED + 500)
+
+
+def test_subtests__have_rows_of_their_own__then_they_are_not_counted_as_tests() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "failed", "a ▸ one": "failed"})
+    desk.facts["L1"].children = {"a ▸ one"}
+    assert finish_of(desk.exit("L1"))["verdicts"] == {"failed": 1}
+
+
+def test_restore__launch_unknown_to_the_supervisor__then_the_same_one_is_asked_for_again() -> None:
+    desk = Desk()
+    first = desk.driver.begin()
+    again = Desk()
+    assert again.driver.restore(desk.driver.snapshot(), {}) == first
+
+
+def test_restore__resumed_launch__then_the_same_choice_is_made() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"}, running=("b",), found=2)
+    wanted = desk.exit("L1", exit=None, signal=11)[-1]
+    again = Desk()
+    again.facts = desk.facts
+    specs = {"L1": desk.driver._adapter("fake").start(SUITE, desk.driver._context, 1)}
+    assert again.driver.restore(desk.driver.snapshot(), specs) == [wanted]
+    assert again.driver.snapshot() == desk.driver.snapshot()
+
+
+def test_restore__after_a_stop__then_it_is_still_stopping() -> None:
+    desk = Desk(SUITE, SUITE)
+    desk.driver.begin()
+    desk.driver.stop("cancelled")
+    again = Desk(SUITE, SUITE)
+    again.driver.restore(desk.driver.snapshot(), {})
+    assert finish_of(again.exit("L1"))["reason"] == "cancelled"
+
+
+def test_restore__finished__then_nothing_is_decided_again() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.exit("L1")
+    again = Desk()
+    assert again.driver.restore(desk.driver.snapshot(), {}) == []
+    assert again.driver.finished
