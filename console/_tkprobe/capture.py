@@ -1,0 +1,194 @@
+"""Live output while pytest's own capturing stays on: read what the capture files hold before pytest takes it away.
+
+pytest keeps captured output in a file of its own (`fd`) or in memory (`sys`). A background thread reads what was added,
+and the one method by which pytest empties both is preceded by a last look, so that no byte is missed, told twice or
+given to the next test. These are private names of pytest: whatever is not as expected means "not live", and output is
+then taken from the reports instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from typing import Any, Callable, List, Optional, Tuple
+
+from _tkprobe.spool import move_up
+
+CHUNK = 256 * 1024
+PEEK = 4096
+
+#: Takes a stream's name and bytes of it.
+Sink = Callable[[str, bytes], None]
+
+
+class FileSource:
+    """A stream captured in a file, read by offset through a descriptor of our own."""
+
+    def __init__(self, stream: str, fd: int) -> None:
+        self.stream = stream
+        self.fd = fd
+        self.position = 0
+        self._pread = os.pread
+        self._fstat = os.fstat
+
+    def drain(self, sink: Sink) -> None:
+        data = self._pread(self.fd, PEEK, self.position)
+        if not data and self.position and self._fstat(self.fd).st_size < self.position:
+            # Somebody else emptied the file (a forked child's pytest shares it): start over.
+            self.position = 0
+            data = self._pread(self.fd, PEEK, 0)
+        while data:
+            self.position += len(data)
+            sink(self.stream, data)
+            data = self._pread(self.fd, CHUNK, self.position)
+
+
+class MemorySource:
+    """A stream captured in memory (`--capture=sys`, `tee-sys`)."""
+
+    def __init__(self, stream: str, buffer: io.BytesIO) -> None:
+        self.stream = stream
+        self.buffer = buffer
+        self.position = 0
+
+    def drain(self, sink: Sink) -> None:
+        end = self.buffer.tell()
+        self.position = min(self.position, end)
+        if end > self.position:
+            data = self.buffer.getvalue()[self.position : end]
+            self.position = end
+            sink(self.stream, data)
+
+
+def nowhere(_stream: str, _data: bytes) -> None:
+    """Where bytes go before anybody asked for them."""
+
+
+class Capture:
+    """The sources of one process. `lock` is held around every look, by the thread and by pytest's own emptying."""
+
+    def __init__(self, lock: Any) -> None:
+        self.lock = lock
+        self.sink: Sink = nowhere
+        self.sources: List[Any] = []
+        self.live = False
+        #: Whether pytest really came by: a version that empties its files elsewhere would otherwise lose us output.
+        self.seen = False
+        self.off = False
+        self.passthrough = False
+
+    def attach(self, manager: Any) -> None:
+        """Find pytest's capture objects and stand before their emptying; anything unexpected leaves us not live."""
+        streams = getattr(manager, "_global_capturing", None)
+        if streams is None:
+            return
+        if getattr(streams, "out", None) is None and getattr(streams, "err", None) is None:
+            self.passthrough = True
+            return
+        sources = [
+            source("stdout", getattr(streams, "out", None)),
+            source("stderr", getattr(streams, "err", None)),
+        ]
+        original = getattr(streams, "readouterr", None)
+        if None in sources or not callable(original):
+            return
+        self.sources = sources
+
+        def readouterr() -> Any:
+            return original() if self.off else self.emptying(original)
+
+        try:
+            streams.readouterr = readouterr
+        except (AttributeError, TypeError):
+            return
+        # The self-test: pytest must reach the files through the method that was just replaced.
+        self.live = streams.readouterr is readouterr
+
+    def emptying(self, original: Callable[[], Any]) -> Any:
+        """Before pytest takes the output away: the last look. The lock lasts until the files are empty again."""
+        self.seen = True
+        with self.lock:
+            try:
+                for one in self.sources:
+                    one.drain(self.sink)
+            except (OSError, ValueError):
+                self.live = False
+            try:
+                return original()
+            finally:
+                for one in self.sources:
+                    one.position = 0
+
+    def look(self) -> None:
+        """From the thread: whatever was added since."""
+        try:
+            for one in self.sources:
+                one.drain(self.sink)
+        except (OSError, ValueError):
+            return
+
+
+def source(stream: str, capture: Any) -> Optional[Any]:
+    """The source behind one of pytest's capture objects, or None where it does not look like one we know."""
+    file: Any = getattr(capture, "tmpfile", None)
+    kind = type(capture).__name__
+    if kind in ("FDCapture", "FDCaptureBinary"):
+        try:
+            fd = file.fileno()
+            os.pread(fd, 1, 0)
+            return FileSource(stream, move_up(os.dup(fd)))
+        except (AttributeError, OSError, ValueError):
+            return None
+    if kind in ("SysCapture", "SysCaptureBinary"):
+        buffer = getattr(file, "buffer", None)
+        return MemorySource(stream, buffer) if type(buffer) is io.BytesIO else None
+    return None
+
+
+class OwnStream:
+    """With `-s` nothing is captured: what a test prints is the growth of our own stdout, where that is a file."""
+
+    def __init__(self, stream: str, fd: int, text: Any) -> None:
+        self.stream = stream
+        self.text = text
+        self.fd = -1
+        self.position = 0
+        with contextlib.suppress(OSError):
+            import stat
+
+            if stat.S_ISREG(os.fstat(fd).st_mode):
+                self.fd = move_up(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_CLOEXEC))
+
+    def skip(self) -> None:
+        """What was printed up to here belongs to the runner."""
+        if self.fd >= 0:
+            self.push()
+            self.position = os.fstat(self.fd).st_size
+
+    def drain(self, sink: Sink) -> None:
+        if self.fd < 0:
+            return
+        data = os.pread(self.fd, CHUNK, self.position)
+        while data:
+            self.position += len(data)
+            sink(self.stream, data)
+            data = os.pread(self.fd, CHUNK, self.position)
+
+    def push(self) -> None:
+        with contextlib.suppress(Exception):
+            self.text.flush()
+
+
+def own_streams() -> List[OwnStream]:
+    """The process's own stdout and stderr, made line-buffered as they are on a terminal."""
+    streams = []
+    found: List[Tuple[str, int, Any]] = [("stdout", 1, sys.stdout), ("stderr", 2, sys.stderr)]
+    for name, fd, text in found:
+        with contextlib.suppress(Exception):
+            text.reconfigure(line_buffering=True)
+        stream = OwnStream(name, fd, text)
+        if stream.fd >= 0:
+            streams.append(stream)
+    return streams

@@ -1,0 +1,201 @@
+"""The spool: one process's append-only file of journal lines, and the raw bytes its tests printed beside it.
+
+Lines are counted without gaps, written whole, and lost rather than ever raising into a test: a full disk or a closed
+descriptor costs lines, which are counted and told as soon as writing works again.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from _json import encode_basestring_ascii
+from typing import Callable, Dict, List, Optional
+
+#: A JSON string literal of any text, surrogates included, in ASCII.
+quote: Callable[[str], str] = encode_basestring_ascii
+
+#: Descriptors of ours live up here, out of the way of tests that close the first few dozen.
+HIGH_DESCRIPTOR = 700
+
+
+def start_time(pid: int) -> str:
+    """The kernel's start time of a process (with the pid it names one process for good)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:
+            return stat.read().rpartition(b")")[2].split()[19].decode("ascii")
+    except (OSError, IndexError, UnicodeDecodeError):
+        return str(int(time.time()))
+
+
+def move_up(fd: int) -> int:
+    """The same open file under a high, close-on-exec number, or `fd` itself where that is not allowed."""
+    try:
+        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR)
+    except OSError:
+        return fd
+    os.close(fd)
+    return high
+
+
+class AppendFile:
+    """A file that is only ever appended to, reopened by its path when a test closed our descriptor."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.fd = -1
+        self.identity = (-1, -1)
+        self.torn = False
+        # Bound here and not as module names: libraries that fake time or `os` replace what modules hold.
+        self._write = os.write
+        self._fstat = os.fstat
+        self._open = os.open
+
+    def open(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        self.fd = move_up(self._open(self.path, flags, 0o600))
+        stat = self._fstat(self.fd)
+        self.identity = (stat.st_dev, stat.st_ino)
+
+    def ours(self) -> bool:
+        """Whether our number still names our file: a test may have closed it, and another may hold it now."""
+        try:
+            stat = self._fstat(self.fd)
+        except OSError:
+            return False
+        return (stat.st_dev, stat.st_ino) == self.identity
+
+    def append(self, data: bytes) -> int:
+        """Write all of `data`; how many bytes went in. Raises OSError only when none did."""
+        if self.fd < 0 or not self.ours():
+            self.open()
+        done = 0
+        view = data
+        while view:
+            try:
+                count = self._write(self.fd, view)
+            except InterruptedError:
+                continue
+            except OSError:
+                if not done:
+                    raise
+                break
+            done += count
+            view = data[done:]
+        return done
+
+    def forget(self) -> None:
+        """Close our descriptor if it is still ours (a forked child must not write into its parent's file)."""
+        if self.fd >= 0 and self.ours():
+            os.close(self.fd)
+        self.fd = -1
+
+
+class Spool:
+    """Journal lines of one process. Every public method may be called from any thread."""
+
+    def __init__(self, directory: str, role: str) -> None:
+        self.directory = directory
+        self.role = role
+        self.lock = threading.RLock()
+        self.wall = time.time_ns
+        self.mono = time.monotonic_ns
+        self.n = 0
+        self.pid = os.getpid()
+        self.buffer: List[str] = []
+        self.dropped = 0
+        self.dropped_bytes = 0
+        self.why = ""
+        base = os.path.join(directory, f"{role}-{self.pid}-{start_time(self.pid)}")
+        self.lines = AppendFile(base + ".ndjson")
+        self.output = AppendFile(base + ".cap")
+        self.output_length = 0
+
+    def add(self, body: str) -> None:
+        """Take a line: `body` is its JSON text from the event's name on, `"attempt.ended","scenario":…`, unbraced."""
+        with self.lock:
+            self.n = n = self.n + 1
+            self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
+
+    def add_now(self, body: str) -> None:
+        """Take a line and write everything taken so far."""
+        with self.lock:
+            self.n = n = self.n + 1
+            self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
+            self.flush()
+
+    def flush(self) -> None:
+        with self.lock:
+            lines = self.buffer
+            if lines:
+                self.buffer = []
+                self._write(lines)
+
+    def _write(self, lines: List[str]) -> None:
+        real = len(lines)
+        if self.dropped or self.dropped_bytes:
+            lines.append(self._gap())
+        text = "".join(lines).encode("ascii", "backslashreplace")
+        if self.lines.torn:
+            text = b"\n" + text
+        try:
+            done = self.lines.append(text)
+        except OSError as error:
+            self._lost(real, error)
+            return
+        self.lines.torn = not text[:done].endswith(b"\n")
+        if done < len(text):
+            self._lost(text.count(b"\n", done), OSError(errno.ENOSPC, "short write"))
+        else:
+            self.dropped = self.dropped_bytes = 0
+
+    def _lost(self, lines: int, error: OSError) -> None:
+        self.dropped += lines
+        self.why = error.strerror or str(error)
+
+    def _gap(self) -> str:
+        self.n += 1
+        why = quote(self.why)
+        counts = f'"count":{self.dropped},"bytes":{self.dropped_bytes}'
+        return f'{{"n":{self.n},"t":{self.wall()},"m":{self.mono()},"e":"gap","what":"spool",{counts},"why":{why}}}\n'
+
+    def add_output(self, stream: str, where: str, data: bytes, attribution: str = "exact") -> None:
+        """Keep bytes that a test printed. `where` is JSON text: scenario, attempt and step, or the launch."""
+        with self.lock:
+            try:
+                done = self.output.append(data)
+            except OSError as error:
+                self.dropped_bytes += len(data)
+                self.why = error.strerror or str(error)
+                return
+            if done < len(data):
+                self.dropped_bytes += len(data) - done
+                self.why = os.strerror(errno.ENOSPC)
+            offset = self.output_length
+            self.output_length += done
+            self.add(
+                f'"output","stream":"{stream}",{where},"cap":{offset},"length":{done},"attribution":"{attribution}"'
+            )
+
+    def child(self) -> None:
+        """After a fork, in the child: the parent's files and lines are not ours."""
+        self.lines.forget()
+        self.output.forget()
+        self.buffer = []
+
+
+def encode(value: object, ceiling: Optional[int] = None) -> str:
+    """JSON text of the plain values that lines hold. Slow path only: the per-test lines are written by hand."""
+    import json
+
+    text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), default=repr)
+    if ceiling is not None and len(text) > ceiling:
+        return "null"
+    return text
+
+
+def fields(values: Dict[str, object]) -> str:
+    """The members of an object without its braces, to be appended to a line's body."""
+    return encode(values)[1:-1]
