@@ -1,0 +1,281 @@
+"""What is on the screen's left: one row for each scenario, over a run and the reruns that followed it.
+
+A board reads folded runs, newest last, and keeps flat arrays by row: a rerun's result takes a row over, the earlier
+attempts stay reachable. It costs what has changed, never what there is; it owns nothing that the runs cannot rebuild.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracekit.model.facts import Attempt, CauseGroup, Notice, ScenarioFacts
+from tracekit.model.state import RunState
+from tracekit.model.status import RED_STATUSES, Status
+from tracekit.ui.ports import ViewFace
+
+TROUBLE = frozenset({"launch", "discovery"})
+UNTOLD = frozenset({Status.PENDING, Status.NOTRUN})
+
+
+@dataclass
+class Delta:
+    """What a look at the runs has brought."""
+
+    changed: set[int] = field(default_factory=set)
+    files: set[str] = field(default_factory=set)  # whose rows came, went or moved
+    reds: set[str] = field(default_factory=set)  # files in which a row became red, or stopped being it
+    causes: bool = False  # a red row came, went or has more to say
+    notices: bool = False
+    any: bool = False
+
+
+class _Source:
+    """One run of the board and how far it has been read."""
+
+    __slots__ = ("generation", "notices", "rows", "seen", "state", "view")
+
+    def __init__(self, view: ViewFace) -> None:
+        self.view = view
+        self.state: RunState | None = None
+        self.rows = array("l")  # by the run's own index
+        self.generation = -1
+        self.notices = 0
+        self.seen = ("", 0)
+
+
+class Board:
+    """Rows by index, over a chain of runs."""
+
+    def __init__(self) -> None:
+        self.sources: list[_Source] = []
+        self.ids: list[str] = []
+        self.index: dict[str, int] = {}
+        self.facts: list[ScenarioFacts] = []
+        self.status = bytearray()
+        self.duration = array("q")
+        self.owner = array("h")
+        self.parent = array("l")
+        self.file: list[str] = []
+        self.files: dict[str, list[int]] = {}
+        self.tally: Counter[int] = (
+            Counter()
+        )  # sub-tests are not counted: totals are those of the native runner
+        self.running = 0  # sub-tests included
+        self.trouble = 0  # notices of the newest run that say that something never ran
+        self.version = 0
+        self.touched = 0  # rows looked at so far; a test holds it to what has changed
+
+    def push(self, view: ViewFace) -> None:
+        """Put a newer run over the ones that are there."""
+        self.sources.append(_Source(view))
+        self.trouble = 0
+
+    @property
+    def views(self) -> list[ViewFace]:
+        """The runs, oldest first."""
+        return [source.view for source in self.sources]
+
+    @property
+    def newest(self) -> ViewFace | None:
+        """The run that a person means by 'the run'."""
+        return self.sources[-1].view if self.sources else None
+
+    def look(self) -> Delta:
+        """Read what is new in every run; the only place that waits for a run's lock for rows."""
+        delta = Delta()
+        for place, source in enumerate(self.sources):
+            mark = (source.view.link, id(source.view.problem))
+            if mark != source.seen:
+                source.seen = mark
+                delta.any = True
+            if source.generation != source.view.generation or source.state is not source.view.state:
+                with source.view.lock:
+                    self._read(place, source, delta)
+        if delta.any or delta.changed or delta.files:
+            delta.any = True
+            self.version += 1
+        return delta
+
+    def _read(self, place: int, source: _Source, delta: Delta) -> None:
+        state = source.view.state
+        if source.state is not state:
+            source.state, source.rows = state, array("l")
+        source.generation = state.generation
+        changed = state.take_changed()
+        known = len(source.rows)
+        for i in range(known, len(state.ids)):
+            source.rows.append(self._row(state, i, source, delta))
+            self._tell(place, state, i, source.rows[i], delta)
+        for i in changed:
+            if i < known:
+                row = source.rows[i]
+                self._placed(row, state.facts[i], source, delta)
+                self._tell(place, state, i, row, delta)
+        if source.notices != len(state.notices):
+            source.notices = len(state.notices)
+            delta.notices = True
+            if source is self.sources[-1]:
+                self.trouble = sum(notice.kind in TROUBLE for notice in state.notices)
+        delta.any = True
+
+    def _row(self, state: RunState, i: int, source: _Source, delta: Delta) -> int:
+        scenario = state.ids[i]
+        row = self.index.get(scenario)
+        if row is not None:
+            self._placed(row, state.facts[i], source, delta)
+            return row
+        row = self.index[scenario] = len(self.ids)
+        facts = state.facts[i]
+        above = source.rows[facts.parent] if 0 <= facts.parent < len(source.rows) else -1
+        key = self.file[above] if above >= 0 else file_key(facts)
+        self.ids.append(scenario)
+        self.facts.append(facts)
+        self.status.append(Status.PENDING)
+        self.duration.append(0)
+        self.owner.append(-1)
+        self.parent.append(above)
+        self.file.append(key)
+        self.files.setdefault(key, []).append(row)
+        self.tally[Status.PENDING] += above < 0
+        delta.files.add(key)
+        return row
+
+    def _placed(self, row: int, facts: ScenarioFacts, source: _Source, delta: Delta) -> None:
+        """Facts may come after the first attempt did; then the row moves to its file, or under its test."""
+        before, self.facts[row] = self.facts[row], facts
+        above = source.rows[facts.parent] if 0 <= facts.parent < len(source.rows) else self.parent[row]
+        key = self.file[above] if above >= 0 else file_key(facts)
+        if above != self.parent[row]:
+            self.tally[self.status[row]] -= self.parent[row] < 0
+            self.parent[row] = above
+            delta.files.add(key)
+        if key != self.file[row]:
+            self.files[self.file[row]].remove(row)
+            self.files.setdefault(key, []).append(row)
+            delta.files |= {key, self.file[row]}
+            self.file[row] = key
+        elif before is not facts and before.path != facts.path:
+            delta.files.add(key)
+
+    def _tell(self, place: int, state: RunState, i: int, row: int, delta: Delta) -> None:
+        """Take over the run's word on a row, unless a newer run has spoken or this one never came to it."""
+        self.touched += 1
+        status = state.status[i]
+        if place < self.owner[row]:
+            return
+        if status in UNTOLD and not self.sources[place].view.live and self._earlier(row, place, delta):
+            return
+        self.owner[row] = place
+        self._set(row, status, state.duration[i], delta)
+
+    def _earlier(self, row: int, place: int, delta: Delta) -> bool:
+        """A run that ended without trying the row leaves the word to the run before it."""
+        for back in range(place - 1, -1, -1):
+            state = self.sources[back].view.state
+            i = state.index.get(self.ids[row], -1)
+            if i >= 0 and state.status[i] not in UNTOLD:
+                self.owner[row] = back
+                self._set(row, state.status[i], state.duration[i], delta)
+                return True
+        return False
+
+    def _set(self, row: int, status: int, duration: int, delta: Delta) -> None:
+        before = self.status[row]
+        delta.causes |= before in RED_STATUSES or status in RED_STATUSES
+        if before != status:
+            self.status[row] = status
+            if self.parent[row] < 0:
+                self.tally[before] -= 1
+                self.tally[status] += 1
+            self.running += (status == Status.RUNNING) - (before == Status.RUNNING)
+            if (before in RED_STATUSES) != (status in RED_STATUSES):
+                delta.reds.add(self.file[row])
+        self.duration[row] = duration
+        delta.changed.add(row)
+
+    # -- questions that panes ask ------------------------------------------------------------------------------------
+
+    def attempts(self, row: int) -> list[tuple[ViewFace, Attempt]]:
+        """Every attempt of a row over all runs, the earliest first."""
+        found: list[tuple[ViewFace, Attempt]] = []
+        for source in self.sources:
+            with source.view.lock:
+                i = source.view.state.index.get(self.ids[row], -1)
+                if i >= 0:
+                    found += [(source.view, attempt) for attempt in source.view.state.attempts(i)]
+        return found
+
+    def running_since(self, row: int) -> int:
+        """When the row's running attempt began, by the box's wall clock; 0 when it is not running."""
+        view = self.sources[self.owner[row]].view if self.owner[row] >= 0 else None
+        if view is None:
+            return 0
+        attempts = view.state.attempts(view.state.index[self.ids[row]])
+        return attempts[-1].started_t if attempts else 0
+
+    def reason(self, row: int) -> str:
+        """Why a row was skipped, cancelled or not run."""
+        if self.owner[row] < 0:
+            return ""
+        state = self.sources[self.owner[row]].view.state
+        attempts = state.attempts(state.index[self.ids[row]])
+        return (attempts[-1].reason or "") if attempts else ""
+
+    def causes(self) -> list[tuple[CauseGroup, list[int]]]:
+        """Causes with the rows that are red by them now, the most frequent first."""
+        merged: dict[str, tuple[CauseGroup, list[int]]] = {}
+        for place, source in enumerate(self.sources):
+            with source.view.lock:
+                groups = source.view.state.causes()
+            for group in groups:
+                rows = [
+                    source.rows[i]
+                    for i in group.indices
+                    if i < len(source.rows)
+                    and self.owner[source.rows[i]] == place
+                    and self.status[source.rows[i]] in RED_STATUSES
+                ]
+                if rows:
+                    merged.setdefault(group.key, (group, []))[1].extend(rows)
+        return sorted(merged.values(), key=lambda found: -len(found[1]))
+
+    def notices(self) -> list[tuple[ViewFace, Notice]]:
+        """What the runs have to say that is no verdict; of the newest run that says something of its kind."""
+        newest = self.sources[-1:] if self.sources else []
+        return [(source.view, notice) for source in newest for notice in source.view.state.notices]
+
+    def reds(self) -> Iterator[int]:
+        """Rows that are red, in their order."""
+        return (row for row, status in enumerate(self.status) if status in RED_STATUSES)
+
+    @property
+    def red_count(self) -> int:
+        """How many scenarios are red."""
+        return sum(self.tally[status] for status in RED_STATUSES)
+
+    def family(self, row: int) -> list[int]:
+        """Rows of the same test: other parameters, and sub-tests."""
+        facts = self.facts[row]
+        stem = stem_of(facts)
+        return [
+            other
+            for other in self.files[self.file[row]]
+            if other != row
+            and (self.parent[other] == row or (self.parent[row] < 0 and stem_of(self.facts[other]) == stem))
+        ]
+
+
+def file_key(facts: ScenarioFacts) -> str:
+    """What rows are grouped by: the suite and the file."""
+    place = facts.file or (facts.path[0] if facts.path else "")
+    return f"{facts.suite}\0{place}"
+
+
+def stem_of(facts: ScenarioFacts) -> tuple[str, ...]:
+    """A test's path without its parameters."""
+    if not facts.path:
+        return (facts.id,)
+    return (*facts.path[:-1], facts.path[-1].partition("[")[0])

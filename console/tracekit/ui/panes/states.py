@@ -1,0 +1,99 @@
+"""What is said where there are no rows: discovering, not trusted, nothing found, refused; and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tracekit.ui.board import Board
+from tracekit.ui.safe import Line
+from tracekit.ui.theme import Palette
+from tracekit.wire.problems import Problem
+
+LOOKED_FOR = (
+    ("tracekit.toml", "or [tool.tracekit] in pyproject.toml: suites as you name them"),
+    ("pytest", "pytest.ini, [tool.pytest.ini_options], conftest.py, tests/, test_*.py, *_test.py"),
+)
+
+
+def state_lines(
+    board: Board, stage: str, problems: Sequence[Problem], root: str, look: Palette
+) -> list[Line]:
+    """The whole screen's text while there is nothing to list."""
+    if problems:
+        return _problems(problems, look)
+    view = board.newest
+    if stage == "trust":
+        return [Line().own("waiting for your answer", look.dim)]
+    if stage == "untrusted":
+        return [
+            Line().own("nothing was looked for", look.strong),
+            Line(),
+            Line(2).own(
+                "finding scenarios runs the project's own code, and you did not allow that", look.text
+            ),
+            Line(2).own("ctrl+r asks again, H shows recorded runs, q leaves", look.dim),
+        ]
+    if view is None or (view.live and stage != "idle") or (view.live and not view.state.run.ended):
+        words = {"opening": "opening the run", "launching": "starting"}.get(stage, "looking for scenarios")
+        return [
+            Line().own(words, look.strong).own(look.glyphs.dots, look.accent),
+            Line(),
+            Line(2).own("in ", look.dim).name(root or (view.root if view else ""), look.text),
+        ]
+    return _nothing(root or view.root, look)
+
+
+def _nothing(root: str, look: Palette) -> list[Line]:
+    lines = [
+        Line().own("no scenarios found", look.strong),
+        Line(),
+        Line(2).own("in ", look.dim).name(root, look.text),
+        Line(),
+        Line().own("what was looked for", look.accent),
+    ]
+    for name, what in LOOKED_FOR:
+        lines.append(Line(18).own(f"  {name:<16}", look.text).own(what, look.dim))
+    return [
+        *lines,
+        Line(),
+        Line().own("next", look.accent),
+        Line(4)
+        .own(f"  {look.glyphs.arrow} ", look.accent)
+        .own("open another folder: tracekit-tui PATH", look.text),
+        Line(4)
+        .own(f"  {look.glyphs.arrow} ", look.accent)
+        .own("name a suite in tracekit.toml, then ctrl+r", look.text),
+        Line(4)
+        .own(f"  {look.glyphs.arrow} ", look.accent)
+        .own("see it work first: tracekit demo", look.text),
+    ]
+
+
+def _problems(problems: Sequence[Problem], look: Palette) -> list[Line]:
+    lines: list[Line] = []
+    for problem in problems[:50]:
+        lines.append(Line(4).own(f"{look.glyphs.warn} ", look.warn).name(problem.what, look.strong))
+        lines += [Line(4).own("  ").name(place, look.dim) for place in problem.where.splitlines()]
+        if problem.action:
+            lines.append(Line(6).own(f"  {look.glyphs.arrow} ", look.accent).name(problem.action, look.text))
+        lines.append(Line())
+    return lines
+
+
+def banner(board: Board, problems: Sequence[Problem], look: Palette) -> Line | None:
+    """One line above the footer while something about the link or the engine needs to be known."""
+    view = board.newest
+    if view is not None and view.problem is not None:
+        return _banner(view.problem.what, view.problem.action, look)
+    if view is not None and view.link == "reconnecting":
+        return _banner("the link is down; the run goes on", "connecting again", look)
+    if view is not None and view.link == "lost":
+        return _banner("the link is lost: shown as lost, not as failed", "H attaches again", look)
+    if problems and board.ids:
+        return _banner(problems[0].what, problems[0].action, look)
+    return None
+
+
+def _banner(what: str, action: str, look: Palette) -> Line:
+    line = Line().gap(1).own(look.glyphs.warn, look.warn).gap(1).name(what, look.text)
+    return line.own(f"  {look.glyphs.arrow} ", look.accent).name(action, look.dim) if action else line

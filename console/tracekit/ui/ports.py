@@ -1,0 +1,154 @@
+"""The seams of the screen: engine, editor, clipboard, trust, clock. The command line injects them, tests fake them.
+
+Nothing here does anything outside the process; a widget that needs the world asks one of these.
+"""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tracekit.engine.requests import Request
+from tracekit.model.state import OutputSpan, RunState
+from tracekit.wire.problems import Problem
+
+
+class ViewFace(Protocol):
+    """One run, live or recorded, as the engine shows it. Read `state` under `lock`."""
+
+    run_id: str
+    root: str
+    lock: threading.Lock
+
+    @property
+    def live(self) -> bool: ...
+    @property
+    def link(self) -> str: ...
+    @property
+    def problem(self) -> Problem | None: ...
+    @property
+    def state(self) -> RunState: ...
+    @property
+    def generation(self) -> int: ...
+    def output(self, spans: Iterable[OutputSpan]) -> bytes: ...
+
+
+class RunRow(Protocol):
+    """One line of the list of runs."""
+
+    @property
+    def run_id(self) -> str: ...
+    @property
+    def root(self) -> str: ...
+    @property
+    def parent(self) -> str | None: ...
+    @property
+    def started_t(self) -> int: ...
+    @property
+    def live(self) -> bool: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def counts(self) -> Mapping[str, int]: ...
+
+
+class EngineFace(Protocol):
+    """What the screen asks of the engine; every answer comes as a future that the frame pump looks at."""
+
+    def submit(self, request: Request) -> Future[ViewFace]: ...
+    def runs(self) -> Sequence[RunRow]: ...
+
+
+class Trust(Protocol):
+    """Whether a project's code may be run by looking for its scenarios; asked once for each project."""
+
+    def known(self, root: str) -> bool: ...
+    def remember(self, root: str) -> None: ...
+    def preview(self, root: str) -> Sequence[str]: ...
+
+
+class Editor(Protocol):
+    """Opens a file of the project at a line; `takes_terminal` says whether the screen must step aside."""
+
+    takes_terminal: bool
+
+    def open(self, root: str, file: str, line: int) -> Problem | None: ...
+
+
+class Clipboard(Protocol):
+    """Takes text that a person asked to copy."""
+
+    def copy(self, text: str) -> Problem | None: ...
+
+
+def quote(word: str) -> str:
+    """One word for a POSIX shell, with nothing in it that a terminal would obey when it is pasted."""
+    if word.isprintable():
+        return shlex.quote(word)
+    shown = (
+        char
+        if char.isprintable() and char not in "\\'"
+        else "".join(f"\\{byte:03o}" for byte in _bytes_of(char))
+        for char in word
+    )
+    return "$'" + "".join(shown) + "'"
+
+
+def _bytes_of(char: str) -> bytes:
+    return char.encode("utf-8", "surrogateescape" if "\udc80" <= char <= "\udcff" else "replace")
+
+
+def run_command(root: str, ids: Sequence[str], profile: str | None = None) -> str:
+    """The command that runs exactly these scenarios of a project."""
+    words = ["tracekit", "run", root or "."]
+    if profile:
+        words += ["--profile", profile]
+    for scenario in ids:
+        words += ["-s", scenario]
+    return " ".join(quote(word) for word in words)
+
+
+class NoEditor:
+    """Stands where no editor was injected."""
+
+    takes_terminal = False
+
+    def open(self, root: str, file: str, line: int) -> Problem | None:
+        return Problem("ui.no_editor", "no editor is set", f"{file}:{line}", "set EDITOR")
+
+
+class NoClipboard:
+    """Stands where no clipboard was injected."""
+
+    def copy(self, text: str) -> Problem | None:
+        return Problem("ui.no_clipboard", "no clipboard was found", "", text)
+
+
+class Trusting:
+    """Stands where trust was decided before: the command line's explicit commands do not ask."""
+
+    def known(self, root: str) -> bool:
+        return True
+
+    def remember(self, root: str) -> None:
+        return
+
+    def preview(self, root: str) -> Sequence[str]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Everything the screen needs from outside itself."""
+
+    engine: EngineFace
+    trust: Trust = field(default_factory=Trusting)
+    editor: Editor = field(default_factory=NoEditor)
+    clipboard: Clipboard = field(default_factory=NoClipboard)
+    command: Callable[[str, Sequence[str], str | None], str] = run_command
+    now: Callable[[], int] = time.time_ns

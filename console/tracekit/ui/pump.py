@@ -1,0 +1,82 @@
+"""The frame pump: thirty times a second it takes the newest generation and has what is visible repainted.
+
+One clock tick, never a message for each event. It reads runs under their lock through the board and looks at futures of
+the engine; nothing else of the screen may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import CancelledError, Future
+from dataclasses import dataclass
+from typing import Protocol
+
+from tracekit.ui.board import Board, Delta
+from tracekit.ui.ports import ViewFace
+from tracekit.wire.problems import Problem, ProblemError
+
+HERTZ = 30
+
+
+class Shown(Protocol):
+    """What the pump drives."""
+
+    board: Board
+    paused: bool
+
+    def apply(self, delta: Delta) -> None: ...
+    def tick(self, now: int) -> None: ...
+    def failed(self, problems: tuple[Problem, ...]) -> None: ...
+
+
+@dataclass
+class Waiting:
+    """An answer of the engine that is still to come."""
+
+    future: Future[ViewFace]
+    then: Callable[[ViewFace], None]
+
+
+class FramePump:
+    """Carries what the engine publishes to the screen, at the screen's pace."""
+
+    def __init__(self, shown: Shown, now: Callable[[], int]) -> None:
+        self._shown = shown
+        self._now = now
+        self._waiting: list[Waiting] = []
+        self.frames = 0
+        self.rendered: tuple[int, ...] = ()
+
+    def expect(self, future: Future[ViewFace], then: Callable[[ViewFace], None]) -> None:
+        """Call `then` with the answer, in a frame of its own."""
+        self._waiting.append(Waiting(future, then))
+
+    @property
+    def idle(self) -> bool:
+        """Whether every answer that has come and every generation is on the screen."""
+        newest = tuple(view.generation for view in self._shown.board.views)
+        return not any(waiting.future.done() for waiting in self._waiting) and self.rendered == newest
+
+    def tick(self) -> None:
+        """One frame."""
+        self.frames += 1
+        self._answers()
+        if not self._shown.paused:
+            generations = tuple(view.generation for view in self._shown.board.views)
+            delta = self._shown.board.look()
+            if delta.any:
+                self._shown.apply(delta)
+            self.rendered = generations
+        self._shown.tick(self._now())
+
+    def _answers(self) -> None:
+        for waiting in [waiting for waiting in self._waiting if waiting.future.done()]:
+            self._waiting.remove(waiting)
+            try:
+                view = waiting.future.result()
+            except ProblemError as error:
+                self._shown.failed(error.problems)
+            except CancelledError:
+                self._shown.failed((Problem("ui.cancelled", "the request was withdrawn"),))
+            else:
+                waiting.then(view)

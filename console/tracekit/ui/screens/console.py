@@ -1,0 +1,373 @@
+"""The console: tree on the left, what is selected on the right, header above and footer below.
+
+It shows what the board holds and passes keys on; runs are asked for in `doing`, questions are other screens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.containers import Container, Vertical
+from textual.screen import Screen
+from textual.widgets import Input
+
+from tracekit.model.selection import parse_selector
+from tracekit.model.status import Status
+from tracekit.ui.actions import CONSOLE, bindings, footer_hints
+from tracekit.ui.board import Board, Delta
+from tracekit.ui.panes import states
+from tracekit.ui.safe import Line
+from tracekit.ui.screens.doing import Doing
+from tracekit.ui.screens.layout import Fit, fit
+from tracekit.ui.sections import CAUSE, LEAF
+from tracekit.ui.theme import QUIET
+from tracekit.ui.widgets.box import Box
+from tracekit.ui.widgets.detail import Detail
+from tracekit.ui.widgets.header import Footer, Header, HeaderFacts, Rule, TitleRow
+from tracekit.ui.widgets.lines import LinesPane
+from tracekit.ui.widgets.output import OutputPane
+from tracekit.ui.widgets.tree import ScenarioTree
+from tracekit.ui.words import clock
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.ui.app import ConsoleApp
+
+
+LINK_WORDS = {"attached": "", "ended": "", "reconnecting": "no link"}
+
+
+class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
+    """The main screen."""
+
+    BINDINGS = bindings(CONSOLE)
+    AUTO_FOCUS = "#tree"
+    app: ConsoleApp
+
+    def __init__(self, app: ConsoleApp) -> None:
+        super().__init__()
+        self.owner = app
+        self.ports = app.ports
+        self.look = app.look
+        self.board = Board()
+        self.paused = False
+        self.problems: tuple[Problem, ...] = ()
+        self.filter_text = ""
+        self.stage = "idle"  # what is awaited: trust, discovering, opening
+        self.fit = Fit.WIDE
+
+    def compose(self) -> ComposeResult:
+        """Header, the two sides, footer; and what stands in for them."""
+        look = self.look
+        yield Header(look, id="header")
+        with Container(id="body"):
+            with Vertical(id="left"):
+                yield TitleRow(id="tree-title")
+                yield ScenarioTree(look, id="tree")
+                yield Box("path, name, glob, tag:slow, status:failed", id="filter")
+            yield Rule(look, id="rule")
+            yield Detail(look, self.ports, id="detail")
+        yield LinesPane(id="state")
+        yield TitleRow(id="tiny")
+        yield TitleRow(id="banner")
+        yield Footer(look, footer_hints(self.owner.actions), id="footer")
+
+    def on_mount(self) -> None:
+        """The parts, once; keys go to the tree."""
+        self.scenarios = self.query_one("#tree", ScenarioTree)
+        self.detail = self.query_one("#detail", Detail)
+        self.set_class(self.owner.ascii_only, "ascii")
+        self._refit(self.app.size.width, self.app.size.height)
+        self.show_state()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Another size may want another way."""
+        self._refit(event.size.width, event.size.height)
+
+    def _refit(self, width: int, height: int) -> None:
+        self.fit = fit(width, height)
+        for way in Fit:
+            self.set_class(way is self.fit, way.value)
+        if self.is_mounted and hasattr(self, "detail"):
+            self.show_bars(self.ports.now())
+
+    # -- what the pump calls -----------------------------------------------------------------------------------------
+
+    def use(self, board: Board) -> None:
+        """Show another chain of runs."""
+        self.board = board
+        self.scenarios.use(board)
+        self._select()
+
+    def apply(self, delta: Delta) -> None:
+        """Show what a look at the runs has brought."""
+        self.scenarios.sync(delta)
+        if (
+            self.detail.row < 0
+            or self.detail.row in delta.changed
+            or self.detail.tab in {"run", "output", "cases"}
+            or delta.files
+        ):
+            self._select()
+        self.show_state()
+
+    def tick(self, now: int) -> None:
+        """What turns with the clock."""
+        if not hasattr(self, "detail"):
+            return
+        if not self.paused:
+            self.scenarios.tick(now)
+            self.detail.tick()
+        self.query_one("#footer", Footer).tick(now)
+        self.show_bars(now)
+
+    def failed(self, problems: tuple[Problem, ...]) -> None:
+        """The engine refused: say what, and what to do."""
+        self.problems = problems
+        self.stage = "idle"
+        self.show_state()
+        if problems and self.board.ids:
+            first = problems[0]
+            self.say(" · ".join(part for part in (first.where, first.what, first.action) if part), warn=True)
+
+    def say(self, text: str, *, warn: bool = False) -> None:
+        """One line at the foot of the screen, for a while."""
+        self.query_one("#footer", Footer).say(text, self.ports.now(), warn=warn)
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def show_state(self) -> None:
+        """Where there are no rows, say why, and what a person can do."""
+        empty = not self.board.ids and not self.board.notices()
+        self.set_class(empty, "empty")
+        if empty:
+            lines = states.state_lines(self.board, self.stage, self.problems, self.owner.root, self.look)
+            self.query_one("#state", LinesPane).show(lines, "state")
+
+    def show_bars(self, now: int) -> None:
+        """Header, titles and banner; each repaints only when it says something else."""
+        header = self.query_one("#header", Header)
+        header.show(self.header_facts(now))
+        if self.fit is Fit.TINY:
+            self.query_one("#tiny", TitleRow).show(header.line(max(1, self.size.width)))
+        self.query_one("#tree-title", TitleRow).show(self._tree_title())
+        banner = states.banner(self.board, self.problems, self.look)
+        self.query_one("#banner", TitleRow).set_class(banner is not None, "-on")
+        if banner is not None:
+            self.query_one("#banner", TitleRow).show(banner)
+
+    def header_facts(self, now: int) -> HeaderFacts:
+        """The header's numbers, from the board's tally."""
+        view, tally = self.board.newest, self.board.tally
+        total = sum(tally.values())
+        waiting = tally[Status.PENDING] + tally[Status.RUNNING]
+        run = view.state.run if view is not None else None
+        ended = run.ended_t if run is not None and run.ended_t else now
+        elapsed = (
+            clock(ended - run.started_t)
+            if run is not None and run.started_t and run.mode != "discover"
+            else ""
+        )
+        live = view is not None and view.live and run is not None and run.mode != "discover"
+        return HeaderFacts(
+            project=(self.owner.root or (run.root if run else "")).rstrip("/").rpartition("/")[2],
+            environment=run.environment if run is not None else "",
+            state="live" if live else "",
+            over=total - waiting,
+            total=total,
+            passed=tally[Status.PASSED] + tally[Status.XPASSED],
+            red=self.board.red_count,
+            skipped=sum(tally[status] for status in (*QUIET, Status.XFAILED)),
+            elapsed=elapsed,
+            dropped=view.state.missing_total + view.state.damaged if view is not None else 0,
+            link=LINK_WORDS.get(view.link, view.link) if view is not None else "",
+            trouble=self.board.trouble,
+            paused=self.paused,
+            filtered=bool(self.filter_text),
+        )
+
+    def _tree_title(self) -> Line:
+        look = self.look
+        line = Line().gap(1).own("SCENARIOS", look.dim).gap(1)
+        line.own("[failed first]" if self.scenarios.failed_first else "[in order]", look.faint)
+        if self.filter_text:
+            line.gap(2).own("/", look.accent).name(self.filter_text, look.accent)
+        if self.scenarios.marks:
+            line.gap(2).own(f"{len(self.scenarios.marks)} marked", look.accent)
+        return line
+
+    @on(ScenarioTree.Moved)
+    def _moved(self) -> None:
+        self._select()
+
+    def _select(self) -> None:
+        self.detail.resting = not self.scenarios.touched
+        self.detail.select(self.board, self.scenarios.selected)
+
+    # -- looking -----------------------------------------------------------------------------------------------------
+
+    @property
+    def in_detail(self) -> bool:
+        """Whether keys go to the right-hand side."""
+        return isinstance(self.focused, LinesPane | OutputPane)
+
+    def action_move(self, where: str) -> None:
+        """Movement goes to whatever has the keys."""
+        target = (
+            self.focused
+            if isinstance(self.focused, LinesPane | OutputPane | ScenarioTree)
+            else self.scenarios
+        )
+        target.move(where)
+
+    def action_left(self) -> None:
+        """Fold, go up, scroll left, and back to the tree from there."""
+        if isinstance(self.focused, OutputPane) and self.focused.sideways(-16):
+            return
+        if self.in_detail:
+            self.to_tree()
+        elif not self.scenarios.fold(opened=False):
+            self.scenarios.up()
+
+    def action_right(self) -> None:
+        """Unfold; from a row to its failure; scroll right."""
+        if isinstance(self.focused, OutputPane):
+            self.focused.sideways(16)
+        elif not self.in_detail and not self.scenarios.fold(opened=True):
+            if self.detail.row >= 0 and self.board.status[self.detail.row] not in {
+                Status.PENDING,
+                Status.RUNNING,
+            }:
+                self.detail.choose("failure")
+            self.to_detail()
+
+    def action_open(self) -> None:
+        """Drill: a container unfolds, a row shows its story with the keys over there."""
+        found = self.scenarios.selected
+        if self.in_detail or found is None:
+            return
+        if found[0].kind[found[1]] not in {LEAF, CAUSE} and found[0].span[found[1]] > 1:
+            self.scenarios.fold(opened=not found[0].open[found[1]])
+            return
+        self.to_detail()
+
+    def to_detail(self) -> None:
+        """Give the keys to the right-hand side."""
+        self.add_class("detail")
+        name = "#output" if self.detail.tab == "output" else "#lines"
+        self.query_one(name).focus()
+
+    def to_tree(self) -> None:
+        """Give the keys back to the tree."""
+        self.remove_class("detail", "zoomed")
+        self.scenarios.focus()
+
+    def action_back(self) -> None:
+        """One level back, always."""
+        if self.query_one("#filter").has_focus or (self.filter_text and not self.in_detail):
+            self.close_filter(keep=False)
+        elif self.has_class("zoomed"):
+            self.remove_class("zoomed")
+            if self.fit is Fit.SINGLE:
+                self.to_tree()
+        elif self.in_detail:
+            self.to_tree()
+        elif self.detail.pinned is not None:
+            self.detail.pinned = None
+            self.detail.update_facts()
+        else:
+            self.problems = ()
+
+    def action_pane(self, _direction: int) -> None:
+        """Tree and detail in turn."""
+        if self.in_detail:
+            self.to_tree()
+        else:
+            self.to_detail()
+
+    def action_tab(self, name: str) -> None:
+        """Show a tab of what is selected."""
+        if name in self.detail.tabs or (self.detail.row < 0 and name == "steps"):
+            self.detail.choose(name if name in self.detail.tabs else "overview")
+        else:
+            self.say("this row has no such tab")
+
+    def action_attempt(self, direction: int) -> None:
+        """An earlier or a later attempt."""
+        self.detail.turn(direction)
+
+    def action_zoom(self) -> None:
+        """All the width for the detail, and back."""
+        self.toggle_class("zoomed")
+        if self.has_class("zoomed"):
+            self.to_detail()
+            self.add_class("zoomed")
+
+    def action_failure(self, direction: int) -> None:
+        """To the next failed scenario."""
+        if not self.scenarios.jump(direction, red=True):
+            self.say("nothing has failed")
+
+    def action_match(self, direction: int) -> None:
+        """To the next scenario that is shown."""
+        self.scenarios.jump(direction, red=False)
+
+    def action_sort(self) -> None:
+        """Failed first, or as the files stand."""
+        self.scenarios.failed_first = not self.scenarios.failed_first
+        self.scenarios.rebuild()
+
+    def action_follow(self) -> None:
+        """Follow output, or hold it."""
+        pane = self.query_one("#output", OutputPane)
+        if self.detail.tab != "output":
+            self.detail.choose("output")
+            pane.resume()
+        elif pane.follow:
+            pane.release()
+        else:
+            pane.resume()
+
+    def action_pause(self) -> None:
+        """Hold the screen; the run does not notice."""
+        self.paused = not self.paused
+        self.show_bars(self.ports.now())
+
+    # -- the filter --------------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Ask for a selector."""
+        box = self.query_one("#filter", Input)
+        box.add_class("-on")
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _filter_changed(self, event: Input.Changed) -> None:
+        self.filter_text = event.value.strip()
+        if not self.filter_text:
+            self.scenarios.only(None)
+            return
+        try:
+            selector = parse_selector(self.filter_text)
+        except ProblemError as error:
+            self.say(f"{error.first.what} · {error.first.action}", warn=True)
+            self.scenarios.only(None)
+            return
+        board = self.board
+        self.scenarios.only(lambda row: selector.matches(board.facts[row], board.status[row]))
+
+    @on(Input.Submitted, "#filter")
+    def _filter_submitted(self) -> None:
+        self.close_filter(keep=True)
+
+    def close_filter(self, *, keep: bool) -> None:
+        """Leave the box; the filter stays, or goes."""
+        box = self.query_one("#filter", Input)
+        if not keep:
+            box.value = ""
+            self.filter_text = ""
+            self.scenarios.only(None)
+        box.remove_class("-on")
+        self.scenarios.focus()

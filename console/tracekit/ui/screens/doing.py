@@ -1,0 +1,295 @@
+"""What keys ask of the engine: discover, launch, rerun, cancel, attach, replay; and the ports: editor, clipboard.
+
+One typed request for each; answers come through the frame pump. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
+from tracekit.model.status import Status
+from tracekit.ui.board import Board
+from tracekit.ui.ports import Ports, ViewFace
+from tracekit.wire.problems import Problem
+
+if TYPE_CHECKING:
+    from tracekit.ui.app import ConsoleApp
+    from tracekit.ui.widgets.detail import Detail
+    from tracekit.ui.widgets.tree import ScenarioTree
+
+LEAVE, CANCEL, STAY = "leave", "cancel", "stay"
+
+
+class Doing:
+    """The console screen's side that acts."""
+
+    owner: ConsoleApp
+    ports: Ports
+    board: Board
+    scenarios: ScenarioTree
+    detail: Detail
+    stage: str
+    problems: tuple[Problem, ...]
+    _last: Request | None = None
+
+    if TYPE_CHECKING:
+
+        def say(self, text: str, *, warn: bool = False) -> None: ...
+        def use(self, board: Board) -> None: ...
+        def show_state(self) -> None: ...
+
+    # -- asking the engine -------------------------------------------------------------------------------------------
+
+    def ask(self, request: Request, *, stage: str = "", over: bool = False) -> None:
+        """Hand a request over; its run is laid over the ones shown, or replaces them."""
+        if stage:
+            self.stage = stage
+        self.problems = ()
+        future = self.ports.engine.submit(request)
+        self.owner.pump.expect(future, self._over if over else self._instead)
+        self.show_state()
+
+    def _instead(self, view: ViewFace) -> None:
+        board = Board()
+        board.push(view)
+        self.stage = "idle"
+        self.use(board)
+
+    def _over(self, view: ViewFace) -> None:
+        self.stage = "idle"
+        if view.run_id not in {known.run_id for known in self.board.views}:
+            self.board.push(view)
+
+    def begin(self, request: Request) -> None:
+        """The first request of the console; looking for scenarios may have to be allowed first."""
+        if isinstance(request, Discover) and not self.ports.trust.known(request.root):
+            self.stage = "trust"
+            self.show_state()
+            self.owner.ask_trust(request.root, self._trusted)
+            return
+        stages = {Discover: "discovering", Replay: "opening", Attach: "opening", Launch: "launching"}
+        self.ask(request, stage=stages.get(type(request), "launching"))
+
+    def _trusted(self, answer: str | None) -> None:
+        if answer == "yes":
+            self.ports.trust.remember(self.owner.root)
+            self.ask(
+                Discover(self.owner.root, self.owner.profile, self.owner.environment), stage="discovering"
+            )
+        else:
+            self.stage = "untrusted"
+            self.show_state()
+
+    def action_discover(self) -> None:
+        """Look for scenarios again."""
+        if self.owner.root:
+            self.begin(Discover(self.owner.root, self.owner.profile, self.owner.environment, refresh=True))
+        else:
+            self.say("this is a recorded run: there is no project to look in")
+
+    # -- running -----------------------------------------------------------------------------------------------------
+
+    def _busy(self) -> bool:
+        view = self.board.newest
+        if view is not None and view.live and view.state.run.mode != "discover":
+            self.say("a run is going on: X stops it")
+            return True
+        return False
+
+    def run(self, request: Request, what: str) -> None:
+        """Start a run over what is shown, and remember it for `.`."""
+        if self._busy():
+            return
+        self._last = request
+        self.say(what)
+        self.ask(request, over=True)
+
+    def _ids(self, rows: Sequence[int]) -> tuple[str, ...]:
+        """Ids to run: a sub-test runs with its test."""
+        board = self.board
+        ids: dict[str, None] = {}
+        for row in rows:
+            while board.parent[row] >= 0:
+                row = board.parent[row]
+            ids[board.ids[row]] = None
+        return tuple(ids)
+
+    def _again(self, ids: tuple[str, ...]) -> Request:
+        view = self.board.newest
+        parent = next(
+            (known for known in reversed(self.board.views) if known.state.run.mode != "discover"), None
+        )
+        if parent is not None:
+            return Rerun(parent.run_id, "ids", ids)
+        return Launch(
+            self.owner.root or (view.root if view else ""),
+            self.owner.profile,
+            self.owner.environment,
+            ids=ids,
+        )
+
+    def action_run_selected(self) -> None:
+        """Run what the cursor stands on."""
+        ids = self._ids(self.scenarios.rows())
+        if ids:
+            self.run(self._again(ids), f"running {len(ids)}")
+        else:
+            self.say("there is nothing to run on this row")
+
+    def action_run_failed(self) -> None:
+        """Run what is red now, over the whole chain of reruns."""
+        ids = self._ids(list(self.board.reds()))
+        if ids:
+            self.run(self._again(ids), f"running {len(ids)} failed")
+        else:
+            self.say("nothing has failed")
+
+    def action_run_marked(self) -> None:
+        """Run the marked rows."""
+        ids = self._ids(
+            [
+                self.board.index[scenario]
+                for scenario in sorted(self.scenarios.marks)
+                if scenario in self.board.index
+            ]
+        )
+        if ids:
+            self.run(self._again(ids), f"running {len(ids)} marked")
+        else:
+            self.say("nothing is marked: m marks a row")
+
+    def action_run_all(self) -> None:
+        """Run everything."""
+        root = self.owner.root or (self.board.newest.root if self.board.newest else "")
+        self.run(Launch(root, self.owner.profile, self.owner.environment), "running everything")
+
+    def action_run_again(self) -> None:
+        """Run the last choice again."""
+        if self._last is None:
+            self.say("nothing was run from here yet")
+        else:
+            self.run(self._last, "running the same again")
+
+    def action_mark(self) -> None:
+        """Mark, and go on to the next row."""
+        self.scenarios.mark()
+        self.scenarios.move("down")
+
+    # -- stopping ----------------------------------------------------------------------------------------------------
+
+    def _live(self) -> ViewFace | None:
+        view = self.board.newest
+        return view if view is not None and view.live else None
+
+    def action_cancel_run(self) -> None:
+        """Stop the run, after a question."""
+        view = self._live()
+        if view is None:
+            self.say("nothing is running")
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.ports.engine.submit(Cancel(view.run_id))
+                self.say("stopping")
+
+        self.owner.ask(
+            "Stop this run?",
+            ("what has ended stays; nothing of it is left running",),
+            (("no", "keep it running"), ("yes", "stop it")),
+            answered,
+        )
+
+    def action_cancel_one(self) -> None:
+        """Stop the selected scenario, after a question."""
+        view, rows = self._live(), self.scenarios.rows()
+        running = [row for row in rows if self.board.status[row] == Status.RUNNING]
+        if view is None or not running:
+            self.say("this row is not running")
+            return
+        scenario = self._ids(running[:1])[0]
+
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self.ports.engine.submit(Cancel(view.run_id, scenario))
+                self.say("stopping it")
+
+        self.owner.ask(
+            "Stop this scenario?", (scenario,), (("no", "let it run"), ("yes", "stop it")), answered
+        )
+
+    def action_quit(self) -> None:
+        """Leave; while a run is live, ask what becomes of it."""
+        view = self._live()
+        if view is None or view.state.run.mode == "discover":
+            self.owner.leave(0)
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer == CANCEL:
+                self.ports.engine.submit(Cancel(view.run_id))
+            if answer in {LEAVE, CANCEL}:
+                self.owner.leave(0)
+
+        self.owner.ask(
+            "A run is live",
+            ("it goes on without this console; H finds it again",),
+            (
+                (LEAVE, "leave, the run stays running"),
+                (CANCEL, "stop the run and leave"),
+                (STAY, "stay here"),
+            ),
+            answered,
+        )
+
+    # -- elsewhere ---------------------------------------------------------------------------------------------------
+
+    def action_editor(self) -> None:
+        """Open the failing line, else the scenario's."""
+        row = self.detail.row
+        view = self.board.newest
+        if row < 0 or view is None:
+            self.say("there is no code on this row")
+            return
+        facts, shown = self.board.facts[row], self.detail.attempt
+        place = (facts.file, max(1, facts.line))
+        failures = shown[1].failures if shown is not None else []
+        frames: list[Any] = [
+            frame for failure in failures for link in failure.chain[:1] for frame in link.frames if frame.own
+        ]
+        if frames:
+            place = (frames[-1].file, max(1, frames[-1].line))
+        problem = self.owner.edit(view.root, *place)
+        if problem is not None:
+            self.say(f"{problem.what} · {problem.action}", warn=True)
+
+    def action_copy(self) -> None:
+        """Copy the exact command."""
+        command = self.detail.command()
+        if not command:
+            self.say("there is no command for this row")
+            return
+        problem = self.ports.clipboard.copy(command)
+        self.say(
+            f"copied: {command}" if problem is None else f"{problem.what}: {command}",
+            warn=problem is not None,
+        )
+
+    def action_runs(self) -> None:
+        """The list of runs."""
+        self.owner.show_runs(self._chosen)
+
+    def _chosen(self, row: tuple[str, bool] | None) -> None:
+        if row is not None:
+            run, live = row
+            self.ask(Attach(run) if live else Replay(run), stage="opening")
+
+    def action_palette(self) -> None:
+        """Actions by name."""
+        self.owner.show_palette()
+
+    def action_help(self) -> None:
+        """Every key."""
+        self.owner.show_help()

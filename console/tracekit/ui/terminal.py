@@ -1,0 +1,87 @@
+"""The terminal as it must be left: signals that end the program, and an exception that ends it.
+
+The usual way out lets the driver restore the terminal; when the screen cannot even do that (a terminal that takes no
+more bytes), a watchdog restores the line discipline and ends the process. Nothing here paints.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import termios
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType
+
+from tracekit.ui.safe import safe
+
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+CRASHED = 3
+PATIENCE = 3.0
+# Everything the driver switches on, switched off: keyboard, alternate screen, cursor, focus, paste, mouse, wrap.
+RESET = (
+    "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
+    "\x1b[?7h\x1b[0m"
+)
+
+
+class Leaving:
+    """Turns the signals that end a program into an orderly exit with 128 + n."""
+
+    def __init__(self, leave: Callable[[int], None]) -> None:
+        self._leave = leave
+        self._before: dict[int, object] = {}
+        self._attributes: list[object] | None = None
+        with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
+            self._attributes = termios.tcgetattr(sys.__stdin__.fileno())  # type: ignore[union-attr]
+        self._watch: threading.Timer | None = None
+
+    def install(self) -> None:
+        """Catch the signals; only in the main thread, where they arrive."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, self._caught)
+
+    def remove(self) -> None:
+        """Give the signals back; the watchdog stays until the terminal is restored."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)  # type: ignore[arg-type]
+        self._before.clear()
+
+    def over(self) -> None:
+        """The terminal is as it was: nothing is left to watch."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+    def _caught(self, number: int, _frame: FrameType | None) -> None:
+        if self._watch is not None:
+            return
+        self._watch = threading.Timer(PATIENCE, self._force, (number,))
+        self._watch.daemon = True
+        self._watch.start()
+        self._leave(128 + number)
+
+    def _force(self, number: int) -> None:
+        """The screen did not come to an end: restore what can be restored without waiting for it."""
+        with contextlib.suppress(termios.error, OSError, ValueError):
+            if self._attributes is not None and sys.__stdin__:
+                termios.tcsetattr(sys.__stdin__.fileno(), termios.TCSANOW, self._attributes)  # type: ignore[arg-type]
+        with contextlib.suppress(OSError):
+            descriptor = sys.__stderr__.fileno() if sys.__stderr__ else 2
+            os.set_blocking(descriptor, False)
+            os.write(descriptor, RESET.encode())
+        os._exit(128 + number)
+
+
+def crash_report(error: BaseException) -> str:
+    """An exception's traceback as text that no terminal obeys."""
+    lines = [line for part in traceback.format_exception(error) for line in part.splitlines()]
+    shown = [safe(line, 400).text for line in lines[-80:]]
+    return (
+        "\n".join(["tracekit: the console stopped on an error of its own; runs go on without it", *shown])
+        + "\n"
+    )

@@ -1,0 +1,1 @@
+"""Widgets that paint lines themselves: flat arrays and windows, `Safe` text only."""

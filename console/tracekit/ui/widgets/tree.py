@@ -1,0 +1,368 @@
+"""The scenario tree: sections of flat arrays painted line by line; 100,000 rows cost what is visible and what changes.
+
+It owns cursor, folds, marks and order, none of which a run could tell; rows and verdicts come from the board.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_right
+from itertools import accumulate
+
+from rich.style import Style
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tracekit.model.status import RED_STATUSES, Status
+from tracekit.ui.board import Board, Delta
+from tracekit.ui.safe import NOTHING
+from tracekit.ui.sections import (
+    CAUSE,
+    HEAD,
+    LEAF,
+    Allowed,
+    Section,
+    cause_section,
+    file_section,
+    notice_sections,
+)
+from tracekit.ui.theme import Palette
+from tracekit.ui.widgets.rows import RowPainter
+
+
+class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
+    """Causes, notices and files with their scenarios."""
+
+    DEFAULT_CSS = "ScenarioTree { overflow-y: auto; overflow-x: hidden; scrollbar-size-vertical: 1; }"
+    ALLOW_SELECT = False
+
+    class Moved(Message):
+        """The cursor stands on another node."""
+
+    def __init__(self, palette: Palette, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.board = Board()
+        self.failed_first = True
+        self.marks: set[str] = set()
+        self.now = 0
+        self.touched = False  # a person has moved the cursor; until then it goes where the trouble is
+        self.sections: list[Section] = []
+        self._palette = palette
+        self._painter = RowPainter(palette)
+        self._files: dict[str, Section] = {}
+        self._before: list[Section] = []
+        self._after: list[Section] = []
+        self._starts: list[int] = [0]
+        self._folded: dict[str, set[str]] = {"notes": {f"{HEAD}:NOTES"}}
+        self._causes_open: set[str] = set()
+        self._allowed: Allowed = None
+        self._status = bytearray()
+        self._cursor: tuple[str, str] | None = None
+        self._at = 0
+        self._waiting: set[str] = set()
+        self._tops_waiting = False
+        self._not_before = 0.0
+
+    # -- structure ---------------------------------------------------------------------------------------------------
+
+    def use(self, board: Board) -> None:
+        """Show another board from its beginning."""
+        self.board, self._files, self._status = board, {}, bytearray()
+        self._before, self._after, self._cursor, self._at, self.touched = [], [], None, 0, False
+        self._causes_open, self.sections, self._allowed = set(), [], None
+        self._waiting, self._tops_waiting = set(), False
+        self._arrange()
+
+    def sync(self, delta: Delta) -> None:
+        """Take over what the board has found: statuses by row at once, structure as often as it is cheap."""
+        for row in delta.changed:
+            self._mark_changed(row)
+        self._waiting |= delta.files
+        if self.failed_first:
+            self._waiting |= delta.reds
+        if self._allowed is not None:
+            self._waiting |= {self.board.file[row] for row in delta.changed}
+        self._tops_waiting |= delta.causes or delta.notices
+        self._repaint(delta.changed)
+        self.settle()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the structure is what the board says."""
+        return not self._waiting and not self._tops_waiting
+
+    def settle(self, *, force: bool = False) -> None:
+        """Build what is waiting, but never spend more than a fifth of the time on it."""
+        began = time.perf_counter()
+        if self.settled or (began < self._not_before and not force):
+            return
+        for key in self._waiting:
+            self._build(key)
+        if self._tops_waiting:
+            self._build_tops()
+        self._waiting, self._tops_waiting = set(), False
+        self._arrange()
+        self.refresh()
+        now = time.perf_counter()
+        self._not_before = now + 4 * (now - began)
+
+    def rebuild(self) -> None:
+        """Build everything anew: another order, another filter."""
+        for key in self.board.files:
+            self._build(key)
+        self._build_tops()
+        self._arrange()
+        self.refresh()
+
+    def only(self, allowed: Allowed) -> None:
+        """Show only rows that `allowed` lets through."""
+        self._allowed = allowed
+        for section in (*self._files.values(), *self._before):
+            section.show(allowed if section.key not in {"starts", "collects"} else None)
+        self._arrange()
+        self.refresh()
+
+    def _mark_changed(self, row: int) -> None:
+        if row >= len(self._status):
+            self._status.extend(bytes(len(self.board.status) - len(self._status)))
+        before, after = self._status[row], self.board.status[row]
+        self._status[row] = after
+        section = self._files.get(self.board.file[row])
+        if section is not None:
+            section.changed(row, before, after)
+
+    def _build(self, key: str) -> None:
+        old = self._files.get(key)
+        closed = old.closed() if old is not None else self._folded.get(key, ())
+        if not self.board.files.get(key):
+            self._files.pop(key, None)
+            return
+        section = file_section(key, self.board, failed_first=self.failed_first, closed=closed)
+        if self._allowed is not None:
+            section.show(self._allowed)
+        self._files[key] = section
+
+    def _build_tops(self) -> None:
+        for section in (*self._before, *self._after):
+            self._folded[section.key] = {
+                name for name in section.closed() if not name.startswith(f"{CAUSE}:")
+            }
+            if section.key == "causes":
+                self._causes_open = {
+                    section.identity(node)
+                    for node in range(len(section.kind))
+                    if section.kind[node] == CAUSE and section.open[node]
+                }
+        closed = {name for names in self._folded.values() for name in names}
+        starts, self._after = notice_sections(self.board, closed)
+        causes = cause_section(self.board, closed, self._causes_open)
+        if causes is not None and self._allowed is not None:
+            causes.show(self._allowed)
+        self._before = starts + ([causes] if causes is not None else [])
+
+    def _arrange(self) -> None:
+        files = [self._files[key] for key in self.board.files if key in self._files]
+        if self.failed_first:
+            files.sort(key=lambda section: not section.red[0])
+        shown = [section for section in (*self._before, *files, *self._after) if len(section)]
+        self.sections = shown
+        self._starts = [0, *accumulate(len(section) for section in shown)]
+        self.virtual_size = Size(max(1, self.size.width), self._starts[-1])
+        self._restore()
+
+    # -- cursor ------------------------------------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        if not self._starts[-1]:
+            self._at = 0
+            self._place(0)
+            return
+        if self._cursor is not None and self.touched:
+            for number, section in enumerate(self.sections):
+                if section.key == self._cursor[0] and (node := section.find(self._cursor[1])) >= 0:
+                    self._place(self._starts[number] + section.place(node))
+                    return
+        self._place(self._at if self.touched else self._trouble())
+
+    def _trouble(self) -> int:
+        """Where a person looks first: the first cause or notice, else the first row of the first file."""
+        return 1 if self.sections and self.sections[0].span[0] > 1 and len(self.sections[0]) > 1 else 0
+
+    def _place(self, at: int) -> None:
+        before, self._at = self._at, max(0, min(at, self._starts[-1] - 1))
+        found = self.at(self._at)
+        cursor = (found[0].key, found[0].identity(found[1])) if found else None
+        changed, self._cursor = cursor != self._cursor, cursor
+        self._keep_visible()
+        if before != self._at:
+            self.refresh_line(before)
+        self.refresh_line(self._at)
+        if changed:
+            self.post_message(self.Moved())
+
+    def _keep_visible(self) -> None:
+        top, height = self.scroll_offset.y, self.size.height
+        if height and self._at < top:
+            self.scroll_to(y=self._at, animate=False)
+        elif height and self._at >= top + height:
+            self.scroll_to(y=self._at - height + 1, animate=False)
+
+    def at(self, y: int) -> tuple[Section, int] | None:
+        """The section and node of a visible line."""
+        if not 0 <= y < self._starts[-1]:
+            return None
+        number = bisect_right(self._starts, y) - 1
+        section = self.sections[number]
+        return section, section.visible[y - self._starts[number]]
+
+    @property
+    def selected(self) -> tuple[Section, int] | None:
+        """What the cursor stands on."""
+        return self.at(self._at)
+
+    def move(self, where: str) -> None:
+        """Move the cursor by name."""
+        page = max(1, self.size.height // 2)
+        step = {
+            "down": 1,
+            "up": -1,
+            "page_down": page,
+            "page_up": -page,
+            "top": -self._starts[-1],
+            "bottom": self._starts[-1],
+        }
+        self.touched = True
+        self._place(self._at + step.get(where, 0))
+
+    def jump(self, direction: int, *, red: bool) -> bool:
+        """Go to the next scenario of a file, red ones only or any; round the end; says whether there was one."""
+        total = self._starts[-1]
+        for step in range(1, total + 1):
+            at = (self._at + direction * step) % total
+            found = self.at(at)
+            if found is None or found[0].kind[found[1]] != LEAF or found[0].key == "causes":
+                continue
+            if not red or self.board.status[found[0].ref[found[1]]] in RED_STATUSES:
+                self.touched = True
+                self._place(at)
+                return True
+        return False
+
+    def go(self, row: int) -> None:
+        """Put the cursor on a row in its file, unfolding what hides it."""
+        section = self._files.get(self.board.file[row])
+        node = section.node_of.get(row, -1) if section is not None else -1
+        if section is None or node < 0:
+            return
+        above = section.up[node]
+        while above >= 0:
+            section.open[above] = 1
+            above = section.up[above]
+        section.show(self._allowed)
+        self.touched = True
+        self._cursor = (section.key, section.identity(node))
+        self._arrange()
+        self.post_message(self.Moved())
+        self.refresh()
+
+    def fold(self, *, opened: bool) -> bool:
+        """Open or close the selected container; says whether that changed anything."""
+        found = self.selected
+        if found is None:
+            return False
+        section, node = found
+        if section.span[node] == 1 or bool(section.open[node]) == opened:
+            return False
+        section.open[node] = opened
+        section.show(self._allowed)
+        self.touched = True
+        self._arrange()
+        self.refresh()
+        return True
+
+    def up(self) -> None:
+        """Go to the container of the selected row."""
+        found = self.selected
+        if found is not None and found[0].up[found[1]] >= 0:
+            section, node = found
+            self.touched = True
+            self._place(self._starts[self.sections.index(section)] + section.place(section.up[node]))
+
+    def rows(self) -> list[int]:
+        """The rows the selection stands for."""
+        found = self.selected
+        return found[0].leaves(found[1]) if found is not None else []
+
+    def mark(self) -> None:
+        """Mark what is selected, or take its marks away when all of it is marked."""
+        ids = {self.board.ids[row] for row in self.rows()}
+        self.marks = self.marks - ids if ids <= self.marks else self.marks | ids
+        self.refresh()
+
+    # -- painting ----------------------------------------------------------------------------------------------------
+
+    def _repaint(self, changed: set[int]) -> None:
+        if len(changed) > 4 * max(1, self.size.height):
+            self.refresh()
+            return
+        top = self.scroll_offset.y
+        for y in range(top, min(top + self.size.height, self._starts[-1])):
+            found = self.at(y)
+            if found is not None and (found[0].kind[found[1]] != LEAF or found[0].ref[found[1]] in changed):
+                self.refresh_line(y)
+
+    def tick(self, now: int) -> None:
+        """Build what waits; turn the spinners that are in sight; nothing else."""
+        self.settle()
+        if now // 100_000_000 == self.now // 100_000_000:
+            return
+        self.now = now
+        if not self.board.running:
+            return
+        top = self.scroll_offset.y
+        for y in range(top, min(top + self.size.height, self._starts[-1])):
+            found = self.at(y)
+            if found is None or found[0].kind[found[1]] != LEAF:
+                continue
+            if self.board.status[found[0].ref[found[1]]] == Status.RUNNING:
+                self.refresh_line(y)
+
+    def on_focus(self) -> None:
+        """The cursor's colour tells where keys go."""
+        self.refresh()
+
+    def on_blur(self) -> None:
+        """As above."""
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Keep the cursor in sight."""
+        self.virtual_size = Size(max(1, self.size.width), self._starts[-1])
+        self._keep_visible()
+
+    def on_click(self, event: events.Click) -> None:
+        """Select with the mouse; a click on the selected container folds it."""
+        at = self.scroll_offset.y + event.y
+        if at == self._at and (found := self.selected) is not None:
+            self.fold(opened=not found[0].open[found[1]])
+        elif at < self._starts[-1]:
+            self.touched = True
+            self._place(at)
+
+    def render_line(self, y: int) -> Strip:
+        """Paint one line of the window."""
+        row, width, base = self.scroll_offset.y + y, self.size.width, self.rich_style
+        found = self.at(row)
+        if found is None:
+            return Strip.blank(width, base)
+        over: Style = NOTHING
+        if row == self._at:
+            over = self._palette.cursor if self.has_focus else self._palette.cursor_off
+        section, node = found
+        line = self._painter.line(
+            self, section, node, max(1, self.scrollable_content_region.width), selected=row == self._at
+        )
+        return line.strip(width, base + over)

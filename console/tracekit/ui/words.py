@@ -1,0 +1,50 @@
+"""Numbers as people read them: durations, sizes, counts, clock times. The program's own words only."""
+
+from __future__ import annotations
+
+import time
+
+
+def seconds(nanoseconds: int) -> str:
+    """A duration in five characters or so: `0.08s`, `12.3s`, `4m07s`, `2h05m`."""
+    if nanoseconds < 0:
+        return "0.00s"
+    whole = nanoseconds / 1e9
+    if whole < 9.995:
+        return f"{whole:.2f}s"
+    if whole < 99.95:
+        return f"{whole:.1f}s"
+    minutes, rest = divmod(int(whole + 0.5), 60)
+    if minutes < 60:
+        return f"{minutes}m{rest:02d}s"
+    return f"{minutes // 60}h{minutes % 60:02d}m"
+
+
+def clock(nanoseconds: int) -> str:
+    """Elapsed time: `00:42`, `1:02:03`."""
+    total = max(0, nanoseconds) // 1_000_000_000
+    hours, rest = divmod(total, 3600)
+    minutes, whole = divmod(rest, 60)
+    return f"{hours}:{minutes:02d}:{whole:02d}" if hours else f"{minutes:02d}:{whole:02d}"
+
+
+def count(number: int, thing: str) -> str:
+    """`1 test`, `2 tests`, `12,408 lines`."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
+def moment(nanoseconds: int) -> str:
+    """A moment in UTC, to the second: machines differ, runs are compared."""
+    try:
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
+    except (OverflowError, ValueError, OSError):
+        return "?"
+
+
+def ago(then: int, now: int) -> str:
+    """How long since: `5s ago`, `3m ago`, `2h ago`, `4d ago`."""
+    passed = max(0, now - then) // 1_000_000_000
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if passed >= size:
+            return f"{passed // size}{unit} ago"
+    return f"{passed}s ago"

@@ -1,0 +1,228 @@
+"""A console over a fake engine: recorded journals through the real fold, a still clock, ports that take notes.
+
+Nothing here waits for time: a test pumps frames and waits until the newest generation is on the screen.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+from textual._compositor import LayoutUpdate
+from textual.pilot import Pilot
+from textual.strip import Strip
+
+from tests.support.journals import BEGAN, ROOT, SECOND, Journal
+from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
+from tracekit.model.facts import OutputSpan
+from tracekit.model.fold import Fold
+from tracekit.model.state import RunState
+from tracekit.ui.app import ConsoleApp
+from tracekit.ui.ports import Ports, ViewFace
+from tracekit.wire.problems import Problem, ProblemError
+
+NOW = BEGAN + 42 * SECOND
+
+
+class FakeView:
+    """A run that a test feeds."""
+
+    def __init__(
+        self, journal: Journal, *, live: bool | None = None, link: str = "", fed: int | None = None
+    ) -> None:
+        self.run_id, self.root = journal.run, journal.root
+        self.journal = journal
+        self.lock = threading.Lock()
+        self.fold = Fold()
+        self.problem: Problem | None = None
+        self.fed = 0
+        self.reads = 0
+        self.feed(len(journal.lines) if fed is None else fed)
+        self.live = (not self.state.run.ended) if live is None else live
+        self.link = link or ("attached" if self.live else "ended")
+
+    @property
+    def state(self) -> RunState:
+        return self.fold.state
+
+    @property
+    def generation(self) -> int:
+        return self.fold.state.generation
+
+    def feed(self, lines: int) -> None:
+        """Fold the next lines."""
+        with self.lock:
+            for line in self.journal.lines[self.fed : self.fed + lines]:
+                self.fold.feed(line)
+        self.fed += lines
+        if self.state.run.ended:
+            self.live, self.link = False, "ended"
+
+    def output(self, spans: Iterable[OutputSpan]) -> bytes:
+        self.reads += 1
+        return b"".join(bytes(self.journal.output[span.offset : span.offset + span.length]) for span in spans)
+
+
+@dataclass
+class FakeRow:
+    """A line of the list of runs."""
+
+    run_id: str
+    root: str = ROOT
+    parent: str | None = None
+    started_t: int = BEGAN
+    live: bool = False
+    reason: str = "finished"
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class FakeEngine:
+    """Answers each kind of request with what the test prepared; remembers what it was asked."""
+
+    def __init__(self, **answers: FakeView | Problem | None) -> None:
+        self.answers = answers
+        self.asked: list[Request] = []
+        self.rows: list[FakeRow] = []
+
+    def submit(self, request: Request) -> Future[ViewFace]:
+        self.asked.append(request)
+        future: Future[ViewFace] = Future()
+        answer = self.answers.get(type(request).__name__.lower())
+        if isinstance(answer, Problem):
+            future.set_exception(ProblemError(answer))
+        elif answer is not None:
+            future.set_result(answer)
+        return future
+
+    def runs(self) -> Sequence[FakeRow]:
+        return self.rows
+
+
+@dataclass
+class FakeTrust:
+    """Remembers what it was told."""
+
+    trusted: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def known(self, root: str) -> bool:
+        return self.trusted
+
+    def remember(self, root: str) -> None:
+        self.trusted = True
+        self.asked.append(root)
+
+    def preview(self, root: str) -> Sequence[str]:
+        return ("chat/test_ws.py  4 tests", "chat/test_rooms.py  6 tests", "auth/test_tokens.py  3 tests")
+
+
+@dataclass
+class FakeEditor:
+    """Notes what was opened."""
+
+    takes_terminal: bool = False
+    opened: list[tuple[str, str, int]] = field(default_factory=list)
+
+    def open(self, root: str, file: str, line: int) -> Problem | None:
+        self.opened.append((root, file, line))
+        return None
+
+
+@dataclass
+class FakeClipboard:
+    """Notes what was copied."""
+
+    copied: list[str] = field(default_factory=list)
+
+    def copy(self, text: str) -> Problem | None:
+        self.copied.append(text)
+        return None
+
+
+@dataclass
+class Console:
+    """An application with its fakes."""
+
+    app: ConsoleApp
+    engine: FakeEngine
+    trust: FakeTrust
+    editor: FakeEditor
+    clipboard: FakeClipboard
+    clock: list[int]
+
+    def screen_text(self) -> str:
+        """What a person sees, as text."""
+        rows = ["".join(segment.text for segment in strip).rstrip() for strip in self.strips()]
+        return "\n".join(rows) + "\n"
+
+    def strips(self) -> list[Strip]:
+        """The compositor's strips of the screen, with what lies beneath a dialog."""
+        update = self.app.screen._compositor.render_update(
+            full=True, screen_stack=self.app._background_screens
+        )
+        assert isinstance(update, LayoutUpdate)
+        return [Strip.join(list(row)).simplify() for row in update.strips]
+
+
+def console(
+    start: Request | None = None, *, trusted: bool = True, engine: FakeEngine | None = None, **options: Any
+) -> Console:
+    """Build an application; its pump stands still until `settle`."""
+    engine = engine or FakeEngine()
+    trust, editor, clipboard, clock = FakeTrust(trusted), FakeEditor(), FakeClipboard(), [NOW]
+    ports = Ports(engine, trust, editor, clipboard, now=lambda: clock[0])
+    app = ConsoleApp(ports, start, pumped=False, **options)
+    return Console(app, engine, trust, editor, clipboard, clock)
+
+
+def showing(view: FakeView, **options: Any) -> Console:
+    """A console that opens on one run."""
+    return console(Replay(view.run_id), engine=FakeEngine(replay=view), root=view.root, **options)
+
+
+async def settle(pilot: Pilot[Any], shown: Console) -> None:
+    """Pump until every generation is on the screen and every message is worked off."""
+    for _ in range(200):
+        await pilot.pause()
+        before = shown.app.pump.frames
+        shown.app.pump.tick()
+        shown.app.board_screen.scenarios.settle(force=True)
+        await shown.app.workers.wait_for_complete()
+        await pilot.pause()
+        busy = shown.app.board_screen.detail.query_one("#output")
+        if shown.app.pump.idle and shown.app.pump.frames > before and not getattr(busy, "behind", False):
+            await pilot.pause()
+            return
+    raise AssertionError("the screen did not come to rest")
+
+
+async def press(pilot: Pilot[Any], shown: Console, *keys: str) -> None:
+    """Press keys one by one, each fully worked off."""
+    for key in keys:
+        await pilot.press(key)
+        await settle(pilot, shown)
+
+
+Before = Callable[[Pilot[Any], Console], Any]
+__all__ = [
+    "NOW",
+    "Attach",
+    "Before",
+    "Cancel",
+    "Console",
+    "Discover",
+    "FakeEngine",
+    "FakeRow",
+    "FakeTrust",
+    "FakeView",
+    "Launch",
+    "Replay",
+    "Rerun",
+    "console",
+    "press",
+    "settle",
+    "showing",
+]

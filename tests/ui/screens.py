@@ -1,0 +1,177 @@
+"""Every screen that has a golden: what is opened, which keys are pressed, at which sizes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from tests.support import journals
+from tests.support.consoles import (
+    Before,
+    Console,
+    Discover,
+    FakeEngine,
+    FakeRow,
+    FakeView,
+    Launch,
+    console,
+    press,
+    settle,
+    showing,
+)
+from tests.support.journals import BEGAN, ROOT, SECOND
+from tracekit.wire.problems import Problem
+
+WIDE, STACKED, SINGLE, SMALL, LINE = (120, 36), (80, 24), (60, 20), (40, 10), (39, 9)
+BOTH = (WIDE, STACKED)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One golden, at one or several sizes."""
+
+    name: str
+    make: Callable[[], Console]
+    sizes: tuple[tuple[int, int], ...] = BOTH
+    before: Before | None = None
+
+
+def keys(*pressed: str) -> Before:
+    """Press these."""
+
+    async def before(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, *pressed)
+
+    return before
+
+
+def opened(make: Callable[[], journals.Journal], **options: Any) -> Callable[[], Console]:
+    """A console on a recorded or live run."""
+    return lambda: showing(FakeView(make()), **options)
+
+
+def discovering() -> Console:
+    """Nothing has come yet."""
+    return console(Discover(ROOT), engine=FakeEngine(discover=None), root=ROOT)
+
+
+def found(make: Callable[[], journals.Journal]) -> Callable[[], Console]:
+    """What a discovery gave."""
+    return lambda: console(Discover(ROOT), engine=FakeEngine(discover=FakeView(make())), root=ROOT)
+
+
+def untrusted() -> Console:
+    """A project that is opened for the first time."""
+    return console(Discover(ROOT), trusted=False, engine=FakeEngine(discover=None), root=ROOT)
+
+
+def refused() -> Console:
+    """The engine says no."""
+    problem = Problem(
+        "config.unknown_key",
+        "unknown key 'sutes'",
+        "tracekit.toml:3:1 sutes",
+        "did you mean 'suites'? `tracekit config` shows all of it",
+    )
+    return console(Launch(ROOT), engine=FakeEngine(launch=problem), root=ROOT)
+
+
+def lost() -> Console:
+    """The box is gone while scenarios run."""
+    view = FakeView(journals.running())
+    view.state.mark_lost()
+    view.live, view.link = False, "lost"
+    return showing(view)
+
+
+def reconnecting() -> Console:
+    """The link is down for now."""
+    view = FakeView(journals.running(), link="reconnecting")
+    return showing(view)
+
+
+def runs() -> Console:
+    """A machine with some runs."""
+    shown = opened(journals.failing)()
+    shown.engine.rows = [
+        FakeRow("01KAH0C5M0DEMORVNL1VE00001", started_t=BEGAN, live=True, reason="", counts={"passed": 204}),
+        FakeRow(
+            "01KAH0C5M0DEMORVNREREVN000",
+            started_t=BEGAN - 300 * SECOND,
+            parent=journals.RUN,
+            counts={"passed": 3},
+        ),
+        FakeRow(
+            journals.RUN, started_t=BEGAN - 900 * SECOND, counts={"passed": 8, "failed": 3, "skipped": 1}
+        ),
+        FakeRow(
+            "01KAH0C5M0DEMORVNCANCE1ED0",
+            started_t=BEGAN - 90_000 * SECOND,
+            reason="cancelled",
+            counts={"passed": 51},
+        ),
+    ]
+    return shown
+
+
+def rerun() -> Console:
+    """A run whose reds are run again, from here."""
+    shown = opened(journals.failing)()
+    shown.engine.answers["rerun"] = FakeView(journals.rerun_of(journals.failing()))
+    return shown
+
+
+async def rerun_failed(pilot: Any, shown: Console) -> None:
+    """Run the failed ones again and look at the first of them."""
+    await press(pilot, shown, "J", "f")
+    shown.clock[0] += 20 * SECOND
+    await settle(pilot, shown)
+
+
+async def scrolled_up(pilot: Any, shown: Console) -> None:
+    """Output that a person holds while more comes."""
+    await press(pilot, shown, *"jjjj", "3", "tab", "k", "k")
+    view = shown.app.board_screen.board.newest
+    assert isinstance(view, FakeView)
+    many = next(
+        line["scenario"]
+        for line in view.journal.lines
+        if line["e"] == "output" and "1000_clients" in line["scenario"]
+    )
+    for client in range(40, 47):
+        view.journal.prints(f"client {client:03d} connected\n", many)
+    view.feed(7)
+
+
+SHOTS: tuple[Shot, ...] = (
+    Shot("failing", opened(journals.failing), (*BOTH, SINGLE, SMALL, LINE)),
+    Shot("failing-assertion", opened(journals.failing), (*BOTH, SINGLE), keys("J", "l")),
+    Shot("drill-steps", opened(journals.failing), BOTH, keys("J", "1", "enter")),
+    Shot("drill-cases", opened(journals.failing), BOTH, keys("J", "J", "4", "enter")),
+    Shot("drill-repro", opened(journals.failing), BOTH, keys("J", "5", "enter")),
+    Shot("drill-zoomed", opened(journals.failing), BOTH, keys("J", "z")),
+    Shot("run-tab", opened(journals.failing), BOTH, keys("6")),
+    Shot("ascii", opened(journals.failing, ascii_only=True), BOTH, keys("J")),
+    Shot("running", opened(journals.running), (*BOTH, SINGLE), keys("j", "j", "j", "j")),
+    Shot("running-held", opened(journals.running), BOTH, scrolled_up),
+    Shot("green", opened(journals.green), BOTH),
+    Shot("green-not-run", opened(journals.green), BOTH, keys("6")),
+    Shot("launch-failure", opened(journals.launch_failure), BOTH),
+    Shot("collection-error", opened(journals.collection_error), BOTH),
+    Shot("found", found(journals.discovered), BOTH),
+    Shot("nothing-found", found(journals.nothing_found), BOTH),
+    Shot("discovering", discovering, BOTH),
+    Shot("trust", untrusted, BOTH),
+    Shot("refused", refused, BOTH),
+    Shot("lost", lost, BOTH),
+    Shot("reconnecting", reconnecting, BOTH),
+    Shot("filter", opened(journals.failing), BOTH, keys("slash", *"limit")),
+    Shot("marked", opened(journals.failing), BOTH, keys("J", "m", "m")),
+    Shot("rerun", rerun, BOTH, rerun_failed),
+    Shot("runs", runs, BOTH, keys("H")),
+    Shot("help", opened(journals.failing), BOTH, keys("question_mark")),
+    Shot("palette", opened(journals.failing), BOTH, keys("colon", *"fail")),
+    Shot("cancel", opened(journals.running), BOTH, keys("X")),
+    Shot("quit-live", opened(journals.running), BOTH, keys("q")),
+)

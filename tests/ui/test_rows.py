@@ -1,0 +1,173 @@
+"""Rows, sections and output at the sizes that matter: cost follows change; any chunking gives the same screen."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+
+from tests.support import journals
+from tests.support.consoles import Console, FakeView, press, settle, showing
+from tests.support.journals import Journal
+from tests.ui.conftest import drive
+from tracekit.model.facts import OutputSpan
+from tracekit.model.status import Status
+from tracekit.ui.board import Board
+from tracekit.ui.panes.output import LONGEST, OutputIndex
+from tracekit.ui.sections import LEAF, file_section
+
+
+def test_board__60_000_rows_three_changes__looks_at_three() -> None:
+    journal = journals.large(60_000, 600, ended=False)
+    view = FakeView(journal)
+    board = Board()
+    board.push(view)
+    board.look()
+    assert len(board.ids) == 60_000
+    before = board.touched
+    for scenario in (board.ids[7], board.ids[30_000], board.ids[59_999]):
+        journal.begin(scenario)
+    view.feed(3)
+    delta = board.look()
+    assert board.touched - before == 3
+    assert delta.changed == {7, 30_000, 59_999}
+    assert not delta.files
+
+
+def test_tree__60_000_rows__only_the_changed_file_is_built_anew() -> None:
+    journal = journals.large(60_000, 600, ended=False)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        tree = shown.app.board_screen.scenarios
+        before = dict(tree._files)
+        scenario = shown.app.board_screen.board.ids[30_000]
+        journal.begin(scenario)
+        journal.end(scenario, "failed", 3, cause="exception")
+        view = shown.app.board_screen.board.newest
+        assert isinstance(view, FakeView)
+        view.feed(2)
+        await settle(pilot, shown)
+        rebuilt = [key for key, section in tree._files.items() if section is not before[key]]
+        assert rebuilt == [shown.app.board_screen.board.file[30_000]]
+        assert tree.sections[0].key == rebuilt[0] or tree.sections[1].key == rebuilt[0]
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
+def test_section__counts_of_containers__follow_single_changes() -> None:
+    view = FakeView(journals.failing())
+    board = Board()
+    board.push(view)
+    board.look()
+    key = board.file[board.index["pytest:chat/test_rooms.py::TestLimits::test_limit[10]"]]
+    section = file_section(key, board, failed_first=True)
+    assert section.red[0] == 2
+    row = board.index["pytest:chat/test_rooms.py::TestLimits::test_limit[10]"]
+    section.changed(row, Status.PASSED, Status.FAILED)
+    board.status[row] = Status.FAILED
+    again = file_section(key, board, failed_first=True)
+    assert (section.red[0], section.over[0], section.total[0]) == (
+        again.red[0],
+        again.over[0],
+        again.total[0],
+    )
+
+
+def test_section__failed_first__reds_stand_first_in_their_group() -> None:
+    view = FakeView(journals.failing())
+    board = Board()
+    board.push(view)
+    board.look()
+    key = board.file[board.index["pytest:chat/test_rooms.py::TestLimits::test_limit[10]"]]
+    section = file_section(key, board, failed_first=True)
+    names = [
+        board.facts[section.ref[node]].name for node in range(len(section.kind)) if section.kind[node] == LEAF
+    ]
+    assert names[:3] == ["test_limit[100]", "test_limit[1000]", "test_limit[10]"]
+
+
+@pytest.mark.parametrize("make", [journals.failing, journals.launch_failure, journals.collection_error])
+def test_screen__fed_in_other_chunks__is_the_same(make: Any) -> None:
+    screens = []
+    for chunks in (None, 1, 7):
+        view = FakeView(make(), fed=None if chunks is None else 0)
+
+        async def story(
+            pilot: Any, shown: Console, chunks: int | None = chunks, view: FakeView = view
+        ) -> None:
+            while chunks and view.fed < len(view.journal.lines):
+                view.feed(chunks)
+                shown.app.pump.tick()
+            await settle(pilot, shown)
+            screens.append(shown.screen_text())
+
+        drive(lambda view=view: showing(view), story)  # type: ignore[misc]
+    assert screens[0] == screens[1] == screens[2]
+
+
+def _index(text: bytes, cuts: list[int], streams: str = "oe") -> OutputIndex:
+    journal = Journal()
+    journal.output += text
+    spans, at = [], 0
+    for number, cut in enumerate([*sorted(cuts), len(text)]):
+        spans.append(OutputSpan({"o": "stdout", "e": "stderr"}[streams[number % len(streams)]], at, cut - at))
+        at = cut
+    index = OutputIndex(FakeView(journal))
+    index.extend(spans)
+    return index
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_output__cut_anywhere_read_in_any_slices__gives_the_lines_of_the_text(seed: int) -> None:
+    chance = random.Random(seed)
+    lines = ["".join(chance.choices("abc é漢", k=chance.randrange(60))) for _ in range(50)]
+    text = "\n".join(lines).encode()
+    index = _index(text, [chance.randrange(len(text)) for _ in range(chance.randrange(12))], "o")
+    while index.behind:
+        index.read(chance.randrange(1, 40))
+    assert [data.decode() for data, _ in index.window(0, 100)] == [
+        line for line in lines if line or lines[-1] != ""
+    ][: len(index)]
+    middle = index.window(20, 5)
+    assert [data.decode() for data, _ in middle] == lines[20:25]
+
+
+def test_output__stream_changes_within_a_line__begins_another_line() -> None:
+    index = _index(b"half of itoops\nrest\n", [10, 15])
+    index.read()
+    assert [(data, span.stream) for data, span in index.window(0, 9)] == [
+        (b"half of it", "stdout"),
+        (b"oops", "stderr"),
+        (b"rest", "stdout"),
+    ]
+
+
+def test_output__line_without_end__is_cut_and_only_the_window_is_fetched() -> None:
+    index = _index(b"x" * (5 * LONGEST + 1), [])
+    while index.behind:
+        index.read()
+    assert len(index) == 6
+    view = index.view
+    assert isinstance(view, FakeView)
+    reads = view.reads
+    assert len(index.window(2, 1)[0][0]) == LONGEST
+    assert view.reads == reads + 1
+
+
+def test_output__hundred_thousand_lines__pane_keeps_no_more_than_it_shows() -> None:
+    journal = journals.running()
+    many = "pytest:chat/test_ws.py::test_1000_clients"
+    journal.prints("".join(f"line {number}\n" for number in range(100_000)), many)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, *"jjjj", "3")
+        pane = shown.app.board_screen.detail.query_one("#output")
+        while shown.app.board_screen.detail.query_one("#output").pump():  # type: ignore[attr-defined]
+            await pilot.pause()
+        await settle(pilot, shown)
+        assert pane.line_count == 100_040  # type: ignore[attr-defined]
+        assert "line 99999" in shown.screen_text()
+        assert len(pane._painted) <= 1024  # type: ignore[attr-defined]
+
+    drive(lambda: showing(FakeView(journal)), story)
