@@ -439,3 +439,20 @@ def test_nothing_left_behind__after_a_run__then_no_spool_and_no_process(sandbox:
     token = json.loads((folder / "run.json").read_text())["nonce"]
     assert processes_with(f"TRACEKIT_RUN_TOKEN={token}") == []
     assert sorted(path.name for path in (folder / "local").iterdir()) >= ["journal.ndjson"]
+
+
+def test_secret_of_a_profile__then_in_the_test_and_in_no_file(sandbox: Sandbox) -> None:
+    canary = "pr0file-c4nary-value"
+    sandbox.environ["SOMEWHERE"] = canary
+    profile = '[suite.api]\nrunner = "pytest"\n[suite.api.env]\nDB_PASS = { secret = true, from = "env:SOMEWHERE" }\n'
+    text = "import os\ndef test_has_it():\n    print(os.environ['DB_PASS'])\n    assert len(os.environ['DB_PASS']) == 20\n"
+    done = sandbox.run("run", sandbox.project({"tracekit.toml": profile, "test_a.py": text}), "--json")
+    assert done.code == 0, done.out
+    assert "redacted:DB_PASS" in done.out
+    for path in (sandbox.home / "state").rglob("*"):
+        if path.is_file():
+            assert canary.encode() not in path.read_bytes(), path
+    del sandbox.environ["SOMEWHERE"]
+    missing = sandbox.run("run", sandbox.home / "project")
+    assert missing.code == 2
+    assert "SOMEWHERE" in missing.err

@@ -1,0 +1,1 @@
+"""A small shop: a catalogue, orders, and a worker that packs them."""

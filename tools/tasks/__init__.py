@@ -1,0 +1,1 @@
+"""The logic behind the launchers in tools/: one module per task, typed, run from the root of the tree."""
