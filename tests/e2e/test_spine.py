@@ -445,7 +445,12 @@ def test_secret_of_a_profile__then_in_the_test_and_in_no_file(sandbox: Sandbox) 
     canary = "pr0file-c4nary-value"
     sandbox.environ["SOMEWHERE"] = canary
     profile = '[suite.api]\nrunner = "pytest"\n[suite.api.env]\nDB_PASS = { secret = true, from = "env:SOMEWHERE" }\n'
-    text = "import os\ndef test_has_it():\n    print(os.environ['DB_PASS'])\n    assert len(os.environ['DB_PASS']) == 20\n"
+    text = """
+import os
+def test_has_it():
+    print(os.environ["DB_PASS"])
+    assert len(os.environ["DB_PASS"]) == 20
+"""
     done = sandbox.run("run", sandbox.project({"tracekit.toml": profile, "test_a.py": text}), "--json")
     assert done.code == 0, done.out
     assert "redacted:DB_PASS" in done.out

@@ -153,10 +153,15 @@ class Daemon:
 
     # -- the loop
 
+    def _busy(self) -> bool:
+        """Whether there is a reason to stay; a run that only waits for a disk or for secrets can wait for the next."""
+        idle = {"ended", "waiting"}
+        return bool(self._consoles) or any(run.phase not in idle for run in self.runs.values())
+
     def _wait(self) -> Optional[float]:
         now = self.system.clock.seconds()
         waits = [run.wait() for run in self.runs.values()]
-        if not self.runs and not self._consoles:
+        if not self._busy():
             waits.append(max(0.0, self.settings.idle - (now - self._idle_since)))
         return min(waits) if waits else None
 
@@ -185,7 +190,7 @@ class Daemon:
                 if os.waitpid(pid, os.WNOHANG)[0] == 0:
                     continue
             self._children.discard(pid)
-        if self.runs or self._consoles:
+        if self._busy():
             self._idle_since = now
         elif now - self._idle_since >= self.settings.idle:
             self.leaving = True

@@ -66,6 +66,28 @@ class Section:
             up = self.up[up]
         return node
 
+    def fill(self, rows: Sequence[int], board: Board, *, failed_first: bool) -> None:
+        """Put rows right below the head, all at once: most files have neither classes nor sub-tests."""
+        status = board.status
+        if failed_first:
+            reds = [row for row in rows if status[row] in RED_STATUSES]
+            if reds:
+                rows = reds + [row for row in rows if status[row] not in RED_STATUSES]
+        size = len(rows)
+        self.depth += b"\1" * size
+        self.kind += bytes((LEAF,)) * size
+        self.open += b"\1" * size
+        self.ref.extend(rows)
+        self.up.extend([0] * size)
+        self.span.extend([1] * size)
+        self.span[0] += size
+        for counter in (self.red, self.over, self.total):
+            counter.extend([0] * size)
+        self.red[0] = sum(status[row] in RED_STATUSES for row in rows)
+        self.over[0] = sum(status[row] > Status.RUNNING for row in rows)
+        self.total[0] = size
+        self.node_of = dict(zip(rows, range(1, size + 1), strict=True))
+
     def identity(self, node: int) -> str:
         """What stays the same for a node when its section is built anew."""
         if self.kind[node] == LEAF:
@@ -169,6 +191,10 @@ def file_section(key: str, board: Board, *, failed_first: bool, closed: Iterable
     tops: list[int] = []
     for row in board.files.get(key, ()):
         (children.setdefault(board.parent[row], []) if board.parent[row] >= 0 else tops).append(row)
+    if not children and all(len(board.facts[row].path) < 3 for row in tops):
+        section.fill(tops, board, failed_first=failed_first)
+        section.show()
+        return section
     tree = _Grouped(board, children, failed_first=failed_first)
     tree.build(section, head, tops)
     section.count(board)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.agents.driving import Box, Link, box
+from tests.support.agents.driving import Box, Link, box, fake_agent
 from tests.support.until import until
 
 HARD_TREE = (
@@ -98,6 +98,24 @@ def test_daemon__nothing_to_do__then_it_leaves_by_itself(tmp_path: Path) -> None
         assert a_box.link().hello()["pid"] != pid
 
 
+def test_daemon__disk_stays_full_after_the_end__then_it_leaves_and_the_next_one_records_the_rest(
+    tmp_path: Path,
+) -> None:
+    extra = "from tests.support.agents.faulty import failing; system = failing(26, lasting=True)"
+    with box(tmp_path, fake_agent(extra), idle=0.2) as a_box:
+        link = a_box.link()
+        pid = link.hello()["pid"]
+        run = launch(a_box, link, {"tests": 40, "sleep": 0.02})
+        told = link.end_of(run)
+        assert (told["verdicts"], told["incomplete"]) == ({"passed": 40}, True)
+        link.close()
+        until(lambda: not Path(f"/proc/{pid}").exists())
+        a_box.command = fake_agent()
+        a_box.link("c2").hello()
+        until(journal_holds(a_box, run, "run.ended"))
+        assert ends(a_box, run) == {f"fake:t.py::test_{index}": "passed" for index in range(40)}
+
+
 def test_daemon__many_bridges_at_once__then_there_is_one(a_box: Box) -> None:
     links = [a_box.link(f"c{index}") for index in range(5)]
     assert len({link.hello()["pid"] for link in links}) == 1
@@ -125,6 +143,14 @@ def test_start__run_that_is_over__then_it_is_not_run_again(a_box: Box) -> None:
     link.client.start(message)
     link.client.attach(message["plan"]["run"])
     link.end_of(message["plan"]["run"])
+
+    def closed() -> bool:
+        link.client.runs()
+        link.pump()
+        told = [event for event in link.events if event["type"] == "runs"]
+        return bool(told) and told[-1]["runs"] == []
+
+    until(closed)
     link.client.start(message)
     refused = link.until(lambda event: event["type"] == "error")
     assert refused["problems"][0]["code"] == "agent.run_over"

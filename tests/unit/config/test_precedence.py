@@ -22,7 +22,9 @@ SEEDS = {"flag": 1, "variable": 2, "project": 3, "user": 4}
 
 @pytest.mark.parametrize("pyproject", [False, True])
 @pytest.mark.parametrize(
-    "given", [set(some) for size in range(5) for some in combinations(SOURCES, size)], ids=str
+    "given",
+    [set(some) for size in range(5) for some in combinations(SOURCES, size)],
+    ids=lambda some: "+".join(sorted(some)),
 )
 def test_settings__every_combination_of_sources__then_the_strongest_wins_and_is_named(
     tmp_path: Path, given: set[str], pyproject: bool

@@ -13,6 +13,7 @@ import tomli
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tracekit
 from tests.unit.config.test_positions import Writer
 from tests.unit.config.test_profile_faults import FIVE_MISTAKES
 from tracekit.config.loader import bundled_profiles, check_text
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     import random
 
 ROOT = Path(__file__).resolve().parents[3]
+# Beside the sources or from a wheel: where the package really is.
+INSTALLED = Path(tracekit.__file__).resolve().parents[1]
 FULL = """\
 description = "everything"
 [suite.api]
@@ -228,7 +231,7 @@ def test_import__of_the_room__then_nothing_heavy_and_no_toml_reader() -> None:
         sys.executable,
         "-S",
         "-c",
-        f"import sys; sys.path.insert(0, {str(ROOT / 'console')!r})\n{script}",
+        f"import sys; sys.path.insert(0, {str(INSTALLED)!r})\n{script}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

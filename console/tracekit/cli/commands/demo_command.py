@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
+import os
 import sys
 
 from tracekit.cli import edge, project
 from tracekit.config.loader import bundled_profiles
+from tracekit.wire.problems import Problem, ProblemError
 
 _NAME = "demo"
 
@@ -17,9 +20,24 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
 
 
+def _use_own_interpreter() -> None:
+    # The demonstration is part of this program, and so is the interpreter that it needs: nobody's project chooses it.
+    if importlib.util.find_spec("pytest") is None:
+        raise ProblemError(
+            Problem(
+                "interpreter.missing",
+                "the demonstration is a pytest suite, and pytest is not installed beside tracekit",
+                sys.executable,
+                f"{sys.executable} -m pip install pytest (or: uvx --with pytest tracekit demo)",
+            )
+        )
+    os.environ["VIRTUAL_ENV"] = sys.prefix
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the demonstration; it ends with 1, as any run with a red scenario does."""
     root = bundled_profiles()[_NAME]
+    _use_own_interpreter()
     if not args.headless and not args.json and edge.is_terminal(sys.stdout) and edge.is_terminal(sys.stdin):
         from tracekit.cli.commands.tui_command import demo
 
