@@ -335,6 +335,8 @@ class Daemon:
         for path in (self.places.note, self._path("d"), self._path("w")):
             with contextlib.suppress(OSError):
                 os.unlink(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(self._sockets)  # stays while a run's socket is in it
         self._face.close()
         self._door.close()
         os.close(self._lock)

@@ -345,6 +345,10 @@ class LiveRun:
             self.channel.send({"do": "quit"})
         for warden in self.wardens:
             warden.send({"is": "over"})
+        control = self.entry.get("control")
+        if isinstance(control, str):
+            with contextlib.suppress(OSError):
+                os.unlink(control)
 
 
 def _adapter(name: str) -> Adapter:
