@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.support import unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Iterator
 
 TESTS = Path(__file__).parent
 # Rooms whose tests take milliseconds each; elsewhere a test is quick when it says so.
@@ -62,14 +63,23 @@ def _fault(nodeid: str, reason: str) -> str | None:
     return unavailable.verdict(nodeid, reason, strict=unavailable.in_ci(), listed=unavailable.allowed())
 
 
+@pytest.fixture(scope="session")
+def _sockets() -> Iterator[str]:
+    """Where agents put their sockets: short, as a socket's path must be, and gone with what killed agents left."""
+    with tempfile.TemporaryDirectory(prefix="tk-", ignore_cleanup_errors=True) as folder:
+        yield folder
+
+
 @pytest.fixture(autouse=True)
-def _own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_places(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, _sockets: str
+) -> None:
     """No test reads or writes the person's own state, cache or configuration."""
     base = tmp_path_factory.getbasetemp() / "xdg"
-    for name in ("STATE", "CACHE", "CONFIG", "RUNTIME"):
-        variable = f"XDG_{name}_{'DIR' if name == 'RUNTIME' else 'HOME'}"
+    for name in ("STATE", "CACHE", "CONFIG"):
         folder = base / name.lower()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        monkeypatch.setenv(variable, os.fspath(folder))
+        monkeypatch.setenv(f"XDG_{name}_HOME", os.fspath(folder))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", _sockets)
     for name in PERSONAL:
         monkeypatch.delenv(name, raising=False)

@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.color import Color
 
 from tests.security.payloads import PAYLOADS, as_text
+from tests.support.hostile import PANES
 from tests.support.terminal import escapes
 from tests.torture import p9, p10
 from tracekit.ui.ports import quote, run_command
@@ -26,7 +27,7 @@ def test_payloads__there_are_42__each_with_its_own_name() -> None:
 def test_p9__three_payloads_on_a_real_terminal__no_byte_outside_the_grammar() -> None:
     told = p9.visit([0, 27, 34], layer_one=True)
     assert (told.escaped, told.differed, told.missing, told.caught) == ([], [], [], 0)
-    assert told.panes == 3 * len(p9.PANES)
+    assert told.panes == 3 * len(PANES)
 
 
 def test_p9__layer_one_off__the_last_filter_holds_and_widths_match() -> None:

@@ -52,7 +52,8 @@ class Sandbox:
 
     def __post_init__(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        kept = {name: os.environ[name] for name in ("PATH", "LANG", "LC_ALL", "TMPDIR") if name in os.environ}
+        names = ("PATH", "LANG", "LC_ALL", "TMPDIR", "XDG_RUNTIME_DIR")
+        kept = {name: os.environ[name] for name in names if name in os.environ}
         self.environ = {
             **kept,
             "HOME": str(self.home),

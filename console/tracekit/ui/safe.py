@@ -37,10 +37,11 @@ NOTHING = Style.null()
 NAME_COLUMNS = 512
 
 # Everything a terminal obeys, hides or reorders by: C0, DEL, C1, bidi, zero width, separators, tags, noncharacters,
-# fillers and lone surrogates. Combining marks stay: layer 1 has bounded them.
+# fillers, lone surrogates, and what makes the width of a sign depend on its neighbours (selectors, modifiers, flags).
+# Combining marks stay: layer 1 has bounded them.
 UNSAFE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
+    "\u3164\ufdd0-\ufdef\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\ufffe\uffff\ud800-\udfff\U0001f1e6-\U0001f1ff\U0001f3fb-\U0001f3ff\U000e0000-\U000e0fff]"
 )
 PICTURE = "\N{REPLACEMENT CHARACTER}"
 
