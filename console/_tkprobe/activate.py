@@ -56,7 +56,7 @@ class Probe:
         self.config = config
         settings = self.settings
         ids = Ids(settings.prefix, self.base, str(config.rootpath))
-        frames = Frames(str(config.rootpath), settings.locals)
+        frames = Frames(str(config.rootpath), self.base, settings.locals)
         wanted = read_wanted(settings.only)
         if wanted is not None:
             config.pluginmanager.register(Selection(ids, wanted), "tracekit-selection")

@@ -86,8 +86,9 @@ def notes_of(error: BaseException) -> List[str]:
 class Frames:
     """Turns tracebacks into frames; knows which files are the project's own."""
 
-    def __init__(self, root: str, with_locals: bool) -> None:
+    def __init__(self, root: str, base: str, with_locals: bool) -> None:
         self.root = root.rstrip(os.sep) + os.sep
+        self.base = base.rstrip(os.sep) + os.sep
         self.with_locals = with_locals
         self.repr = BoundedRepr()
         self.foreign = _foreign_directories()
@@ -104,6 +105,10 @@ class Frames:
             self.seen[file] = known
         return known
 
+    def place(self, file: str) -> str:
+        """A file of the suite as scenarios name theirs: the same words on every machine."""
+        return file[len(self.base) :] if file.startswith(self.base) else file
+
     def of(self, traceback: Optional[TracebackType]) -> List[Dict[str, object]]:
         entries = list(_walk(traceback))
         shown = [entry for entry in _without_machinery(entries) if not _hidden(entry[0])]
@@ -117,7 +122,7 @@ class Frames:
         code = frame.f_code
         own = self.own(code.co_filename)
         told: Dict[str, object] = {
-            "file": code.co_filename,
+            "file": self.place(code.co_filename) if own else code.co_filename,
             "line": line,
             "function": function_name(code),
             "own": own,

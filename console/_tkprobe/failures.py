@@ -32,7 +32,9 @@ class Failures:
         frame = asserting_frame()
         if frame is None:
             return
-        self.compared_at.append((frame.f_code, frame.f_lineno, Comparison(op, left, right, frame)))
+        compared = Comparison(op, left, right, frame)
+        compared.file = self.frames.place(compared.file)
+        self.compared_at.append((frame.f_code, frame.f_lineno, compared))
         del self.compared_at[:-COMPARISONS_KEPT]
 
     def record(self, head: str, error: BaseException, report: Any) -> str:

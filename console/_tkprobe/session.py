@@ -199,7 +199,7 @@ def conftest_failed(spool: Spool, suite: str, root: str, error: BaseException) -
     inner = cause if isinstance(cause, BaseException) else error
     with contextlib.suppress(Exception):
         relative = os.path.relpath(str(path), os.getcwd())
-        chain = Frames(root or os.getcwd(), True).chain(inner)
+        chain = Frames(root or os.getcwd(), os.getcwd(), True).chain(inner)
         told = collection_failure(suite, relative, chain, f"{type(inner).__name__}: {message_of(inner)}")
         told["conftest"] = True
         spool.add_now(f'"discover.failed",{fields(told)}')

@@ -461,3 +461,14 @@ def test_has_it():
     missing = sandbox.run("run", sandbox.home / "project")
     assert missing.code == 2
     assert "SOMEWHERE" in missing.err
+
+
+def test_green_tests_and_a_failing_exit_status__then_1_and_the_runners_own_words(sandbox: Sandbox) -> None:
+    hook = (
+        "def pytest_sessionfinish(session):\n    print('coverage is below 90')\n    session.exitstatus = 1\n"
+    )
+    root = sandbox.project({"conftest.py": hook, "test_a.py": "def test_a(): ...\n"})
+    done = sandbox.run("run", root)
+    assert done.code == 1, done.out
+    assert "coverage is below 90" in done.out
+    assert "1 passed" in done.out

@@ -13,7 +13,7 @@ from typing import Any, Optional, Union
 
 from tracekit.agent.progress import Facts
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
-from tracekit.wire.names import E
+from tracekit.wire.names import RED, E
 from tracekit.wire.problems import Problem, ProblemError
 
 NAMED = 1000
@@ -248,6 +248,7 @@ class Driver:
             session_ended=facts.session_ended,
             any_probe_line=facts.any_line,
             errors=facts.errors,
+            red=sum(word in RED for word in facts.ended.values()),
             crashes=self._memory.crashes,
         )
         adapter = self._adapter(str(self.suite.get("runner", "")))

@@ -112,6 +112,11 @@ def colours(stream: Any = None) -> bool:
     return is_terminal(stream or sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
 
 
+def on_terminal() -> bool:
+    """Whether a screen can be shown: it is drawn on standard error, so that must be the terminal too."""
+    return all(map(is_terminal, (sys.stdin, sys.stdout, sys.stderr)))
+
+
 def is_terminal(stream: Any) -> bool:
     """Whether somebody looks at a stream."""
     try:

@@ -142,6 +142,15 @@ class RunnerFailedToStart(Event):
     code: NotRequired[str]
 
 
+class SuiteFailed(Event):
+    suite: str
+    exit: int | None
+    message: str
+    detail: str
+    remedy: str
+    code: NotRequired[str]
+
+
 class PhaseStarted(Event):
     phase: str
     id: str
@@ -305,6 +314,7 @@ TYPES: dict[str, type] = {
     E.SCENARIO_FOUND: ScenarioFound,
     E.DISCOVER_FAILED: DiscoverFailed,
     E.RUNNER_FAILED_TO_START: RunnerFailedToStart,
+    E.SUITE_FAILED: SuiteFailed,
     E.SESSION_ENDED: SessionEnded,
     E.PHASE_STARTED: PhaseStarted,
     E.PHASE_ENDED: PhaseEnded,

@@ -56,6 +56,7 @@ class Fold:
             E.SUITE_FOUND: self._run,
             E.DISCOVER_FAILED: self.take_notice,
             E.RUNNER_FAILED_TO_START: self.take_notice,
+            E.SUITE_FAILED: self.take_notice,
             E.WARNING: self.take_notice,
             E.GAP: self.take_notice,
             E.BOX_CONNECTED: self.take_notice,

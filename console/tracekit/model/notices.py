@@ -14,6 +14,7 @@ from tracekit.wire.names import E
 
 _KINDS: dict[str, str] = {
     E.RUNNER_FAILED_TO_START: "launch",
+    E.SUITE_FAILED: "launch",
     E.DISCOVER_FAILED: "discovery",
     E.WARNING: "warning",
     E.GAP: "gap",

@@ -29,6 +29,7 @@ class E:
     DISCOVER_FAILED = "discover.failed"
     RUNNER_FAILED_TO_START = "runner.failed_to_start"
     SESSION_ENDED = "session.ended"
+    SUITE_FAILED = "suite.failed"
     PHASE_STARTED = "phase.started"
     PHASE_ENDED = "phase.ended"
     REQUEST = "request"

@@ -40,6 +40,7 @@ class Progress:
     session_ended: Optional[dict[str, Any]] = None
     any_probe_line: bool = False
     errors: int = 0
+    red: int = 0
     crashes: int = 0
 
 

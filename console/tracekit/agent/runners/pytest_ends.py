@@ -188,6 +188,21 @@ def _ended_in_order(
         end.lines.append(_failed_to_start(progress, exit, fault))
     elif remaining:
         end.why = _why_stopped(progress, status, reason)
+    elif exit.code and not progress.red and not progress.errors and not progress.suite.get("only"):
+        end.lines.append(_green_but_failed(progress, exit))
+
+
+def _green_but_failed(progress: Progress, exit: Exit) -> dict[str, Any]:
+    """Every test is green and pytest still says no: a coverage threshold, a plugin's own check."""
+    return {
+        "e": E.SUITE_FAILED,
+        "suite": progress.launch.suite,
+        "exit": exit.code,
+        "code": "pytest.exit_status",
+        "message": f"no test is red, and pytest ended with status {exit.code}",
+        "detail": _text(exit.stdout_tail)[-TAIL:],
+        "remedy": "the last lines of pytest's own output say which plugin or threshold it was",
+    }
 
 
 def _why_stopped(progress: Progress, status: object, reason: str) -> str:

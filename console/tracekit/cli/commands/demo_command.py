@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the demonstration; it ends with 1, as any run with a red scenario does."""
     root = bundled_profiles()[_NAME]
     _use_own_interpreter()
-    if not args.headless and not args.json and edge.is_terminal(sys.stdout) and edge.is_terminal(sys.stdin):
+    if not args.headless and not args.json and edge.on_terminal():
         from tracekit.cli.commands.tui_command import demo
 
         return demo(root, _NAME)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from tracekit.cli import edge, project, summary
 
@@ -19,7 +18,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Replay; the exit code is the one the run had."""
-    if not args.json and not args.headless and edge.is_terminal(sys.stdout) and edge.is_terminal(sys.stdin):
+    if not args.json and not args.headless and edge.on_terminal():
         from tracekit.cli.commands.tui_command import replay
 
         return replay(args.target)

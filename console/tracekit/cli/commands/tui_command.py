@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from typing import cast
 
 from tracekit.cli import edge, project
@@ -42,7 +41,7 @@ def demo(root: str, profile: str) -> int:
 
 
 def _need_terminal(instead: str) -> None:
-    if not edge.is_terminal(sys.stdin) or not edge.is_terminal(sys.stdout):
+    if not edge.on_terminal():
         raise ProblemError(
             Problem(
                 "ui.no_terminal", "the console needs a terminal", "", f"`{instead}` does the same without one"
