@@ -95,7 +95,7 @@ def test_live_output__a_test_prints_and_waits__then_the_line_is_told_before_the_
     ) as process:
         while not any(b"the first line" in path.read_bytes() for path in spool.glob("*.cap")):
             assert process.poll() is None, "the test ended unheard"
-            time.sleep(0.002)
+            time.sleep(0.002)  # poll: a file of another process has no event
         lines = b"".join(path.read_bytes() for path in spool.glob("*.ndjson"))
         assert b'"e":"attempt.ended"' not in lines
         heard.touch()
