@@ -36,9 +36,14 @@ class DeskEditor:
 
     def open(self, root: str, file: str, line: int) -> Problem | None:
         """Open a file; gives the problem instead of raising it."""
-        place = os.path.join(root, file)
+        place = os.path.realpath(os.path.join(root, file))
         if not self._command:
             return Problem("ui.no_editor", "no editor is set", f"{file}:{line}", "set EDITOR")
+        # The name comes out of a recording: it opens files of the project, and no others.
+        if not place.startswith(os.path.join(os.path.realpath(root), "")):
+            return Problem(
+                "ui.outside", "the file is outside the project", place, "open it by hand if you trust it"
+            )
         if not Path(place).is_file():
             return Problem("ui.no_file", "the file is not here", place, "it may be on another machine")
         try:

@@ -149,6 +149,11 @@ class RunState:
             self.lost = lost
             self.show_again()
 
+    def directory_of(self, suite: str) -> str:
+        """The directory that a suite's files are relative to, on the box; empty where the journal does not say."""
+        known = (facts.cwd for facts in self.run.suites if facts.name == suite and facts.cwd)
+        return next(known, self.run.root)
+
     # -- for the fold
 
     def row(self, scenario: str, facts: ScenarioFacts | None = None) -> int:

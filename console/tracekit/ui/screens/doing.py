@@ -261,7 +261,9 @@ class Doing:
         ]
         if frames:
             place = (frames[-1].file, max(1, frames[-1].line))
-        problem = self.owner.edit(view.root, *place)
+        with view.lock:
+            root = view.state.directory_of(facts.suite) or view.root
+        problem = self.owner.edit(root, *place)
         if problem is not None:
             self.say(f"{problem.what} · {problem.action}", warn=True)
 
