@@ -20,6 +20,10 @@ quote: Callable[[str], str] = encode_basestring_ascii
 #: Descriptors of ours live up here, out of the way of tests that close the first few dozen.
 HIGH_DESCRIPTOR = 700
 
+#: A file in the spool that holds room for the lines of a run whose disk fills up.
+RESERVE = "reserve"
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
 
 def start_time(pid: int) -> str:
     """The kernel's start time of a process (with the pid it names one process for good)."""
@@ -112,6 +116,8 @@ class Spool:
         self.lines = AppendFile(base + ".ndjson")
         self.output = AppendFile(base + ".cap")
         self.output_length = 0
+        self.reserve = os.path.join(directory, RESERVE)
+        self.full = False
 
     def add(self, body: str) -> None:
         """Take a line: `body` is its JSON text from the event's name on, `"attempt.ended","scenario":…`, unbraced."""
@@ -140,20 +146,42 @@ class Spool:
         text = "".join(lines).encode("ascii", "backslashreplace")
         if self.lines.torn:
             text = b"\n" + text
-        try:
-            done = self.lines.append(text)
-        except OSError as error:
-            self._lost(real, error)
-            return
-        self.lines.torn = not text[:done].endswith(b"\n")
-        if done < len(text):
-            self._lost(text.count(b"\n", done), OSError(errno.ENOSPC, "short write"))
-        else:
+        done = self._append(text)
+        if done == len(text):
+            self.lines.torn = False
             self.dropped = self.dropped_bytes = 0
+            return
+        if done:
+            self.lines.torn = not text[:done].endswith(b"\n")
+        self.dropped += text.count(b"\n", done) if done else real
 
-    def _lost(self, lines: int, error: OSError) -> None:
-        self.dropped += lines
-        self.why = error.strerror or str(error)
+    def _append(self, text: bytes) -> int:
+        """Write as much as goes in; a full disk gets a second try once room has been made."""
+        done = 0
+        for last in (False, True):
+            try:
+                done += self.lines.append(text[done:])
+            except OSError as error:
+                self.why = error.strerror or str(error)
+                if error.errno not in FULL:
+                    break
+            else:
+                if done < len(text):
+                    self.why = os.strerror(errno.ENOSPC)
+            if done == len(text) or last or not self._make_room():
+                break
+        return done
+
+    def _make_room(self) -> bool:
+        """Free what the agent set aside for verdicts; from then on lines are written and output is not."""
+        self.full = True
+        try:
+            os.unlink(self.reserve)
+        except FileNotFoundError:
+            return True  # another process of the run was first, and there may be room for both
+        except OSError:
+            return False
+        return True
 
     def _gap(self) -> str:
         self.n += 1
@@ -164,6 +192,10 @@ class Spool:
     def add_output(self, stream: str, where: str, data: bytes, attribution: str = "exact") -> None:
         """Keep bytes that a test printed. `where` is JSON text: scenario, attempt and step, or the launch."""
         with self.lock:
+            if self.full:
+                self.dropped_bytes += len(data)
+                self.why = os.strerror(errno.ENOSPC)
+                return
             try:
                 done = self.output.append(data)
             except OSError as error:

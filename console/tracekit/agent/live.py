@@ -18,7 +18,7 @@ from tracekit.agent.pump import Pump
 from tracekit.agent.recording import Recording, Restored
 from tracekit.agent.redact import Redactor
 from tracekit.agent.runners.base import Adapter, Context, LaunchSpec, adapter
-from tracekit.agent.system import System
+from tracekit.agent.system import MOST_RESERVED, RESERVE, System, free_space
 from tracekit.wire.lines import encode
 from tracekit.wire.names import RUN_FILE, SPOOL_DIR, E
 
@@ -88,6 +88,7 @@ class LiveRun:
         self._secrets = dict(start.get("secrets") or {})
         files = self._system.files
         files.make_directory(self._spool)
+        self._set_aside()
         redactor = Redactor(self._secrets)
         kept = {key: start.get(key) for key in ("plan", "nonce", "plan_hash", "console")}
         files.put(os.path.join(self.place, RUN_FILE), redactor.line(encode(kept)))
@@ -95,6 +96,12 @@ class LiveRun:
         self._pump = pump
         self.phase = "live"
         pump.begin(self._first_lines())
+
+    def _set_aside(self) -> None:
+        """Room for verdicts on a disk that fills up: a process of the tests frees it when it cannot write a line."""
+        with contextlib.suppress(OSError):
+            size = min(MOST_RESERVED, free_space(self._spool) // 16)
+            self._system.files.put(os.path.join(self._spool, RESERVE), bytes(size))
 
     def _first_lines(self) -> list[dict[str, Any]]:
         plan = self.plan

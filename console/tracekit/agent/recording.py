@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from tracekit.agent.redact import Redactor
-from tracekit.agent.system import System
+from tracekit.agent.system import MOST_RESERVED, System, free_space
 from tracekit.wire.lines import LineError, decode, encode, whole_lines
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, OUTPUT_FILE, E
 
@@ -105,6 +105,9 @@ class Recording:
         """Append a batch whole; False when the disk refused, and then nothing of it counts."""
         if batch.empty:
             return True
+        # Once it was full, what is free at first is the room that was set aside for the tests' own lines.
+        if self.faults and free_space(self.directory) < MOST_RESERVED + batch.output_size:
+            return False
         number = self._n
         own = list(batch.own)
         if self._unreported:

@@ -78,6 +78,17 @@ class Files:
         self.rename(part, path)
 
 
+# What a run sets aside in its spool, and what a disk that was full must have before it is written to again.
+RESERVE = "reserve"
+MOST_RESERVED = 1 << 20
+
+
+def free_space(path: str) -> int:
+    """Bytes that this user may still write on the disk of a path."""
+    facts = os.statvfs(path)
+    return facts.f_bavail * facts.f_frsize
+
+
 def read_range(path: str, offset: int, length: int) -> bytes:
     """Read up to `length` bytes of a file; a file that is not there is empty."""
     try:

@@ -62,7 +62,11 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
         yield from _not_run(state, paint)
         run = state.run
-        took = seconds(max(0, run.ended_t - run.started_t)) if run.ended else "still running"
+        took = (
+            seconds(max(0, run.ended_t - run.started_t))
+            if run.ended
+            else ("an unrecorded time" if view.end else "still running")
+        )
         reason = f", {clean(run.reason)}" if run.ended and run.reason != "finished" else ""
         red = any(state.counts.get(word) for word in RED)
     yield ""

@@ -1,0 +1,65 @@
+"""A disk that is really full: a small file system under the state directory. Verdicts stand, the loss is told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Sandbox
+from tests.support.unavailable import unavailable
+
+NOISY = """
+import pytest
+
+@pytest.mark.parametrize("number", range(30))
+def test_noisy(number):
+    print("x" * 100_000)
+    assert number != 7
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Sandbox]:
+    """A user whose state directory holds one mebibyte."""
+    sandbox = Sandbox(tmp_path / "home")
+    state = sandbox.home / "state"
+    state.mkdir()
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(state)], capture_output=True, check=False
+    )
+    if done.returncode:
+        unavailable("mounting a small file system needs root")
+    try:
+        yield sandbox
+    finally:
+        subprocess.run(["umount", "-l", str(state)], check=True)
+
+
+def test_run__disk_fills_up__then_same_verdicts_and_exit_code_and_the_loss_is_told(
+    small_disk: Sandbox,
+) -> None:
+    root = small_disk.project({"test_noisy.py": NOISY})
+    done = small_disk.run("run", root)
+    assert done.code == 1, done.out + done.err
+    assert "29 passed, 1 failed" in done.out
+    assert "could not be recorded" in done.out
+
+
+def test_run__disk_is_full_before__then_2_and_what_to_do(small_disk: Sandbox) -> None:
+    root = small_disk.project({"test_noisy.py": NOISY})
+    filler = small_disk.home / "state" / "filler"
+    with filler.open("wb") as file:
+        try:
+            while True:
+                os.write(file.fileno(), b"x" * 4096)
+        except OSError:
+            pass
+    done = small_disk.run("run", root)
+    assert done.code == 2, done.out + done.err
+    assert "space" in done.err
+    filler.unlink()
+    assert small_disk.run("run", root, "-s", "*7]").code == 1
