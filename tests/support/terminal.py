@@ -76,8 +76,10 @@ class Terminal:
         self.attributes = termios.tcgetattr(slave)
         self.slave = slave
         path = os.pathsep.join([str(ROOT), str(ROOT / "console")])
+        # The size is the terminal's own: a runner that spreads tests over processes sets these two for its workers.
+        inherited = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         environ = {
-            **os.environ,
+            **inherited,
             "PYTHONPATH": path,
             "TERM": "xterm-256color",
             "COLORTERM": "truecolor",
