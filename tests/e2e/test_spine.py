@@ -199,9 +199,9 @@ def test_bridge_killed__then_the_console_comes_back_and_nothing_is_missing(sandb
     first = process.stdout.readline()
     run = str(json.loads(first)["run"])
     for _ in range(3):
-        bridges = until(lambda: _children(process.pid))
+        bridges = until(lambda: children_of(process.pid))
         os.kill(bridges[0], signal.SIGKILL)
-        until(lambda: set(_children(process.pid)).isdisjoint(bridges))  # noqa: B023 - asked at once
+        until(lambda: set(children_of(process.pid)).isdisjoint(bridges))  # noqa: B023 - asked at once
     (root / "gate").touch()
     rest = process.stdout.read()
     assert process.wait(timeout=PATIENCE) == 0
@@ -213,7 +213,7 @@ def test_bridge_killed__then_the_console_comes_back_and_nothing_is_missing(sandb
     assert "box.resumed" in noted
 
 
-def _children(pid: int) -> list[int]:
+def children_of(pid: int) -> list[int]:
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(word) for task in tasks for word in task.read_text().split()]
 

@@ -39,6 +39,7 @@ _WIDER_AREAS = {
     "agent": UNREACHABLE,
     "runner": RED,
     "run": RED,
+    "pytest": RED,
     "select": USAGE,
     "selector": USAGE,
 }
@@ -54,8 +55,11 @@ def exit_code(problems: Sequence[Problem]) -> int:
 def complain(problems: Iterable[Problem]) -> None:
     """Say what happened, to what, and what to do, on standard error."""
     for problem in problems:
-        where = f"{problem.where}: " if problem.where else ""
-        say_error(f"tracekit: {where}{problem.what}")
+        # A place may be a drawing of several lines: a selector with a caret under its fault.
+        first, *drawing = problem.where.splitlines() or [""]
+        say_error(f"tracekit: {first}: {problem.what}" if first else f"tracekit: {problem.what}")
+        for line in drawing:
+            say_error(line)
         if problem.action:
             say_error(f"  → {problem.action}")
 
@@ -103,6 +107,14 @@ def say_json(schema: str, fact: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps({"schema": schema, **fact}, separators=(",", ":")) + "\n")
 
 
+def swallow_output() -> None:
+    """Standard output takes nothing more: what is still buffered must not raise a second time at exit."""
+    import contextlib
+
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def colours(stream: Any = None) -> bool:
     """Whether colours are wanted on a stream: NO_COLOR, FORCE_COLOR, TERM and what it is decide."""
     if os.environ.get("NO_COLOR"):
@@ -121,5 +133,5 @@ def is_terminal(stream: Any) -> bool:
     """Whether somebody looks at a stream."""
     try:
         return bool(stream.isatty())
-    except (ValueError, OSError):
+    except (AttributeError, ValueError, OSError):
         return False

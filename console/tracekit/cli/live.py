@@ -11,10 +11,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 
 from tracekit.cli import edge, summary
 from tracekit.cli.painting import GLYPHS, Paint, seconds
@@ -23,10 +24,16 @@ from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
 from tracekit.model.state import OutputSpan, Status
 from tracekit.wire import lines
-from tracekit.wire.names import RED
+from tracekit.wire.names import JOURNAL_FILE, RED
+from tracekit.wire.problems import ProblemError
 
 _TICK = 0.1
 _HEARTBEAT = 30.0
+# A third ctrl-c does not wait for the agent any longer.
+_PATIENT = 2
+_BEING_STARTED = 10.0
+_AT_ONCE = 256 * 1024
+_LAST_LINES = 2.0
 _INLINE = 4 * 1024
 _CANCELS = (signal.SIGINT, signal.SIGTERM)
 _LEAVES = (signal.SIGHUP, signal.SIGQUIT)
@@ -39,6 +46,11 @@ class Signals:
         self.cancel = 0
         self.times = 0
         self.leave = 0
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody wants this process to end."""
+        return bool(self.cancel or self.leave)
 
     @contextmanager
     def caught(self) -> Iterator[Signals]:
@@ -58,15 +70,29 @@ class Signals:
             self.leave = number
 
 
-def follow(engine: Engine, view: RunView, signals: Signals, *, as_json: bool) -> int:
-    """Show a run until it ends or a signal says otherwise; gives the exit code."""
-    shown = _Journal(view) if as_json else _Progress(view)
+def follow(engine: Engine, view: RunView, signals: Signals, *, as_json: bool, ours: bool = True) -> int:
+    """Show a run until it ends or a signal says otherwise; gives the exit code.
+
+    Ctrl-c and TERM cancel a run that is `ours`; whoever only looks at one leaves it running.
+    """
+    shown = _Journal(view, signals) if as_json else _Progress(view)
+    try:
+        return _followed(engine, view, signals, shown, ours=ours)
+    finally:
+        shown.close()
+
+
+def _followed(engine: Engine, view: RunView, signals: Signals, shown: _Shown, *, ours: bool) -> int:
     asked = 0
     while not view.done.wait(_TICK):
         if signals.leave:
             return edge.SIGNAL + signals.leave
         if shown.gone:
+            edge.say_error(f"tracekit: nobody reads any more; the run goes on: tracekit attach {view.run_id}")
             return edge.SIGNAL + signal.SIGPIPE
+        if signals.times and (not ours or signals.times > _PATIENT):
+            edge.say_error(f"tracekit: the run goes on: tracekit cancel {view.run_id}")
+            return edge.SIGNAL + signals.cancel
         if signals.times > asked:
             asked = signals.times
             shown.say("cancelling the run …")
@@ -78,10 +104,21 @@ def follow(engine: Engine, view: RunView, signals: Signals, *, as_json: bool) ->
     return summary.outcome(view)
 
 
+class _Shown(Protocol):
+    """A way to show a run; `gone` once nobody can see it."""
+
+    gone: bool
+
+    def tick(self) -> None: ...
+    def say(self, text: str) -> None: ...
+    def end(self) -> None: ...
+    def close(self) -> None: ...
+
+
 def show_recorded(view: RunView, *, as_json: bool) -> None:
     """Print a recorded run as it would have been printed live."""
     if as_json:
-        _Journal(view)  # a tap is told what is folded already
+        _Journal(view, Signals()).end()
         return
     shown = _Progress(view)
     shown.tick()
@@ -89,27 +126,66 @@ def show_recorded(view: RunView, *, as_json: bool) -> None:
 
 
 class _Journal:
-    """Prints the journal's lines as they come, output inline; whole lines only, from the engine's thread."""
+    """Prints the journal's lines as they come, output inline, from a thread of its own.
 
-    def __init__(self, view: RunView) -> None:
+    A reader that has stopped reading must hold up nobody: neither the engine, nor the signal that ends us.
+    """
+
+    def __init__(self, view: RunView, signals: Signals) -> None:
         self._view = view
+        self._signals = signals
         self._out = sys.stdout.fileno()
-        self._lock = threading.Lock()
+        self._printed = 0
+        self._news = threading.Event()
+        self._over = threading.Event()
+        self.deaf = False
         self.gone = False
-        view.tap(self._take)
+        self._thread = threading.Thread(target=self._print, name="tracekit-journal", daemon=True)
+        self._thread.start()
+        view.tap(lambda _: self._news.set())
+        self._news.set()
 
-    def _take(self, data: bytes) -> None:
-        if b'"e":"output"' in data:
-            data = b"".join(map(self._with_output, data.splitlines(keepends=True)))
+    def _print(self) -> None:
+        while not self.gone:
+            self._news.wait(_TICK)
+            self._news.clear()
+            over = self._over.is_set()
+            while self._some():
+                pass
+            if over:
+                return
+
+    def _some(self) -> bool:
+        """Print the next whole lines that are folded; says whether there were any."""
+        left = self._view.folded - self._printed
+        if left <= 0 or self.deaf or self.gone:
+            return False
+        try:
+            with (self._view.box_dir / JOURNAL_FILE).open("rb") as file:
+                file.seek(self._printed)
+                data = file.read(min(left, _AT_ONCE))
+                data = data[: lines.whole_lines(data)] or data + file.readline()
+        except OSError:
+            self.gone = True
+            return False
+        self._printed += len(data)
+        self._write(b"".join(map(self._with_output, data.splitlines(keepends=True))))
+        return True
+
+    def _write(self, data: bytes) -> None:
         left = memoryview(data)
-        with self._lock:
-            while left and not self.gone:
-                try:
-                    left = left[os.write(self._out, left) :]
-                except BlockingIOError:
-                    time.sleep(0.01)
-                except OSError:
-                    self.gone = True
+        while left and not self.gone:
+            try:
+                left = left[os.write(self._out, left) :]
+            except BlockingIOError:
+                time.sleep(0.01)
+            except BrokenPipeError:
+                self.gone = True
+            except OSError as fault:
+                # A disk that takes no more is no reason to lose the verdict: the run is followed to its end.
+                self.deaf = True
+                edge.say_error(f"tracekit: standard output cannot be written: {fault.strerror}")
+                return
 
     def _with_output(self, line: bytes) -> bytes:
         if b'"e":"output"' not in line:
@@ -132,7 +208,16 @@ class _Journal:
         edge.say_error(f"tracekit: {text}")
 
     def end(self) -> None:
-        """Everything is printed."""
+        """Print what is left, for as long as somebody reads; who wants to leave waits a moment only."""
+        self._over.set()
+        self._news.set()
+        while self._thread.is_alive() and not self._signals.asked:
+            self._thread.join(_TICK)
+        self._thread.join(_LAST_LINES)
+
+    def close(self) -> None:
+        """A writer that is stuck in a full pipe ends with the process."""
+        self._over.set()
 
 
 def _inline(data: bytes) -> dict[str, Any]:
@@ -154,29 +239,42 @@ class _Progress:
         self._line = ""
         self._width = 0
         self._link = view.link
+        self.deaf = False
         self.gone = False
 
     def tick(self) -> None:
         """Print what has changed since the last tick."""
+        self._guarded(self._tick)
+
+    def _guarded(self, write: Callable[[], None]) -> None:
+        if self.deaf:
+            return
         try:
-            self._tick()
-        except OSError:
+            write()
+        except BrokenPipeError:
             self.gone = True
+        except OSError as fault:
+            self.deaf = True
+            edge.swallow_output()
+            edge.say_error(f"tracekit: standard output cannot be written: {fault.strerror}")
 
     def say(self, text: str) -> None:
         """A word of ours between the lines."""
-        self._print([text])
+        self._guarded(lambda: self._print([text]))
 
     def end(self) -> None:
         """The last lines and the summary."""
-        try:
-            self._tick()
-            self._erase()
-            for line in summary.lines(self._view, self._paint):
-                sys.stdout.write(line + "\n")
-            sys.stdout.flush()
-        except OSError:
-            self.gone = True
+        self._guarded(self._end)
+
+    def _end(self) -> None:
+        self._tick()
+        self._erase()
+        for line in summary.lines(self._view, self._paint):
+            sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def _tick(self) -> None:
         with self._view.lock:
@@ -246,11 +344,24 @@ def submitted(engine: Engine, request: Any, signals: Signals | None = None) -> R
     """Hand a request over and wait for its view; a ProblemError comes out as it is, a signal as a SystemExit."""
     future = engine.submit(request)
     while True:
-        number = signals.cancel or signals.leave if signals is not None else 0
-        if number:
+        if signals is not None and (number := signals.cancel or signals.leave):
+            _give_back(engine, future, cancel=signals.cancel != 0)
             raise SystemExit(edge.SIGNAL + number)
         try:
             return future.result(timeout=_TICK)
         except TimeoutError:
             if future.done():
                 raise
+
+
+def _give_back(engine: Engine, future: Future[RunView], *, cancel: bool) -> None:
+    """A signal came while a run was being started: if it starts all the same, it is not left running."""
+    if not cancel:
+        return
+    try:
+        view = future.result(timeout=_BEING_STARTED)
+        if view.live:
+            engine.submit(Cancel(view.run_id))
+            view.done.wait(_BEING_STARTED)
+    except (TimeoutError, CancelledError, ProblemError):
+        return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -30,27 +32,54 @@ def tui(argv: Sequence[str] | None = None) -> int:
 
 
 def _guarded(name: str, words: list[str]) -> int:
+    _prepare_streams()
     try:
-        return _dispatch(name, words)
+        code = _dispatch(name, words)
+        sys.stdout.flush()
+        return code
     except ProblemError as fault:
         edge.complain(fault.problems)
         return edge.exit_code(fault.problems)
     except KeyboardInterrupt:
         return edge.SIGNAL + 2
     except BrokenPipeError:
-        # Whoever read our output has gone; what is still buffered must not raise a second time at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        edge.swallow_output()
         return edge.SIGNAL + 13
     except SystemExit as leaving:
         return leaving.code if isinstance(leaving.code, int) else edge.USAGE
+    except OSError as fault:
+        if (
+            fault.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
+            or fault.filename is not None
+        ):
+            return _our_fault()
+        edge.swallow_output()
+        what = f"standard output cannot be written: {fault.strerror}"
+        edge.complain([Problem("cli.output", what, "", "write to a place with room")])
+        return edge.USAGE
     except Exception:  # noqa: BLE001 - the last edge: a traceback for us, a code for scripts
-        import traceback
+        return _our_fault()
 
-        traceback.print_exc()
-        edge.complain(
-            [Problem("internal", "this is a fault of tracekit itself", "", "please report the lines above")]
-        )
-        return edge.INTERNAL
+
+def _our_fault() -> int:
+    import traceback
+
+    traceback.print_exc()
+    edge.complain(
+        [Problem("internal", "this is a fault of tracekit itself", "", "please report the lines above")]
+    )
+    return edge.INTERNAL
+
+
+def _prepare_streams() -> None:
+    # A closed descriptor leaves None here; and what a locale cannot spell is spelt out, never a crash.
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - as long as the process
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _dispatch(name: str, words: list[str]) -> int:

@@ -26,6 +26,11 @@ class Project:
 def project(args: argparse.Namespace) -> Project:
     """Find the project; raises ProblemError for a path that is not there and for every fault of its configuration."""
     path = os.path.abspath(args.path)
+    names = ""
+    if not os.path.exists(path):
+        # As people know it from their runner: a file, and behind it the names in it.
+        path, colons, names = path.partition("::")
+        names = colons + names
     if not os.path.exists(path):
         raise ProblemError(
             Problem("cli.no_such_path", "no such file or directory", args.path, "name a project")
@@ -33,7 +38,7 @@ def project(args: argparse.Namespace) -> Project:
     root = roots.find_root(path)
     chosen = list(getattr(args, "selectors", ()))
     if path != root and not args.profile:
-        chosen.append(os.path.relpath(path, root))
+        chosen.append(os.path.relpath(path, root) + names)
     flags = {"profile": args.profile, "environment": args.environment}
     config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
     _only_local(config.settings.environment, config.profile.environment(config.settings.environment))

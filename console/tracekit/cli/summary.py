@@ -28,6 +28,8 @@ def outcome(view: RunView) -> int:
     if view.link == "lost":
         return UNREACHABLE
     verdicts = view.verdicts()
+    if view.link == "replay" and (view.state.damaged or not view.folded):
+        return EXIT_USAGE
     with view.lock:
         blocking = [notice for notice in view.state.notices if notice.kind in _BLOCKING]
         reason = view.state.run.reason or str(view.end.get("reason", ""))
@@ -39,7 +41,8 @@ def outcome(view: RunView) -> int:
         codes = {exit_code([Problem(notice.code, "")]) if notice.code else EXIT_RED for notice in blocking}
         told = codes.pop() if len(codes) == 1 else EXIT_RED
         return told if told in {EXIT_USAGE, NOTHING} else EXIT_RED
-    if reason not in {"finished", ""}:
+    # A scenario that somebody stopped is not a passed one, though the run went to its end.
+    if reason not in {"finished", ""} or verdicts.get("cancelled"):
         return EXIT_RED
     ran = sum(count for word, count in verdicts.items() if word not in {"pending", "running", "notrun"})
     if ran:
@@ -65,13 +68,20 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         took = (
             seconds(max(0, run.ended_t - run.started_t))
             if run.ended
-            else ("an unrecorded time" if view.end else "still running")
+            else (
+                "an unrecorded time"
+                if view.end
+                else ("a run that goes on" if view.live else "a run without an end")
+            )
         )
         reason = f", {clean(run.reason)}" if run.ended and run.reason != "finished" else ""
+        hurt = _hurt(state)
         red = any(state.counts.get(word) for word in RED)
     yield ""
     if view.problem is not None:
         yield clean(f"! {view.problem.what} ({view.problem.action})")
+    if hurt:
+        yield f"! {hurt}: tracekit verify {view.run_id}"
     yield f"{counted(view.verdicts(), paint)} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
     if red:
         yield f"rerun all of them: tracekit rerun {view.run_id} --failed"
@@ -167,6 +177,16 @@ def _notice(notice: Notice, paint: Paint) -> Iterator[str]:
         yield paint.dim(clean(f"    command: {' '.join(notice.command)}"))
     if notice.action:
         yield clean(f"    → {notice.action}")
+
+
+def _hurt(state: RunState) -> str:
+    """What of the recording itself is not as it was written."""
+    told = []
+    if state.damaged:
+        told.append(f"{state.damaged} lines of the journal cannot be read")
+    if state.missing_total:
+        told.append(f"{state.missing_total} lines are missing")
+    return ", ".join(told)
 
 
 def _not_run(state: RunState, paint: Paint) -> Iterator[str]:

@@ -56,7 +56,10 @@ class Box:
             except (FrameError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
                 greeted, problem = False, _ended_early(str(fault))
             self._session, self._ready = None, anyio.Event()
-            delay, failures = (_FIRST_RETRY, 0) if greeted else (min(delay * 2, _LONGEST_RETRY), failures + 1)
+            # Somebody who still waits for an answer was not answered, whoever greeted us.
+            answered = greeted and not self._starts and not self._attaches
+            delay = _FIRST_RETRY if answered else min(delay * 2, _LONGEST_RETRY)
+            failures = 0 if answered else failures + 1
             if failures >= _PATIENCE:
                 self._give_up(problem)
             for follower in self._followers.values():
@@ -185,7 +188,8 @@ class Box:
         if table is not None and run in table:
             table[run].answer(problems)
         elif table is not None and run in self._followers:
-            self._followers[run].view.mark("lost", problems[0])
+            # The agent lets go of a run that has ended: what is on the disk decides whether this one is lost.
+            self._followers[run].let_go(problems[0])
         elif table is None and event.get("for") != "CANCEL":
             # Not about one run: the agent itself cannot work, so nobody who waits will get an answer.
             self._give_up(*problems)

@@ -60,10 +60,18 @@ class Follower:
         self._finish()
         return True
 
+    def let_go(self, problem: Problem) -> None:
+        """Take the agent's word that it does not have the run: it has ended on the disk, or it is lost."""
+        if not self.view.done.is_set() and not self.read_ended():
+            self.view.mark("lost", problem)
+        self._wake.set()
+
     async def run(self) -> None:
         """Fold until the end; a journal that goes missing ends the view with its problem."""
         while True:
             await self._wake.wait()
+            if self.view.done.is_set():
+                return
             self._wake = anyio.Event()
             try:
                 with rare_collections(), (self.view.box_dir / JOURNAL_FILE).open("rb") as file:

@@ -5,7 +5,9 @@ A rerun is a launch whose plan is its parent's, narrowed to some scenarios; runs
 
 from __future__ import annotations
 
+import difflib
 import itertools
+import shutil
 import time
 from collections.abc import Sequence
 
@@ -19,7 +21,7 @@ from tracekit.engine.requests import Discover, Launch, Rerun
 from tracekit.engine.view import RunView
 from tracekit.model.rerun import failed, outstanding
 from tracekit.model.selection import select
-from tracekit.store.runs import RunFolder
+from tracekit.store.runs import RunFolder, damaged
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import LINE_VERSION
 from tracekit.wire.problems import Problem, ProblemError
@@ -76,8 +78,14 @@ class Launching:
     async def _start(self, planned: Planned) -> RunView:
         folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
-        await self._context.box.start(planned.message(folder.path, self._context.console))
-        await self._follow(view, folder)
+        try:
+            await self._context.box.start(planned.message(folder.path, self._context.console))
+            await self._follow(view, folder)
+        except BaseException:
+            # Nothing was begun: a folder without a journal would stand in every list as a damaged run.
+            if not folder.journal.exists():
+                shutil.rmtree(folder.path, ignore_errors=True)
+            raise
         return view
 
     async def _follow(self, view: RunView, folder: RunFolder) -> None:
@@ -119,6 +127,9 @@ class Launching:
 
     def _chosen(self, request: Rerun, parent: RunFolder) -> list[str] | None:
         view = self._context.history.open(parent)
+        if view.state.damaged:
+            what = f"{view.state.damaged} lines of its journal cannot be read"
+            raise ProblemError(damaged(parent.run_id, what, str(parent.journal)))
         match request.which:
             case "all":
                 suites = parent.facts()["plan"].get("suites", [])
@@ -126,6 +137,7 @@ class Launching:
                 return list(view.state.ids) if narrowed else None
             case "ids":
                 ids = list(request.ids)
+                self._known(ids, view, parent)
             case "failed":
                 ids = failed(view.state)
             case "outstanding":
@@ -142,6 +154,13 @@ class Launching:
                 )
             )
         return ids
+
+    def _known(self, ids: Sequence[str], view: RunView, parent: RunFolder) -> None:
+        unknown = [scenario for scenario in ids if scenario not in view.state.index]
+        if unknown:
+            near = difflib.get_close_matches(unknown[0], view.state.ids, n=1)
+            hint = f"did you mean {near[0]}?" if near else f"`tracekit show {parent.run_id}` lists them"
+            raise ProblemError(Problem("select.nothing", "no such scenario in that run", unknown[0], hint))
 
     def _chain(self, folder: RunFolder, view: RunView) -> list[RunView]:
         chain = [view]

@@ -7,6 +7,7 @@ and stay in the memory of the agent's processes.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
 _BOX = "local"
+_MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Planned:
             "created": self.started_ns,
             "plan_hash": self.plan_hash,
             "boxes": [_BOX],
-            "plan": self.plan,
+            "plan": _without(self.plan, self.secrets),
         }
 
     def message(self, base: Path, console: str) -> dict[str, Any]:
@@ -137,7 +139,19 @@ def plan_again(
     root, chosen = str(facts.get("root", "")), facts.get("profile")
     config = loader.load(root, flags={"profile": chosen}, environ=places.environ, implicit=False)
     again = {**plan, "run": places.new_id(), "parent": parent, "suites": suites}
-    return _planned(again, config.profile, chosen, root, places)
+    planned = _planned(again, config.profile, chosen, root, places)
+    planned.plan.update(_with(again, planned.secrets))
+    left = _MARK.search(to_json(planned.plan))
+    if left is not None:
+        raise ProblemError(
+            Problem(
+                "rerun.secret_missing",
+                f"the run was given the secret {left.group(1)}, which is not set now",
+                parent,
+                f"export {left.group(1)} and run the same command again",
+            )
+        )
+    return planned
 
 
 def _planned(
@@ -153,6 +167,27 @@ def _planned(
         # What the profile marks stands before what only looks like a secret.
         secrets={**secrets_in(places.environ), **secrets(profile, places.environ)},
     )
+
+
+def _without(value: Any, secrets: Mapping[str, str]) -> Any:
+    """The same plan with the values of secrets replaced by their names: it is written to the disk."""
+    return _replaced(value, [(secret, f"«redacted:{name}»") for name, secret in secrets.items()])
+
+
+def _with(value: Any, secrets: Mapping[str, str]) -> Any:
+    return _replaced(value, [(f"«redacted:{name}»", secret) for name, secret in secrets.items()])
+
+
+def _replaced(value: Any, pairs: Sequence[tuple[str, str]]) -> Any:
+    if isinstance(value, str):
+        for old, new in pairs:
+            value = value.replace(old, new)
+        return value
+    if isinstance(value, dict):
+        return {key: _replaced(each, pairs) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_replaced(each, pairs) for each in value]
+    return value
 
 
 def _by_suite(profile: Profile, ids: Iterable[str]) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from tracekit.model.fold import Fold
 from tracekit.model.state import OutputSpan, RunState
-from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE
+from tracekit.wire.names import OUTPUT_FILE
 from tracekit.wire.problems import Problem
 
 LinkState = Literal["connecting", "attached", "reconnecting", "lost", "replay", "ended"]
@@ -58,19 +58,8 @@ class RunView:
         return self._folded
 
     def tap(self, tap: Tap) -> None:
-        """Hand every journal line to `tap`: what is folded already at once, the rest as it comes.
-
-        Raises OSError when what is folded cannot be read any more.
-        """
+        """Tell `tap` of each piece that is folded from now on; on the engine's thread, so it must not wait."""
         with self.lock:
-            left = self._folded
-            if left:
-                with (self.box_dir / JOURNAL_FILE).open("rb") as file:
-                    for line in file:
-                        left -= len(line)
-                        if left < 0:
-                            break
-                        tap(line)
             self._taps.append(tap)
 
     def resume(self, fold: Fold, folded: int) -> None:

@@ -16,10 +16,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Attach and follow; ctrl-c asks for the end of the run."""
+    """Attach and follow; ctrl-c leaves, and the run goes on."""
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Attach
 
     with Signals().caught() as signals, Engine(project.places()) as engine:
-        return follow(engine, submitted(engine, Attach(args.run), signals), signals, as_json=args.json)
+        view = submitted(engine, Attach(args.run), signals)
+        return follow(engine, view, signals, as_json=args.json, ours=False)

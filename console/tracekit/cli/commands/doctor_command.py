@@ -28,8 +28,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check everything; exit code 2 when something would keep a run from starting."""
     failed = False
+    told: set[Row] = set()
     for check in (_installation, _places, _agent, lambda: _project(args.path)):
-        for name, good, found, action in _guarded(check):
+        for row in _guarded(check):
+            if row in told:
+                continue
+            told.add(row)
+            name, good, found, action = row
             failed |= not good
             if args.json:
                 edge.say_json(

@@ -14,9 +14,15 @@ from tracekit.store.runs import RunStore
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "-n", "--newest", type=int, default=20, metavar="N", help="how many (default: 20; 0: all)"
+        "-n", "--newest", type=_count, default=20, metavar="N", help="how many (default: 20; 0: all)"
     )
     parser.add_argument("--json", action="store_true", help="one JSON line a run")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a number from 0 on")
+    return int(text)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from typing import Any
 
 from tracekit.cli import edge, project, summary
 from tracekit.cli.painting import GLYPHS, Paint, seconds
 from tracekit.engine.history import History
 from tracekit.engine.view import RunView
-from tracekit.model.state import Attempt, Status
-from tracekit.store.runs import RunStore
+from tracekit.model.state import Attempt, OutputSpan, Status
+from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -47,6 +48,13 @@ def run(args: argparse.Namespace) -> int:
         for index in chosen:
             for line in _whole(view, index, paint):
                 edge.write(line)
+    if view.state.damaged or not view.folded:
+        what = (
+            f"{view.state.damaged} lines of its journal cannot be read"
+            if view.folded
+            else "the journal is empty"
+        )
+        raise ProblemError(damaged(view.run_id, what, str(view.box_dir)))
     return edge.OK
 
 
@@ -55,9 +63,16 @@ def _named(view: RunView, text: str) -> list[int]:
     exact = state.index.get(text)
     if exact is not None:
         return [exact, *state.children_of(exact)]
-    found = [
-        index for index, scenario in enumerate(state.ids) if text in scenario and SUBTEST_MARK not in scenario
-    ]
+    whole = [index for index, scenario in enumerate(state.ids) if SUBTEST_MARK not in scenario]
+    # The last name itself stands before an ending, and both before any part of an id.
+    tests: tuple[Callable[[str], bool], ...] = (
+        lambda scenario: scenario.rpartition("::")[2] == text,
+        lambda scenario: scenario.endswith(text),
+        lambda scenario: text in scenario,
+    )
+    found = next(
+        (some for fits in tests if (some := [index for index in whole if fits(state.ids[index])])), []
+    )
     if len(found) == 1:
         return [found[0], *state.children_of(found[0])]
     if not found:
@@ -95,22 +110,43 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
             name = edge.clean(step.name)
             yield f"    {GLYPHS.get(step.verdict or 'running', '✗')} {name:40} {seconds(step.duration_ns):>8}"
         yield from summary.detail(attempt, paint)
-        output = view.output(attempt.outputs, limit=_OUTPUT)
-        if output:
+        head, tail, left_out = _output(view, attempt)
+        if head:
             yield paint.dim("    output:")
-            yield from (f"    │ {line}" for line in edge.clean_lines(output))
+            yield from (f"    │ {line}" for line in edge.clean_lines(head))
+        if left_out:
+            yield paint.dim(
+                f"    … {left_out} bytes left out: tracekit replay {view.run_id} --json has them all …"
+            )
+            yield from (f"    │ {line}" for line in edge.clean_lines(tail))
     yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
 
 
-def _fact(view: RunView, index: int) -> dict[str, Any]:
-    from dataclasses import asdict
+def _output(view: RunView, attempt: Attempt) -> tuple[bytes, bytes, int]:
+    """The beginning and the end of what an attempt printed, and how much lies between: the end is where it failed."""
+    total = sum(span.length for span in attempt.outputs)
+    if total <= _OUTPUT:
+        return view.output(attempt.outputs), b"", 0
+    half = _OUTPUT // 2
+    tail: list[OutputSpan] = []
+    wanted = half
+    for span in reversed(attempt.outputs):
+        take = min(span.length, wanted)
+        tail.append(replace(span, offset=span.offset + span.length - take, length=take))
+        wanted -= take
+        if not wanted:
+            break
+    return view.output(attempt.outputs, limit=half), view.output(reversed(tail)), total - 2 * half
 
+
+def _fact(view: RunView, index: int) -> dict[str, Any]:
     state = view.state
     facts = state.facts[index]
 
     def told(attempt: Attempt) -> dict[str, Any]:
-        data = view.output(attempt.outputs, limit=_OUTPUT)
-        return {**asdict(attempt), "output": data.decode("utf-8", "replace")}
+        head, tail, left_out = _output(view, attempt)
+        text = (head + tail).decode("utf-8", "replace")
+        return {**asdict(attempt), "output": text, "output_left_out": left_out}
 
     return {
         "run": view.run_id,

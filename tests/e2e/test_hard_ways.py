@@ -1,0 +1,137 @@
+"""The hard ways: readers that stop, full disks, links that break at the wrong moment, damage, secrets in odd places."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.test_spine import MIXED, SLOW, children_of
+from tests.support.cli import PATIENCE, Sandbox, processes_with
+from tests.support.until import until
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    """A user with nothing but a home."""
+    return Sandbox(tmp_path / "home")
+
+
+def test_reader_that_stops_reading__then_ctrl_c_still_cancels(sandbox: Sandbox) -> None:
+    text = """
+import time
+def test_floods():
+    while True:
+        print("x" * 4000, flush=True)
+        time.sleep(0.001)
+"""
+    root = sandbox.project({"test_flood.py": text})
+    process = sandbox.start("run", root, "--json")
+    assert process.stdout is not None
+    run = str(json.loads(process.stdout.readline())["run"])
+    output = sandbox.state / "runs" / run / "local" / "output.bin"
+    until(lambda: output.stat().st_size > 1 << 20)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=PATIENCE) == 130
+    process.communicate()
+    shown = {row["id"]: row["verdict"] for row in sandbox.run("show", run, "--json").lines()}
+    assert shown == {"pytest:test_flood.py::test_floods": "cancelled"}
+
+
+def test_standard_output_on_a_full_device__then_the_runs_own_exit_code(sandbox: Sandbox) -> None:
+    root = sandbox.project(MIXED)
+    with Path("/dev/full").open("wb") as full:
+        process = sandbox.start("run", root, stdout=full)
+        err = process.communicate(timeout=PATIENCE)[1].decode()
+    assert process.returncode == 1
+    assert "standard output" in err
+    with Path("/dev/full").open("wb") as full:
+        process = sandbox.start("runs", stdout=full)
+        err = process.communicate(timeout=PATIENCE)[1].decode()
+    assert process.returncode == 2
+    assert "standard output" in err
+
+
+def test_secret_in_args__then_not_in_any_file_and_back_at_the_rerun(sandbox: Sandbox) -> None:
+    sandbox.environ["APP_TOKEN"] = "t0ken-in-arguments"
+    root = sandbox.project({"test_a.py": "def test_a(): assert 0\ndef test_b(): ...\n"})
+    first = sandbox.run("run", root, "--json", "--", "-k", "not t0ken-in-arguments")
+    assert first.code == 1, first.err
+    for path in (sandbox.home / "state").rglob("*"):
+        if path.is_file():
+            assert b"t0ken-in-arguments" not in path.read_bytes(), path
+    assert sandbox.run("rerun", first.run_id()).code == 1
+    del sandbox.environ["APP_TOKEN"]
+    missing = sandbox.run("rerun", first.run_id())
+    assert missing.code == 2
+    assert "APP_TOKEN" in missing.err
+
+
+def test_ctrl_c_while_starting__then_nothing_is_left_running(sandbox: Sandbox) -> None:
+    root = sandbox.project(SLOW)
+    folder = sandbox.state / "runs"
+    tokens: set[str] = set()
+    for _ in range(6):
+        process = sandbox.start("run", root, "--json")
+        until(partial(_begun, folder, tokens))
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=PATIENCE)
+        assert process.returncode == 130
+        assert [pid for token in tokens for pid in processes_with(f"TRACEKIT_RUN_TOKEN={token}")] == []
+
+
+def _begun(folder: Path, known: set[str]) -> bool:
+    """Whether a run has its folder that had none before; its token is kept, since the folder may go again."""
+    for file in folder.glob("*/run.json"):
+        try:
+            token = str(json.loads(file.read_text())["nonce"])
+        except OSError:
+            continue
+        if token not in known:
+            known.add(token)
+            return True
+    return False
+
+
+def test_bridge_killed_near_the_end__then_still_the_runs_own_exit_code(sandbox: Sandbox) -> None:
+    root = sandbox.project(
+        {"test_a.py": "import time\ndef test_a():\n    time.sleep(1)\ndef test_b(): ...\n"}
+    )
+    process = sandbox.start("run", root)
+    until(lambda: list((sandbox.state / "runs").glob("*/local/journal.ndjson")))
+    (journal,) = (sandbox.state / "runs").glob("*/local/journal.ndjson")
+    until(lambda: b"test_b" in journal.read_bytes().partition(b"attempt.started")[2])
+    for bridge in children_of(process.pid):
+        os.kill(bridge, signal.SIGKILL)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, (out, err)
+
+
+def test_rerun_of_an_unknown_scenario__then_4_and_no_run(sandbox: Sandbox) -> None:
+    run = sandbox.run("run", sandbox.project(MIXED), "--json").run_id()
+    done = sandbox.run("rerun", run, "-s", "pytest:test_shop.py::test_reed")
+    assert done.code == 4
+    assert "test_red" in done.err
+    assert len(list((sandbox.state / "runs").iterdir())) == 1
+
+
+def test_path_with_names__then_only_that_test(sandbox: Sandbox) -> None:
+    root = sandbox.project(MIXED)
+    done = sandbox.run("run", f"{root}/test_shop.py::test_green", "--json")
+    assert set(done.verdicts()) == {"pytest:test_shop.py::test_green"}, done.err
+
+
+def test_damaged_journal__then_2_and_the_damage_is_told(sandbox: Sandbox) -> None:
+    run = sandbox.run("run", sandbox.project(MIXED), "--json").run_id()
+    journal = sandbox.state / "runs" / run / "local" / "journal.ndjson"
+    lines = journal.read_bytes().splitlines(keepends=True)
+    journal.write_bytes(b"".join([*lines[:5], b"garbage\n", *lines[6:]]))
+    for words in (("show", run), ("replay", run, "--headless"), ("rerun", run)):
+        assert sandbox.run(*words).code == 2, words
+    assert "tracekit verify" in sandbox.run("show", run).out
+    journal.write_bytes(b"")
+    assert sandbox.run("show", run).code == 2
