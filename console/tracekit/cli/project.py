@@ -7,7 +7,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from tracekit.cli import edge
 from tracekit.config import loader, paths, roots
+from tracekit.config.later import not_acted_on
 from tracekit.config.settings import Settings
 from tracekit.engine.places import Places
 from tracekit.wire.problems import Problem, ProblemError
@@ -41,7 +43,10 @@ def project(args: argparse.Namespace) -> Project:
         chosen.append(os.path.relpath(path, root) + names)
     flags = {"profile": args.profile, "environment": args.environment}
     config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
-    _only_local(config.settings.environment, config.profile.environment(config.settings.environment))
+    for notice in not_acted_on(config.profile):
+        edge.say_error(f"tracekit: {notice}")
+    for name in config.settings.environment.split(","):
+        _only_local(name, config.profile.environment(name))
     # A profile's file is named from where it was typed; from here on the project is where the profile stands.
     profile = config.settings.profile
     if profile is not None and ("/" in profile or profile.endswith(".toml")):

@@ -287,7 +287,7 @@ _MISPLACED: dict[str, tuple[str, str]] = {
     "suite": ("suites belong to a project", "write them in its tracekit.toml"),
     "env": (
         "environments do not stand here",
-        "write them in a project's tracekit.toml, or use tracekit box add",
+        "write them in a project's tracekit.toml, or in boxes.toml",
     ),
     "suites": ("unknown key suites", "write [suite.NAME] for each"),
     "envs": ("unknown key envs", "write [env.NAME] for each"),

@@ -31,7 +31,6 @@ _SYNONYMS = {
     "pgup": "pageup",
     "pgdn": "pagedown",
 }
-_MAX_STROKES = 4
 
 
 class Keymap(NamedTuple):
@@ -45,12 +44,8 @@ class Keymap(NamedTuple):
 
 
 def parse_key(text: str) -> str | None:
-    """The one spelling of a key (`shift+ctrl+P` and `ctrl+shift+p` are one), or None. Strokes in a row: `g g`."""
-    strokes = text.split(" ")
-    if not 1 <= len(strokes) <= _MAX_STROKES:
-        return None
-    parsed = [_stroke(stroke) for stroke in strokes]
-    return None if None in parsed else " ".join(stroke for stroke in parsed if stroke)
+    """The one spelling of a key (`shift+ctrl+P` and `ctrl+shift+p` are one), or None."""
+    return _stroke(text)
 
 
 def _stroke(text: str) -> str | None:
@@ -119,7 +114,7 @@ def _hint(part: str) -> str:
     near = nearest(part.rpartition("+")[2], NAMED)
     if near:
         return f"did you mean {near}?"
-    return f'write a character such as "f", "ctrl+f", "f5", "g g", or one of {listed(NAMED[:6])} …'
+    return f'write a character such as "f", "ctrl+f", "f5", or one of {listed(NAMED[:6])} …'
 
 
 def _check_clashes(

@@ -150,7 +150,10 @@ def _section(title: str, table: Table, *, settings: bool = False) -> str:
         ways = f"{f'`{key.flag}`' if key.flag else ''} | `{variable_of(name)}` | " if settings else ""
         example = f" Example: `{name} = {key.example}`" if key.example else ""
         need = " Required." if key.required else ""
-        rows += f"| `{name}` | {_holds(key)} | {_shown_default(key)} | {ways}{key.doc}{need}{example} |\n"
+        later = " *Checked, and not acted on in this version.*" if key.later else ""
+        rows += (
+            f"| `{name}` | {_holds(key)} | {_shown_default(key)} | {ways}{key.doc}{need}{later}{example} |\n"
+        )
     one_of = (
         f"\nExactly one of {listed(f'`{name}`' for name in table.one_of)} is written.\n"
         if table.one_of

@@ -22,6 +22,7 @@ class Key:
         "flag",
         "high",
         "kind",
+        "later",
         "low",
         "name",
         "required",
@@ -44,10 +45,13 @@ class Key:
         required: bool = False,
         table: Table | None = None,
         flag: str = "",
+        later: bool = False,
     ) -> None:
         self.name, self.kind, self.doc, self.example, self.default = name, kind, doc, example, default
         self.rule, self.choices, self.low, self.high = rule, choices, low, high
         self.required, self.table, self.flag = required, table, flag
+        # Checked already, and not acted on by this version: whoever sets it is told so.
+        self.later = later
 
 
 class Table:
@@ -156,6 +160,7 @@ SUITE: Final = Table(
             rule="duration_or_off",
             low=0.001,
             high=604800,
+            later=True,
         ),
         Key(
             "slow",
@@ -166,6 +171,7 @@ SUITE: Final = Table(
             rule="duration_or_off",
             low=0.001,
             high=604800,
+            later=True,
         ),
         Key(
             "stall",
@@ -184,6 +190,7 @@ SUITE: Final = Table(
             example='["migrate"]',
             default=(),
             rule="name",
+            later=True,
         ),
         Key(
             "locks",
@@ -192,6 +199,7 @@ SUITE: Final = Table(
             example='["db"]',
             default=(),
             rule="name",
+            later=True,
         ),
         Key(
             "idempotent",
@@ -199,14 +207,23 @@ SUITE: Final = Table(
             "Its tests may be run again after a crash without cleaning up.",
             example="true",
             default=False,
+            later=True,
         ),
-        Key("isolate", "boolean", "Run each test in a process of its own.", example="true", default=False),
+        Key(
+            "isolate",
+            "boolean",
+            "Run each test in a process of its own.",
+            example="true",
+            default=False,
+            later=True,
+        ),
         Key(
             "trace",
             "choice",
             "How much is recorded of what happens inside; without it, the setting.",
             example='"calls"',
             choices=TRACES,
+            later=True,
         ),
     ),
 )
@@ -392,14 +409,23 @@ ENVIRONMENT: Final = Table(
             "Ask for its name before anything destructive.",
             example="true",
             default=False,
+            later=True,
         ),
-        Key("service", "tables", "Processes that the tests need.", example="", default=(), table=SERVICE),
+        Key(
+            "service",
+            "tables",
+            "Processes that the tests need.",
+            example="",
+            default=(),
+            table=SERVICE,
+            later=True,
+        ),
     ),
 )
 
 SETTINGS: Final = Table(
     "settings",
-    "How tracekit behaves. Each can also be given as a flag or as a `TRACEKIT_…` variable.",
+    "How tracekit behaves. Each can also be given as a `TRACEKIT_…` variable, and those that name one as a flag.",
     (
         Key(
             "profile",
@@ -425,7 +451,7 @@ SETTINGS: Final = Table(
             example='"calls"',
             default="default",
             choices=TRACES,
-            flag="--trace",
+            later=True,
         ),
         Key(
             "seed",
@@ -434,7 +460,7 @@ SETTINGS: Final = Table(
             example="7",
             low=0,
             high=2**63 - 1,
-            flag="--seed",
+            later=True,
         ),
         Key("locals", "boolean", "Record local variables of failing frames.", example="false", default=True),
         Key(
@@ -456,6 +482,7 @@ SETTINGS: Final = Table(
             rule="duration",
             low=1,
             high=86400,
+            later=True,
         ),
         Key(
             "glyphs",
@@ -511,6 +538,6 @@ USER: Final = Table(
 
 BOXES: Final = Table(
     "",
-    "The user's boxes, `boxes.toml`, written by `tracekit box add`.",
+    "The user's boxes, `boxes.toml`, in the form of a profile's.",
     (Key("env", "tables", "Environments, by name.", example="", default=(), table=ENVIRONMENT),),
 )

@@ -1,0 +1,21 @@
+"""Keys that a profile may set and this version does not act on: whoever sets one is told, never left to believe."""
+
+from __future__ import annotations
+
+from tracekit.config.profile import Profile
+from tracekit.config.tables import ENVIRONMENT, SUITE
+from tracekit.wire.problems import Problem
+
+
+def not_acted_on(profile: Profile) -> list[Problem]:
+    """One notice for each declared key without an effect, in the order of the file."""
+    tables = {"suite": SUITE, "env": ENVIRONMENT}
+    found: list[Problem] = []
+    for declared, origin in profile.origins.items():
+        kind, _, rest = declared.partition(".")
+        table = tables.get(kind)
+        key = table.keys.get(rest.rpartition(".")[2]) if table is not None else None
+        if key is not None and key.later:
+            what = "is checked, and not acted on in this version"
+            found.append(Problem("config.later", what, f"{origin}:{declared}"))
+    return found
