@@ -135,3 +135,19 @@ def test_damaged_journal__then_2_and_the_damage_is_told(sandbox: Sandbox) -> Non
     assert "tracekit verify" in sandbox.run("show", run).out
     journal.write_bytes(b"")
     assert sandbox.run("show", run).code == 2
+
+
+def test_cancel_one_scenario__then_only_that_one_and_the_rest_goes_on(sandbox: Sandbox) -> None:
+    root = sandbox.project(SLOW)
+    run = sandbox.run("run", root, "--detach").out.strip()
+    journal = sandbox.state / "runs" / run / "local" / "journal.ndjson"
+    until(lambda: journal.exists() and b"now waiting" in (journal.parent / "output.bin").read_bytes())
+    assert sandbox.run("cancel", run, "pytest:test_slow.py::test_nobody").code == 4
+    assert sandbox.run("cancel", run, "pytest:test_slow.py::test_first").code == 2
+    done = sandbox.run("cancel", run, "pytest:test_slow.py::test_waits")
+    assert done.code == 0, done.err
+    until(lambda: b'"e":"run.ended"' in journal.read_bytes())
+    shown = {
+        row["id"].rpartition("::")[2]: row["verdict"] for row in sandbox.run("show", run, "--json").lines()
+    }
+    assert shown == {"test_first": "passed", "test_waits": "cancelled", "test_last": "passed"}

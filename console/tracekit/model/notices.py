@@ -55,6 +55,9 @@ def _message(event: str, line: dict[str, Any]) -> str:
     if told:
         return told
     if event == E.RUNNER_FAILED_TO_START:
+        why = coerce.text(line.get("why"))
+        if why:
+            return why
         return f"the runner failed to start ({_exit(line)})"
     if event == E.DISCOVER_FAILED:
         return f"could not collect {coerce.text(line.get('file')) or 'the suite'}"

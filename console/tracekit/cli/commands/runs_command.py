@@ -52,10 +52,10 @@ def run(args: argparse.Namespace) -> int:
             else "?"
         )
         took = seconds(each.ended_t - each.started_t) if each.ended else each.reason or "not ended"
+        reason = f"  {edge.clean(each.reason)}" if each.ended and each.reason != "finished" else ""
         child = paint.dim(f"  rerun of {each.parent}") if each.parent else ""
-        edge.write(
-            f"{each.run_id}  {paint.dim(at)}  {took:>9}  {counted(each.counts, paint)}  {edge.clean(each.root)}{child}"
-        )
+        counts, root = counted(each.counts, paint), edge.clean(each.root)
+        edge.write(f"{each.run_id}  {paint.dim(at)}  {took:>9}  {counts}  {root}{reason}{child}")
     if not summaries and not args.json:
         edge.say("no runs yet: `tracekit run` makes the first, `tracekit demo` shows how")
     return edge.OK

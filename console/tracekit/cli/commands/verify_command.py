@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from tracekit.cli import edge, project
-from tracekit.store.runs import RunStore
+from tracekit.store.runs import RunFolder, RunStore
 from tracekit.store.verify import verify
+from tracekit.wire.names import RUN_FILE
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+        "run",
+        nargs="?",
+        default="last",
+        metavar="RUN",
+        help="a run id, a part of it, `last`, or a run directory",
     )
     parser.add_argument("--json", action="store_true", help="one JSON line a problem, and one for the whole")
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify; exit code 1 means damage."""
-    found = verify(RunStore(project.places().state).find(args.run))
+    # A run that was copied from elsewhere is named by its folder.
+    path = Path(args.run)
+    folder = RunFolder(path, path.name) if (path / RUN_FILE).is_file() else None
+    found = verify(folder or RunStore(project.places().state).find(args.run))
     if args.json:
         for problem in found.problems:
             edge.say_json("tracekit.problem/1", problem.to_json())
