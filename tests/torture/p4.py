@@ -8,9 +8,11 @@ here it is driven through what Python sees of it.
 from __future__ import annotations
 
 import gc
+import os
 import random
 import signal
 import struct
+import subprocess
 import time
 import tracemalloc
 import zlib
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING
 from tests.torture.decode_profile import torture_profile
 from tests.torture.mutate import Mutator
 from tests.torture.registry import Outcome, scaled
+from tools.tasks.common import NATIVE
 from tracekit.model.fold import Fold
 from tracekit.wire import frames, lines
 from tracekit.wire.messages import MessageAssembler
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType as StackFrame
 
+NATIVE_FULL = 10_000_000
 FULL = 1_000_000
 SEED = 20_240
 HANG_SECONDS = 10
@@ -188,5 +192,34 @@ def main(scale: float) -> Outcome:
     told = profiles["faults"]
     outcome.faults.extend(f"profile: {fault}" for fault in (told if isinstance(told, list) else [str(told)]))
     torment("text", Mutator(TEXTS, SEED + 4), decode_text, count, outcome)
+    native_text(scaled(NATIVE_FULL, scale), outcome)
     outcome.figures["broken"] = len(outcome.faults)
     return outcome
+
+
+def native_text(count: int, outcome: Outcome) -> None:
+    """The native decoder's own torment, in the crate that it is made of."""
+    command = [
+        "cargo",
+        "test",
+        "--release",
+        "--locked",
+        "-p",
+        "tracekit-text",
+        "--test",
+        "torture",
+        "--",
+        "--nocapture",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=NATIVE,
+        env={**os.environ, "TRACEKIT_TORTURE_INPUTS": str(count)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [line for line in done.stdout.splitlines() if line.startswith("P4 decoder=text")]
+    if done.returncode or not told or not told[0].endswith(" ok"):
+        outcome.fault(f"native text: {told or done.stderr[-500:]}")
+    outcome.figures["native_text"] = count
