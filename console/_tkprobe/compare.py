@@ -59,7 +59,7 @@ def operands(left: object, right: object) -> Tuple[str, str, str]:
         and isinstance(left, (bytes, bytearray))
         and isinstance(right, (bytes, bytearray))
     ):
-        return "bytes", _hex(bytes(left)), _hex(bytes(right))
+        return "bytes", _bytes(bytes(left)), _bytes(bytes(right))
     if type(left) is str and type(right) is str:
         return "text", cut(left, OPERAND_LIMIT), cut(right, OPERAND_LIMIT)
     if isinstance(left, (dict, list)) and isinstance(right, (dict, list)):
@@ -72,15 +72,10 @@ def operands(left: object, right: object) -> Tuple[str, str, str]:
     return "text", bounded.text(left), bounded.text(right)
 
 
-def _hex(data: bytes) -> str:
-    lines = []
-    for offset in range(0, min(len(data), OPERAND_LIMIT // 4), 16):
-        row = data[offset : offset + 16]
-        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in row)
-        lines.append(f"{offset:08x}  {row.hex():<32}  {shown}")
-    if len(data) > OPERAND_LIMIT // 4:
-        lines.append(f"… ({len(data)} bytes)")
-    return "\n".join(lines)
+def _bytes(data: bytes) -> str:
+    """One line, never rows: what is searched for in it later must not be split."""
+    shown = repr(data[:OPERAND_LIMIT])
+    return shown if len(data) <= OPERAND_LIMIT else f"{shown[:-1]}… ({len(data)} bytes)"
 
 
 def _json(value: object) -> Optional[str]:

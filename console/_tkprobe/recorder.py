@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, Optional
 import pytest
 
 from _tkprobe.capture import Capture
+from _tkprobe.facts import cut
 from _tkprobe.failures import Failures
 from _tkprobe.spool import Spool, fields, quote
 from _tkprobe.steps import ANNOUNCE_AFTER, Steps
@@ -23,6 +24,7 @@ FAILED_AS = {"setup": ("error", "setup"), "call": ("failed", "exception"), "tear
 
 #: Warnings told per process; a suite that warns in a loop says nothing new after these.
 WARNINGS_LIMIT = 500
+REASON_LIMIT = 2000
 
 
 class Recorder:
@@ -156,7 +158,7 @@ class Recorder:
         self.warnings += 1
         try:
             told: Dict[str, object] = {
-                "message": str(warning_message.message)[:2000],
+                "message": cut(str(warning_message.message), REASON_LIMIT),
                 "category": warning_message.category.__name__,
                 "file": str(warning_message.filename),
                 "line": warning_message.lineno,
@@ -192,7 +194,7 @@ class Recorder:
                 cause = "assertion"
             elif when == "call":
                 cause = self.failures.cause or cause
-            self._settle(verdict, cause, text[:2000])
+            self._settle(verdict, cause, cut(text, REASON_LIMIT))
         else:
             # A plugin that runs tests again marks an attempt it does not count; the next one begins here.
             verdict, cause = FAILED_AS.get(when, ("failed", "exception"))
@@ -209,8 +211,12 @@ class Recorder:
 
     def _end(self, verdict: str = "", reason: str = "") -> None:
         spool, head = self.spool, self.head
-        verdict = verdict or self.verdict or "passed"
+        verdict = verdict or self.verdict
         cause, reason, extra = self.cause, reason or self.reason, ""
+        if not verdict:
+            verdict = "passed"
+            if '"call":' not in self.durations:
+                verdict, reason = "skipped", "pytest ran no call phase"
         if self.subtests.any:
             extra = self.subtests.counts()
             if self.subtests.failed and verdict in ("passed", "xpassed"):
@@ -272,7 +278,7 @@ class Recorder:
 
     def failed(self, error: BaseException) -> None:
         """Our own mistake: counted and told, never raised."""
-        why = quote(f"{type(error).__name__}: {error}"[:500])
+        why = quote(cut(f"{type(error).__name__}: {error}", 500))
         self.spool.add(f'"gap","what":"probe","count":1,"why":{why}')
 
     def _tell_child(self) -> None:
@@ -310,7 +316,7 @@ def skip_reason(report: Any) -> str:
     longrepr = report.longrepr
     text = longrepr[2] if isinstance(longrepr, tuple) and len(longrepr) == 3 else str(longrepr or "")
     text = str(text)
-    return text[len("Skipped: ") :] if text.startswith("Skipped: ") else text[:2000]
+    return text[len("Skipped: ") :] if text.startswith("Skipped: ") else cut(text, REASON_LIMIT)
 
 
 def xfail_reason(report: Any) -> str:

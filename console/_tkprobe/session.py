@@ -10,7 +10,7 @@ import contextlib
 import os
 import platform
 import sys
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional
 
 import pytest
 
@@ -90,8 +90,15 @@ class Collecting:
         if self.recorder is not None:
             self.recorder.interrupted("error", "pytest itself failed: " + text.strip().rpartition("\n")[2])
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> None:
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: Any, exitstatus: Any) -> Iterator[None]:
+        # Behind everybody else: other plugins change the status here.
+        yield
+        with contextlib.suppress(TypeError, ValueError):
+            exitstatus = int(session.exitstatus)
+        self._session_ended(session, int(exitstatus))
+
+    def _session_ended(self, session: Any, status: int) -> None:
         if self.recorder is not None:
             if self.recorder.off:
                 return
@@ -100,9 +107,7 @@ class Collecting:
             return
         reason = self.reason or session.shouldfail or session.shouldstop or ""
         text = f',"text":{quote(self.internal_error)}' if self.internal_error else ""
-        self.spool.add_now(
-            f'"session.ended","exitstatus":{int(exitstatus)},"reason":{quote(str(reason))}{text}'
-        )
+        self.spool.add_now(f'"session.ended","exitstatus":{status},"reason":{quote(str(reason))}{text}')
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
@@ -117,14 +122,23 @@ class Directing:
         self.spool = spool
         self.ids = ids
         self.launch = quote(launch)
+        self.began: Dict[str, int] = {}
+
+    def pytest_runtest_logstart(self, nodeid: Any) -> None:
+        self.began[str(nodeid)] = self.spool.mono()
+
+    def pytest_runtest_logfinish(self, nodeid: Any) -> None:
+        self.began.pop(str(nodeid), None)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         if report.when != "???":
             return
+        now = self.spool.mono()
+        lasted = max(0, now - self.began.pop(str(report.nodeid), now))
         scenario = quote(self.ids.scenario(str(report.nodeid)))
         reason = quote(cut(str(report.longrepr), 2000))
         self.spool.add_now(
-            f'"attempt.ended","scenario":{scenario},"attempt":1,"verdict":"crashed","cause":"crash","d":0,'
+            f'"attempt.ended","scenario":{scenario},"attempt":1,"verdict":"crashed","cause":"crash","d":{lasted},'
             f'"durations":{{}},"reason":{reason},"launch":{self.launch}'
         )
 

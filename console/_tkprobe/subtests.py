@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple
 
+from _tkprobe.facts import cut
 from _tkprobe.failures import cause_of
 from _tkprobe.spool import quote
 
@@ -79,7 +80,7 @@ class Subtests:
         parts = [f"[{context.msg}]"] if isinstance(context.msg, str) else []
         if context.kwargs:
             parts.append("(" + ", ".join(f"{key}={value}" for key, value in context.kwargs.items()) + ")")
-        label = " ".join(parts)[:LABEL_LIMIT] or "(<subtest>)"
+        label = cut(" ".join(parts), LABEL_LIMIT) or "(<subtest>)"
         count = self.labels[label] = self.labels.get(label, 0) + 1
         return label if count == 1 else f"{label} #{count}"
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import _tkprobe
 from tracekit.agent.progress import scan
 from tracekit.agent.runners.base import Context, Exit, LaunchSpec, Outcome, Progress, adapter
+from tracekit.wire.names import RED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -190,6 +191,7 @@ def _progress(suite: dict[str, Any], spec: LaunchSpec, spools: Sequence[Path], c
         session_ended=facts.session_ended,
         any_probe_line=facts.any_line,
         errors=facts.errors,
+        red=sum(word in RED for word in facts.ended.values()),
         crashes=crashes,
     )
 

@@ -10,10 +10,11 @@ import contextlib
 import fcntl
 import os
 import selectors
+import signal
 import socket
 from typing import Any, Optional
 
-from tracekit.agent import facts, supervisor, warden
+from tracekit.agent import facts, killing, supervisor, warden
 from tracekit.agent.control import Channel, accept, connect, listen
 from tracekit.agent.forking import orphan, report
 from tracekit.agent.live import LiveRun
@@ -26,6 +27,10 @@ from tracekit.wire.lines import encode
 from tracekit.wire.problems import ProblemError
 
 _READ = 1 << 18
+# A console that lost its connection at the very end comes back for the last lengths.
+REMEMBERED = 30.0
+# How long after a supervisor's end its orphans are looked for.
+ADOPTING = 1.0
 
 
 class Console:
@@ -59,10 +64,18 @@ class Daemon:
         self._door = listen(os.path.join(self._sockets, "w"))
         self._requests = Requests(self)
         self._children: set[int] = set()
+        self._adopting_until = 0.0
+        self._woken, self._wake = os.pipe()
 
     def run(self) -> None:
         """Serve until idle or told to go."""
-        for listener in (self._face, self._door):
+        # What a dead supervisor leaves comes to us, whatever it did to its environment.
+        self.system.processes.set_subreaper(True)
+        for end in (self._woken, self._wake):
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        for listener in (self._face, self._door, self._woken):
             self._selector.register(listener, selectors.EVENT_READ)
         note = {"socket": self._path("d"), "wardens": self._path("w"), "pid": os.getpid()}
         note["agent"] = self.settings.agent
@@ -74,7 +87,7 @@ class Daemon:
                 try:
                     self._ready(key, mask)
                 except Exception:  # noqa: BLE001 - one connection's fault must not take the runs down
-                    self._log()
+                    self.log()
                     self._lose(key.fd)
             self._tick()
         self._leave()
@@ -88,7 +101,11 @@ class Daemon:
         return {"t": self.system.clock.wall(), "m": self.system.clock.mono()}
 
     def summaries(self) -> list[dict[str, Any]]:
-        return [run.summary() for run in self.runs.values()]
+        return [run.summary() for run in self.runs.values() if not run.closed]
+
+    def log(self) -> None:
+        """Keep the exception that is being handled where a person can find it."""
+        report(self.places.log)
 
     # -- runs
 
@@ -108,14 +125,15 @@ class Daemon:
         try:
             run.begin(start)
         except BaseException:
+            run.discard()
             self.places.forget_live(run.run)
             raise
         self.runs[run.run] = run
         if run.phase == "live":
             try:
                 self._supervise(run, start)
-            except OSError:
-                self._log()
+            except Exception:  # noqa: BLE001 - it was taken on: without a supervisor it ends, and says so
+                self.log()
                 run.supervisor_lost()
         return run
 
@@ -161,6 +179,8 @@ class Daemon:
     def _wait(self) -> Optional[float]:
         now = self.system.clock.seconds()
         waits = [run.wait() for run in self.runs.values()]
+        if now < self._adopting_until:
+            waits.append(ADOPTING / 4)
         if not self._busy():
             waits.append(max(0.0, self.settings.idle - (now - self._idle_since)))
         return min(waits) if waits else None
@@ -174,6 +194,10 @@ class Daemon:
                 channel = Channel(peer)
                 self._channels[channel.fileno()] = (channel, None)
                 self._selector.register(channel, selectors.EVENT_READ)
+        elif key.fd == self._woken:
+            with contextlib.suppress(OSError):
+                while os.read(self._woken, 512):
+                    pass
         elif key.fd in self._channels:
             self._channel(key.fd)
         elif key.fd in self._consoles:
@@ -185,15 +209,25 @@ class Daemon:
             self._tick_run(run, now)
         for console in list(self._consoles.values()):
             self._push(console)
-        for pid in list(self._children):
-            with contextlib.suppress(ChildProcessError):
-                if os.waitpid(pid, os.WNOHANG)[0] == 0:
-                    continue
-            self._children.discard(pid)
+        self._reap(now)
         if self._busy():
             self._idle_since = now
         elif now - self._idle_since >= self.settings.idle:
             self.leaving = True
+
+    def _reap(self, now: float) -> None:
+        while True:
+            try:
+                pid, _ = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            if pid in self._children:
+                self._children.discard(pid)
+                self._adopting_until = now + ADOPTING
+        if now < self._adopting_until:
+            killing.sweep_adopted(self.system, self._children)
 
     def _tick_run(self, run: LiveRun, now: float) -> None:
         followers = [console for console in self._consoles.values() if run.run in console.session.follows]
@@ -201,7 +235,7 @@ class Daemon:
             run.tick()
             run.keep_lease(now, bool(followers))
         except Exception:  # noqa: BLE001 - one run's fault must not take the others down
-            self._log()
+            self.log()
             run.broken()
         if followers:
             info = run.info()
@@ -211,7 +245,7 @@ class Daemon:
         if channel is not None and channel.open and channel.fileno() in self._channels:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.wants_write else 0)
             self._selector.modify(channel, wanted)
-        if run.closed and not followers:
+        if run.closed and not followers and now - run.closed_at >= REMEMBERED:
             del self.runs[run.run]
 
     def _channel(self, number: int) -> None:
@@ -340,9 +374,6 @@ class Daemon:
         self._face.close()
         self._door.close()
         os.close(self._lock)
-
-    def _log(self) -> None:
-        report(self.places.log)
 
 
 def serve(system: System, settings: Settings) -> int:

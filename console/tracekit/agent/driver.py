@@ -84,6 +84,8 @@ class Driver:
         self._spec: Optional[LaunchSpec] = None
         self._stopping = ""
         self._cancelled: dict[str, tuple[str, str]] = {}
+        # We ended a test of the current launch: how its process exits says nothing of the suite.
+        self._meddled = False
         self._launches: list[str] = []
         self._ends: dict[str, dict[str, str]] = {}
 
@@ -143,6 +145,7 @@ class Driver:
     def end_scenario(self, scenario: str, verdict: str, reason: str) -> None:
         """When this scenario's process is found dead, it was we who ended it."""
         self._cancelled[scenario] = (verdict, reason)
+        self._meddled = True
 
     def exited(self, line: dict[str, Any], now_m: int) -> list[Command]:
         """A launch is over and all its spools are read; `line` is the supervisor's word."""
@@ -153,8 +156,10 @@ class Driver:
         self._keep_ends(launch, facts)
         self._memory.launch = ""
         self._memory.before = {"id": launch, "exit": line.get("exit"), "signal": line.get("signal")}
+        told_m = line.get("m")
+        ended_m = told_m if isinstance(told_m, int) else now_m
         if self._stopping:
-            return [*self._cut_short(facts, now_m), *self._end()]
+            return [*self._cut_short(facts, ended_m), *self._end()]
         problem = line.get("problem")
         if isinstance(problem, dict):
             return [
@@ -165,7 +170,13 @@ class Driver:
             outcome = self._outcome(facts)
         except ProblemError as fault:
             return [*self._not_started(fault.first, []), *self._advance()]
-        commands: list[Command] = [self._write(self._told(found)) for found in outcome.lines]
+        ours, self._meddled = self._meddled, False
+        running = facts.running
+        commands: list[Command] = [
+            self._write(self._told(_lasted(found, running, ended_m)))
+            for found in outcome.lines
+            if not (ours and found.get("e") == E.SUITE_FAILED)
+        ]
         self._leave(outcome.not_run, outcome.why)
         if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
             self._memory.failed_to_start = True
@@ -263,24 +274,23 @@ class Driver:
             return {**line, "verdict": verdict, "cause": cause, "reason": reason}
         return line
 
-    def _cut_short(self, facts: Facts, now_m: int) -> list[Command]:
+    def _cut_short(self, facts: Facts, ended_m: int) -> list[Command]:
         commands: list[Command] = []
         running = facts.running
         for scenario, started in running.items():
-            began = started.get("m")
             line = {
                 "e": E.ATTEMPT_ENDED,
                 "scenario": scenario,
                 "attempt": started.get("attempt", 1),
                 "verdict": "cancelled",
                 "cause": None,
-                "d": max(0, now_m - began) if isinstance(began, int) else 0,
+                "d": 0,
                 "durations": {},
                 "reason": self._stopping,
             }
             if started.get("parent"):
                 line["parent"] = started["parent"]
-            commands.append(self._write(line))
+            commands.append(self._write(_lasted(line, running, ended_m)))
         left = [name for name in facts.collected if name not in facts.ended and name not in running]
         if not facts.collected:
             left = [str(name) for name in self.suite.get("only") or ()]
@@ -344,3 +354,11 @@ class Driver:
         for name, word in self._memory.told.items():
             last.setdefault(name, word)
         return dict(sorted(Counter(last.values()).items()))
+
+
+def _lasted(line: dict[str, Any], running: dict[str, dict[str, Any]], ended_m: int) -> dict[str, Any]:
+    """What was running when its process died lasted until then."""
+    began = running.get(str(line.get("scenario")), {}).get("m")
+    if line.get("e") != E.ATTEMPT_ENDED or not isinstance(began, int):
+        return line
+    return {**line, "d": max(0, ended_m - began)}

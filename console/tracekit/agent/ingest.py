@@ -59,7 +59,7 @@ class Ingest:
         self.directory = directory
         self._run = run
         self._box = box
-        self._redactor = redactor
+        self.redactor = redactor
         self.supervisor = ""
         self.spools: dict[str, Spool] = {}
         self._restored = Restored()
@@ -196,7 +196,7 @@ class Ingest:
             except LineError:
                 self._damaged += 1
                 continue
-            batch.lines.append(spool.prefix + self._redactor.line(line)[1:])
+            batch.lines.append(spool.prefix + self.redactor.line(line)[1:])
         return told
 
     def _look(self, spool: Spool, batch: Batch, base: int, now: float) -> None:
@@ -206,7 +206,7 @@ class Ingest:
                 return
             spool.grown = now
             spool.read += len(data)
-            kept = spool.streams.setdefault(spool.stream, StreamRedactor(self._redactor))
+            kept = spool.streams.setdefault(spool.stream, StreamRedactor(self.redactor))
             for tag, piece in kept.feed({"launch": spool.launch, "stream": spool.stream}, data):
                 self._own_output(batch, base, tag, piece)
             batch.at[spool.name] = spool.committed
@@ -236,7 +236,7 @@ class Ingest:
     def _lines(self, spool: Spool, data: bytes, batch: Batch, base: int) -> None:
         count = data.count(b"\n")
         sound = data.startswith(b"{") and data.count(b"}\n") == count and data.count(b"\n{") == count - 1
-        if sound and _OUTPUT not in data and not self._redactor.touches(data):
+        if sound and _OUTPUT not in data and not self.redactor.touches(data):
             batch.lines.append(spool.prefix + data[1:].replace(b"\n{", b"\n" + spool.prefix))
             return
         for line in data.splitlines(keepends=True):
@@ -244,7 +244,7 @@ class Ingest:
                 self._damaged += 1
                 continue
             rewritten = self._output_line(spool, line, batch, base) if _OUTPUT in line else None
-            batch.lines.append(spool.prefix + (rewritten or self._redactor.line(line))[1:])
+            batch.lines.append(spool.prefix + (rewritten or self.redactor.line(line))[1:])
 
     def _output_line(self, spool: Spool, line: bytes, batch: Batch, base: int) -> Optional[bytes]:
         """Copy captured bytes and give the line that says where they went; None when it is no such line."""
@@ -265,7 +265,7 @@ class Ingest:
         if len(captured) < length:
             self._damaged += 1
         name = str(obj.get("stream", "stdout"))
-        kept = spool.streams.setdefault(name, StreamRedactor(self._redactor))
+        kept = spool.streams.setdefault(name, StreamRedactor(self.redactor))
         tag: dict[str, Any] = {
             key: obj[key] for key in ("scenario", "attempt", "step", "stream") if key in obj
         }
@@ -279,7 +279,7 @@ class Ingest:
         data = b"".join(now)
         obj.setdefault("attribution", "exact")
         obj["offset"], obj["length"] = base + batch.add_output(data), len(data)
-        return self._redactor.line(encode(obj))
+        return self.redactor.line(encode(obj))
 
     @staticmethod
     def _own_output(batch: Batch, base: int, tag: dict[str, Any], data: bytes) -> None:
@@ -292,7 +292,7 @@ class Ingest:
     # -- what is kept back, as places in the capture files: never as bytes, they may begin a secret
 
     def _note(self, batch: Batch) -> None:
-        if not self._redactor.active or batch.empty:
+        if not self.redactor.active or batch.empty:
             return
         held: dict[str, dict[str, list[Any]]] = {}
         for spool in self.spools.values():
@@ -307,7 +307,7 @@ class Ingest:
     def _restore_held(self, spool: Spool, streams: dict[str, Any]) -> None:
         cap = f"{spool.path[: -len('.ndjson')]}.cap"
         for name, places in streams.items():
-            kept: StreamRedactor[Any] = StreamRedactor(self._redactor)
+            kept: StreamRedactor[Any] = StreamRedactor(self.redactor)
             kept.held.extend((tag, read_range(cap, tag["end"] - size, size)) for tag, size in places)
             spool.streams[name] = kept
 

@@ -14,6 +14,8 @@ from collections.abc import Iterable
 from tracekit.agent.system import Process, System
 
 TOKEN = "TRACEKIT_RUN_TOKEN"  # noqa: S105 - the name of a variable
+#: How the names of the agent's own processes begin; a warden of a live run is a child of the daemon, too.
+OWN_NAME = "tracekit-"
 _ROUNDS = 400
 _PAUSE = 0.005
 
@@ -63,6 +65,28 @@ def _with_sessions(table: dict[int, Process], found: set[int], left_out: set[int
         if more <= found:
             return found
         found |= more
+
+
+def sweep_adopted(system: System, own: Iterable[int]) -> None:
+    """Kill what came to us because its supervisor died: our children that are neither known nor the agent's."""
+    kept = frozenset(own)
+    me = os.getpid()
+    for _ in range(_ROUNDS):
+        table = system.processes.table()
+        adopted = {
+            pid
+            for pid, row in table.items()
+            if row.parent == me
+            and pid not in kept
+            and not row.zombie
+            and not system.processes.name(pid).startswith(OWN_NAME)
+        }
+        found = {pid: table[pid] for pid in adopted | _below(table, adopted) if not table[pid].zombie}
+        if not found:
+            break
+        _signal(system, found, signal.SIGSTOP)
+        _signal(system, found, signal.SIGKILL)
+        system.clock.sleep(_PAUSE)
 
 
 def sweep(system: System, token: str, root: int = 0, exclude: Iterable[int] = ()) -> int:

@@ -20,7 +20,7 @@ from tracekit.agent.redact import Redactor
 from tracekit.agent.runners.base import Adapter, Context, LaunchSpec, adapter
 from tracekit.agent.system import MOST_RESERVED, RESERVE, System, free_space
 from tracekit.wire.lines import encode
-from tracekit.wire.names import RUN_FILE, SPOOL_DIR, E
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR, E
 
 POLL, ASLEEP = 0.02, 60.0
 RETRY = 0.25
@@ -58,6 +58,7 @@ class LiveRun:
         self.wardens: list[Channel] = []
         self.channel: Optional[Channel] = None
         self.closed = False
+        self.closed_at = 0.0
         self._system = system
         self._places = places
         self._probe = probe
@@ -96,6 +97,18 @@ class LiveRun:
         self._pump = pump
         self.phase = "live"
         pump.begin(self._first_lines())
+
+    def discard(self) -> None:
+        """Undo a beginning that failed, so that the same run can be started again."""
+        if self._pump is not None:
+            self._pump.recording.close()
+        with contextlib.suppress(OSError):
+            self._system.files.remove_tree(self._spool)
+        for name in (JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, f"{RUN_FILE}.part"):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self.place, name))
+        with contextlib.suppress(OSError):
+            os.rmdir(self.place)
 
     def _set_aside(self) -> None:
         """Room for verdicts on a disk that fills up: a process of the tests frees it when it cannot write a line."""
@@ -178,6 +191,9 @@ class LiveRun:
             killing.sweep(self._system, self.token)
         if not self._warden_seen and now - self._since < WARDEN_WAIT:
             return
+        if self.phase != "waiting":
+            # Before anybody hears of it: the first look may have been too early for a process that was being born.
+            killing.sweep(self._system, self.token)
         if self._secrets is None and self.entry.get("secrets") and _holds(self._spool):
             self.phase = "waiting"
             return
@@ -294,6 +310,9 @@ class LiveRun:
 
     def tick(self) -> None:
         """Do what there is to do; never raises for what the disk or another process did."""
+        if self.channel is not None and not self.channel.open:
+            # It may have died between taking our connection and our first word: then nobody listens to it.
+            self._gone = self._gone or self.phase in {"recovering", "live"}
         if self.phase in {"recovering", "waiting"}:
             self._recover(self._system.clock.seconds())
         pump = self._pump
@@ -334,7 +353,7 @@ class LiveRun:
         """A fault of our own: kill the run rather than leave it half alive."""
         killing.sweep(self._system, self.token)
         self._end()
-        self.closed = True
+        self._closed()
 
     def _close(self, pump: Pump) -> None:
         """The journal tells the end: nobody opens this run again."""
@@ -344,7 +363,11 @@ class LiveRun:
         with contextlib.suppress(OSError):
             self._system.files.remove_tree(self._spool)
         self._places.forget_live(self.run)
+        self._closed()
+
+    def _closed(self) -> None:
         self.closed = True
+        self.closed_at = self._system.clock.seconds()
 
     def _end(self) -> None:
         self.phase = "ended"

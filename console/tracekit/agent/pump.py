@@ -199,9 +199,14 @@ class Pump:
         return Exit(
             line.get("exit"),
             line.get("signal"),
-            read_tail(f"{base}.out", TAIL),
-            read_tail(f"{base}.err", TAIL),
+            self._tail(f"{base}.out"),
+            self._tail(f"{base}.err"),
         )
+
+    def _tail(self, path: str) -> bytes:
+        """The end of what a launch printed, redacted before it is cut."""
+        redactor = self.ingest.redactor
+        return redactor.tail(read_tail(path, TAIL + redactor.longest), TAIL)
 
     def _apply(self, commands: list[Command], batch: Batch) -> None:
         for command in commands:

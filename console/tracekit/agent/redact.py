@@ -20,6 +20,10 @@ _STRUCTURE = frozenset(
     {"v", "n", "src", "t", "m", "run", "e", "verdict", "stream", "attribution", "phase", "kind"}
 )
 _PROBE = 8
+# Where text was shortened before it came here, only a part of a secret may be left beside the mark.
+_SHORTENED = re.compile("\N{HORIZONTAL ELLIPSIS}|\\.{3,}".encode())
+_SHORTENED_MARKS = (b"...", "\N{HORIZONTAL ELLIPSIS}".encode(), b"\\u2026")
+_PART = 8
 
 
 def _escaped(form: bytes) -> bytes:
@@ -37,10 +41,12 @@ class Redactor:
                 self._names.setdefault(form, name)
         self._forms = sorted(self._names, key=lambda form: (-len(form), form))
         self.active = bool(self._forms)
-        self._longest = len(self._forms[0]) if self._forms else 0
+        self.longest = len(self._forms[0]) if self._forms else 0
         self._pattern = self._compile(self._forms)
         # Inside a JSON string a form may be escaped once more than it was in the text.
         self._json_forms = tuple({*self._forms, *map(_escaped, self._forms)})
+        long = [form for form in self._json_forms if len(form) > _PART]
+        self._parts = tuple({form[:_PART] for form in long} | {form[-_PART:] for form in long})
 
     @staticmethod
     def _compile(found: list[bytes]) -> re.Pattern[bytes]:
@@ -57,7 +63,39 @@ class Redactor:
         """Redact bytes that are whole: nothing of them can go on elsewhere."""
         if not self.touches(data):
             return data
-        return self._pattern.sub(lambda match: self.mark(match.group()), data)
+        done = self._pattern.sub(lambda match: self.mark(match.group()), data)
+        return self._beside_marks(done) if any(mark in done for mark in _SHORTENED_MARKS) else done
+
+    def tail(self, data: bytes, size: int) -> bytes:
+        """The redacted last bytes of a text; `data` goes `longest` bytes further back, where it goes back so far."""
+        start = max(0, len(data) - size)
+        for match in self._pattern.finditer(data) if start and self.active else ():
+            if match.start() < start < match.end():
+                start = match.end()
+        return self.data(data[start:])
+
+    def _beside_marks(self, data: bytes) -> bytes:
+        """Replace the beginning of a form that stands before a mark of shortening, and the end of one behind it."""
+        forms = [
+            form
+            for form in self._forms
+            if len(form) > _PART and (form[:_PART] in data or form[-_PART:] in data)
+        ]
+        found: list[bytes] = []
+        position = 0
+        for mark in _SHORTENED.finditer(data) if forms else ():
+            if mark.start() < position:
+                continue
+            before, behind = data[position : mark.start()], data[mark.end() :]
+            size, form = max((_overlap(before[1 - len(form) :], form), form) for form in forms)
+            found.append(before[:-size] + self.mark(form) if size >= _PART else before)
+            found.append(mark.group())
+            position = mark.end()
+            size, form = max((_overlap(behind[len(form) - 2 :: -1], form[::-1]), form) for form in forms)
+            if size >= _PART:
+                found.append(self.mark(form))
+                position += size
+        return b"".join([*found, data[position:]])
 
     def text(self, text: str) -> str:
         raw = text.encode("utf-8", "surrogatepass")
@@ -67,7 +105,11 @@ class Redactor:
     def touches(self, data: bytes) -> bool:
         """Whether JSON bytes hold a form anywhere; the answer for almost every chunk is no."""
         # Substring search over each form is ten times faster than one expression over all of them.
-        return self.active and any(form in data for form in self._json_forms)
+        if not self.active:
+            return False
+        if any(form in data for form in self._json_forms):
+            return True
+        return any(mark in data for mark in _SHORTENED_MARKS) and any(part in data for part in self._parts)
 
     def line(self, line: bytes) -> bytes:
         """Redact one JSON line, with or without its newline; what comes out is JSON again."""

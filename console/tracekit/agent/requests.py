@@ -31,6 +31,21 @@ class Requests:
         self._daemon = daemon
 
     def handle(self, session: Session, request: Request) -> None:
+        """Answer one request; a fault of our own is answered, too, and the connection stays."""
+        try:
+            self._handle(session, request)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the console must not wait for an answer
+            self._daemon.log()
+            what = f"the agent failed inside itself: {type(fault).__name__}"
+            log = self._daemon.places.log
+            problem = Problem("agent.internal", what, log, f"see {log} on the box, and report what it says")
+            try:
+                about = FrameType(request.kind).name
+            except ValueError:
+                about = str(request.kind)
+            session.error(about, [problem], _run_of(request.message))
+
+    def _handle(self, session: Session, request: Request) -> None:
         kind, message = request
         if kind == FrameType.START:
             self._start(session, message)
@@ -40,7 +55,7 @@ class Requests:
             self._cancel(session, message)
         elif kind == FrameType.RUNS:
             session.send(FrameType.RUNS, {"runs": self._daemon.summaries()})
-        elif kind == FrameType.BYE and not self._daemon.runs:
+        elif kind == FrameType.BYE and all(run.closed for run in self._daemon.runs.values()):
             self._daemon.leaving = True
 
     # -- start
@@ -48,11 +63,13 @@ class Requests:
     def _start(self, session: Session, message: dict[str, Any]) -> None:
         problem = check_start(message)
         if problem is not None:
-            session.error("START", [problem], str((message.get("plan") or {}).get("run", "")))
+            session.error("START", [problem], _run_of(message))
             return
         plan = message["plan"]
         run = str(plan["run"])
         known = self._daemon.runs.get(run)
+        if known is not None and known.closed:
+            known = None
         directory = message.get("dir") or os.path.join(self._daemon.settings.state, "runs", run)
         if known is not None and known.plan_hash != message["plan_hash"]:
             what = "this run was started with another plan"
@@ -134,6 +151,8 @@ class Requests:
     def _known(self, session: Session, about: str, message: dict[str, Any]) -> Optional[LiveRun]:
         name = str(message.get("run", ""))
         run = self._daemon.runs.get(name)
+        if run is not None and run.closed and about != "ATTACH":
+            run = None
         if run is None:
             what = "no such run is live on this box"
             session.error(
@@ -152,6 +171,11 @@ def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:
     tail = read_range(path, max(0, length - TAIL), min(length, TAIL))
     same = hashlib.blake2b(tail, digest_size=16).hexdigest() == copy.get("tail")
     return (length, False) if same else (0, True)
+
+
+def _run_of(message: dict[str, Any]) -> str:
+    plan = message.get("plan")
+    return str(plan.get("run", "") if isinstance(plan, dict) else message.get("run", ""))
 
 
 def check_start(message: dict[str, Any]) -> Optional[Problem]:

@@ -147,6 +147,14 @@ class Processes:
         row = _row(pid)
         return row.started if row else 0
 
+    def name(self, pid: int) -> str:
+        """What process lists show, or "" when it is gone."""
+        try:
+            with open(f"/proc/{pid}/comm", "rb") as file:
+                return file.read().strip().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
     def environ(self, pid: int) -> bytes:
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:
@@ -170,7 +178,7 @@ class Processes:
 
     def set_subreaper(self, on: bool) -> bool:
         """Make orphans below this process its own children; False where the system has no such thing."""
-        import ctypes  # only a supervisor needs it, and it is slow to load
+        import ctypes  # only supervisors and daemons need it, and it is slow to load
 
         try:
             return bool(ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, int(on), 0, 0, 0) == 0)

@@ -7,12 +7,13 @@ long as the run has no end.
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tracekit.store.runs import RunFolder
 from tracekit.wire import lines
-from tracekit.wire.names import BLOB_DIR, LINE_VERSION, OUTPUT_FILE, E
+from tracekit.wire.names import BLOB_DIR, LINE_VERSION, OUTPUT_FILE, SPOOL_DIR, E
 from tracekit.wire.problems import Problem, ProblemError
 
 MAX_SHOWN = 100
@@ -40,6 +41,19 @@ class Verified:
             self.more += 1
 
 
+@dataclass(slots=True)
+class _Told:
+    """What the lines of a journal say together, to be held against each other at its end."""
+
+    windows: list[tuple[int, int, int]] = field(default_factory=list)
+    #: The latest attempt of each scenario and how it ended; sub-tests are counted with their parents.
+    ends: dict[str, tuple[int, str]] = field(default_factory=dict)
+    end: dict[str, object] | None = None
+    end_line: int = 0
+    out: int | None = None
+    out_line: int = 0
+
+
 def verify(folder: RunFolder) -> Verified:
     """Check one run; every problem is in the result, none is raised."""
     found = Verified(folder.run_id)
@@ -56,7 +70,7 @@ def verify(folder: RunFolder) -> Verified:
     output = folder.box_dir / OUTPUT_FILE
     found.output_bytes = output.stat().st_size if output.is_file() else 0
     try:
-        _journal(folder.journal, found)
+        _journal(folder.journal, found, held=(folder.box_dir / SPOOL_DIR).is_dir())
         _blobs(folder.box_dir / BLOB_DIR, found)
     except OSError as fault:
         found.add(
@@ -65,8 +79,12 @@ def verify(folder: RunFolder) -> Verified:
     return found
 
 
-def _journal(path: Path, found: Verified) -> None:
+def _journal(path: Path, found: Verified, *, held: bool) -> None:
+    if not path.stat().st_size:
+        found.add("empty_journal", "the journal is empty", str(path), "the run cannot be shown without it")
+        return
     next_n: dict[str, int] = {}
+    told = _Told()
     with path.open("rb") as file:
         for number, line in enumerate(file, 1):
             where = f"{path}:{number}"
@@ -81,7 +99,71 @@ def _journal(path: Path, found: Verified) -> None:
                 continue
             found.journal_lines += 1
             _line(obj, where, next_n, found)
+            _tell(obj, number, told)
     found.sources = len(next_n)
+    if not found.ended and not held:
+        action = "its last lines are lost: what the journal holds can still be shown"
+        found.add("no_end", "the run has no end and nobody holds it", str(path), action)
+    _output_size(told, path, found)
+    _verdicts(told, path, found)
+    _overlaps(told, path, found)
+
+
+def _tell(obj: dict[str, object], number: int, told: _Told) -> None:
+    event = obj.get("e")
+    if event == E.RUN_ENDED:
+        told.end, told.end_line = obj, number
+    elif event == E.INGESTED:
+        out = obj.get("out")
+        if isinstance(out, int):
+            told.out, told.out_line = out, number
+    elif event == E.OUTPUT:
+        offset, length = obj.get("offset"), obj.get("length")
+        if isinstance(offset, int) and isinstance(length, int) and length > 0:
+            told.windows.append((offset, length, number))
+    elif event == E.ATTEMPT_ENDED and not obj.get("parent"):
+        _attempt(obj, told)
+
+
+def _attempt(obj: dict[str, object], told: _Told) -> None:
+    scenario, attempt, verdict = obj.get("scenario"), obj.get("attempt"), obj.get("verdict")
+    if not (isinstance(scenario, str) and isinstance(attempt, int) and isinstance(verdict, str)):
+        return
+    if attempt >= told.ends.get(scenario, (0, ""))[0]:
+        told.ends[scenario] = (attempt, verdict)
+
+
+def _output_size(told: _Told, path: Path, found: Verified) -> None:
+    # A run that goes on may have written output whose line is still to come.
+    wrong = told.out is not None and (
+        found.output_bytes != told.out if found.ended else found.output_bytes < told.out
+    )
+    if wrong:
+        what = f"the journal speaks of {told.out} bytes of output, {found.output_bytes} are there"
+        found.add("output_size", what, f"{path}:{told.out_line}")
+
+
+def _verdicts(told: _Told, path: Path, found: Verified) -> None:
+    # A recording that says itself that it is incomplete is not expected to agree.
+    if told.end is None or told.end.get("recording") == "incomplete":
+        return
+    said = told.end.get("verdicts")
+    counted = dict(Counter(verdict for _, verdict in told.ends.values()))
+    if isinstance(said, dict) and {word: count for word, count in said.items() if count} != counted:
+        what = f"the end says {_words(said)}, the attempts say {_words(counted)}"
+        found.add("verdicts", what, f"{path}:{told.end_line}")
+
+
+def _words(verdicts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in sorted(verdicts.items())) or "nothing"
+
+
+def _overlaps(told: _Told, path: Path, found: Verified) -> None:
+    covered = 0
+    for offset, length, number in sorted(told.windows):
+        if offset < covered:
+            found.add("overlap", f"output {offset}+{length} was given away before", f"{path}:{number}")
+        covered = max(covered, offset + length)
 
 
 def _line(obj: dict[str, object], where: str, next_n: dict[str, int], found: Verified) -> None:

@@ -57,7 +57,7 @@ def secrets_in(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def forms(value: str) -> list[bytes]:
-    """Every form that is searched for: plain, as in JSON, as in repr, url, hex, base64 at three alignments."""
+    """Every form that is searched for: plain, in JSON, in Python's literals, url, hex, base64 at three alignments."""
     if len(value) < MIN_LENGTH:
         return []
     raw = value.encode("utf-8", "surrogateescape")
@@ -65,8 +65,7 @@ def forms(value: str) -> list[bytes]:
         value,
         json.dumps(value)[1:-1],
         json.dumps(value, ensure_ascii=False)[1:-1],
-        repr(value)[1:-1],
-        json.dumps(repr(value)[1:-1])[1:-1],
+        *_literals(value, raw),
         quote(raw, safe=""),
         quote(raw),
         quote_plus(raw),
@@ -77,6 +76,19 @@ def forms(value: str) -> list[bytes]:
     found.update(_base64_forms(raw))
     # Longest first, so that a form that holds another is replaced whole.
     return sorted((form for form in found if len(form) >= MIN_LENGTH), key=lambda form: (-len(form), form))
+
+
+def _literals(value: str, raw: bytes) -> set[str]:
+    """How Python writes it between quotes, and that once more inside JSON."""
+    found = {
+        repr(value)[1:-1],
+        ascii(value)[1:-1],
+        repr(raw)[2:-1],
+        value.encode("unicode_escape").decode("ascii"),
+    }
+    # Beside a quote of the other kind, a quote is escaped.
+    found |= {text.replace("'", "\\'") for text in found if "\\'" not in text}
+    return found | {json.dumps(text)[1:-1] for text in found}
 
 
 def _base64_forms(raw: bytes) -> set[bytes]:

@@ -9,7 +9,7 @@ import pytest
 from tests.support.agents.fake_runner import FakeAdapter
 from tracekit.agent.driver import NAMED, Command, Driver, Finish, Spawn, Write
 from tracekit.agent.progress import Facts
-from tracekit.agent.runners.base import Adapter, Context, Exit
+from tracekit.agent.runners.base import Adapter, Context, Exit, Outcome, Progress
 from tracekit.wire.problems import Problem, ProblemError
 
 SUITE = {"name": "", "runner": "fake", "cwd": "/", "options": {}}
@@ -207,3 +207,37 @@ def test_restore__finished__then_nothing_is_decided_again() -> None:
     again = Desk()
     assert again.driver.restore(desk.driver.snapshot(), {}) == []
     assert again.driver.finished
+
+
+@pytest.mark.parametrize("stopped", [True, False])
+def test_attempt__that_we_end__then_it_lasted_from_its_start_to_the_death_of_its_process(
+    stopped: bool,
+) -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {}, running=("a",))
+    if stopped:
+        desk.driver.stop("cancelled")
+    (line,) = [line for line in lines_of(desk.exit("L1", exit=None, signal=9, m=17)) if "verdict" in line]
+    assert (line["verdict"], line["d"]) == ("cancelled" if stopped else "crashed", 12)
+
+
+class Complaining(FakeAdapter):
+    """An adapter to which every end looks bad."""
+
+    def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
+        line = {"e": "suite.failed", "suite": "", "exit": 2}
+        return Outcome([line], None, [], "")
+
+
+@pytest.mark.parametrize("ours", [True, False])
+def test_suite_failed__after_we_ended_one_of_its_tests__then_it_is_not_told(
+    ours: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Desk, "_adapter", staticmethod(lambda _: Complaining()))
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "cancelled"})
+    if ours:
+        desk.driver.end_scenario("a", "timedout", "timeout of 1 s")
+    assert [line["e"] for line in lines_of(desk.exit("L1"))] == ([] if ours else ["suite.failed"])

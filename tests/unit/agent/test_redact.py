@@ -112,3 +112,67 @@ def test_line__secret_in_what_is_not_json__then_nothing_of_it_is_kept() -> None:
     line = Redactor(SECRETS).line(b"{broken " + SECRETS["PLAIN"].encode() + b"}\n")
     assert SECRETS["PLAIN"].encode() not in line
     assert json.loads(line)["e"] == "gap"
+
+
+@pytest.mark.parametrize("value", [*SECRETS.values(), "it's-a-\tsecret", "sécret-with-a-'-in-it"])
+def test_line__secret_as_pythons_literals_write_it__then_redacted(value: str) -> None:
+    raw = value.encode()
+    texts = [
+        ascii(value),
+        repr(raw),
+        repr([value, raw]),
+        value.encode("unicode_escape").decode(),
+        f"b{raw!r}",
+    ]
+    for text in [*texts, *map(json.dumps, texts)]:
+        line = Redactor({"S": value}).line(json.dumps({"e": "log", "text": text}).encode())
+        left = json.loads(line)["text"].replace("«redacted:S»", "")
+        assert set(left) <= set("'\\\"[], b")
+
+
+LONG = "correct-horse-battery-staple"
+
+
+@pytest.mark.parametrize("mark", ["…", "...", "… (12 more)", ".....", "…]"])
+@pytest.mark.parametrize("size", [8, 15, len(LONG) - 1])
+def test_line__secret_cut_before_it_came_here__then_the_part_beside_the_mark_goes(
+    mark: str, size: int
+) -> None:
+    redactor = Redactor({"S": LONG})
+    for text in (f"got {LONG[:size]}{mark}", f"{mark.rstrip(']')}{LONG[-size:]} seen"):
+        if text.endswith("seen") and "more" in text:
+            continue
+        line = redactor.line(json.dumps({"e": "log", "text": text, "other": [text]}).encode())
+        told = json.loads(line)
+        assert "redacted:S" in told["text"]
+        assert "corr" not in told["text"]
+        assert "aple" not in told["text"]
+        assert told["other"] == [told["text"]]
+
+
+@pytest.mark.parametrize(
+    "text", ["correct... and more", "correct-horse stays", "a…b", "....", "x" * 50 + "…"]
+)
+def test_line__text_that_only_resembles_a_cut_secret__then_it_stays(text: str) -> None:
+    line = json.dumps({"e": "log", "text": text}).encode()
+    assert json.loads(Redactor({"S": LONG}).line(line))["text"] == text
+
+
+def test_line__both_sides_of_a_mark__then_both_parts_go() -> None:
+    line = json.dumps({"e": "log", "text": f"'{LONG[:9]}...{LONG[-9:]}' and {LONG}"}).encode()
+    told = json.loads(Redactor({"S": LONG}).line(line))["text"]
+    assert told == "'«redacted:S»...«redacted:S»' and «redacted:S»"
+
+
+@pytest.mark.parametrize("size", range(3 * len(LONG)))
+def test_tail__border_at_every_byte__then_no_part_of_the_secret_is_in_it(size: int) -> None:
+    redactor = Redactor({"S": LONG})
+    data = b"before " * 40 + LONG.encode() + b" behind it"
+    told = redactor.tail(data[-(size + redactor.longest) :], size)
+    assert told in redactor.data(data) or told == b""
+    assert all(part not in told for part in (b"aple", b"corr", b"-horse"))
+
+
+def test_touches__no_secrets__then_marks_are_not_even_looked_for() -> None:
+    line = b'{"text":"shortened ..."}'
+    assert Redactor({}).line(line) is line

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +14,9 @@ import pytest
 
 from tests.support.agents.driving import Box, Link, box, fake_agent
 from tests.support.until import until
+from tracekit.agent import killing, live
+from tracekit.agent.paths import Places
+from tracekit.agent.system import System
 
 HARD_TREE = (
     "trap '' TERM INT HUP; (setsid sleep 6001 &) ; sleep 6002 & "
@@ -156,6 +160,36 @@ def test_start__run_that_is_over__then_it_is_not_run_again(a_box: Box) -> None:
     assert refused["problems"][0]["code"] == "agent.run_over"
 
 
+def test_attach__right_after_the_end__then_the_last_lengths_are_told(a_box: Box) -> None:
+    link = a_box.link()
+    run = launch(a_box, link, {"tests": 2})
+    told = link.end_of(run)
+    until(lambda: not list(a_box.state.glob("agent/*/live/*")))
+    again = a_box.link("c2")
+    again.client.attach(run, mode="copy")
+    assert again.end_of(run) == told
+    assert [event for event in again.events if event["type"] == "error"] == []
+
+
+def test_start__a_fault_of_our_own__then_a_problem_names_the_log_and_nothing_is_left(a_box: Box) -> None:
+    link = a_box.link()
+    message = a_box.start_message()
+    suite = message["plan"]["suites"][0]
+    del suite["cwd"]
+    run = message["plan"]["run"]
+    link.client.start(message)
+    (problem,) = link.until(lambda event: event["type"] == "error")["problems"]
+    assert problem["code"] == "agent.internal"
+    assert "KeyError" in Path(problem["where"]).read_text()
+    assert problem["where"] in problem["action"]
+    assert not (a_box.state / "runs" / run / "local").exists()
+    assert not list(a_box.state.glob("agent/*/live/*"))
+    suite["cwd"] = str(a_box.root)
+    link.client.start(message)
+    link.client.attach(run)
+    assert link.end_of(run)["verdicts"] == {"passed": 3}
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -217,6 +251,7 @@ def test_crash__test_process_dies__then_only_that_test_and_the_rest_resumes(a_bo
     assert list(found.values()).count("passed") == 5
     crash = next(line for line in a_box.journal(run) if line.get("verdict") == "crashed")
     assert crash["signal"] == 11
+    assert crash["d"] > 0
 
 
 def test_cancel__tree_that_ignores_term_and_left_its_session__then_nothing_is_alive(a_box: Box) -> None:
@@ -344,6 +379,37 @@ def test_death__supervisor_too__then_everything_is_killed_and_the_run_ended_with
     reason = "agent-died" if len(victims) == 3 else "supervisor-died"
     assert ended(a_box, run)["reason"] == reason
     until(lambda: not a_box.role_pids()["superv"] and not a_box.role_pids()["warden"])
+
+
+def test_death__of_the_supervisor_only__then_an_orphan_without_an_environment_dies_too(
+    a_box: Box, tmp_path: Path
+) -> None:
+    noted = tmp_path / "pid"
+    orphan = f"(setsid env -i /bin/sh -c 'echo $$ > {noted}.new; mv {noted}.new {noted}; exec sleep 300' &)"
+    link = a_box.link()
+    run = launch(a_box, link, {"hang_at": "fake:t.py::test_1", "children": [orphan]})
+    under_way(a_box, link, run)
+    until(noted.exists)
+    pid = int(noted.read_text())
+    assert not _zombie(pid)
+    _kill(a_box, ("superv",))
+    until(lambda: not Path(f"/proc/{pid}").exists())
+    assert link.end_of(run)["reason"] == "supervisor-died"
+
+
+def test_recover__supervisor_died_while_it_took_the_connection__then_its_run_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    swept: list[str] = []
+    monkeypatch.setattr(live, "connect", lambda _: ours)
+    monkeypatch.setattr(killing, "sweep", lambda _, token: swept.append(token))
+    entry = {"run": "r", "dir": str(tmp_path / "r"), "nonce": "token", "control": "c"}
+    run = live.LiveRun(System(), Places(str(tmp_path)), entry, "", "")
+    run.reconnect()
+    run.tick()
+    assert swept == ["token"]
 
 
 def _kill(a_box: Box, victims: tuple[str, ...]) -> None:

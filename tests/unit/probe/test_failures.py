@@ -100,6 +100,15 @@ def test_comparison__of_json__then_both_sides_and_the_difference_are_readable(ra
     assert '- "name": "eve"' in told["diff"].replace("  ", " ")
 
 
+def test_comparison__of_bytes__then_each_side_is_one_line_and_the_difference_of_whole_values(
+    ran: Ran,
+) -> None:
+    (told,) = ran.of(f"{MODULE}test_bytes_comparison", "assertion")
+
+    assert told["actual"].startswith("b'")
+    assert told["diff"].splitlines()[1:] == ["-" + told["expected"], "+" + told["actual"]]
+
+
 def test_comparison__that_was_swallowed__then_a_later_failure_does_not_get_it(ran: Ran) -> None:
     assert ran.of(f"{MODULE}test_swallowed_comparison", "assertion") == []
 

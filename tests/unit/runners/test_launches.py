@@ -333,6 +333,102 @@ def test_a_test_interrupts__then_it_is_cancelled_and_the_rest_is_not_run(tmp_pat
     assert ran.not_run == ["pytest:test_stops.py::test_last"]
 
 
+# -- ends that no red test explains
+
+
+def small_project(place: Path, tests: str, conftest: str = "") -> Path:
+    """A project of one test file, and of one conftest file where the suite's own hooks matter."""
+    project = place / "project"
+    project.mkdir()
+    (project / "test_it.py").write_text(tests)
+    if conftest:
+        (project / "conftest.py").write_text(conftest)
+    return project
+
+
+ENDS_WITH_9 = "def pytest_sessionfinish(session):\n    session.exitstatus = 9\n"
+TWO_GREEN = "def test_a(): pass\ndef test_b(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "status"),
+    [("raise KeyboardInterrupt", 2), ("import pytest; pytest.exit('bye', returncode=7)", 7)],
+)
+def test_session_ends_in_a_test__nothing_is_red__then_the_suite_failed_and_the_rest_is_not_run(
+    first: str, status: int, tmp_path: Path
+) -> None:
+    project = small_project(tmp_path, f"def test_a():\n    {first}\ndef test_b(): pass\n")
+    ran = run_suite(project, tmp_path / "spool")
+
+    (told,) = ran.events("suite.failed")
+    assert (told["exit"], told["code"]) == (status, "pytest.exit_status")
+    assert ran.not_run == ["pytest:test_it.py::test_b"]
+
+
+@pytest.mark.parametrize("only", [None, ["pytest:test_it.py::test_a"]])
+def test_plugin_sets_the_status__all_or_chosen__then_the_suite_failed_and_the_end_holds_its_status(
+    only: list[str] | None, tmp_path: Path
+) -> None:
+    ran = run_suite(small_project(tmp_path, TWO_GREEN, ENDS_WITH_9), tmp_path / "spool", only=only)
+
+    assert [line["exit"] for line in ran.events("suite.failed")] == [9]
+    assert [line["exitstatus"] for line in ran.events("session.ended")] == [9]
+    assert set(ran.verdicts.values()) == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("tests", "more"),
+    [
+        ("def test_a(): assert False\ndef test_b(): pass\n", {"args": ["-x"]}),
+        ("def test_a(): assert False\n", {}),
+        ("def test_a(): assert False\n", {"only": ["pytest:test_it.py::test_a"]}),
+        (TWO_GREEN, {"only": ["pytest:test_it.py::test_gone"]}),
+        (TWO_GREEN, {"mode": "discover"}),
+        (TWO_GREEN, {}),
+    ],
+    ids=["stopped by a red test", "red", "a chosen red one", "gone", "discovery", "green"],
+)
+def test_suite_failed__the_status_is_explained__then_it_is_not_told(
+    tests: str, more: dict[str, Any], tmp_path: Path
+) -> None:
+    ran = run_suite(small_project(tmp_path, tests), tmp_path / "spool", **more)
+
+    assert ran.events("session.ended") != []
+    assert ran.events("suite.failed") == []
+
+
+# -- arguments that run nothing
+
+
+@pytest.mark.parametrize("option", ["--setup-only", "--setup-plan"])
+def test_no_call_phase__then_the_test_is_skipped_and_says_why(option: str, tmp_path: Path) -> None:
+    ran = run_suite(small_project(tmp_path, TWO_GREEN), tmp_path / "spool", args=[option])
+
+    assert set(ran.verdicts.values()) == {"skipped"}
+    assert ran.end("pytest:test_it.py::test_a")["reason"] == "pytest ran no call phase"
+
+
+def test_collect_only__given_to_a_run__then_it_says_that_nothing_was_run_and_why(tmp_path: Path) -> None:
+    ran = run_suite(small_project(tmp_path, TWO_GREEN), tmp_path / "spool", args=["--co"])
+
+    (told,) = ran.events("discover.failed")
+    assert told["code"] == "pytest.no_tests"
+    assert told["message"] == "2 tests collected and not one run: `--co` says so"
+    assert "`--co`" in told["remedy"]
+    assert ran.events("runner.failed_to_start") == []
+    assert len(ran.not_run) == 2
+
+
+@pytest.mark.parametrize("option", ["--version", "-VV", "--help", "-h", "--markers"])
+def test_option_that_only_prints__then_it_is_named_and_the_interpreter_is_not_blamed(
+    option: str, tmp_path: Path
+) -> None:
+    ran = run_suite(small_project(tmp_path, TWO_GREEN), tmp_path / "spool", args=[option])
+
+    assert ran.failed_to_start["code"] == "pytest.usage"
+    assert ran.failed_to_start["remedy"] == f"leave `{option}` out of the suite's args"
+
+
 # -- surroundings----
 
 
@@ -382,6 +478,7 @@ def test_xdist__a_worker_dies__then_its_test_crashed_and_the_others_go_on(tmp_pa
         "test_after": "passed",
     }
     assert len(ran.launches) == 1
+    assert all(line["d"] > 0 for line in ran.events("attempt.ended") if line["verdict"] == "crashed")
 
 
 def test_xdist__prints__then_output_is_told_by_the_worker_that_ran_the_test(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,10 @@ def recorded(store: RunStore) -> Recorded:
                     journal_line(run, 4, "attempt.ended", scenario=red, attempt=1, verdict=verdict, d=5),
                     journal_line(run, 5, "attempt.started", scenario=green, attempt=1),
                     journal_line(run, 6, "attempt.ended", scenario=green, attempt=1, verdict="passed", d=7),
-                    journal_line(run, 7, "run.ended", reason="finished", verdicts={verdict: 1, "passed": 1}),
+                    journal_line(
+                        run, 7, "run.ended", reason="finished", verdicts=dict(Counter((verdict, "passed")))
+                    ),
+                    journal_line(run, 8, "ingested", at={}, out=len(output)),
                 )
             )
         )

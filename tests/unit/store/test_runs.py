@@ -84,12 +84,45 @@ def test_children__then_only_reruns_of_that_run(store: RunStore, recorded: Recor
 
 def test_verify__whole_run__then_no_problem(recorded: Recorded) -> None:
     found = verify(recorded())
-    assert (found.problems, found.ended, found.journal_lines, found.sources) == ([], True, 7, 1)
+    assert (found.problems, found.ended, found.journal_lines, found.sources) == ([], True, 8, 1)
 
 
 def _drop_line(data: bytes, number: int) -> bytes:
     kept = data.splitlines(keepends=True)
     return b"".join(kept[: number - 1] + kept[number:])
+
+
+def _second_window(data: bytes) -> bytes:
+    line = data.splitlines(keepends=True)[2].replace(b'"n":3', b'"n":9').replace(b'"offset":0', b'"offset":4')
+    return data + line.replace(b'"length":5', b'"length":1')
+
+
+def test_verify__no_end_while_a_spool_is_there__then_the_run_goes_on_and_more_output_is_no_damage(
+    recorded: Recorded,
+) -> None:
+    folder = recorded()
+    kept = folder.journal.read_bytes().splitlines(keepends=True)[:3]
+    folder.journal.write_bytes(b"".join(kept) + journal_line(folder.run_id, 4, "ingested", at={}, out=3))
+    (folder.box_dir / "spool").mkdir()
+    found = verify(folder)
+    assert (found.problems, found.ended) == ([], False)
+
+
+def test_verify__later_attempt_and_subtest__then_only_the_last_of_each_test_counts(
+    recorded: Recorded,
+) -> None:
+    folder = recorded(verdict="passed")
+    run, red = folder.run_id, "pytest:t.py::red"
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    again = [
+        journal_line(run, 9, "attempt.ended", scenario=red, attempt=2, verdict="passed", d=5),
+        journal_line(
+            run, 10, "attempt.ended", scenario=red + " ▸ a", parent=red, attempt=2, verdict="failed"
+        ),
+    ]
+    lines[3] = lines[3].replace(b'"verdict":"passed"', b'"verdict":"failed"')
+    folder.journal.write_bytes(b"".join([*lines, *again]))
+    assert verify(folder).problems == []
 
 
 @pytest.mark.parametrize(
@@ -103,6 +136,12 @@ def _drop_line(data: bytes, number: int) -> bytes:
         ("bad_window", lambda data: data.replace(b'"length":5', b'"length":-1')),
         ("other_version", lambda data: data.replace(b'{"v":1,"n":2', b'{"v":2,"n":2')),
         ("no_source", lambda data: data.replace(b'"n":2,"src"', b'"n":2,"source"')),
+        ("empty_journal", lambda data: b""),
+        ("no_end", lambda data: b"".join(data.splitlines(keepends=True)[:6])),
+        ("output_size", lambda data: data.replace(b'"out":5', b'"out":4')),
+        ("verdicts", lambda data: data.replace(b'"verdict":"passed"', b'"verdict":"failed"')),
+        ("verdicts", lambda data: data.replace(b'"verdicts":{"failed":1', b'"verdicts":{"failed":2')),
+        ("overlap", _second_window),
     ],
 )
 def test_verify__damage__then_named_with_its_line(recorded: Recorded, code: str, damage: object) -> None:
@@ -118,7 +157,7 @@ def test_verify__foreign_line_and_bad_blob__then_both_named(recorded: Recorded) 
     folder = recorded()
     other = new_ulid(9, b"\1" * 10)
     with folder.journal.open("ab") as file:
-        file.write(journal_line(other, 8, "log"))
+        file.write(journal_line(other, 9, "log"))
     (folder.box_dir / "blobs").mkdir()
     (folder.box_dir / "blobs" / "00ff").write_bytes(b"x")
     assert {problem.code for problem in verify(folder).problems} == {"verify.other_run", "verify.bad_blob"}

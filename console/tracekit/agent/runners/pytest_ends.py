@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -59,7 +60,10 @@ def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
         end.not_run, end.why = remaining, fault.why
     else:
         _close_running(end, progress, exit)
-        _ended_in_order(end, progress, exit, remaining, progress.session_ended)
+        _ended_in_order(end, progress, exit, remaining, progress.session_ended, discovering=discovering)
+        told = bool(end.lines) or (discovering and bool(progress.collected))
+        if not told and _bad_exit(progress, exit):
+            end.lines.append(_green_but_failed(progress, exit))
     if missing and not discovering:
         end.not_run = [*end.not_run, *missing]
         end.why = end.why or "not found any more: the collection does not hold it"
@@ -167,12 +171,18 @@ def _crash(end: End, progress: Progress, exit: Exit, remaining: list[str], disco
 
 
 def _ended_in_order(
-    end: End, progress: Progress, exit: Exit, remaining: list[str], session: dict[str, Any]
+    end: End,
+    progress: Progress,
+    exit: Exit,
+    remaining: list[str],
+    session: dict[str, Any],
+    *,
+    discovering: bool,
 ) -> None:
     status = session.get("exitstatus")
     reason = str(session.get("reason") or "")
     end.not_run = remaining
-    if status == NO_TESTS or (not progress.collected and status == 0):
+    if (status == NO_TESTS and not progress.ended) or (not progress.collected and status == 0):
         if not progress.suite.get("only"):
             end.lines.append(_no_tests(progress))
     elif status == INTERNAL:
@@ -186,10 +196,18 @@ def _ended_in_order(
         fault = _usage(exit)
         end.why = fault.why
         end.lines.append(_failed_to_start(progress, exit, fault))
+    elif remaining and status == 0 and not progress.ended and not discovering:
+        end.why = "pytest ended in order and ran none of them"
+        end.lines.append(_only_told(progress))
     elif remaining:
         end.why = _why_stopped(progress, status, reason)
-    elif exit.code and not progress.red and not progress.errors and not progress.suite.get("only"):
-        end.lines.append(_green_but_failed(progress, exit))
+
+
+def _bad_exit(progress: Progress, exit: Exit) -> bool:
+    """Whether pytest says no while nothing that was told explains it; a choice may leave it without tests."""
+    if not exit.code or progress.red or progress.errors or progress.running:
+        return False
+    return exit.code != NO_TESTS or not progress.suite.get("only")
 
 
 def _green_but_failed(progress: Progress, exit: Exit) -> dict[str, Any]:
@@ -227,6 +245,30 @@ def _no_tests(progress: Progress) -> dict[str, Any]:
     }
 
 
+def _only_told(progress: Progress) -> dict[str, Any]:
+    """Tests were collected, none was run, and pytest is content: an argument asked for no more."""
+    named = _argument(progress, _ASKS_ONLY)
+    count = len(progress.collected)
+    return {
+        **_no_tests(progress),
+        "message": f"{count} test{'' if count == 1 else 's'} collected and not one run"
+        + (f": {named} says so" if named else ""),
+        "remedy": f"leave {named} out of the suite's args"
+        if named
+        else "an argument, a plugin or pytest's configuration keeps it from running tests: see its output",
+    }
+
+
+_ASKS_ONLY = ("--co", "--collect-only", "--collectonly", "--fixtures", "--funcargs", "--fixtures-per-test")
+_ANSWERS = ("--version", "-V", "-VV", "--help", "-h", "--markers")
+
+
+def _argument(progress: Progress, names: Sequence[str]) -> str:
+    """The suite's argument that is one of these, or ""."""
+    given = {str(argument) for argument in progress.suite.get("args", ())}
+    return next((f"`{name}`" for name in names if name in given), "")
+
+
 # -- launches that failed ------------------------------------------------------------------------------------------
 
 
@@ -244,6 +286,13 @@ def startup_fault(progress: Progress, exit: Exit, root: str) -> Fault:
     if "ConftestImportFailure" in text or "while loading conftest" in text:
         return Fault(
             "pytest.conftest", "correct the conftest file that the message names", "a conftest file raised"
+        )
+    answered = _argument(progress, _ANSWERS)
+    if exit.code == 0 and answered:
+        return Fault(
+            "pytest.usage",
+            f"leave {answered} out of the suite's args",
+            f"{answered} makes pytest print something and run nothing",
         )
     if not progress.any_probe_line:
         return _before_probe(text, exit, python)
