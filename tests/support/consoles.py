@@ -82,7 +82,7 @@ class FakeRow:
 class FakeEngine:
     """Answers each kind of request with what the test prepared; remembers what it was asked."""
 
-    def __init__(self, **answers: FakeView | Problem | None) -> None:
+    def __init__(self, **answers: FakeView | Problem | Exception | None) -> None:
         self.answers = answers
         self.asked: list[Request] = []
         self.rows: list[FakeRow] = []
@@ -93,6 +93,8 @@ class FakeEngine:
         answer = self.answers.get(type(request).__name__.lower())
         if isinstance(answer, Problem):
             future.set_exception(ProblemError(answer))
+        elif isinstance(answer, Exception):
+            future.set_exception(answer)
         elif answer is not None:
             future.set_result(answer)
         return future
@@ -179,8 +181,10 @@ def console(
 
 
 def showing(view: FakeView, **options: Any) -> Console:
-    """A console that opens on one run."""
-    return console(Replay(view.run_id), engine=FakeEngine(replay=view), root=view.root, **options)
+    """A console that opens on one run; its requests to stop are taken."""
+    return console(
+        Replay(view.run_id), engine=FakeEngine(replay=view, cancel=view), root=view.root, **options
+    )
 
 
 async def settle(pilot: Pilot[Any], shown: Console) -> None:

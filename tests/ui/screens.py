@@ -115,6 +115,13 @@ def runs() -> Console:
     return shown
 
 
+def live_here() -> Console:
+    """A project in which a run goes on that this console did not start."""
+    shown = found(journals.discovered)()
+    shown.engine.rows = [FakeRow("01KAH0C5M0DEMORVNL1VE00001", started_t=BEGAN, live=True, reason="")]
+    return shown
+
+
 def rerun() -> Console:
     """A run whose reds are run again, from here."""
     shown = opened(journals.failing)()
@@ -169,6 +176,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot("filter", opened(journals.failing), BOTH, keys("slash", *"limit")),
     Shot("marked", opened(journals.failing), BOTH, keys("J", "m", "m")),
     Shot("rerun", rerun, BOTH, rerun_failed),
+    Shot("live-here", live_here, BOTH),
     Shot("runs", runs, BOTH, keys("H")),
     Shot("help", opened(journals.failing), BOTH, keys("question_mark")),
     Shot("palette", opened(journals.failing), BOTH, keys("colon", *"fail")),

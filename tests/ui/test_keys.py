@@ -191,6 +191,8 @@ def test_quit_key__live_run__stays_running_unless_told(
         await press(pilot, shown, "q")
         await pilot.press(*answer)
         await pilot.pause()
+        shown.app.pump.tick()  # the answer to a request to stop, when there was one
+        await pilot.pause()
 
     shown = drive(running, story)
     assert (shown.app.return_code == 0 and shown.app._exit) == gone
@@ -294,7 +296,7 @@ def test_runs_key__chosen_run__is_attached_or_replayed(live: bool, request_kind:
     drive(failing, story)
 
 
-def test_trust__first_answer__is_remembered_and_discovery_begins() -> None:
+def test_trust__yes__is_remembered_and_discovery_begins() -> None:
     def make() -> Console:
         return console(
             Discover(ROOT),
@@ -305,7 +307,7 @@ def test_trust__first_answer__is_remembered_and_discovery_begins() -> None:
 
     async def story(pilot: Any, shown: Console) -> None:
         assert shown.engine.asked == []
-        await press(pilot, shown, "enter")
+        await press(pilot, shown, "j", "enter")
         assert shown.trust.asked == [ROOT]
         assert shown.engine.asked == [Discover(ROOT, None, "local")]
         assert "test_1000_clients" in shown.screen_text()
@@ -318,7 +320,7 @@ def test_trust__refused__nothing_is_executed() -> None:
         return console(Discover(ROOT), trusted=False, root=ROOT)
 
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "j", "enter")
+        await press(pilot, shown, "enter")
         assert shown.engine.asked == []
         assert shown.trust.asked == []
         assert "nothing was looked for" in shown.screen_text()

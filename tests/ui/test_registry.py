@@ -72,7 +72,24 @@ def test_keymap__unknown_action__names_the_nearest() -> None:
 
 def test_keymap__sequence_of_keys__is_refused_with_what_to_do() -> None:
     _, problems = registry.resolve({"run.failed": "g f"})
-    assert (problems[0].code, problems[0].action) == ("keymap.sequence", "use a single key")
+    assert (problems[0].code, problems[0].action) == (
+        "keymap.sequence",
+        "use a single key, as f5 or ctrl+g",
+    )
+    assert problems[0].what == "'g f' is several keys in a row, and an action has one key"
+
+
+def test_keymap__empty_text__unbinds_and_the_footer_does_not_name_it() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        before = list(shown.engine.asked)
+        assert "  all" not in shown.screen_text().splitlines()[-1]
+        assert "a all" not in shown.screen_text().splitlines()[-1]
+        await press(pilot, shown, "a", "f")
+        assert shown.engine.asked == before
+        await press(pilot, shown, "J")
+        assert shown.app.board_screen.detail.row >= 0
+
+    drive(lambda: failing(keys={"run.all": "", "run.failed": ()}), story)
 
 
 def test_palette__without_words__lists_every_action_of_the_console() -> None:

@@ -43,7 +43,7 @@ def restored(terminal: Terminal) -> bool:
     )
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT])
 def test_signal__while_shown__restores_the_terminal_and_exits_128_plus_n(number: signal.Signals) -> None:
     with opened("running") as terminal:
         assert terminal.until(lambda: terminal.shows("test_1000_clients"))

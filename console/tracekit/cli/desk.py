@@ -33,6 +33,7 @@ class DeskEditor:
         self._command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
         self._name = Path(self._command[0]).name if self._command else ""
         self.takes_terminal = self._name not in _WINDOWED and self._name not in _JETBRAINS
+        self._windows: list[subprocess.Popen[bytes]] = []
 
     def open(self, root: str, file: str, line: int) -> Problem | None:
         """Open a file; gives the problem instead of raising it."""
@@ -46,15 +47,30 @@ class DeskEditor:
             )
         if not Path(place).is_file():
             return Problem("ui.no_file", "the file is not here", place, "it may be on another machine")
+        command = [*self._command, *self._at(place, max(1, line))]
         try:
-            done = subprocess.run(
-                [*self._command, *self._at(place, max(1, line))], check=False, cwd=root or None
-            )
+            if not self.takes_terminal:
+                self._open_window(command, root)
+                return None
+            done = subprocess.run(command, check=False, cwd=root or None)
         except OSError as fault:
             return Problem("ui.editor_failed", str(fault.strerror or fault), self._command[0], "check EDITOR")
         if done.returncode:
             return Problem("ui.editor_failed", f"ended with {done.returncode}", self._name, "check EDITOR")
         return None
+
+    def _open_window(self, command: Sequence[str], root: str) -> None:
+        """Nobody waits for a window: it lives as long as a person wants it, and paints on nothing of ours."""
+        self._windows = [window for window in self._windows if window.poll() is None]
+        window = subprocess.Popen(
+            command,
+            cwd=root or None,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        self._windows.append(window)
 
     def _at(self, place: str, line: int) -> list[str]:
         if self._name in _JETBRAINS:

@@ -246,7 +246,12 @@ def resolve(
         rows = [key for key in chosen if " " in key]
         if rows:
             problems.append(
-                Problem("keymap.sequence", f"{rows[0]!r} is more than one key", action_id, "use a single key")
+                Problem(
+                    "keymap.sequence",
+                    f"{rows[0]!r} is several keys in a row, and an action has one key",
+                    action_id,
+                    "use a single key, as f5 or ctrl+g",
+                )
             )
             continue
         wanted[action_id] = replace(known[action_id], keys=chosen)
@@ -291,8 +296,11 @@ def bindings(context: str) -> list[BindingType]:
 
 
 def keymap(actions: Iterable[Action]) -> dict[str, str]:
-    """The keys as the screen library takes them."""
-    return {action.id: ",".join(normal(key) for key in action.keys) for action in actions if action.keys}
+    """The keys as the screen library takes them; it ignores an empty text, so no keys is a key nobody has."""
+    return {
+        action.id: ",".join(normal(key) for key in action.keys) or f"unbound.{action.id}"
+        for action in actions
+    }
 
 
 def by_group(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
@@ -304,7 +312,9 @@ def by_group(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
 
 def footer_hints(actions: Iterable[Action]) -> list[Action]:
     """What the footer shows, the most useful first."""
-    return sorted((action for action in actions if action.hint), key=lambda action: action.hint)
+    return sorted(
+        (action for action in actions if action.hint and action.keys), key=lambda action: action.hint
+    )
 
 
 def keys_reference() -> str:

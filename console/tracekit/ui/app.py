@@ -10,6 +10,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from textual.app import App, SuspendNotSupported
 from textual.filter import LineFilter
@@ -17,7 +18,7 @@ from textual.timer import Timer
 
 from tracekit.engine.requests import Discover, Launch, Request
 from tracekit.ui import actions as registry
-from tracekit.ui.ports import Ports, RunRow
+from tracekit.ui.ports import Ports, RunRow, same_root
 from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
@@ -26,6 +27,8 @@ from tracekit.ui.screens.layout import CSS
 from tracekit.ui.terminal import CRASHED, Leaving, crash_report
 from tracekit.ui.theme import THEME, palette
 from tracekit.wire.problems import Problem, ProblemError
+
+Answer = TypeVar("Answer")
 
 
 class ConsoleApp(App[int], inherit_bindings=False):
@@ -150,21 +153,37 @@ class ConsoleApp(App[int], inherit_bindings=False):
         answers: Sequence[tuple[str, str]],
         answered: Callable[[str | None], None],
     ) -> None:
-        """A question; the first answer is the safe one."""
+        """A question; the first answer is the safe one, which enter gives."""
         self.push_screen(Question(self.look, title, text, answers), answered)
 
     def ask_trust(self, root: str, answered: Callable[[str | None], None]) -> None:
-        """May the project's own code be run to find its scenarios?"""
-        seen = [f"  {name}" for name in self.ports.trust.preview(root)[:8]]
-        text = [
-            root,
-            "",
-            "Finding scenarios imports the project's test code and runs its plugins.",
-            *([""] if seen else []),
-            *seen,
-        ]
-        answers = (("yes", "look, and remember this for the project"), ("no", "not now"))
-        self.ask("First time here: may its code run?", text, answers, answered)
+        """May the project's own code be run? Asked when another thread has seen what can be seen without that."""
+
+        async def look() -> None:
+            names = await _in_thread(lambda: self.ports.trust.preview(root))
+            seen = [f"  {name}" for name in (names or ())[:8]]
+            text = [
+                root,
+                "",
+                "This imports the project's test code and runs its plugins.",
+                *([""] if seen else []),
+                *seen,
+            ]
+            answers = (("no", "not now"), ("yes", "let it run, and remember this for the project"))
+            self.ask("First time here: may its code run?", text, answers, answered)
+
+        self.run_worker(look())
+
+    def find_live(self, root: str, found: Callable[[RunRow | None], None]) -> None:
+        """The newest live run of a project that is not on the screen, read on another thread."""
+
+        async def read() -> None:
+            rows = await _in_thread(self.ports.engine.runs) or ()  # `H` tells what is wrong with the list
+            shown = {view.run_id for view in self.board_screen.board.views}
+            live = (row for row in rows if row.live and row.run_id not in shown and same_root(row.root, root))
+            found(next(live, None))
+
+        self.run_worker(read())
 
     def show_runs(self, answered: Callable[[tuple[str, bool] | None], None]) -> None:
         """The list of runs, read on another thread."""
@@ -204,10 +223,16 @@ class ConsoleApp(App[int], inherit_bindings=False):
         step_aside: contextlib.AbstractContextManager[object]
         try:
             step_aside = self.suspend()
-            with step_aside:
+            with self.leaving.aside(), step_aside:
                 return editor.open(root, file, line)
         except SuspendNotSupported:
             return editor.open(root, file, line)
+
+
+async def _in_thread(ask: Callable[[], Answer]) -> Answer | None:
+    """What another thread found, or None: a question that only helps must neither block nor end the console."""
+    found = await asyncio.gather(asyncio.to_thread(ask), return_exceptions=True)
+    return None if isinstance(found[0], BaseException) else found[0]
 
 
 def _root_of(start: Request | None) -> str:

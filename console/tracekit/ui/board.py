@@ -256,6 +256,13 @@ class Board:
         """How many scenarios are red."""
         return sum(self.tally[status] for status in RED_STATUSES)
 
+    def progress(self) -> Counter[int]:
+        """How far the run is while it goes on, by its own count; else where the whole chain stands."""
+        view = self.newest
+        if view is None or not view.live or view.state.run.mode == "discover":
+            return self.tally
+        return Counter({status: view.state.counts[status.word] for status in Status})
+
     def family(self, row: int) -> list[int]:
         """Rows of the same test: other parameters, and sub-tests."""
         facts = self.facts[row]

@@ -86,6 +86,11 @@ class Clipboard(Protocol):
     def copy(self, text: str) -> Problem | None: ...
 
 
+def same_root(one: str, other: str) -> bool:
+    """Whether two folders are the same project, as far as their names tell."""
+    return one.rstrip("/") == other.rstrip("/")
+
+
 def quote(word: str) -> str:
     """One word for a POSIX shell, with nothing in it that a terminal would obey when it is pasted."""
     if word.isprintable():

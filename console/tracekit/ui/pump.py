@@ -73,10 +73,19 @@ class FramePump:
         for waiting in [waiting for waiting in self._waiting if waiting.future.done()]:
             self._waiting.remove(waiting)
             try:
-                view = waiting.future.result()
-            except ProblemError as error:
-                self._shown.failed(error.problems)
+                error = waiting.future.exception()
             except CancelledError:
                 self._shown.failed((Problem("ui.cancelled", "the request was withdrawn"),))
+                continue
+            if error is None:
+                waiting.then(waiting.future.result())
+            elif isinstance(error, ProblemError):
+                self._shown.failed(error.problems)
             else:
-                waiting.then(view)
+                self._shown.failed((_unexpected(error),))
+
+
+def _unexpected(error: BaseException) -> Problem:
+    """A fault of the engine's own: told like any other, and the screen stays."""
+    what = f"the engine failed: {type(error).__name__}: {error}"
+    return Problem("engine.unexpected", what, "", "try again; runs go on without it")

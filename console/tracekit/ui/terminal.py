@@ -13,12 +13,12 @@ import sys
 import termios
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from tracekit.ui.safe import safe
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 CRASHED = 3
 PATIENCE = 3.0
 # Everything the driver switches on, switched off: keyboard, alternate screen, cursor, focus, paste, mouse, wrap.
@@ -38,6 +38,7 @@ class Leaving:
         with contextlib.suppress(termios.error, OSError, ValueError, AttributeError):
             self._attributes = termios.tcgetattr(sys.__stdin__.fileno())  # type: ignore[union-attr]
         self._watch: threading.Timer | None = None
+        self._aside = False
 
     def install(self) -> None:
         """Catch the signals; only in the main thread, where they arrive."""
@@ -52,13 +53,22 @@ class Leaving:
             signal.signal(number, handler)  # type: ignore[arg-type]
         self._before.clear()
 
+    @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """While another program has the terminal, its interrupt key is that program's."""
+        self._aside = True
+        try:
+            yield
+        finally:
+            self._aside = False
+
     def over(self) -> None:
         """The terminal is as it was: nothing is left to watch."""
         if self._watch is not None:
             self._watch.cancel()
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
-        if self._watch is not None:
+        if self._watch is not None or (self._aside and number == signal.SIGINT):
             return
         self._watch = threading.Timer(PATIENCE, self._force, (number,))
         self._watch.daemon = True

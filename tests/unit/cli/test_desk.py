@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+from tracekit.cli import edge
+from tracekit.cli.commands import tui_command
 from tracekit.cli.desk import DeskClipboard, DeskEditor, DeskTrust
+from tracekit.wire.problems import ProblemError
 
 
 @pytest.fixture
@@ -60,6 +64,40 @@ def test_editor__none_or_not_there__then_named(tmp_path: Path) -> None:
 def test_windowed_editors__then_the_screen_stays() -> None:
     assert not DeskEditor({"VISUAL": "code --wait"}).takes_terminal
     assert not DeskEditor({"EDITOR": "pycharm"}).takes_terminal
+
+
+def test_open__windowed_editor__nobody_waits_and_it_has_nothing_of_the_terminal(tmp_path: Path) -> None:
+    script, gate = tmp_path / "code", tmp_path / "gate"
+    os.mkfifo(gate)
+    told = tmp_path / "told"
+    script.write_text(
+        f'#!/bin/sh\nread word < "{gate}"\nfor n in 0 1 2; do readlink /proc/$$/fd/$n; done > "{told}.part"\n'
+        f'ps -o sid= -p $$ >> "{told}.part"; mv "{told}.part" "{told}"\nexit 1\n'
+    )
+    script.chmod(0o755)
+    (tmp_path / "a.py").write_text("")
+    desk = DeskEditor({"VISUAL": str(script)})
+    assert desk.open(str(tmp_path), "a.py", 1) is None  # it comes back while the window is still there
+    gate.write_text("go\n")
+    window = desk._windows[0]
+    assert window.wait(60) == 1
+    *streams, session = told.read_text().split()
+    assert streams[0] == streams[2] == "/dev/null"
+    assert int(session) == window.pid
+
+
+@pytest.mark.parametrize("kind", ["", "dumb"])
+def test_console__terminal_cannot_be_painted_on__then_the_command_without_one(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge, "on_terminal", lambda: True)
+    monkeypatch.setenv("TERM", kind)
+    with pytest.raises(ProblemError) as caught:
+        tui_command.replay("01KAH0C5M0DEMORVNTRACEK1T0")
+    assert edge.exit_code(caught.value.problems) == edge.USAGE
+    assert caught.value.first.action == (
+        "`tracekit replay 01KAH0C5M0DEMORVNTRACEK1T0 --headless` does the same without one"
+    )
 
 
 def test_clipboard__no_tool__then_the_text_to_copy_by_hand() -> None:

@@ -32,21 +32,24 @@ def run(args: argparse.Namespace) -> int:
 
 def replay(target: str) -> int:
     """Open a recorded run."""
+    _need_terminal(f"tracekit replay {target} --headless")
     return _open(Replay(target), root="")
 
 
 def demo(root: str, profile: str) -> int:
     """Open the demonstration and start it."""
+    _need_terminal("tracekit demo --headless")
     return _open(Launch(root, profile), root=root)
 
 
 def _need_terminal(instead: str) -> None:
-    if not edge.on_terminal():
-        raise ProblemError(
-            Problem(
-                "ui.no_terminal", "the console needs a terminal", "", f"`{instead}` does the same without one"
-            )
-        )
+    what = "the console needs a terminal"
+    if edge.on_terminal():
+        kind = os.environ.get("TERM", "")
+        if kind not in {"", "dumb"}:
+            return
+        what = f"the console needs a terminal that can be painted on, and TERM is {kind or 'empty'}"
+    raise ProblemError(Problem("ui.no_terminal", what, "", f"`{instead}` does the same without one"))
 
 
 def _open(request: Request, *, root: str, args: argparse.Namespace | None = None) -> int:

@@ -33,6 +33,12 @@ def state_lines(
             ),
             Line(2).own("ctrl+r asks again, H shows recorded runs, q leaves", look.dim),
         ]
+    if view is None and stage == "idle":
+        return [
+            Line().own("nothing was looked for", look.strong),
+            Line(),
+            Line(2).own("ctrl+r looks for scenarios, H shows recorded runs, q leaves", look.dim),
+        ]
     if view is None or (view.live and stage != "idle") or (view.live and not view.state.run.ended):
         words = {"opening": "opening the run", "launching": "starting"}.get(stage, "looking for scenarios")
         return [

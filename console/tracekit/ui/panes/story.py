@@ -30,7 +30,7 @@ def strip_of_steps(attempt: Attempt, look: Palette, now: int) -> Line:
     for number, step in enumerate(steps[:12]):
         if number:
             line.gap(1).own(look.glyphs.arrow, look.faint).gap(1)
-        glyph, status = sign(step.verdict, look, now)
+        glyph, status = sign(step.verdict or attempt.verdict, look, now)
         line.put(
             shorten(clean(step.name or step.kind), 24), look.text if status in RED_STATUSES else look.dim
         )
@@ -84,7 +84,7 @@ def story_lines(facts: ScenarioFacts, attempt: Attempt | None, look: Palette, no
         ]
         if steps:
             lines += title(heading, look)
-            lines += [_step(step, depth.get(step.id, 0), look, now) for step in steps[:MAX_STEPS]]
+            lines += [_step(step, attempt, depth.get(step.id, 0), look, now) for step in steps[:MAX_STEPS]]
             if len(steps) > MAX_STEPS:
                 lines.append(Line().own(f"    {len(steps) - MAX_STEPS} more", look.faint))
     if attempt.assertions:
@@ -104,8 +104,9 @@ def _depths(steps: Sequence[Step]) -> dict[str, int]:
     return depth
 
 
-def _step(step: Step, depth: int, look: Palette, now: int) -> Line:
-    glyph, status = sign(step.verdict, look, now)
+def _step(step: Step, attempt: Attempt, depth: int, look: Palette, now: int) -> Line:
+    # A step that was open when its attempt was ended from outside went the way of the attempt.
+    glyph, status = sign(step.verdict or attempt.verdict, look, now)
     line = Line(6).gap(4 + 2 * depth).own(glyph, look.of(status)).gap(1)
     took = seconds(step.duration_ns) if step.verdict is not None else ""
     name = shorten(clean(step.name or step.kind), 44)

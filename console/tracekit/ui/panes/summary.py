@@ -22,6 +22,14 @@ NEXT_ACTION = {
     "discovery": "fix the file, then look again",
 }
 
+UNFINISHED = {
+    Status.CANCELLED: "cancelled",
+    Status.LOST: "lost",
+    Status.RUNNING: "without an end",
+    Status.NOTRUN: "not run",
+    Status.PENDING: "pending",
+}
+
 
 def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
     """What ran where, how it ended, what was not run and why."""
@@ -32,7 +40,7 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
         run = view.state.run
         damaged, missing = view.state.damaged, view.state.missing_total
     lines = [_headline(board, run, view, look), Line()]
-    lines += _verdicts(board.tally, look)
+    lines += _verdicts(board.progress(), look)
     lines.append(Line())
     took = (run.ended_t or now) - run.started_t if run.started_t else 0
     for word, value in (
@@ -79,7 +87,9 @@ def _headline(board: Board, run: RunFacts, view: ViewFace, look: Palette) -> Lin
             .own("  a runs everything, r the selected row", look.dim)
         )
     if view.live:
-        over = tests - board.tally[Status.PENDING] - board.tally[Status.RUNNING]
+        tally = board.progress()
+        tests = sum(tally.values())
+        over = tests - tally[Status.PENDING] - tally[Status.RUNNING]
         return Line().gap(2).own(f"running: {over:,} of {tests:,}", look.strong)
     if red:
         return Line().gap(2).own(f"{red:,} of {tests:,} failed", look.failure)
@@ -91,9 +101,21 @@ def _headline(board: Board, run: RunFacts, view: ViewFace, look: Palette) -> Lin
         )
     if not tests:
         return Line().gap(2).own("nothing ran", look.warn)
-    ran = tests - board.tally[Status.NOTRUN] - board.tally[Status.PENDING]
-    line = Line().gap(2).own(f"{look.glyphs.passed} all green", look.passed)
-    return line.own(f"  {ran:,} of {tests:,} ran", look.dim) if ran < tests else line
+    return _without_reds(board.tally, tests, run, look)
+
+
+def _without_reds(tally: Counter[int], tests: int, run: RunFacts, look: Palette) -> Line:
+    """Green is said only of a run that came to its end and left nothing out."""
+    left = [f"{tally[status]:,} {word}" for status, word in UNFINISHED.items() if tally[status]]
+    if tests == sum(tally[status] for status in (Status.NOTRUN, Status.PENDING)):
+        return Line().gap(2).own("nothing ran yet", look.warn)
+    if not left and run.reason == "finished":
+        return Line().gap(2).own(f"{look.glyphs.passed} all green", look.passed)
+    passed = tally[Status.PASSED] + tally[Status.XPASSED]
+    if not left:
+        left = [f"the run ended early: {run.reason}" if run.reason else "the recording has no end"]
+    line = Line().gap(2).own(f"{passed:,} of {tests:,} passed", look.strong)
+    return line.name(", " + ", ".join(left), look.warn)
 
 
 def _verdicts(tally: Counter[int], look: Palette) -> list[Line]:

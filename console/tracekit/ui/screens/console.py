@@ -14,10 +14,11 @@ from textual.screen import Screen
 from textual.widgets import Input
 
 from tracekit.model.selection import parse_selector
-from tracekit.model.status import Status
+from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.actions import CONSOLE, bindings, footer_hints
 from tracekit.ui.board import Board, Delta
 from tracekit.ui.panes import states
+from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
 from tracekit.ui.screens.doing import Doing
 from tracekit.ui.screens.layout import Fit, fit
@@ -39,6 +40,13 @@ if TYPE_CHECKING:
 LINK_WORDS = {"attached": "", "ended": "", "reconnecting": "no link"}
 
 
+def link_word(view: ViewFace) -> str:
+    """What the header says of a run's link; scenarios that were only looked for are nobody's recording."""
+    if view.link == "replay" and view.state.run.mode == "discover":
+        return ""
+    return LINK_WORDS.get(view.link, view.link)
+
+
 class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
     """The main screen."""
 
@@ -55,7 +63,7 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         self.paused = False
         self.problems: tuple[Problem, ...] = ()
         self.filter_text = ""
-        self.stage = "idle"  # what is awaited: trust, discovering, opening
+        self.stage = "starting"  # what is awaited: trust, discovering, opening, launching; idle: nothing
         self.fit = Fit.WIDE
 
     def compose(self) -> ComposeResult:
@@ -74,12 +82,17 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         yield TitleRow(id="banner")
         yield Footer(look, footer_hints(self.owner.actions), id="footer")
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """Keys that were typed ahead of the first frame have nothing to act on."""
+        return hasattr(self, "detail")
+
     def on_mount(self) -> None:
         """The parts, once; keys go to the tree."""
         self.scenarios = self.query_one("#tree", ScenarioTree)
         self.detail = self.query_one("#detail", Detail)
         self.set_class(self.owner.ascii_only, "ascii")
         self._refit(self.app.size.width, self.app.size.height)
+        self.use(self.board)
         self.show_state()
 
     def on_resize(self, event: events.Resize) -> None:
@@ -103,6 +116,7 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
 
     def apply(self, delta: Delta) -> None:
         """Show what a look at the runs has brought."""
+        self.adopt()
         self.scenarios.sync(delta)
         if (
             self.detail.row < 0
@@ -160,7 +174,7 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
 
     def header_facts(self, now: int) -> HeaderFacts:
         """The header's numbers, from the board's tally."""
-        view, tally = self.board.newest, self.board.tally
+        view, tally = self.board.newest, self.board.progress()
         total = sum(tally.values())
         waiting = tally[Status.PENDING] + tally[Status.RUNNING]
         run = view.state.run if view is not None else None
@@ -172,17 +186,17 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         )
         live = view is not None and view.live and run is not None and run.mode != "discover"
         return HeaderFacts(
-            project=(self.owner.root or (run.root if run else "")).rstrip("/").rpartition("/")[2],
+            project=((view.root if view else "") or self.owner.root).rstrip("/").rpartition("/")[2],
             environment=run.environment if run is not None else "",
             state="live" if live else "",
             over=total - waiting,
             total=total,
             passed=tally[Status.PASSED] + tally[Status.XPASSED],
-            red=self.board.red_count,
+            red=sum(tally[status] for status in RED_STATUSES),
             skipped=sum(tally[status] for status in (*QUIET, Status.XFAILED)),
             elapsed=elapsed,
             dropped=view.state.missing_total + view.state.damaged if view is not None else 0,
-            link=LINK_WORDS.get(view.link, view.link) if view is not None else "",
+            link=link_word(view) if view is not None else "",
             trouble=self.board.trouble,
             paused=self.paused,
             filtered=bool(self.filter_text),
@@ -307,12 +321,13 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
 
     def action_failure(self, direction: int) -> None:
         """To the next failed scenario."""
-        if not self.scenarios.jump(direction, red=True):
-            self.say("nothing has failed")
+        if not self.scenarios.jump_red(direction):
+            hidden = self.filter_text and any(True for _ in self.board.reds())
+            self.say("the filter hides what has failed" if hidden else "nothing has failed")
 
     def action_match(self, direction: int) -> None:
         """To the next scenario that is shown."""
-        self.scenarios.jump(direction, red=False)
+        self.scenarios.jump(direction)
 
     def action_sort(self) -> None:
         """Failed first, or as the files stand."""

@@ -5,13 +5,14 @@ One typed request for each; answers come through the frame pump. Nothing here wa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.model.status import Status
 from tracekit.ui.board import Board
-from tracekit.ui.ports import Ports, ViewFace
+from tracekit.ui.ports import Ports, RunRow, ViewFace, same_root
+from tracekit.ui.words import ago
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class Doing:
     detail: Detail
     stage: str
     problems: tuple[Problem, ...]
-    _last: Request | None = None
+    _last: Launch | Rerun | None = None
+    _adopted: ViewFace | None = None  # a run that was opened; its project becomes the console's
+    _checking = False  # a question is being prepared: a second key must not begin another run
 
     if TYPE_CHECKING:
 
@@ -42,13 +45,11 @@ class Doing:
 
     # -- asking the engine -------------------------------------------------------------------------------------------
 
-    def ask(self, request: Request, *, stage: str = "", over: bool = False) -> None:
-        """Hand a request over; its run is laid over the ones shown, or replaces them."""
-        if stage:
-            self.stage = stage
+    def ask(self, request: Request, *, stage: str, then: Callable[[ViewFace], None] | None = None) -> None:
+        """Hand a request over; its run replaces the ones shown, unless `then` knows better."""
+        self.stage = stage
         self.problems = ()
-        future = self.ports.engine.submit(request)
-        self.owner.pump.expect(future, self._over if over else self._instead)
+        self.owner.pump.expect(self.ports.engine.submit(request), then or self._instead)
         self.show_state()
 
     def _instead(self, view: ViewFace) -> None:
@@ -58,36 +59,84 @@ class Doing:
         self.use(board)
 
     def _over(self, view: ViewFace) -> None:
+        """Lay a run over the ones shown, which are of the same project."""
+        newest = self.board.newest
         self.stage = "idle"
-        if view.run_id not in {known.run_id for known in self.board.views}:
+        if newest is None or not same_root(newest.root, view.root):
+            self._instead(view)
+        elif view.run_id not in {known.run_id for known in self.board.views}:
             self.board.push(view)
 
-    def begin(self, request: Request) -> None:
-        """The first request of the console; looking for scenarios may have to be allowed first."""
-        if isinstance(request, Discover) and not self.ports.trust.known(request.root):
-            self.stage = "trust"
-            self.show_state()
-            self.owner.ask_trust(request.root, self._trusted)
-            return
-        stages = {Discover: "discovering", Replay: "opening", Attach: "opening", Launch: "launching"}
-        self.ask(request, stage=stages.get(type(request), "launching"))
+    def _found(self, view: ViewFace) -> None:
+        """The project's scenarios; a run that was begun while they were looked for stays."""
+        if self._live() is None:
+            self._instead(view)
+        self.stage = "idle"
 
-    def _trusted(self, answer: str | None) -> None:
-        if answer == "yes":
-            self.ports.trust.remember(self.owner.root)
-            self.ask(
-                Discover(self.owner.root, self.owner.profile, self.owner.environment), stage="discovering"
-            )
+    def _found_first(self, view: ViewFace) -> None:
+        self._found(view)
+        self.owner.find_live(self.owner.root, self._offer)
+
+    def _offer(self, row: RunRow | None) -> None:
+        """A run goes on here that somebody else started, or this person before."""
+        if row is not None and self._live() is None:
+            answers = (("attach", "attach to it"), ("no", "not now"))
+            self._ask_attach(row, answers, lambda _: None)
+
+    def _ask_attach(
+        self,
+        row: RunRow,
+        answers: tuple[tuple[str, str], ...],
+        otherwise: Callable[[str | None], None],
+    ) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == "attach":
+                self.ask(Attach(row.run_id), stage="opening", then=self._over)
+            else:
+                otherwise(answer)
+
+        began = ago(row.started_t, self.ports.now())
+        self.owner.ask("A run is going on here", (f"{row.run_id}, begun {began}",), answers, answered)
+
+    def begin(self, request: Request) -> None:
+        """The first request of the console; running the project's code may have to be allowed first."""
+        stages = {Discover: "discovering", Replay: "opening", Attach: "opening", Launch: "launching"}
+        stage = stages.get(type(request), "launching")
+        if isinstance(request, Discover):
+            self._when_trusted(request.root, lambda: self.ask(request, stage=stage, then=self._found_first))
+        elif isinstance(request, Launch):
+            self._when_trusted(request.root, lambda: self.ask(request, stage=stage))
         else:
-            self.stage = "untrusted"
+            self.ask(request, stage=stage)
+
+    def _when_trusted(self, root: str, go: Callable[[], None]) -> None:
+        """Do it when the project's code may run; asks where that is not known."""
+        if self.ports.trust.known(root):
+            go()
+            return
+
+        def answered(answer: str | None) -> None:
+            self._checking = False
+            if answer == "yes":
+                self.ports.trust.remember(root)
+                self.stage = "idle"
+                go()
+                return
+            self.stage = "untrusted" if self.board.newest is None else "idle"
+            self.say("nothing was run: its code is not allowed to")
             self.show_state()
+
+        self.stage, self._checking = "trust", True
+        self.show_state()
+        self.owner.ask_trust(root, answered)
 
     def action_discover(self) -> None:
         """Look for scenarios again."""
-        if self.owner.root:
-            self.begin(Discover(self.owner.root, self.owner.profile, self.owner.environment, refresh=True))
-        else:
+        if not self.owner.root:
             self.say("this is a recorded run: there is no project to look in")
+        elif not self._busy():
+            request = Discover(self.owner.root, self.owner.profile, self.owner.environment, refresh=True)
+            self._when_trusted(request.root, lambda: self.ask(request, stage="discovering", then=self._found))
 
     # -- running -----------------------------------------------------------------------------------------------------
 
@@ -96,15 +145,43 @@ class Doing:
         if view is not None and view.live and view.state.run.mode != "discover":
             self.say("a run is going on: X stops it")
             return True
+        if self._checking or self.stage == "launching":
+            self.say("one moment: the last one is still being asked for")
+            return True
         return False
 
-    def run(self, request: Request, what: str) -> None:
-        """Start a run over what is shown, and remember it for `.`."""
+    def run(self, request: Launch | Rerun, what: str) -> None:
+        """Start a run over what is shown, and remember it for `.`; asks first what has to be asked."""
         if self._busy():
             return
-        self._last = request
-        self.say(what)
-        self.ask(request, over=True)
+        newest = self.board.newest
+        root = request.root if isinstance(request, Launch) else newest.root if newest is not None else ""
+
+        def go() -> None:
+            self._last = request
+            self.say(what)
+            self.ask(request, stage="launching", then=self._over)
+
+        def beside(row: RunRow | None) -> None:
+            self._checking = False
+            if row is None:
+                go()
+                return
+            answers = (
+                ("attach", "attach to it"),
+                ("start", "start another one beside it"),
+                ("no", "not now"),
+            )
+            self._ask_attach(row, answers, lambda answer: go() if answer == "start" else None)
+
+        def check() -> None:
+            if isinstance(request, Launch):
+                self._checking = True
+                self.owner.find_live(root, beside)
+            else:
+                go()
+
+        self._when_trusted(root, check)
 
     def _ids(self, rows: Sequence[int]) -> tuple[str, ...]:
         """Ids to run: a sub-test runs with its test."""
@@ -116,7 +193,7 @@ class Doing:
             ids[board.ids[row]] = None
         return tuple(ids)
 
-    def _again(self, ids: tuple[str, ...]) -> Request:
+    def _again(self, ids: tuple[str, ...]) -> Launch | Rerun:
         view = self.board.newest
         parent = next(
             (known for known in reversed(self.board.views) if known.state.run.mode != "discover"), None
@@ -183,6 +260,10 @@ class Doing:
         view = self.board.newest
         return view if view is not None and view.live else None
 
+    def _cancel(self, request: Cancel, then: Callable[[ViewFace], None] = lambda _: None) -> None:
+        """Through the pump, so that a refusal is told."""
+        self.owner.pump.expect(self.ports.engine.submit(request), then)
+
     def action_cancel_run(self) -> None:
         """Stop the run, after a question."""
         view = self._live()
@@ -192,7 +273,7 @@ class Doing:
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                self.ports.engine.submit(Cancel(view.run_id))
+                self._cancel(Cancel(view.run_id))
                 self.say("stopping")
 
         self.owner.ask(
@@ -213,7 +294,7 @@ class Doing:
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                self.ports.engine.submit(Cancel(view.run_id, scenario))
+                self._cancel(Cancel(view.run_id, scenario))
                 self.say("stopping it")
 
         self.owner.ask(
@@ -229,8 +310,10 @@ class Doing:
 
         def answered(answer: str | None) -> None:
             if answer == CANCEL:
-                self.ports.engine.submit(Cancel(view.run_id))
-            if answer in {LEAVE, CANCEL}:
+                # Leaving at once would take the request along; one that is refused must be seen.
+                self.say("stopping")
+                self._cancel(Cancel(view.run_id), lambda _: self.owner.leave(0))
+            elif answer == LEAVE:
                 self.owner.leave(0)
 
         self.owner.ask(
@@ -286,7 +369,25 @@ class Doing:
     def _chosen(self, row: tuple[str, bool] | None) -> None:
         if row is not None:
             run, live = row
-            self.ask(Attach(run) if live else Replay(run), stage="opening")
+            self.ask(Attach(run) if live else Replay(run), stage="opening", then=self._opened)
+
+    def _opened(self, view: ViewFace) -> None:
+        """The console goes over to the project of the run that was chosen."""
+        self._instead(view)
+        self._adopted = view
+        self.adopt()
+
+    def adopt(self) -> None:
+        """Root, profile and environment of a run that was opened; those of a live one may come a moment later."""
+        view = self._adopted
+        if view is None:
+            return
+        with view.lock:
+            run = view.state.run
+            self.owner.root = view.root or run.root
+            self.owner.profile, self.owner.environment = run.profile, run.environment or "local"
+            if run.started_t:
+                self._adopted = None
 
     def action_palette(self) -> None:
         """Actions by name."""

@@ -192,18 +192,30 @@ class Detail(Vertical):
         return line.gap(2).own(count(tests, "row") if tests else "", self._palette.dim)
 
     def _tab_line(self, tab: str) -> Line:
+        """Tabs, and whether output follows: names give way to that, the chosen one's last."""
+        right, width = self._follow_state() if tab == "output" else Line(), max(20, self.size.width)
+        line = self._names(tab, 9)
+        for letters in (4, 3, 0):
+            if line.columns + right.columns + 1 <= width:
+                break
+            line = self._names(tab, letters)
+        return (
+            line.gap(max(1, width - 1 - line.columns - right.columns)).join(right) if right.columns else line
+        )
+
+    def _names(self, tab: str, letters: int) -> Line:
         look, line = self._palette, Line().gap(1)
         for number, name in enumerate(self.tabs, 1):
             if name == tab:
                 line.own(f"[{number} {name.capitalize()}]", look.accent)
             else:
-                line.own(f" {number} {name.capitalize()} ", look.dim)
-        if tab == "output":
-            pane = self.query_one("#output", OutputPane)
-            line.gap(2).own("FOLLOW" if pane.follow else "held", look.accent if pane.follow else look.warn)
-            if pane.new_lines:
-                line.own(f"  +{pane.new_lines:,} new", look.warn)
+                line.own(f" {number} {name.capitalize()[:letters]}".rstrip() + " ", look.dim)
         return line
+
+    def _follow_state(self) -> Line:
+        look, pane = self._palette, self.query_one("#output", OutputPane)
+        line = Line().own("FOLLOW" if pane.follow else "held", look.accent if pane.follow else look.warn)
+        return line.own(f" +{pane.new_lines:,} new", look.warn) if pane.new_lines else line
 
     def tick(self) -> None:
         """Read output on, and say how much is new."""

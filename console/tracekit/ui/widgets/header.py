@@ -76,8 +76,8 @@ class Header(Widget):
             line.gap(2).own("env: ", look.dim).put(
                 shorten(clean(facts.environment or "local"), 18), look.dim if local else look.warn
             )
-        line.gap(2).join(run)
-        if line.columns + right.columns + 1 <= width:
+        line.gap(2 if width >= 60 else 1).join(run)
+        if line.columns + right.columns + 2 <= width:
             line.gap(width - 1 - line.columns - right.columns).join(right)
         return line
 

@@ -6,7 +6,7 @@ It owns cursor, folds, marks and order, none of which a run could tell; rows and
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
 from rich.style import Style
@@ -237,19 +237,39 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
         self.touched = True
         self._place(self._at + step.get(where, 0))
 
-    def jump(self, direction: int, *, red: bool) -> bool:
-        """Go to the next scenario of a file, red ones only or any; round the end; says whether there was one."""
+    def jump(self, direction: int) -> bool:
+        """Go to the next scenario of a file that is in sight; round the end; says whether there was one."""
         total = self._starts[-1]
         for step in range(1, total + 1):
             at = (self._at + direction * step) % total
             found = self.at(at)
             if found is None or found[0].kind[found[1]] != LEAF or found[0].key == "causes":
                 continue
-            if not red or self.board.status[found[0].ref[found[1]]] in RED_STATUSES:
-                self.touched = True
-                self._place(at)
-                return True
+            self.touched = True
+            self._place(at)
+            return True
         return False
+
+    def jump_red(self, direction: int) -> bool:
+        """Go to the next red scenario, unfolding what hides it; round the end; says whether there was one."""
+        status, allowed = self.board.status, self._allowed
+        reds = [
+            (number, node)
+            for number, section in enumerate(self.sections)
+            if section.red[0] and section.key in self._files
+            for node, kind in enumerate(section.kind)
+            if kind == LEAF
+            and status[section.ref[node]] in RED_STATUSES
+            and (allowed is None or allowed(section.ref[node]))
+        ]
+        if not reds:
+            return False
+        found = self.selected
+        here = (self.sections.index(found[0]), found[1]) if found is not None else (-1, -1)
+        at = bisect_right(reds, here) if direction > 0 else bisect_left(reds, here) - 1
+        number, node = reds[at % len(reds)]
+        self.go(self.sections[number].ref[node])
+        return True
 
     def go(self, row: int) -> None:
         """Put the cursor on a row in its file, unfolding what hides it."""

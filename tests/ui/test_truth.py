@@ -1,0 +1,174 @@
+"""What the console says of a run must be so: green, how far, what still runs, what is hidden, what follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.support import journals
+from tests.support.consoles import Console, FakeView, press, settle, showing
+from tests.support.journals import Journal
+from tests.ui.conftest import drive
+from tracekit.model.status import BY_WORD, Status
+
+
+def ended(*verdicts: str, reason: str = "finished", left: int = 0, mode: str = "run") -> Journal:
+    """A run of one file; `left` scenarios were found and not run."""
+    journal = Journal()
+    journal.start(mode=mode)
+    ids = [journal.found("test_a.py", f"test_{number}") for number in range(len(verdicts) + left)]
+    for scenario, verdict in zip(ids, verdicts, strict=False):
+        journal.begin(scenario)
+        journal.end(scenario, verdict)
+    journal.finish(reason, not_run=ids[len(verdicts) :])
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("journal", "said"),
+    [
+        (ended("passed", "skipped"), "✓ all green"),
+        (ended("passed", "cancelled"), "1 of 2 passed, 1 cancelled"),
+        (ended("passed", left=1), "1 of 2 passed, 1 not run"),
+        (ended("passed", reason="cancelled"), "1 of 1 passed, the run ended early: cancelled"),
+        (ended(left=9), "nothing ran yet"),
+        (ended(left=9, mode="discover"), "9 scenarios found"),
+    ],
+)
+def test_run_tab__without_reds__green_only_when_all_of_it_ran(journal: Journal, said: str) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "6")
+        text = shown.screen_text()
+        assert said in text
+        assert ("all green" in text) == ("all green" in said)
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
+def test_header__inventory__is_no_replay() -> None:
+    async def story(_pilot: Any, shown: Console) -> None:
+        assert "replay" not in shown.screen_text().splitlines()[0]
+
+    drive(lambda: showing(FakeView(journals.discovered(), link="replay")), story)
+
+
+def test_header__rerun_has_just_begun__counts_the_new_run_alone() -> None:
+    def make() -> Console:
+        shown = showing(FakeView(journals.failing()))
+        shown.engine.answers["rerun"] = FakeView(journals.rerun_of(journals.failing(), ended=False))
+        return shown
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "f")
+        assert "▶ 0/3  ✓0 ✗0" in shown.screen_text().splitlines()[0]
+        await press(pilot, shown, "g", "6")
+        assert "running: 0 of 3" in shown.screen_text()
+        assert "test_1000_clients" in shown.screen_text()
+
+    drive(make, story)
+
+
+def test_header__run_ends__stands_for_the_whole_chain_again() -> None:
+    def make() -> Console:
+        shown = showing(FakeView(journals.failing()))
+        shown.engine.answers["rerun"] = FakeView(journals.rerun_of(journals.failing()))
+        return shown
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "f")
+        assert "13/13  ✓11 ✗0" in shown.screen_text().splitlines()[0]
+
+    drive(make, story)
+
+
+@pytest.mark.parametrize("verdict", ["timedout", "crashed", "cancelled"])
+def test_steps__attempt_ended_from_outside__its_open_step_runs_no_more(verdict: str) -> None:
+    def make() -> Console:
+        journal = Journal()
+        journal.start()
+        scenario = journal.found("test_a.py", "test_hangs")
+        journal.begin(scenario)
+        step = {"step": "call", "kind": "call", "name": "the call", "parent": None}
+        journal.line("step.started", scenario=scenario, attempt=1, **step)
+        journal.end(scenario, verdict, reason="it was ended")
+        journal.finish()
+        return showing(FakeView(journal))
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "G", "1")
+        glyphs = shown.app.look.glyphs
+        text = shown.screen_text()
+        assert glyphs.of(Status.RUNNING, shown.clock[0]) not in text
+        assert f"the call {glyphs.of(BY_WORD[verdict])}" in text  # in the bar
+        assert f"{glyphs.of(BY_WORD[verdict])} the call" in text  # in the list
+
+    drive(make, story)
+
+
+@pytest.mark.parametrize("folded", [0, 1])
+def test_next_failure__file_of_the_red_is_folded__unfolds_it(folded: int) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        tree = shown.app.board_screen.scenarios
+        for number, section in enumerate(tree.sections):
+            if section.key != "causes" and number > folded:
+                section.open[0] = 0
+                section.show()
+        tree._arrange()
+        seen = []
+        for key in "JJJJK":
+            await press(pilot, shown, key)
+            seen.append(
+                shown.app.board_screen.board.ids[shown.app.board_screen.detail.row].rpartition("::")[2]
+            )
+        limits = ["test_limit[100]", "test_limit[1000]"]
+        keeps = "test_reconnect_keeps_history"
+        assert seen == [keeps, *limits, keeps, limits[1]]
+
+    drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+def test_next_failure__filter_hides_every_red__says_so() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "slash", *"clock", "enter", "J")
+        assert "the filter hides what has failed" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+def test_next_failure__none__says_so() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J")
+        assert "nothing has failed" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journals.green())), story)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (100, 30), (80, 24), (60, 20), (40, 10)])
+def test_tabs__output_at_any_width__says_whether_it_follows(size: tuple[int, int]) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, *"jjjj", "3", "enter")
+        tabs = shown.app.board_screen.query_one("#detail-tabs")
+        assert tabs.text.endswith("FOLLOW")  # type: ignore[attr-defined]
+        assert "[3 Output]" in shown.screen_text()
+        await press(pilot, shown, "k")
+        view = shown.app.board_screen.board.newest
+        assert isinstance(view, FakeView)
+        for client in range(40, 47):
+            view.journal.prints(
+                f"client {client:03d} connected\n", "pytest:chat/test_ws.py::test_1000_clients"
+            )
+        view.feed(7)
+        await settle(pilot, shown)
+        assert "held +7 new" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journals.running())), story, size)
+
+
+def test_status_line__narrowest__keeps_its_words_apart() -> None:
+    async def story(_pilot: Any, shown: Console) -> None:
+        line = shown.screen_text().splitlines()[0]
+        assert line.split()[-2:] == ["drop", "0"]
+        assert line.split()[-3] == "00:00"
+
+    drive(lambda: showing(FakeView(ended("passed", "passed"))), story, (40, 9))
