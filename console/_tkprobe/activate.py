@@ -24,6 +24,13 @@ from _tkprobe.ticker import FORK_WARNS, Ticker
 TICK_SECONDS = 0.025
 
 
+def _at_least_one(text: str) -> float:
+    try:
+        return max(1.0, float(text))
+    except ValueError:
+        return 1.0
+
+
 class Settings:
     """What the adapter said in the environment, read once: tests may clear it."""
 
@@ -34,6 +41,8 @@ class Settings:
         self.mode = environ.get("TRACEKIT_MODE", "run")
         self.locals = environ.get("TRACEKIT_LOCALS", "1") != "0"
         self.only = environ.get("TRACEKIT_ONLY", "")
+        # A counter of instructions slows the process down and the clock not at all: who counts stretches the tick.
+        self.tick = TICK_SECONDS * _at_least_one(environ.get("TRACEKIT_TICK_STRETCH", ""))
         self.worker: Optional[str] = environ.get("PYTEST_XDIST_WORKER") or None
         self.python_why = environ.get("TRACEKIT_PYTHON_WHY", "")
         self.suite = self.prefix.rstrip(":").partition("@")[2]
@@ -85,7 +94,7 @@ class Probe:
         config.pluginmanager.register(recorder.steps, "tracekit-steps")
         if capture.passthrough:
             config.pluginmanager.register(Passthrough(recorder, own_streams()), "tracekit-passthrough")
-        self.ticker = Ticker(recorder.tick, TICK_SECONDS)
+        self.ticker = Ticker(recorder.tick, settings.tick)
         recorder.wake = self.ticker.start
         self.ticker.start()
         os.register_at_fork(

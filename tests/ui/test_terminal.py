@@ -62,6 +62,16 @@ def test_signal__terminal_takes_no_bytes__ends_all_the_same() -> None:
         assert termios.tcgetattr(terminal.slave)[:4] == terminal.attributes[:4]
 
 
+def test_terminal__goes_away_without_a_signal__then_the_console_ends_too() -> None:
+    with opened("running") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        os.close(terminal.slave)
+        os.close(terminal.master)
+        # Descriptors of nobody's stand in, so that closing them again closes nothing else.
+        terminal.slave, terminal.master = os.open(os.devnull, os.O_RDWR), os.open(os.devnull, os.O_RDWR)
+        assert terminal.process.wait(60) == 128 + signal.SIGHUP
+
+
 def test_exception__of_our_own__exits_3_with_a_report_without_control_characters() -> None:
     extra = "def broken(delta): raise ValueError('boom \\x1b]52;c;eA==\\x07 \\u202e')\napp.board_screen.apply = broken"
     with opened(extra=extra) as terminal:

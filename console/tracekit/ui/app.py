@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -24,7 +25,7 @@ from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
 from tracekit.ui.screens.dialogs import Help, PaletteScreen, Question, Runs
 from tracekit.ui.screens.layout import CSS
-from tracekit.ui.terminal import CRASHED, Leaving, crash_report
+from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, crash_report, gone
 from tracekit.ui.theme import THEME, palette
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -85,10 +86,15 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self._loop_of_screen = asyncio.get_running_loop()
         if not self.is_headless:
             self.leaving.install()
+            self.set_interval(LOOK_AT_TERMINAL, self._watch_terminal)
         self.push_screen(self.board_screen, callback=None)
         if self._pumped:
             self._timer = self.set_interval(1 / HERTZ, self.pump.tick)
         self.call_after_refresh(self._begin)
+
+    def _watch_terminal(self) -> None:
+        if gone():
+            self.leave(128 + signal.SIGHUP)
 
     def _begin(self) -> None:
         if self.start is not None:

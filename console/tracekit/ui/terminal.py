@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import termios
@@ -21,11 +22,22 @@ from tracekit.ui.safe import safe
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 CRASHED = 3
 PATIENCE = 3.0
+LOOK_AT_TERMINAL = 1.0
 # Everything the driver switches on, switched off: keyboard, alternate screen, cursor, focus, paste, mouse, wrap.
 RESET = (
     "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
     "\x1b[?7h\x1b[0m"
 )
+
+
+def gone() -> bool:
+    """Whether the terminal has gone away without a signal: the library would read its end for ever."""
+    try:
+        watch = select.poll()
+        watch.register(sys.__stdin__.fileno() if sys.__stdin__ else 0, 0)
+        return any(told & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, told in watch.poll(0))
+    except (OSError, ValueError):
+        return True
 
 
 class Leaving:
