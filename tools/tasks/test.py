@@ -28,7 +28,7 @@ def python() -> int:
 
 def torture() -> int:
     """The promises at a tenth of their figures."""
-    return run([sys.executable, "-m", "tests.torture"], env={"SCALE": os.environ.get("SCALE", "ci")})
+    return run([sys.executable, "-m", "tests.torture"], env={"SCALE": os.environ.get("SCALE") or "ci"})
 
 
 def main(arguments: list[str]) -> int:
