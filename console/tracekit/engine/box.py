@@ -15,7 +15,8 @@ from anyio.abc import TaskGroup
 
 from tracekit.agent.client import Client
 from tracekit.engine.follow import Follower
-from tracekit.link.session import Event, Opener, Session, connect
+from tracekit.link.pipes import Opener
+from tracekit.link.session import Event, Session, connect
 from tracekit.wire.frames import FrameError
 from tracekit.wire.names import E
 from tracekit.wire.problems import Problem, ProblemError

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import anyio
-from anyio.abc import Process
 
+from tracekit.link.pipes import ProcessPipes
 from tracekit.link.zipped import agent_zip
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -26,7 +26,7 @@ class LocalLink:
         self._cache = cache
         self._idle = idle
 
-    async def open(self) -> Process:
+    async def open(self) -> ProcessPipes:
         """Start a bridge; raises ProblemError when this interpreter cannot be started."""
         command = [
             sys.executable,
@@ -42,8 +42,10 @@ class LocalLink:
         # The daemon outlives this project directory, so it must not be the working directory of it.
         environ = {**os.environ, "XDG_CACHE_HOME": str(self._cache.parent)}
         try:
-            return await anyio.open_process(
-                command, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/", env=environ
+            return ProcessPipes(
+                await anyio.open_process(
+                    command, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/", env=environ
+                )
             )
         except OSError as fault:
             raise ProblemError(

@@ -8,23 +8,14 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
-from anyio.abc import Process
 
 from tracekit.agent.client import Client
+from tracekit.link.pipes import Opener, Pipes
 
 _READ = 256 * 1024
-
-
-class Opener(Protocol):
-    """Something that opens two pipes to a bridge."""
-
-    async def open(self) -> Process:
-        """Start a bridge and give its process."""
-        ...
-
 
 Event = dict[str, Any]
 
@@ -32,9 +23,9 @@ Event = dict[str, Any]
 class Session:
     """A connected agent; use it as `async with connect(opener, console) as session`."""
 
-    def __init__(self, process: Process, console: str) -> None:
+    def __init__(self, pipes: Pipes, console: str) -> None:
         self.client = Client(console)
-        self._process = process
+        self._pipes = pipes
         self._write_lock = anyio.Lock()
 
     async def send(self, say: Callable[[Client], None]) -> None:
@@ -45,14 +36,7 @@ class Session:
 
     async def events(self) -> AsyncIterator[Event]:
         """Every event of the agent until its pipe ends; raises FrameError on bytes that are not the protocol."""
-        stdout = self._process.stdout
-        if stdout is None:
-            return
-        while True:
-            try:
-                data = await stdout.receive(_READ)
-            except (anyio.EndOfStream, anyio.ClosedResourceError, anyio.BrokenResourceError):
-                return
+        while data := await self._pipes.receive(_READ):
             for event in self.client.receive(data):
                 yield event
             # Acknowledgements that the protocol made by itself.
@@ -62,25 +46,16 @@ class Session:
 
     async def _flush(self) -> None:
         data = self.client.take()
-        if data and self._process.stdin is not None:
-            await self._process.stdin.send(data)
+        if data:
+            await self._pipes.send(data)
 
 
 @contextlib.asynccontextmanager
 async def connect(opener: Opener, console: str) -> AsyncIterator[Session]:
     """Open a session and close its pipes at the end; the agent and its runs go on."""
-    process = await opener.open()
+    pipes = await opener.open()
     try:
-        yield Session(process, console)
+        yield Session(pipes, console)
     finally:
         with anyio.CancelScope(shield=True):
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                        await stream.aclose()
-            with anyio.move_on_after(2) as waited:
-                await process.wait()
-            if waited.cancelled_caught:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
-                await process.wait()
+            await pipes.close()

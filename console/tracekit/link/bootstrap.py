@@ -1,0 +1,104 @@
+"""From any login shell to a running agent in one exec, sans-I/O: bytes of the box in, bytes for the box out.
+
+The command finds a Python, hands it a few lines, and these run the agent's zip from the box's cache or ask for it. A
+shell may print what it likes before our markers. Nothing is installed, and no newline, `!` or backslash stands in the
+command, so that sh, bash, zsh, fish and csh all read it alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from importlib import resources
+from pathlib import Path
+
+from tracekit.agent.boot import NEED, NO_PLACE
+from tracekit.agent.client import MAX_NOISE
+from tracekit.agent.protocol import MARKER
+from tracekit.wire.problems import Problem, ProblemError
+
+NO_PYTHON = b"tracekit-no-python/1"
+PYTHONS = "python3.13 python3.12 python3.11 python3.10 python3.9 python3"
+_LOADER = "import sys,zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+_SHOWN = 2000
+
+
+def command(archive: Path) -> str:
+    """What the box's login shell is asked to run."""
+    source = resources.files("tracekit.agent").joinpath("boot.py").read_bytes()
+    blob = base64.b64encode(zlib.compress(source, 9)).decode("ascii")
+    digest = hashlib.blake2b(archive.read_bytes()).hexdigest()
+    find = (
+        f'for p in "$TRACEKIT_PYTHON" {PYTHONS}; do '
+        'if [ -n "$p" ] && "$p" -I -S -c "import sys;sys.exit(sys.version_info<(3,9))" 2>/dev/null; then '
+        f'exec "$p" -I -S -c "{_LOADER}" {blob} arrive {archive.stem} {digest}; fi; done; '
+        f"echo {NO_PYTHON.decode()}; exit 86"
+    )
+    return f"sh -c '{find}'"
+
+
+class Arrival:
+    """The box's first words: noise, then a marker that says whether the agent runs, is wanted, or cannot be."""
+
+    def __init__(self, archive: Path, where: str) -> None:
+        self._archive = archive
+        self._where = where
+        self._heard = b""
+        self._sent = False
+        self.ready = False
+
+    @property
+    def heard(self) -> bytes:
+        """Everything from the agent's own marker on, noise before it included: the client tells them apart."""
+        return self._heard
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes of the box; gives what is to be sent. Raises ProblemError when there will be no agent."""
+        if not data:
+            raise ProblemError(self._ended())
+        self._heard += data
+        if MARKER in self._heard:
+            self.ready = True
+            return b""
+        if NO_PYTHON in self._heard:
+            raise ProblemError(
+                Problem(
+                    "box.no_python",
+                    "the box has no Python 3.9 or newer",
+                    self._where,
+                    f"install python3 there, or set TRACEKIT_PYTHON in its shell start-up; looked for {PYTHONS}",
+                )
+            )
+        if NO_PLACE in self._heard:
+            raise ProblemError(
+                Problem(
+                    "box.no_place",
+                    "no directory on the box takes the agent: none is writable, private and has room",
+                    self._where,
+                    "free space in the home directory there, or set XDG_CACHE_HOME to a directory of that user",
+                )
+            )
+        if NEED in self._heard and not self._sent:
+            self._sent = True
+            self._heard = self._heard.replace(NEED, b"", 1)
+            archive = self._archive.read_bytes()
+            return len(archive).to_bytes(8, "big") + archive
+        if len(self._heard) > MAX_NOISE:
+            raise ProblemError(self._noise())
+        return b""
+
+    def _ended(self) -> Problem:
+        said = self._heard.decode("utf-8", "replace").strip()[-_SHOWN:]
+        what = "the box's shell ended before the agent began" + (f"; it said: {said}" if said else "")
+        action = "log in there by hand: `sh -c true` must work and the shell's start-up files must not exit"
+        return Problem("box.no_agent", what, self._where, action)
+
+    def _noise(self) -> Problem:
+        shown = self._heard[:_SHOWN].decode("utf-8", "replace")
+        return Problem(
+            "box.noise",
+            f"the box's shell printed more than {MAX_NOISE // 1024} KiB before the agent began: {shown}",
+            self._where,
+            "make its start-up files quiet when there is no terminal",
+        )

@@ -1,0 +1,137 @@
+"""A real sshd on loopback with throw-away keys, and a user of its own where we are root; both are gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.unavailable import unavailable
+from tests.support.until import until
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+
+
+@dataclass(frozen=True)
+class Box:
+    """A running server and what is needed to get in."""
+
+    home: Path
+    user: str
+    port: int
+    client_home: Path
+    host_key: Path
+    pid: int
+
+    @property
+    def known_host(self) -> str:
+        """The line of a known_hosts file that trusts this server."""
+        kind, key = self.host_key.with_suffix(".pub").read_text().split()[:2]
+        return f"[127.0.0.1]:{self.port} {kind} {key}\n"
+
+
+@contextlib.contextmanager
+def box(folder: Path, *, settings: str = "", shell: str = "/bin/sh") -> Iterator[Box]:
+    """Serve one; `settings` are lines of sshd_config, `shell` the login shell of the user that is made for it."""
+    if not Path(SSHD).is_file():
+        unavailable("sshd: not installed")
+    with _user(shell) as (user, home):
+        # sshd wants folders that nobody else may write, and its user must reach them.
+        place = Path(tempfile.mkdtemp(prefix="tracekit-sshd-", dir=home))
+        client = folder / "client"
+        (client / ".ssh").mkdir(parents=True, mode=0o700)
+        host_key, user_key = place / "host", client / ".ssh" / "id_ed25519"
+        for key in (host_key, user_key):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
+        authorized = place / "authorized_keys"
+        authorized.write_text(user_key.with_suffix(".pub").read_text())
+        port = _free_port()
+        config = place / "sshd_config"
+        config.write_text(
+            f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {host_key}\nAuthorizedKeysFile {authorized}\n"
+            f"PidFile {place / 'pid'}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
+            f"KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n{settings}\n"
+        )
+        if os.geteuid() == 0:
+            Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+            subprocess.run(["chown", "-R", user, str(place)], check=True)
+        command = [SSHD, "-D", "-e", "-f", str(config)]
+        log = (folder / "sshd.log").open("wb")
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            user=user if os.geteuid() == 0 else None,
+            group=pwd.getpwnam(user).pw_gid if os.geteuid() == 0 else None,
+            extra_groups=[] if os.geteuid() == 0 else None,
+        )
+        try:
+            until(lambda: _listens(port) or server.poll() is not None)
+            if server.poll() is not None:
+                raise RuntimeError((folder / "sshd.log").read_text())
+            yield Box(home, user, port, client, host_key, server.pid)
+        finally:
+            server.terminate()
+            server.wait(timeout=30)
+            log.close()
+            shutil.rmtree(place, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _user(shell: str) -> Iterator[tuple[str, Path]]:
+    if os.geteuid() != 0:
+        yield getpass.getuser(), Path.home()
+        return
+    name = f"tkbox{os.getpid() % 100000}"
+    home = Path(tempfile.mkdtemp(prefix="tracekit-home-"))
+    subprocess.run(
+        ["useradd", "--no-create-home", "--home-dir", str(home), "--shell", shell, "--password", "*", name],
+        check=True,
+    )
+    account = pwd.getpwnam(name)
+    os.chown(home, account.pw_uid, account.pw_gid)
+    try:
+        yield name, home
+    finally:
+        _end_processes_of(account.pw_uid)
+        subprocess.run(["userdel", name], check=False, capture_output=True)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def processes_of(uid: int) -> list[int]:
+    """The processes of a user that was made for a test."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if entry.stat().st_uid == uid:
+                    found.append(int(entry.name))
+    return found
+
+
+def _end_processes_of(uid: int) -> None:
+    for pid in processes_of(uid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
+    until(lambda: not processes_of(uid))
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
