@@ -13,7 +13,7 @@ from tracekit.agent.paths import unwritable
 from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
 from tracekit.agent.system import read_range
 from tracekit.wire.frames import FrameType
-from tracekit.wire.ids import is_run_id
+from tracekit.wire.ids import is_box_name, is_run_id
 from tracekit.wire.names import JOURNAL_FILE, MODES, OUTPUT_FILE, PLAN_SCHEMA, E
 from tracekit.wire.problems import Problem
 
@@ -125,6 +125,9 @@ class Requests:
         for name in (JOURNAL_FILE, OUTPUT_FILE) if copying else ():
             copy = theirs.get(name) if isinstance(theirs, dict) else None
             starts[name] = _start_of(os.path.join(run.place, name), info["files"].get(name, 0), copy)
+        if any(replaced for _, replaced in starts.values()):
+            # Journal and output point into each other: a copy that differs in one is another run's whole.
+            starts = dict.fromkeys(starts, (0, True))
         window = message.get("window")
         session.follow(
             run.run, copying=copying, starts=starts, window=window if type(window) is int else WINDOW
@@ -193,7 +196,7 @@ def check_start(message: dict[str, Any]) -> Optional[Problem]:
     directory, box = message.get("dir"), str(message.get("box", "local"))
     if directory is not None and not (isinstance(directory, str) and os.path.isabs(directory)):
         return _refused("the run directory is not an absolute path", "start a new run")
-    if not box or box.startswith(".") or "/" in box or len(box) > 64:
+    if not is_box_name(box):
         return _refused("the box name cannot be a directory", "rename the box")
     for name in ("environ", "secrets"):
         found = message.get(name)

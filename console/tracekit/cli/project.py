@@ -10,6 +10,7 @@ from pathlib import Path
 from tracekit.cli import edge
 from tracekit.config import loader, paths, roots
 from tracekit.config.later import not_acted_on
+from tracekit.config.profile import Environment
 from tracekit.config.settings import Settings
 from tracekit.engine.places import Places
 from tracekit.wire.problems import Problem, ProblemError
@@ -46,7 +47,7 @@ def project(args: argparse.Namespace) -> Project:
     for notice in not_acted_on(config.profile):
         edge.say_error(f"tracekit: {notice}")
     for name in config.settings.environment.split(","):
-        _only_local(name, config.profile.environment(name))
+        _supported(name, config.profile.environment(name))
     # A profile's file is named from where it was typed; from here on the project is where the profile stands.
     profile = config.settings.profile
     if profile is not None and ("/" in profile or profile.endswith(".toml")):
@@ -62,13 +63,10 @@ def places(*, writable: bool = True) -> Places:
     return Places(Path(state), Path(cache), agent_idle=float(idle) if idle and idle.isdecimal() else None)
 
 
-def _only_local(name: str, environment: object) -> None:
-    if getattr(environment, "remote", False):
-        raise ProblemError(
-            Problem(
-                "link.no_remote",
-                "this version runs on this machine only",
-                f"env.{name}",
-                "use --env local",
-            )
+def _supported(name: str, environment: Environment | None) -> None:
+    if environment is not None and environment.remote and environment.how != "connect":
+        what = (
+            f'how = "{environment.how}" brings no files to a box yet; this version runs what is there already'
         )
+        action = 'put the project there and say how = "connect" and path_map = { "/its/path" = "." }'
+        raise ProblemError(Problem("env.how", what, environment.where or f"env.{name}", action))

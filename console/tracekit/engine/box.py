@@ -17,6 +17,7 @@ from tracekit.agent.client import Client
 from tracekit.engine.follow import Follower
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Event, Session, connect
+from tracekit.store.runs import LOCAL_BOX
 from tracekit.wire.frames import FrameError
 from tracekit.wire.names import E
 from tracekit.wire.problems import Problem, ProblemError
@@ -31,7 +32,9 @@ _ANSWER = 10.0
 class Box:
     """Connects to one agent, hands requests to it and its events to the followers."""
 
-    def __init__(self, opener: Opener, console: str) -> None:
+    def __init__(self, opener: Opener, console: str, *, name: str = LOCAL_BOX, copying: bool = False) -> None:
+        self.name = name
+        self.copying = copying
         self._opener = opener
         self._console = console
         self._followers: dict[str, Follower] = {}
@@ -84,7 +87,7 @@ class Box:
         """Attach to a run and fold it from now on; raises ProblemError when the agent does not know it."""
         run = follower.view.run_id
         self._followers[run] = follower
-        waiter = self._attaches[run] = _Waiter(lambda client: client.attach(run, "inplace"))
+        waiter = self._attaches[run] = _Waiter(_attach(follower))
         try:
             await self._ask(waiter)
         except ProblemError:
@@ -128,6 +131,11 @@ class Box:
     async def _until_ended(self, follower: Follower) -> None:
         await follower.run()
         self._followers.pop(follower.view.run_id, None)
+        session = self._session
+        if self.copying and follower.end and session is not None:
+            # Everything is here now: the box need not keep it. What it does not hear now it forgets by itself.
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                await session.send(lambda client: client.retire(follower.view.run_id))
 
     async def _ask(self, waiter: _Waiter) -> None:
         self._wanted.set()
@@ -158,7 +166,7 @@ class Box:
             await session.send(waiter.say)
         for run, follower in self._followers.items():
             if run not in self._attaches:
-                await session.send(_attach(run))
+                await session.send(_attach(follower))
             if follower.view.link == "reconnecting":
                 follower.note(E.BOX_RESUMED)
                 follower.view.mark("attached")
@@ -176,6 +184,8 @@ class Box:
             follower.lengths(event)
             if run in self._attaches:
                 self._attaches[run].answer()
+        elif kind in {"file", "data"} and run in self._followers:
+            self._followers[run].arrived(event)
         elif kind == "runs":
             self.facts["runs"] = event.get("runs")
             self._told.set()
@@ -212,15 +222,18 @@ class _Waiter:
             self.answered.set()
 
 
-def _attach(run: str) -> Callable[[Client], None]:
-    return lambda client: client.attach(run, "inplace")
+def _attach(follower: Follower) -> Callable[[Client], None]:
+    run, copy = follower.view.run_id, follower.copy
+    if copy is None:
+        return lambda client: client.attach(run, "inplace")
+    return lambda client: client.attach(run, "copy", files=copy.held())
 
 
 def _ended_early(why: str = "") -> Problem:
     detail = f": {why}" if why else ""
     return Problem(
         "link.agent_gone",
-        f"the agent on this machine does not answer{detail}",
+        f"the agent does not answer{detail}",
         "",
         "`tracekit doctor` checks this installation",
     )

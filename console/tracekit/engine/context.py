@@ -1,4 +1,4 @@
-"""What the parts of the engine share on its loop: places, the box, history, the task group, this console's name."""
+"""What the parts of the engine share on its loop: places, boxes, history, the task group, this console's name."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from anyio.abc import TaskGroup
 
-from tracekit.engine.box import Box
+from tracekit.engine.boxes import Boxes
 from tracekit.engine.history import History
 from tracekit.engine.places import Places
 from tracekit.store.runs import RunStore
@@ -18,7 +18,7 @@ class Context:
 
     places: Places
     store: RunStore
-    box: Box
+    boxes: Boxes
     history: History
     tasks: TaskGroup
     console: str

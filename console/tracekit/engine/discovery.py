@@ -15,15 +15,18 @@ from typing import Any
 import anyio
 
 from tracekit.config.paths import config_files
+from tracekit.engine.box import Box
+from tracekit.engine.boxes import box_name
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower
 from tracekit.engine.plan import Planned, plan_for
 from tracekit.engine.requests import Discover
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice, ScenarioFacts
+from tracekit.store.copies import Copy
 from tracekit.store.fingerprint import fingerprint
 from tracekit.store.inventory import Inventory, InventoryStore, row
-from tracekit.store.runs import unwritable
+from tracekit.store.runs import LOCAL_BOX, unwritable
 from tracekit.wire import lines
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, E
 from tracekit.wire.problems import ProblemError
@@ -35,18 +38,18 @@ class Discovery:
     def __init__(self, context: Context, inventories: InventoryStore) -> None:
         self._context = context
         self._inventories = inventories
-        self._live: set[str] = set()
+        self._live: dict[str, Box] = {}
 
     async def stop(self) -> None:
         """Cancel every discovery that still runs: nobody else waits for it."""
         for run in tuple(self._live):
-            await self._context.box.cancel(run, None)
+            await self._live[run].cancel(run, None)
 
     async def view(self, request: Discover) -> RunView:
         """A view that holds, or will hold, every scenario of the project."""
         environ = self._context.places.environ
         mark = await anyio.to_thread.run_sync(fingerprint, request.root, config_files(environ), environ)
-        key = inventory_key(request.profile)
+        key = inventory_key(request.profile, request.environment)
         if not request.refresh:
             kept = self._inventories.load(request.root, key)
             if kept is not None and kept.fingerprint == mark:
@@ -69,16 +72,18 @@ class Discovery:
             raise ProblemError(
                 unwritable(self._context.places.cache, fault)._replace(code="store.cache_unwritable")
             ) from fault
-        view = RunView(run_id, request.root, base / "local", link="connecting")
-        self._live.add(run_id)
-        await self._context.box.start(planned.message(base, self._context.console))
-        await self._context.box.follow(
-            Follower(view, lambda _: self._keep(view, planned, mark, key, base)), self._context.tasks
-        )
+        view = RunView(run_id, request.root, base / box_name(planned.environment), link="connecting")
+        box = self._live[run_id] = self._context.boxes.of(planned.environment)
+        copy = Copy(base / box.name) if box.copying else None
+        if copy is not None:
+            copy.claim()
+        await box.start(planned.message(base, self._context.console))
+        ended = Follower(view, lambda _: self._keep(view, planned, mark, key, base), copy=copy)
+        await box.follow(ended, self._context.tasks)
         return view
 
     def _keep(self, view: RunView, planned: Planned, mark: str, key: str, base: Path) -> None:
-        self._live.discard(view.run_id)
+        self._live.pop(view.run_id, None)
         with view.lock:
             state = view.state
             whole = state.run.ended and state.run.reason == "finished" and view.problem is None
@@ -92,9 +97,9 @@ class Discovery:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def inventory_key(profile: str | None) -> str:
-    """What an inventory is kept under, beside the project's root."""
-    return profile or ""
+def inventory_key(profile: str | None, environment: str = LOCAL_BOX) -> str:
+    """What an inventory is kept under, beside the project's root: another machine may find other scenarios."""
+    return (profile or "") + ("" if environment == LOCAL_BOX else f"@{environment}")
 
 
 def inventory_view(inventory: Inventory) -> RunView:

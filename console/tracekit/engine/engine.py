@@ -10,13 +10,13 @@ import contextlib
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import Future
-from typing import Self, assert_never
+from typing import TYPE_CHECKING, Self, assert_never
 
 import anyio
 from anyio.abc import TaskGroup
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
-from tracekit.engine.box import Box
+from tracekit.engine.boxes import Boxes
 from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.history import History
@@ -24,11 +24,13 @@ from tracekit.engine.launching import Launching
 from tracekit.engine.places import Places
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.engine.view import RunView
-from tracekit.link.local import LocalLink
 from tracekit.store.catalogue import RunSummary
 from tracekit.store.inventory import InventoryStore
 from tracekit.store.runs import RunStore
 from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.link.ssh import Asker
 
 _LAST_WORDS = 2.0
 
@@ -36,8 +38,10 @@ _LAST_WORDS = 2.0
 class Engine:
     """Use it as a context manager, or call `start` and `close`."""
 
-    def __init__(self, places: Places) -> None:
+    def __init__(self, places: Places, *, asker: Asker | None = None, accept_new: bool = False) -> None:
         self.places = places
+        self.asker = asker
+        self.accept_new = accept_new
         self.store = RunStore(places.state)
         self.console = places.nonce()[:12]
         self.views: dict[str, RunView] = {}
@@ -86,13 +90,12 @@ class _Core:
     def __init__(self, engine: Engine, tasks: TaskGroup) -> None:
         self._engine = engine
         places = engine.places
-        self._box = Box(LocalLink(places.state, places.cache, idle=places.agent_idle), engine.console)
+        self._boxes = Boxes(places, engine.console, tasks, asker=engine.asker, accept_new=engine.accept_new)
         self._history = History(engine.store)
-        context = Context(places, engine.store, self._box, self._history, tasks, engine.console)
+        context = Context(places, engine.store, self._boxes, self._history, tasks, engine.console)
         self._discovery = Discovery(context, InventoryStore(places.cache))
         self._launching = Launching(context, self._discovery)
         self._scopes: set[anyio.CancelScope] = set()
-        tasks.start_soon(self._box.serve)
 
     async def handle(self, request: Request) -> RunView:
         """Carry out one request; raises ProblemError when the engine closes in the middle of it."""
@@ -133,7 +136,8 @@ class _Core:
         known = self._engine.views.get(folder.run_id)
         if known is not None and known.live:
             return known
-        if folder.run_id in {str(run.get("run")) for run in await self._box.live_runs()}:
+        box = self._boxes.noted(folder.facts())
+        if folder.run_id in {str(run.get("run")) for run in await box.live_runs()}:
             return self._known(await self._launching.attach(folder))
         return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
 
@@ -141,7 +145,7 @@ class _Core:
         folder = self._engine.store.find(request.run)
         view = await self._attach(Attach(folder.run_id))
         if view.live:
-            await self._box.cancel(folder.run_id, request.scenario)
+            await self._boxes.noted(folder.facts()).cancel(folder.run_id, request.scenario)
         return view
 
     def _known(self, view: RunView) -> RunView:

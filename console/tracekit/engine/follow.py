@@ -16,6 +16,8 @@ import anyio
 import anyio.lowlevel
 
 from tracekit.engine.view import RunView
+from tracekit.model.fold import Fold
+from tracekit.store.copies import Copy
 from tracekit.wire.names import JOURNAL_FILE
 from tracekit.wire.problems import Problem
 
@@ -29,11 +31,17 @@ Note = Callable[[str], None]
 
 
 class Follower:
-    """Folds one run's journal into its view until the agent says that it has ended."""
+    """Folds one run's journal into its view until the agent says that it has ended.
 
-    def __init__(self, view: RunView, ended: Ended, note: Note = lambda _: None) -> None:
+    A run of this machine is read in place; of another box there is a copy, which grows by what the link brings.
+    """
+
+    def __init__(
+        self, view: RunView, ended: Ended, note: Note = lambda _: None, copy: Copy | None = None
+    ) -> None:
         self.view = view
         self.note = note
+        self.copy = copy
         self.end: dict[str, Any] = {}
         self._ended = ended
         self._committed = 0
@@ -43,11 +51,28 @@ class Follower:
         """Take what the agent says of the run's files and state."""
         files = event.get("files")
         length = files.get(JOURNAL_FILE, 0) if isinstance(files, dict) else 0
-        if isinstance(length, int):
+        if self.copy is None and isinstance(length, int):
             self._committed = max(self._committed, length)
         if event.get("state") == "ended":
             self.end = event
         self._wake.set()
+
+    def arrived(self, event: dict[str, Any]) -> None:
+        """Take bytes of the box, or the announcement of a file; raises ProblemError when they cannot be kept."""
+        if self.copy is None:
+            return
+        name = str(event.get("name", ""))
+        if event["type"] == "file":
+            replaced = bool(event.get("replaced"))
+            self.copy.begin(name, int(event["start"]), replaced=replaced)
+            if replaced and name == JOURNAL_FILE:
+                self._committed = 0
+                self.view.resume(Fold(), 0)
+        else:
+            self.copy.write(name, int(event["offset"]), event["data"])
+        if name == JOURNAL_FILE:
+            self._committed = self.copy.length(name)
+            self._wake.set()
 
     def read_ended(self) -> bool:
         """Read a run that the agent has let go of; says whether it has its end."""
@@ -101,6 +126,8 @@ class Follower:
             await anyio.lowlevel.checkpoint()
 
     def _finish(self) -> None:
+        if self.copy is not None:
+            self.copy.close()
         if self.end.get("incomplete"):
             problem = Problem(
                 "run.recording_incomplete",

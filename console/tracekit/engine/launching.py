@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import anyio
 
+from tracekit.engine.box import Box
 from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.follow import Follower
@@ -21,6 +22,7 @@ from tracekit.engine.requests import Discover, Launch, Rerun
 from tracekit.engine.view import RunView
 from tracekit.model.rerun import failed, outstanding
 from tracekit.model.selection import select
+from tracekit.store.copies import Copy
 from tracekit.store.runs import RunFolder, damaged
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import LINE_VERSION
@@ -72,15 +74,16 @@ class Launching:
     async def attach(self, folder: RunFolder) -> RunView:
         """Follow a run that the agent has and this console does not."""
         view = RunView(folder.run_id, str(folder.facts().get("root", "")), folder.box_dir, link="connecting")
-        await self._follow(view, folder)
+        await self._follow(view, folder, self._context.boxes.noted(folder.facts()))
         return view
 
     async def _start(self, planned: Planned) -> RunView:
         folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
         try:
-            await self._context.box.start(planned.message(folder.path, self._context.console))
-            await self._follow(view, folder)
+            box = self._context.boxes.of(planned.environment)
+            await box.start(planned.message(folder.path, self._context.console))
+            await self._follow(view, folder, box)
         except BaseException:
             # Nothing was begun: a folder without a journal would stand in every list as a damaged run.
             if not folder.journal.exists():
@@ -88,7 +91,7 @@ class Launching:
             raise
         return view
 
-    async def _follow(self, view: RunView, folder: RunFolder) -> None:
+    async def _follow(self, view: RunView, folder: RunFolder, box: Box) -> None:
         def ended(_: Follower) -> None:
             self._context.history.remember(folder, view)
 
@@ -100,7 +103,13 @@ class Launching:
             fact = {"v": LINE_VERSION, "n": next(numbers), "src": source, "t": now, "m": time.monotonic_ns()}
             folder.note(self._context.console, {**fact, "run": view.run_id, "e": event})
 
-        await self._context.box.follow(Follower(view, ended, note), self._context.tasks)
+        copy = Copy(folder.box_dir) if box.copying else None
+        if copy is not None and not copy.claim():
+            what = "another console of this machine is bringing this run here"
+            raise ProblemError(
+                Problem("run.claimed", what, view.run_id, "look at it there, or close that one")
+            )
+        await box.follow(Follower(view, ended, note, copy), self._context.tasks)
 
     async def _selected(self, request: Launch) -> list[str]:
         view = await self._discovery.view(Discover(request.root, request.profile, request.environment))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from tracekit.config import loader
 from tracekit.config.plan import secrets, to_plan
-from tracekit.config.profile import Profile
+from tracekit.config.profile import Environment, Profile
+from tracekit.engine.boxes import box_name, noted
 from tracekit.engine.places import Places
+from tracekit.engine.relocate import relocated
 from tracekit.wire.ids import id_prefix, split_scenario_id
 from tracekit.wire.lines import to_json
 from tracekit.wire.names import PLAN_SCHEMA
@@ -24,7 +26,6 @@ from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
-_BOX = "local"
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
 
@@ -39,6 +40,12 @@ class Planned:
     started_ns: int
     environ: Mapping[str, str] = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
+    environment: Environment | None = None
+
+    @property
+    def remote(self) -> bool:
+        """Whether it runs on another machine."""
+        return self.environment is not None and self.environment.remote
 
     @property
     def run_id(self) -> str:
@@ -61,7 +68,8 @@ class Planned:
             "nonce": self.nonce,
             "created": self.started_ns,
             "plan_hash": self.plan_hash,
-            "boxes": [_BOX],
+            "boxes": [box_name(self.environment)],
+            "box": noted(self.environment),
             "plan": _without(self.plan, self.secrets),
         }
 
@@ -71,11 +79,12 @@ class Planned:
             "plan": self.plan,
             "nonce": self.nonce,
             "plan_hash": self.plan_hash,
-            "environ": dict(self.environ),
+            # A box has an environment of its own; only what the profile says goes there.
+            "environ": {} if self.remote else dict(self.environ),
             "secrets": dict(self.secrets),
-            "dir": str(base),
+            "dir": None if self.remote else str(base),
             "console": console,
-            "box": _BOX,
+            "box": box_name(self.environment),
         }
 
 
@@ -107,7 +116,11 @@ def plan_for(
     )
     if run_lease is not None:
         plan["run_lease"] = run_lease
-    return _planned(plan, config.profile, profile, root, places)
+    planned = _planned(plan, config.profile, profile, root, places)
+    where = config.profile.environment(environment)
+    if where is None or not where.remote:
+        return planned
+    return replace(planned, plan=relocated(planned.plan, where), environment=where)
 
 
 def plan_again(
@@ -140,6 +153,9 @@ def plan_again(
     config = loader.load(root, flags={"profile": chosen}, environ=places.environ, implicit=False)
     again = {**plan, "run": places.new_id(), "parent": parent, "suites": suites}
     planned = _planned(again, config.profile, chosen, root, places)
+    where = config.profile.environment(str(plan.get("environment", "")))
+    if where is not None and where.remote:
+        planned = replace(planned, environment=where)
     planned.plan.update(_with(again, planned.secrets))
     left = _MARK.search(to_json(planned.plan))
     if left is not None:

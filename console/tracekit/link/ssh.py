@@ -246,7 +246,9 @@ class SshLink:
         if isinstance(fault, asyncssh.KeyExchangeFailed):
             action = "the two sides have no algorithm in common: see HostKeyAlgorithms and Ciphers of both"
             return Problem("ssh.no_common", str(fault), where, action)
-        what = f"the connection failed: {getattr(fault, 'strerror', None) or str(fault) or type(fault).__name__}"
+        what = (
+            f"the connection failed: {getattr(fault, 'strerror', None) or str(fault) or type(fault).__name__}"
+        )
         return Problem("ssh.unreachable", what, where, f"`ssh -v {address.host}` shows more")
 
     def _timeout(self) -> Problem:

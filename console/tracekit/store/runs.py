@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tracekit.wire import lines
-from tracekit.wire.ids import is_run_id
+from tracekit.wire.ids import is_box_name, is_run_id
 from tracekit.wire.names import JOURNAL_FILE, RUN_FILE, RUN_SCHEMA
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -33,8 +33,16 @@ class RunFolder:
 
     @property
     def box_dir(self) -> Path:
-        """Where the box's files are; a local run has one box and is used in place."""
-        return self.path / LOCAL_BOX
+        """Where the box's files are: used in place for a run of this machine, else its copy."""
+        local = self.path / LOCAL_BOX
+        if local.is_dir():
+            return local
+        try:
+            boxes = self.facts().get("boxes")
+        except ProblemError:
+            boxes = None
+        name = boxes[0] if isinstance(boxes, list) and boxes else LOCAL_BOX
+        return self.path / name if isinstance(name, str) and is_box_name(name) else local
 
     @property
     def journal(self) -> Path:

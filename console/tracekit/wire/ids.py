@@ -47,6 +47,11 @@ def new_ulid(now_ms: int, randomness: bytes) -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
+def is_box_name(text: str) -> bool:
+    """Whether a box may be called this: its name is a directory of every run on it."""
+    return 0 < len(text) <= 64 and not text.startswith(".") and "/" not in text and "\0" not in text
+
+
 def is_run_id(text: str) -> bool:
     """Say whether a text can be a run id; used before a name becomes a path."""
     return len(text) == RUN_ID_LENGTH and all(letter in _CROCKFORD for letter in text) and text[0] <= "7"

@@ -15,6 +15,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--detach", action="store_true", help="leave once the agent has accepted; the run goes on"
     )
+    parser.add_argument(
+        "--accept-new", action="store_true", help="trust a box whose host key is not known yet, from now on"
+    )
     parser.set_defaults(args=())
     parser.usage = "tracekit run [options] [PATH] [-- ARGS]"
     parser.description = (
@@ -29,8 +32,14 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.engine.requests import Launch
 
     found = project.project(args)
-    with Signals().caught() as signals, Engine(project.places()) as engine:
-        request = Launch(found.root, found.profile, selectors=found.selectors, args=tuple(args.args))
+    with Signals().caught() as signals, Engine(project.places(), accept_new=args.accept_new) as engine:
+        request = Launch(
+            found.root,
+            found.profile,
+            found.settings.environment,
+            selectors=found.selectors,
+            args=tuple(args.args),
+        )
         view = submitted(engine, request, signals)
         if args.detach:
             edge.say(view.run_id)

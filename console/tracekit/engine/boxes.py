@@ -1,0 +1,120 @@
+"""The boxes of one console: this machine, and every other that a request names, each connected when first needed.
+
+An SSH library is loaded only when a request names a machine. It holds no run and decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from anyio.abc import TaskGroup
+
+from tracekit.config.paths import config_dir
+from tracekit.config.profile import Environment
+from tracekit.engine.box import Box
+from tracekit.engine.places import Places
+from tracekit.link.local import LocalLink
+from tracekit.store.runs import LOCAL_BOX
+
+if TYPE_CHECKING:
+    from tracekit.link.ssh import Asker, Trust
+
+
+class Boxes:
+    """Gives the box of an environment, the same one every time."""
+
+    def __init__(
+        self,
+        places: Places,
+        console: str,
+        tasks: TaskGroup,
+        *,
+        asker: Asker | None = None,
+        accept_new: bool = False,
+    ) -> None:
+        self._places = places
+        self._console = console
+        self._tasks = tasks
+        self._asker = asker
+        self._accept_new = accept_new
+        self._remote: dict[tuple[Any, ...], Box] = {}
+        self._limits: dict[str, Any] = {}
+        self._trust: Trust | None = None
+        self.local = Box(LocalLink(places.state, places.cache, idle=places.agent_idle), console)
+        tasks.start_soon(self.local.serve)
+
+    def of(self, environment: Environment | None) -> Box:
+        """The box of an environment; without a host it is this machine."""
+        if environment is None or environment.host is None:
+            return self.local
+        return self._at(
+            environment.name, environment.host, environment.user, environment.port, environment.fingerprint
+        )
+
+    def noted(self, facts: Mapping[str, Any]) -> Box:
+        """The box of a run that was started earlier, by what `run.json` says of it."""
+        found = facts.get("box")
+        if not isinstance(found, dict) or not isinstance(found.get("host"), str):
+            return self.local
+        port = found.get("port")
+        return self._at(
+            str(found.get("name") or found["host"]),
+            found["host"],
+            _text(found.get("user")),
+            port if isinstance(port, int) else None,
+            _text(found.get("fingerprint")),
+        )
+
+    def _at(self, name: str, host: str, user: str | None, port: int | None, pinned: str | None) -> Box:
+        key = (name, host, user, port, pinned)
+        if key not in self._remote:
+            from tracekit.link.ssh import Address, SshLink
+
+            link = SshLink(
+                Address(host, user, port, pinned),
+                self._places.cache,
+                self._trusted(),
+                asker=self._asker,
+                config=(self._home() / ".ssh" / "config", Path("/etc/ssh/ssh_config")),
+                limits=self._limits,
+            )
+            box = self._remote[key] = Box(link, self._console, name=name, copying=True)
+            self._tasks.start_soon(box.serve)
+        return self._remote[key]
+
+    def _trusted(self) -> Trust:
+        if self._trust is None:
+            from tracekit.link.hostkeys import HostKeys
+            from tracekit.link.ssh import Trust
+
+            own = Path(config_dir(self._places.environ)) / "known_hosts"
+            others = (self._home() / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
+            self._trust = Trust(HostKeys(own, others), accept_new=self._accept_new)
+        return self._trust
+
+    def _home(self) -> Path:
+        return Path(self._places.environ.get("HOME") or Path.home())
+
+
+def noted(environment: Environment | None) -> dict[str, Any] | None:
+    """What `run.json` keeps of a box, so that a run is found again when the profile has changed."""
+    if environment is None or environment.host is None:
+        return None
+    return {
+        "name": environment.name,
+        "host": environment.host,
+        "user": environment.user,
+        "port": environment.port,
+        "fingerprint": environment.fingerprint,
+    }
+
+
+def box_name(environment: Environment | None) -> str:
+    """The directory of an environment's part of a run."""
+    return LOCAL_BOX if environment is None or environment.host is None else environment.name
+
+
+def _text(found: object) -> str | None:
+    return found if isinstance(found, str) else None

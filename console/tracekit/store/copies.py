@@ -1,0 +1,132 @@
+"""The copy of a box's run directory on this machine: grown by what the link brings, by one console at a time.
+
+Files are only ever appended to. What the box says does not fit what is here is set aside, never overwritten and never
+thrown away. A name that the box sends is a name of ours or it is refused.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+from tracekit.agent.protocol import TAIL
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE
+from tracekit.wire.problems import Problem, ProblemError
+
+NAMES = (JOURNAL_FILE, OUTPUT_FILE)
+
+
+class Copy:
+    """One box's part of one run, as far as it is here."""
+
+    def __init__(self, place: Path) -> None:
+        self.place = place
+        self.set_aside = ""
+        self._lock = -1
+        self._files: dict[str, int] = {}
+        self._lengths: dict[str, int] = {}
+
+    def claim(self) -> bool:
+        """Become the one writer; False when another console of this machine is. Raises ProblemError."""
+        try:
+            self.place.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = os.open(
+                self.place.with_name(f"{self.place.name}.lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+            )
+        except OSError as fault:
+            raise ProblemError(self._unwritable(fault)) from fault
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            return False
+        self._lock = lock
+        return True
+
+    def held(self) -> dict[str, dict[str, Any]]:
+        """What is here of each file: its length and the hash of its end, for the box to compare."""
+        found: dict[str, dict[str, Any]] = {}
+        for name in NAMES:
+            try:
+                with (self.place / name).open("rb") as file:
+                    length = file.seek(0, os.SEEK_END)
+                    file.seek(max(0, length - TAIL))
+                    tail = hashlib.blake2b(file.read(TAIL), digest_size=16).hexdigest()
+            except OSError:
+                continue
+            found[name] = {"length": length, "tail": tail}
+        return found
+
+    def begin(self, name: str, start: int, *, replaced: bool) -> None:
+        """A file will be appended to from `start`; `replaced`: what is here is not the box's."""
+        if name not in NAMES:
+            what = f"the box sends a file that is none of a run's: {name!r}"
+            raise ProblemError(
+                Problem("box.odd_file", what, str(self.place), "update the agent, or distrust the box")
+            )
+        if replaced and (self.place / name).exists():
+            self._put_aside()
+        try:
+            descriptor = self._files.pop(name, -1)
+            if descriptor >= 0:
+                os.close(descriptor)
+            descriptor = os.open(
+                self.place / name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+            )
+            self._files[name] = descriptor
+            # A write that was cut short by our own death leaves no more than the box will send again.
+            os.ftruncate(descriptor, start)
+            os.lseek(descriptor, start, os.SEEK_SET)
+        except OSError as fault:
+            raise ProblemError(self._unwritable(fault)) from fault
+        self._lengths[name] = start
+
+    def write(self, name: str, offset: int, data: bytes) -> None:
+        """Append what the link brought; raises ProblemError when the disk takes no more."""
+        if name not in self._files or offset != self._lengths[name]:
+            what = f"{name} came at {offset}, which does not follow {self._lengths.get(name)}"
+            raise ProblemError(Problem("box.gap", what, str(self.place), "attach again"))
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._files[name], view) :]
+        except OSError as fault:
+            raise ProblemError(self._unwritable(fault)) from fault
+        self._lengths[name] += len(data)
+
+    def length(self, name: str) -> int:
+        """How much of a file is here."""
+        return self._lengths.get(name, 0)
+
+    def close(self) -> None:
+        """Let go of files and lock."""
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files.clear()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+    def _put_aside(self) -> None:
+        """Keep the old copy beside the new one: nothing that a box ever said is lost."""
+        for descriptor in self._files.values():
+            os.close(descriptor)
+        self._files.clear()
+        number = 1
+        while (old := self.place.with_name(f"{self.place.name}.old-{number}")).exists():
+            number += 1
+        try:
+            self.place.rename(old)
+            self.place.mkdir(mode=0o700)
+        except OSError as fault:
+            raise ProblemError(self._unwritable(fault)) from fault
+        self.set_aside = old.name
+
+    def _unwritable(self, fault: OSError) -> Problem:
+        what = f"the copy of the box's run cannot be written: {fault.strerror or fault}"
+        return Problem(
+            "store.copy", what, str(self.place), "free space there; the run on the box goes on meanwhile"
+        )
