@@ -12,11 +12,12 @@ import os
 import selectors
 import signal
 import socket
-from typing import Any, Optional
+from typing import Any, Optional, Union
 
 from tracekit.agent import facts, killing, supervisor, warden
 from tracekit.agent.control import Channel, accept, connect, listen
 from tracekit.agent.forking import orphan, report
+from tracekit.agent.kept import Kept, KeptRun
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import Places, Settings
 from tracekit.agent.protocol import Session
@@ -52,6 +53,7 @@ class Daemon:
         self.settings = settings
         self.places = places
         self.runs: dict[str, LiveRun] = {}
+        self.kept = Kept(system, settings.state)
         self.leaving = False
         self._lock = lock
         self._selector = selectors.DefaultSelector()
@@ -80,6 +82,7 @@ class Daemon:
         note = {"socket": self._path("d"), "wardens": self._path("w"), "pid": os.getpid()}
         note["agent"] = self.settings.agent
         self._recover()
+        self.kept.forget_old()
         with contextlib.suppress(OSError):  # a full disk: who looks for us looks for the socket, too
             self.system.files.put(self.places.note, encode(note))
         while not self.leaving:
@@ -101,7 +104,13 @@ class Daemon:
         return {"t": self.system.clock.wall(), "m": self.system.clock.mono()}
 
     def summaries(self) -> list[dict[str, Any]]:
-        return [run.summary() for run in self.runs.values() if not run.closed]
+        live = [run.summary() for run in self.runs.values() if not run.closed]
+        names = {run["run"] for run in live}
+        return live + [run.summary() for run in self.kept.all() if run.run not in names]
+
+    def find(self, run: str) -> Union[LiveRun, KeptRun, None]:
+        """A run that is live here, ended just now, or waits for somebody's copy."""
+        return self.runs.get(run) or self.kept.find(run)
 
     def log(self) -> None:
         """Keep the exception that is being handled where a person can find it."""
@@ -316,7 +325,7 @@ class Daemon:
             if not console.out:
                 want = session.want()
                 if want is not None:
-                    run = self.runs.get(want.run)
+                    run = self.find(want.run)
                     path = os.path.join(run.place, want.name) if run else ""
                     session.data(want, read_range(path, want.offset, want.length) if path else b"")
                 console.out = memoryview(session.take())

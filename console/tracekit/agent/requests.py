@@ -9,6 +9,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
+from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
 from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
 from tracekit.agent.system import read_range
@@ -19,7 +20,6 @@ from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
     from tracekit.agent.daemon import Daemon
-    from tracekit.agent.live import LiveRun
 
 START_TRIES = 4
 
@@ -55,6 +55,8 @@ class Requests:
             self._cancel(session, message)
         elif kind == FrameType.RUNS:
             session.send(FrameType.RUNS, {"runs": self._daemon.summaries()})
+        elif kind == FrameType.RETIRE:
+            self._retire(message)
         elif kind == FrameType.BYE and all(run.closed for run in self._daemon.runs.values()):
             self._daemon.leaving = True
 
@@ -70,7 +72,7 @@ class Requests:
         known = self._daemon.runs.get(run)
         if known is not None and known.closed:
             known = None
-        directory = message.get("dir") or os.path.join(self._daemon.settings.state, "runs", run)
+        directory = message.get("dir") or self._daemon.kept.default(run)
         if known is not None and known.plan_hash != message["plan_hash"]:
             what = "this run was started with another plan"
             session.error("START", [Problem("agent.other_plan", what, run, "start a new run")], run)
@@ -105,6 +107,8 @@ class Requests:
                 fault = found
                 self._daemon.system.clock.sleep(0.02)
             else:
+                if not message.get("dir"):
+                    self._daemon.kept.copies(directory, str(entry["box"]), str(entry["console"]))
                 session.send(FrameType.STARTED, {"run": run, "again": False, "files": live.info()["files"]})
                 return
         session.error("START", [unwritable(directory, fault)], run)
@@ -112,13 +116,16 @@ class Requests:
     # -- attach
 
     def _attach(self, session: Session, message: dict[str, Any]) -> None:
-        run = self._known(session, "ATTACH", message)
+        run = self._daemon.find(str(message.get("run", "")))
         if run is None:
+            self._unknown(session, "ATTACH", message)
             return
         secrets = message.get("secrets")
-        if isinstance(secrets, dict):
+        if isinstance(secrets, dict) and isinstance(run, LiveRun):
             run.give_secrets({str(name): str(value) for name, value in secrets.items()})
         copying = message.get("mode") == "copy"
+        if copying and run.directory == self._daemon.kept.default(run.run):
+            self._daemon.kept.copies(run.directory, run.box, str(message.get("console", "")))
         info = run.info()
         starts: dict[str, tuple[int, bool]] = {}
         theirs = message.get("files")
@@ -133,6 +140,14 @@ class Requests:
             run.run, copying=copying, starts=starts, window=window if type(window) is int else WINDOW
         )
         session.update(run.run, info)
+
+    # -- what is not needed here any more
+
+    def _retire(self, message: dict[str, Any]) -> None:
+        """A console has the whole of an ended run: its directory goes, if it is one of ours and nobody else waits."""
+        name, console = str(message.get("run", "")), str(message.get("console", ""))
+        if is_run_id(name):
+            self._daemon.kept.has(name, console)
 
     # -- cancel
 
@@ -154,14 +169,17 @@ class Requests:
     def _known(self, session: Session, about: str, message: dict[str, Any]) -> Optional[LiveRun]:
         name = str(message.get("run", ""))
         run = self._daemon.runs.get(name)
-        if run is not None and run.closed and about != "ATTACH":
-            run = None
-        if run is None:
-            what = "no such run is live on this box"
-            session.error(
-                about, [Problem("agent.unknown_run", what, name, "list the runs with `tracekit runs`")], name
-            )
+        if run is None or run.closed:
+            self._unknown(session, about, message)
+            return None
         return run
+
+    @staticmethod
+    def _unknown(session: Session, about: str, message: dict[str, Any]) -> None:
+        name = str(message.get("run", ""))
+        what = "no such run is live on this box"
+        problem = Problem("agent.unknown_run", what, name, "list the runs with `tracekit runs`")
+        session.error(about, [problem], name)
 
 
 def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:

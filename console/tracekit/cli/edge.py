@@ -22,6 +22,7 @@ _AREAS = {
     "replay": USAGE,
     "profile": USAGE,
     "ui": USAGE,
+    "env": USAGE,
     "rerun": USAGE,
 }
 _CODES = {
@@ -37,6 +38,8 @@ _CODES = {
 _WIDER_AREAS = {
     "link": UNREACHABLE,
     "agent": UNREACHABLE,
+    "ssh": UNREACHABLE,
+    "box": UNREACHABLE,
     "runner": RED,
     "run": RED,
     "pytest": RED,
