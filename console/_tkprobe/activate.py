@@ -16,7 +16,7 @@ from _tkprobe.capture import Capture, own_streams
 from _tkprobe.collect import Finder, Ids, Selection, read_wanted
 from _tkprobe.facts import Frames
 from _tkprobe.failures import Failures
-from _tkprobe.recorder import Recorder
+from _tkprobe.recorder import Phases, Recorder, runs_tests_its_own_way
 from _tkprobe.session import Collecting, Directing, Passthrough, conftest_failed
 from _tkprobe.spool import Spool
 from _tkprobe.ticker import FORK_WARNS, Ticker
@@ -92,6 +92,8 @@ class Probe:
         capture.attach(config.pluginmanager.getplugin("capturemanager"))
         config.pluginmanager.register(recorder, "tracekit-recorder")
         config.pluginmanager.register(recorder.steps, "tracekit-steps")
+        if capture.passthrough or runs_tests_its_own_way(config):
+            config.pluginmanager.register(Phases(recorder), "tracekit-phases")
         if capture.passthrough:
             config.pluginmanager.register(Passthrough(recorder, own_streams()), "tracekit-passthrough")
         self.ticker = Ticker(recorder.tick, settings.tick)

@@ -27,6 +27,9 @@ WARNINGS_LIMIT = 500
 REASON_LIMIT = 2000
 
 
+TestReport = pytest.TestReport
+
+
 class Recorder:
     """The plugin object of a process that runs tests."""
 
@@ -40,6 +43,9 @@ class Recorder:
         self.subtests = Subtests(self)
         self.off = False
         self.ended = False
+        self.mono = spool.mono
+        #: Whether phases are told by hooks of their own (`Phases`) and not by the reports.
+        self.phases = False
         #: A fork sent the background thread away.
         self.asleep = False
         self.child_told = False
@@ -96,16 +102,6 @@ class Recorder:
             spool.add_now(f'"attempt.started",{head},{self.tail}')
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self) -> None:
-        self.phase_started = self.spool.mono()
-        self.phase = "call"
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_teardown(self) -> None:
-        self.phase_started = self.spool.mono()
-        self.phase = "teardown"
-
-    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
         if self.off:
             self._tell_child()
@@ -114,16 +110,21 @@ class Recorder:
             self.asleep = False
             self.wake()
         try:
-            if type(report) is not pytest.TestReport and self.subtests.report(report):
+            if type(report) is not TestReport and self.subtests.report(report):
                 return
             if self.steps.announced:
                 self.steps.phase_ended(report)
             if report.sections:
                 self._sections(report)
+            when = report.when
             nanoseconds = int(report.duration * 1e9)
             self.elapsed += nanoseconds
-            self.durations += f'"{report.when}":{nanoseconds},'
-            if report.outcome != "passed" or hasattr(report, "wasxfail"):
+            self.durations += f'"{when}":{nanoseconds},'
+            if not self.phases:
+                # A report is told before the next phase begins: that is one hook a phase less.
+                self.phase_started = self.mono()
+                self.phase = "call" if when == "setup" and report.outcome == "passed" else "teardown"
+            if report.outcome != "passed" or "wasxfail" in report.__dict__:
                 self._unusual(report)
         except Exception as error:
             self.failed(error)
@@ -211,6 +212,18 @@ class Recorder:
 
     def _end(self, verdict: str = "", reason: str = "") -> None:
         spool, head = self.spool, self.head
+        if not (verdict or self.verdict or self.subtests.any) and '"call":' in self.durations:
+            with spool.lock:
+                self.head = self.phase = ""
+                if self.steps.used:
+                    self.steps.reset()
+                spool.add(
+                    f'"attempt.ended",{head},"verdict":"passed","cause":null,"d":{self.elapsed},'
+                    f'"durations":{{{self.durations[:-1]}}}'
+                )
+            if self.failures.compared_at or self.failures.cause:
+                self.failures.reset()
+            return
         verdict = verdict or self.verdict
         cause, reason, extra = self.cause, reason or self.reason, ""
         if not verdict:
@@ -310,6 +323,34 @@ class Recorder:
                 self.failed(error)
             if spool.buffer:
                 spool.flush()
+
+
+class Phases:
+    """Hooks that say when a phase begins, for a session in which reports may come long after their phases."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        recorder.phases = True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
+        self.recorder.phase_started = self.recorder.mono()
+        self.recorder.phase = "call"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self) -> None:
+        self.recorder.phase_started = self.recorder.mono()
+        self.recorder.phase = "teardown"
+
+
+def runs_tests_its_own_way(config: Any) -> bool:
+    """Whether a plugin beside pytest's own takes part in running a test (to repeat it, in another process, …)."""
+    try:
+        found = config.hook.pytest_runtest_protocol.get_hookimpls()
+        owners = [getattr(impl.plugin, "__name__", type(impl.plugin).__module__) for impl in found]
+    except AttributeError:
+        return True
+    return any(not str(owner).startswith("_pytest.") for owner in owners)
 
 
 def skip_reason(report: Any) -> str:

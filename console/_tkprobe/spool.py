@@ -50,26 +50,27 @@ class AppendFile:
     def __init__(self, path: str) -> None:
         self.path = path
         self.fd = -1
-        self.identity = (-1, -1)
+        self.end = -1
         self.torn = False
         # Bound here and not as module names: libraries that fake time or `os` replace what modules hold.
         self._write = os.write
-        self._fstat = os.fstat
+        self._seek = os.lseek
         self._open = os.open
 
     def open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         self.fd = move_up(self._open(self.path, flags, 0o600))
-        stat = self._fstat(self.fd)
-        self.identity = (stat.st_dev, stat.st_ino)
+        self.end = self._seek(self.fd, 0, os.SEEK_END)
 
     def ours(self) -> bool:
-        """Whether our number still names our file: a test may have closed it, and another may hold it now."""
+        """Whether our number still names our file: a test may have closed it, and another may hold it now.
+
+        Nobody else writes to the file through this number, so its place is where our last write left it.
+        """
         try:
-            stat = self._fstat(self.fd)
+            return self._seek(self.fd, 0, os.SEEK_CUR) == self.end
         except OSError:
             return False
-        return (stat.st_dev, stat.st_ino) == self.identity
 
     def append(self, data: bytes) -> int:
         """Write all of `data`; how many bytes went in. Raises OSError only when none did."""
@@ -87,6 +88,7 @@ class AppendFile:
                     raise
                 break
             done += count
+            self.end += count
             view = data[done:]
         return done
 
@@ -130,7 +132,8 @@ class Spool:
         with self.lock:
             self.n = n = self.n + 1
             self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
-            self.flush()
+            lines, self.buffer = self.buffer, []
+            self._write(lines)
 
     def flush(self) -> None:
         with self.lock:
