@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import getpass
+import importlib.util
 import os
 import pwd
 import shutil
@@ -13,6 +14,8 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from tests.support.unavailable import unavailable
 from tests.support.until import until
@@ -135,3 +138,46 @@ def _free_port() -> int:
 def _listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def lend_pytest(box: Box) -> tuple[str, Path]:
+    """A Python that the box's user may run, and a folder of theirs that holds pytest."""
+    python = next((path for path in PYTHONS if _runs(box.user, path)), None)
+    if python is None:
+        unavailable("no Python 3.9 or newer that another user may run")
+    target = box.home / "lib"
+    target.mkdir()
+    for name in ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments", "py"):
+        found = importlib.util.find_spec(name)
+        if found is not None and found.origin and not found.submodule_search_locations:
+            shutil.copy(found.origin, target)
+        for place in (found.submodule_search_locations or ()) if found else ():
+            shutil.copytree(place, target / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for told in Path(pytest.__file__).parents[1].glob("pluggy-*.dist-info"):
+        shutil.copytree(told, target / told.name)  # it asks for its own version
+    give(box, target)
+    return python, target
+
+
+PYTHONS = [
+    f"{folder}/python3{minor}"
+    for minor in ("", ".13", ".12", ".11", ".10", ".9")
+    for folder in ("/usr/bin", "/usr/local/bin")
+]
+
+
+def give(box: Box, place: Path) -> None:
+    """Make a tree the box's user's own."""
+    if os.geteuid() == 0:
+        subprocess.run(["chown", "-R", box.user, str(place)], check=True)
+
+
+def _runs(user: str, python: str) -> bool:
+    if not Path(python).is_file():
+        return False
+    check = [python, "-c", "import sys; sys.exit(sys.version_info < (3, 9))"]
+    account = {"user": user, "extra_groups": []} if os.geteuid() == 0 else {}
+    done = subprocess.run(
+        check, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", check=False, **account
+    )  # type: ignore[call-overload]
+    return bool(done.returncode == 0)

@@ -317,7 +317,8 @@ class _Client(asyncssh.SSHClient):
         pinned = self._address.fingerprint
         standing = Standing.REVOKED if "revoked" in str(fault) else self._standing()
         known = self._link.trust.keys.known(*self._place)
-        expected = [pinned] if pinned else [fingerprint(key) for key in known.trusted]
+        shown_before = dict.fromkeys(fingerprint(key) for key in known.trusted)
+        expected = [pinned] if pinned else list(shown_before)
         shown = fingerprint(self._key) if self._key is not None else ""
         return refusal(standing, str(self._address), shown, expected, pinned=bool(pinned))
 
