@@ -13,12 +13,12 @@ from typing import Any, Dict, Iterator, List, Optional
 import pytest
 
 from _tkprobe.capture import Capture, own_streams
-from _tkprobe.collect import Finder, Ids, Selection, read_wanted
+from _tkprobe.collect import Finder, Ids, Selection, read_attempts, read_wanted
 from _tkprobe.facts import Frames
 from _tkprobe.failures import Failures
 from _tkprobe.recorder import Phases, Recorder, runs_tests_its_own_way
 from _tkprobe.session import Collecting, Directing, Passthrough, conftest_failed
-from _tkprobe.spool import Spool
+from _tkprobe.spool import Spool, quote
 from _tkprobe.ticker import FORK_WARNS, Ticker
 
 TICK_SECONDS = 0.025
@@ -43,6 +43,7 @@ class Settings:
         self.only = environ.get("TRACEKIT_ONLY", "")
         # A counter of instructions slows the process down and the clock not at all: who counts stretches the tick.
         self.tick = TICK_SECONDS * _at_least_one(environ.get("TRACEKIT_TICK_STRETCH", ""))
+        self.attempts = environ.get("TRACEKIT_ATTEMPTS", "")
         self.worker: Optional[str] = environ.get("PYTEST_XDIST_WORKER") or None
         self.python_why = environ.get("TRACEKIT_PYTHON_WHY", "")
         self.suite = self.prefix.rstrip(":").partition("@")[2]
@@ -77,7 +78,8 @@ class Probe:
         collecting.python_why = settings.python_why
         config.pluginmanager.register(collecting, "tracekit-session")
         if directs_workers(config):
-            config.pluginmanager.register(Directing(self.spool, ids, settings.launch), "tracekit-directing")
+            directing = Directing(self.spool, ids, settings.launch, read_attempts(settings.attempts))
+            config.pluginmanager.register(directing, "tracekit-directing")
         elif settings.mode == "run":
             self._record(config, ids, frames, collecting)
         collecting.at_end = self.end
@@ -87,6 +89,9 @@ class Probe:
         capture = Capture(spool.lock)
         recorder = Recorder(spool, capture, Failures(spool, frames), settings.launch, settings.worker)
         recorder.scenario_of = ids.scenario
+        recorder.attempts.update(
+            (quote(scenario), count) for scenario, count in read_attempts(settings.attempts).items()
+        )
         capture.sink = recorder.output
         self.recorder = collecting.recorder = recorder
         capture.attach(config.pluginmanager.getplugin("capturemanager"))

@@ -100,6 +100,15 @@ def read_wanted(path: Optional[str]) -> Optional[List[str]]:
     return [str(scenario) for scenario in wanted]
 
 
+def read_attempts(path: str) -> Dict[str, int]:
+    """How many attempts each scenario has had before this process; nothing where nobody counts."""
+    if not path:
+        return {}
+    with open(path, "rb") as file:
+        counts = json.loads(file.read().decode("ascii"))
+    return {str(scenario): int(count) for scenario, count in counts.items()}
+
+
 class Finder:
     """Writes `scenario.found` for each collected item, cheaply: what nodes share is made once per parent."""
 

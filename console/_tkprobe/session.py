@@ -118,10 +118,11 @@ class Collecting:
 class Directing:
     """xdist's controller: its workers tell their tests themselves, except the one that a worker died in."""
 
-    def __init__(self, spool: Spool, ids: Ids, launch: str) -> None:
+    def __init__(self, spool: Spool, ids: Ids, launch: str, attempts: Dict[str, int]) -> None:
         self.spool = spool
         self.ids = ids
         self.launch = quote(launch)
+        self.attempts = attempts
         self.began: Dict[str, int] = {}
 
     def pytest_runtest_logstart(self, nodeid: Any) -> None:
@@ -135,10 +136,11 @@ class Directing:
             return
         now = self.spool.mono()
         lasted = max(0, now - self.began.pop(str(report.nodeid), now))
-        scenario = quote(self.ids.scenario(str(report.nodeid)))
+        name = self.ids.scenario(str(report.nodeid))
+        scenario, attempt = quote(name), self.attempts.get(name, 0) + 1
         reason = quote(cut(str(report.longrepr), 2000))
         self.spool.add_now(
-            f'"attempt.ended","scenario":{scenario},"attempt":1,"verdict":"crashed","cause":"crash","d":{lasted},'
+            f'"attempt.ended","scenario":{scenario},"attempt":{attempt},"verdict":"crashed","cause":"crash","d":{lasted},'
             f'"durations":{{}},"reason":{reason},"launch":{self.launch}'
         )
 

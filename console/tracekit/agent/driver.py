@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
+from tracekit.agent import passes
 from tracekit.agent.progress import Facts
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.names import RED, E
@@ -57,8 +58,11 @@ class _Memory:
     reason: str = ""
     finished: bool = False
     crashes: int = 0
-    # How scenarios ended whose end we wrote ourselves.
-    told: dict[str, str] = field(default_factory=dict)
+    # How scenarios ended whose end we wrote ourselves, by launch.
+    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    # Where the current suite's launches begin, and how many passes it has had beyond its first.
+    first: int = 0
+    tries: int = 0
     # The end of the launch before, from which the adapter can tell the next one again.
     before: Optional[dict[str, Any]] = None
 
@@ -180,9 +184,13 @@ class Driver:
         self._leave(outcome.not_run, outcome.why)
         if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
             self._memory.failed_to_start = True
-        if outcome.next is not None:
+        following = outcome.next
+        if following is not None:
             self._memory.crashes += 1
-            return [*commands, self._spawn(outcome.next)]
+        else:
+            following = self._another_pass()
+        if following is not None:
+            return [*commands, self._spawn(following)]
         self._next_suite()
         return [*commands, *self._advance()]
 
@@ -222,6 +230,9 @@ class Driver:
                 self._spec = specs.get(str(before["id"]))
                 self._memory.number = number - 1
                 self._spec = self._outcome(self._facts_of(str(before["id"]))).next
+                if self._spec is None and self._memory.tries:
+                    self._memory.tries -= 1
+                    self._spec = self._another_pass(known=self._launches.index(self._memory.launch))
                 self._memory.number = number
         except ProblemError:
             self._spec = None
@@ -234,10 +245,37 @@ class Driver:
     def _next_suite(self) -> None:
         self._memory.suite += 1
         self._memory.crashes = 0
+        self._memory.tries = 0
+        self._memory.first = len(self._launches)
+
+    def _another_pass(self, known: Optional[int] = None) -> Optional[LaunchSpec]:
+        """The suite again, or its red scenarios, where the plan asks for that; raises nothing that `start` did not."""
+        if self._plan.get("mode") == "discover" or self._stopping:
+            return None
+        launches = self._launches[self._memory.first : known]
+        more = passes.following(
+            self._plan, self.suite.get("only"), self._memory.tries, self._last_words(launches)
+        )
+        if more is None:
+            return None
+        attempts: dict[str, int] = {}
+        for launch in launches:
+            for scenario, number in self._facts_of(launch).attempts.items():
+                attempts[scenario] = max(number, attempts.get(scenario, 0))
+        adapter = self._adapter(str(self.suite.get("runner", "")))
+        number = self._memory.number + 1
+        try:
+            spec = adapter.again(self.suite, self._context, number, more, attempts)
+        except ProblemError:
+            return None
+        self._memory.tries += 1
+        self._memory.crashes = 0
+        return spec
 
     def _write(self, line: dict[str, Any]) -> Write:
-        if line.get("e") == E.ATTEMPT_ENDED and not line.get("parent"):
-            self._memory.told[str(line.get("scenario"))] = str(line.get("verdict"))
+        if line.get("e") == E.ATTEMPT_ENDED and not line.get("parent") and self._launches:
+            told = self._memory.told.setdefault(self._launches[-1], {})
+            told[str(line.get("scenario"))] = str(line.get("verdict"))
         return Write(line)
 
     def _keep_ends(self, launch: str, facts: Facts) -> None:
@@ -345,15 +383,19 @@ class Driver:
 
     def verdicts(self) -> dict[str, int]:
         """How every scenario ended last, sub-tests apart."""
+        return dict(sorted(Counter(self._last_words(self._launches).values()).items()))
+
+    def _last_words(self, launches: list[str]) -> dict[str, str]:
         last: dict[str, str] = {}
-        for launch in self._launches:
+        for launch in launches:
             if launch not in self._ends:
                 self._keep_ends(launch, self._facts_of(launch))
-            last.update(self._ends[launch])
-        # What we told, we told because nothing else did: only a later launch can have said more.
-        for name, word in self._memory.told.items():
-            last.setdefault(name, word)
-        return dict(sorted(Counter(last.values()).items()))
+            ends = self._ends[launch]
+            last.update(ends)
+            # What we told, we told because nothing else did: only a later launch can have said more.
+            told = self._memory.told.get(launch, {})
+            last.update((name, word) for name, word in told.items() if name not in ends)
+        return last
 
 
 def _lasted(line: dict[str, Any], running: dict[str, dict[str, Any]], ended_m: int) -> dict[str, Any]:

@@ -38,6 +38,15 @@ class Facts:
     errors: int = 0
 
     @property
+    def attempts(self) -> dict[str, int]:
+        """How many attempts each scenario has had, by its highest number."""
+        found: dict[str, int] = {}
+        for scenario, number in (*self.started, *self.closed):
+            if number > found.get(scenario, 0):
+                found[scenario] = number
+        return found
+
+    @property
     def running(self) -> dict[str, dict[str, Any]]:
         """What started and did not end, with its line."""
         # One process may tell the end of what another one began, so neither file's order decides.

@@ -70,16 +70,28 @@ class Signals:
             self.leave = number
 
 
-def follow(engine: Engine, view: RunView, signals: Signals, *, as_json: bool, ours: bool = True) -> int:
+def follow(
+    engine: Engine,
+    view: RunView,
+    signals: Signals,
+    *,
+    as_json: bool,
+    ours: bool = True,
+    fail_on_flaky: bool = False,
+) -> int:
     """Show a run until it ends or a signal says otherwise; gives the exit code.
 
     Ctrl-c and TERM cancel a run that is `ours`; whoever only looks at one leaves it running.
     """
     shown = _Journal(view, signals) if as_json else _Progress(view)
     try:
-        return _followed(engine, view, signals, shown, ours=ours)
+        code = _followed(engine, view, signals, shown, ours=ours)
     finally:
         shown.close()
+    if code == edge.OK and fail_on_flaky:
+        with view.lock:
+            return edge.RED if summary.flaky(view.state) else edge.OK
+    return code
 
 
 def _followed(engine: Engine, view: RunView, signals: Signals, shown: _Shown, *, ours: bool) -> int:

@@ -8,6 +8,15 @@ if TYPE_CHECKING:
     import argparse
 
 
+def count(text: str) -> int:
+    """A whole number that is not negative, or an argument error."""
+    if not text.isdecimal() or not text.isascii() or len(text) > 10:
+        import argparse
+
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def project_arguments(parser: argparse.ArgumentParser, *, selectors: bool = True) -> None:
     """The arguments by which a command names a project."""
     parser.add_argument(

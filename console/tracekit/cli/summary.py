@@ -63,6 +63,7 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
                 yield from _group(state, group, view.run_id, paint)
         if len(groups) > MAX_GROUPS:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
+        yield from _flaky(state, paint)
         yield from _not_run(state, paint)
         run = state.run
         took = (
@@ -85,6 +86,25 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
     yield f"{counted(view.verdicts(), paint)} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
     if red:
         yield f"rerun all of them: tracekit rerun {view.run_id} --failed"
+
+
+def flaky(state: RunState) -> list[int]:
+    """The scenarios that passed only after a red attempt."""
+    return [i for i in state.numbers if state.facts[i].parent < 0 and state.flaky(i)]
+
+
+def _flaky(state: RunState, paint: Paint) -> Iterator[str]:
+    found = flaky(state)
+    if not found:
+        return
+    yield ""
+    yield paint.bold(f"↻ {len(found)} flaky") + paint.dim("  passed, after an attempt that did not")
+    for index in found[:MAX_GROUPS]:
+        attempts = state.attempts(index)
+        words = ", ".join(str(attempt.verdict or "running") for attempt in attempts)
+        yield f"    {clean(state.ids[index])}  {paint.dim(words)}"
+    if len(found) > MAX_GROUPS:
+        yield paint.dim(f"    … and {len(found) - MAX_GROUPS} more")
 
 
 def detail(attempt: Attempt, paint: Paint) -> Iterator[str]:

@@ -51,6 +51,7 @@ class Launching:
             seed=request.seed,
             parent=request.parent,
             run_lease=request.run_lease,
+            extra=_extra(retries=request.retries),
         )
         return await self._start(planned)
 
@@ -68,7 +69,8 @@ class Launching:
                 )
             )
         ids = self._chosen(request, parent)
-        planned = plan_again(facts, self._context.places, parent=parent.run_id, only=ids)
+        extra = _extra(until_failure=request.until_failure)
+        planned = plan_again(facts, self._context.places, parent=parent.run_id, only=ids, extra=extra)
         return await self._start(planned)
 
     async def attach(self, folder: RunFolder) -> RunView:
@@ -180,3 +182,8 @@ class Launching:
             except ProblemError:
                 break
         return chain[::-1]
+
+
+def _extra(**wishes: int) -> dict[str, int]:
+    """What a plan says only when somebody asked for it."""
+    return {name: count for name, count in wishes.items() if count}

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from tracekit.config import loader
@@ -26,6 +27,7 @@ from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
+NOTHING: Mapping[str, int] = MappingProxyType({})
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
 
@@ -100,6 +102,7 @@ def plan_for(
     seed: int | None = None,
     parent: str | None = None,
     run_lease: float | None = None,
+    extra: Mapping[str, int] = NOTHING,
 ) -> Planned:
     """Plan a project; raises ProblemError for every fault of its configuration."""
     flags = {"profile": profile, "environment": environment}
@@ -116,6 +119,7 @@ def plan_for(
     )
     if run_lease is not None:
         plan["run_lease"] = run_lease
+    plan.update(extra)
     planned = _planned(plan, config.profile, profile, root, places)
     where = config.profile.environment(environment)
     if where is None or not where.remote:
@@ -124,7 +128,12 @@ def plan_for(
 
 
 def plan_again(
-    facts: Mapping[str, Any], places: Places, *, parent: str, only: Sequence[str] | None
+    facts: Mapping[str, Any],
+    places: Places,
+    *,
+    parent: str,
+    only: Sequence[str] | None,
+    extra: Mapping[str, int] = NOTHING,
 ) -> Planned:
     """The plan of an earlier run, narrowed to some scenarios; flags, seed and order stay."""
     plan: dict[str, Any] = facts["plan"]
@@ -151,7 +160,9 @@ def plan_again(
         )
     root, chosen = str(facts.get("root", "")), facts.get("profile")
     config = loader.load(root, flags={"profile": chosen}, environ=places.environ, implicit=False)
-    again = {**plan, "run": places.new_id(), "parent": parent, "suites": suites}
+    again = {**plan, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
+    if "until_failure" not in extra:
+        again.pop("until_failure", None)
     planned = _planned(again, config.profile, chosen, root, places)
     where = config.profile.environment(str(plan.get("environment", "")))
     if where is not None and where.remote:

@@ -34,6 +34,7 @@ class Launch:
     seed: int | None = None
     parent: str | None = None
     run_lease: float | None = None
+    retries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,7 @@ class Rerun:
     run: str
     which: RerunSet = "failed"
     ids: tuple[str, ...] = ()
+    until_failure: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
+from tracekit.agent.passes import Pass
 from tracekit.wire.problems import Problem, ProblemError
 
 
@@ -64,6 +65,17 @@ class Adapter:
     name = ""
 
     def start(self, suite: dict[str, Any], context: Context, number: int) -> LaunchSpec:
+        raise NotImplementedError
+
+    def again(
+        self,
+        suite: dict[str, Any],
+        context: Context,
+        number: int,
+        asked: Pass,
+        attempts: dict[str, int],
+    ) -> LaunchSpec:
+        """One more launch of a suite whose scenarios have had so many attempts."""
         raise NotImplementedError
 
     def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:

@@ -10,13 +10,16 @@ import json
 import os
 import signal
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Optional
 
+from tracekit.agent.passes import Pass
 from tracekit.agent.runners import interpreter, pytest_ends
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.ids import SUBTEST_MARK, id_prefix
 
 PLUGIN = "_tkprobe.pytest_plugin"
+ATTEMPTS = "TRACEKIT_ATTEMPTS"
 #: What a surrounding pytest leaves in the environment: our pytest must not take itself for a part of it.
 FOREIGN = (
     "PYTEST_XDIST_WORKER",
@@ -37,6 +40,21 @@ class PytestAdapter(Adapter):
         if only is not None:
             reason = f"{len(only)} chosen scenario{'' if len(only) == 1 else 's'}"
         return self.launch(suite, context, number, only, reason)
+
+    def again(
+        self,
+        suite: dict[str, Any],
+        context: Context,
+        number: int,
+        asked: Pass,
+        attempts: dict[str, int],
+    ) -> LaunchSpec:
+        """The same launch once more, whose attempts are numbered on."""
+        spec = self.launch(suite, context, number, asked.only, asked.reason)
+        name = f"{spec.id}.attempts.json"
+        files = {**spec.files, name: json.dumps(attempts).encode("ascii")}
+        env = {**spec.env, ATTEMPTS: os.path.join(context.spool, name)}
+        return replace(spec, env=env, files=files)
 
     def launch(
         self, suite: dict[str, Any], context: Context, number: int, only: Optional[Sequence[str]], reason: str
@@ -60,7 +78,7 @@ class PytestAdapter(Adapter):
             "TRACEKIT_PYTHON_WHY": python.why,
         }
         files: dict[str, bytes] = {}
-        unset = list(FOREIGN)
+        unset = [*FOREIGN]
         paths = [str(path) for path in suite.get("paths", ())]
         if only is None:
             unset.append("TRACEKIT_ONLY")
@@ -80,6 +98,10 @@ class PytestAdapter(Adapter):
         if not end.resume:
             return Outcome(end.lines, None, end.not_run, end.why)
         following = self.launch(progress.suite, context, number, end.resume, end.resume_reason)
+        if ATTEMPTS in progress.launch.env:
+            # The rest of a pass that adds attempts adds them too.
+            env = {**following.env, ATTEMPTS: progress.launch.env[ATTEMPTS]}
+            following = replace(following, env=env)
         return Outcome(end.lines, following, end.not_run, end.why)
 
     def stop_signal(self) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tracekit.agent.passes import partial
 from tracekit.agent.runners import interpreter
 from tracekit.agent.runners.base import Exit, Progress
 from tracekit.wire.ids import SUBTEST_MARK
@@ -74,11 +75,7 @@ def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
 
 def _missing(progress: Progress) -> list[str]:
     wanted = progress.suite.get("only")
-    if (
-        wanted is None
-        or "TRACEKIT_ONLY" not in progress.launch.env
-        or progress.launch.reason.startswith("resume")
-    ):
+    if wanted is None or "TRACEKIT_ONLY" not in progress.launch.env or partial(progress.launch.reason):
         return []
     known = set(progress.collected)
     return [name for name in wanted if name not in known and name.partition(SUBTEST_MARK)[0] not in known]

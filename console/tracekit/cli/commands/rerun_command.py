@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import project
+from tracekit.cli.project_arguments import count
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,22 +22,32 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     which.add_argument(
         "-s", "--select", action="append", metavar="ID", dest="ids", help="exactly this scenario"
     )
+    parser.add_argument(
+        "--until-failure",
+        type=count,
+        default=0,
+        metavar="N",
+        help="again and again, up to N times, until something is red",
+    )
     parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
 
 
 def run(args: argparse.Namespace) -> int:
     """Run again and follow."""
+    from dataclasses import replace
+
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Rerun
 
-    request = Rerun(args.run)
+    request = Rerun(args.run, "all" if args.until_failure and not args.failed else "failed")
     if args.outstanding:
         request = Rerun(args.run, "outstanding")
     elif args.all:
         request = Rerun(args.run, "all")
     elif args.ids:
         request = Rerun(args.run, "ids", tuple(args.ids))
+    request = replace(request, until_failure=args.until_failure)
     with Signals().caught() as signals, Engine(project.places()) as engine:
         view = submitted(engine, request, signals)
         return follow(engine, view, signals, as_json=args.json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import edge, project
-from tracekit.cli.project_arguments import project_arguments
+from tracekit.cli.project_arguments import count, project_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,6 +17,19 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--accept-new", action="store_true", help="trust a box whose host key is not known yet, from now on"
+    )
+    parser.add_argument(
+        "--retries",
+        type=count,
+        default=0,
+        metavar="N",
+        help="run what is red again, up to N times; each adds an attempt",
+    )
+    parser.add_argument(
+        "--fail-on-flaky", action="store_true", help="exit 1 when a scenario passed only after a red attempt"
+    )
+    parser.add_argument(
+        "--seed", type=count, metavar="S", help="the seed of the run; drawn and told otherwise"
     )
     parser.set_defaults(args=())
     parser.usage = "tracekit run [options] [PATH] [-- ARGS]"
@@ -39,9 +52,11 @@ def run(args: argparse.Namespace) -> int:
             found.settings.environment,
             selectors=found.selectors,
             args=tuple(args.args),
+            seed=args.seed,
+            retries=args.retries,
         )
         view = submitted(engine, request, signals)
         if args.detach:
             edge.say(view.run_id)
             return edge.OK
-        return follow(engine, view, signals, as_json=args.json)
+        return follow(engine, view, signals, as_json=args.json, fail_on_flaky=args.fail_on_flaky)

@@ -1,0 +1,47 @@
+"""Whether a suite that has come to its end runs again, and what of it: retries, and runs until a failure.
+
+Pure: verdicts and the plan in, the next pass out. A pass adds attempts; it never takes one back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Optional
+
+from tracekit.wire.names import RED
+
+#: How the reason of such a launch begins; what it was not asked for is not missing from it.
+RETRY, PASS = "retry", "pass"
+
+
+class Pass(NamedTuple):
+    """One more launch of a suite."""
+
+    only: Optional[list[str]]
+    reason: str
+
+
+def following(
+    plan: Mapping[str, Any], only: Optional[list[str]], done: int, verdicts: Mapping[str, str]
+) -> Optional[Pass]:
+    """The pass behind `done` extra ones; `verdicts` are the last words on each scenario, in order."""
+    red = [scenario for scenario, word in verdicts.items() if word in RED]
+    until = natural(plan.get("until_failure"))
+    if until > 1:
+        if red or done + 1 >= until or not verdicts:
+            return None
+        return Pass(only, f"{PASS} {done + 2} of {until}")
+    retries = natural(plan.get("retries"))
+    if not red or done >= retries:
+        return None
+    return Pass(red, f"{RETRY} {done + 1} of {retries}")
+
+
+def partial(reason: str) -> bool:
+    """Whether a launch was asked for less than its suite."""
+    return reason.startswith(("resume", RETRY))
+
+
+def natural(found: Any) -> int:
+    """A count of a plan, which may come from another version."""
+    return found if type(found) is int and found > 0 else 0
