@@ -19,6 +19,7 @@ from _tkprobe.failures import Failures
 from _tkprobe.recorder import Phases, Recorder, runs_tests_its_own_way
 from _tkprobe.session import Collecting, Directing, Passthrough, conftest_failed
 from _tkprobe.spool import Spool, quote
+from _tkprobe.stalls import Stalls
 from _tkprobe.ticker import FORK_WARNS, Ticker
 
 TICK_SECONDS = 0.025
@@ -56,6 +57,7 @@ class Probe:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.spool = Spool(settings.spool, settings.worker or "main")
+        self.stalls = Stalls(self.spool.base)
         self.base = os.getcwd()
         self.config: Any = None
         self.recorder: Optional[Recorder] = None
@@ -94,6 +96,7 @@ class Probe:
         )
         capture.sink = recorder.output
         self.recorder = collecting.recorder = recorder
+        self.stalls.end_test = recorder.end_test
         capture.attach(config.pluginmanager.getplugin("capturemanager"))
         config.pluginmanager.register(recorder, "tracekit-recorder")
         config.pluginmanager.register(recorder.steps, "tracekit-steps")
@@ -175,6 +178,7 @@ def load_initial_conftests(early_config: Any) -> Iterator[None]:
         version = sys.version.split()[0]
         active.spool.add_now(
             f'"process.spawned","pid":{os.getpid()},"role":"{active.spool.role}","python":"{version}"'
+            f"{active.stalls.told() if SETTINGS.mode == 'run' else ''}"
         )
     outcome = yield
     excinfo = outcome.excinfo  # type: ignore[attr-defined]

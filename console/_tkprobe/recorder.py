@@ -70,6 +70,7 @@ class Recorder:
         self.verdict = ""
         self.cause = ""
         self.reason = ""
+        self.timed_out = False
 
     # -- hooks -----------------------------------------------------------------------------------------------
 
@@ -94,12 +95,13 @@ class Recorder:
         self.sid = sid
         self.attempt = attempt
         self.verdict = self.cause = self.reason = self.durations = ""
+        self.timed_out = False
         with spool.lock:
             self.phase = "setup"
             self.head = head = f'"scenario":{sid},"attempt":{attempt}'
             self.elapsed = 0
             self.phase_started = spool.mono()
-            spool.add_now(f'"attempt.started",{head},{self.tail}')
+            spool.put_now(f'"attempt.started",{head},{self.tail}')
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -215,9 +217,10 @@ class Recorder:
         if not (verdict or self.verdict or self.subtests.any) and '"call":' in self.durations:
             with spool.lock:
                 self.head = self.phase = ""
-                if self.steps.used:
-                    self.steps.reset()
-                spool.add(
+                steps = self.steps
+                if steps.count or steps.announced:
+                    steps.reset()
+                spool.put(
                     f'"attempt.ended",{head},"verdict":"passed","cause":null,"d":{self.elapsed},'
                     f'"durations":{{{self.durations[:-1]}}}'
                 )
@@ -225,6 +228,8 @@ class Recorder:
                 self.failures.reset()
             return
         verdict = verdict or self.verdict
+        if self.timed_out and verdict in ("failed", "error"):
+            verdict, self.cause = "timedout", "hang"
         cause, reason, extra = self.cause, reason or self.reason, ""
         if not verdict:
             verdict = "passed"
@@ -251,6 +256,13 @@ class Recorder:
             )
         self.subtests.reset()
         self.failures.reset()
+
+    def end_test(self) -> None:
+        """From a signal handler in the main thread: the running test has had its time."""
+        # A teardown is let go on: what it leaves undone would hurt every test after it.
+        if self.head and not self.off and self.phase in ("setup", "call") and not self.timed_out:
+            self.timed_out = True
+            pytest.fail("Timeout: the test ran for longer than its soft timeout")
 
     def interrupted(self, verdict: str, reason: str) -> None:
         """The session ends in the middle of a test, whose reports never came."""

@@ -114,26 +114,33 @@ class Spool:
         self.dropped = 0
         self.dropped_bytes = 0
         self.why = ""
-        base = os.path.join(directory, f"{role}-{self.pid}-{start_time(self.pid)}")
+        self.base = base = os.path.join(directory, f"{role}-{self.pid}-{start_time(self.pid)}")
         self.lines = AppendFile(base + ".ndjson")
         self.output = AppendFile(base + ".cap")
         self.output_length = 0
         self.reserve = os.path.join(directory, RESERVE)
         self.full = False
 
+    def put(self, body: str) -> None:
+        """Take a line from somebody who holds the lock."""
+        self.n = n = self.n + 1
+        self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
+
+    def put_now(self, body: str) -> None:
+        """Take a line from somebody who holds the lock, and write everything taken so far."""
+        self.put(body)
+        lines, self.buffer = self.buffer, []
+        self._write(lines)
+
     def add(self, body: str) -> None:
         """Take a line: `body` is its JSON text from the event's name on, `"attempt.ended","scenario":…`, unbraced."""
         with self.lock:
-            self.n = n = self.n + 1
-            self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
+            self.put(body)
 
     def add_now(self, body: str) -> None:
         """Take a line and write everything taken so far."""
         with self.lock:
-            self.n = n = self.n + 1
-            self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
-            lines, self.buffer = self.buffer, []
-            self._write(lines)
+            self.put_now(body)
 
     def flush(self) -> None:
         with self.lock:

@@ -47,11 +47,6 @@ class Steps:
         self.cleanups: List[Tuple[str, Any]] = []
         self.broken: Set[Any] = set()
 
-    @property
-    def used(self) -> bool:
-        """Whether the attempt had any step worth forgetting."""
-        return bool(self.count or self.announced)
-
     def reset(self) -> None:
         for body, code in self.cleanups:
             self.recorder.spool.add(f'{body},"verdict":"{"error" if code in self.broken else "passed"}"')

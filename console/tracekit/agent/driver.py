@@ -88,6 +88,7 @@ class Driver:
         self._spec: Optional[LaunchSpec] = None
         self._stopping = ""
         self._cancelled: dict[str, tuple[str, str]] = {}
+        self._ended_at: dict[str, int] = {}
         # We ended a test of the current launch: how its process exits says nothing of the suite.
         self._meddled = False
         self._launches: list[str] = []
@@ -146,8 +147,9 @@ class Driver:
             self._stopping = reason
         return [] if self._memory.launch or self._memory.finished else self._end()
 
-    def end_scenario(self, scenario: str, verdict: str, reason: str) -> None:
+    def end_scenario(self, scenario: str, verdict: str, reason: str, now_m: int = 0) -> None:
         """When this scenario's process is found dead, it was we who ended it."""
+        self._ended_at[scenario] = now_m
         self._cancelled[scenario] = (verdict, reason)
         self._meddled = True
 
@@ -181,6 +183,7 @@ class Driver:
             for found in outcome.lines
             if not (ours and found.get("e") == E.SUITE_FAILED)
         ]
+        commands += self._not_crashed(facts)
         self._leave(outcome.not_run, outcome.why)
         if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
             self._memory.failed_to_start = True
@@ -312,6 +315,17 @@ class Driver:
             return {**line, "verdict": verdict, "cause": cause, "reason": reason}
         return line
 
+    def _not_crashed(self, facts: Facts) -> list[Command]:
+        """A director of workers takes the end of one for a crash: it cannot know that it was we who ended it."""
+        commands: list[Command] = []
+        for scenario in [name for name in self._cancelled if facts.ended.get(name) == "crashed"]:
+            line = {"e": E.ATTEMPT_ENDED, "scenario": scenario, "attempt": facts.attempts.get(scenario, 1)}
+            told = self._told({**line, "d": 0, "durations": {}})
+            began = facts.began(scenario)
+            ended = self._ended_at.pop(scenario, began)
+            commands.append(self._write({**told, "d": max(0, ended - began)}))
+        return commands
+
     def _cut_short(self, facts: Facts, ended_m: int) -> list[Command]:
         commands: list[Command] = []
         running = facts.running
@@ -394,7 +408,7 @@ class Driver:
             last.update(ends)
             # What we told, we told because nothing else did: only a later launch can have said more.
             told = self._memory.told.get(launch, {})
-            last.update((name, word) for name, word in told.items() if name not in ends)
+            last.update((name, word) for name, word in told.items() if ends.get(name) in {None, "crashed"})
         return last
 
 

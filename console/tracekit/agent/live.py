@@ -269,7 +269,7 @@ class LiveRun:
         pid = started.get("pid") if started else None
         if type(pid) is not int:
             return False
-        self._pump.driver.end_scenario(scenario, verdict, reason)
+        self._pump.driver.end_scenario(scenario, verdict, reason, self._system.clock.mono())
         started_at = self._system.processes.started(pid)
         self.channel.send({"do": "kill", "pid": pid, "started": started_at, "grace": self.grace})
         return True

@@ -46,6 +46,12 @@ class Facts:
                 found[scenario] = number
         return found
 
+    def began(self, scenario: str) -> int:
+        """When the last attempt of a scenario began, by the box's monotonic clock; 0 when nobody said."""
+        line = _decoded(self.started.get((scenario, self.attempts.get(scenario, 1)), b""))
+        found = line.get("m") if line else None
+        return found if isinstance(found, int) else 0
+
     @property
     def running(self) -> dict[str, dict[str, Any]]:
         """What started and did not end, with its line."""

@@ -16,6 +16,7 @@ from tracekit.agent.driver import Command, Driver, Finish, Spawn, Write
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
+from tracekit.agent.stacks import Stacks
 from tracekit.agent.system import System, read_range, read_tail
 from tracekit.agent.watch import Alarm, Watch
 from tracekit.wire.lines import LineError, decode
@@ -55,6 +56,7 @@ class Pump:
         self._exits: dict[str, dict[str, Any]] = {}
         self._told: dict[str, tuple[float, dict[str, Any]]] = {}
         self._watch = Watch()
+        self._stacks = Stacks(system)
 
     # -- where it stands
 
@@ -124,7 +126,10 @@ class Pump:
             self._commit(batch)
 
     def alarms(self) -> list[Alarm]:
-        """Attempts over a limit; one that stalls is journalled here, one over its timeout is the caller's to end."""
+        """Attempts over their timeout, which are the caller's to end; the stacks of each are journalled before.
+
+        One that stalls is only named, with its stacks; one over its soft timeout is asked to end by itself.
+        """
         driver = self.driver
         if not driver.launch or driver.finished or driver.stopping or self.stuck:
             return []
@@ -133,10 +138,21 @@ class Pump:
         now, mono = self._clock.seconds(), self._clock.mono()
         found = self._watch.look(now, mono, suite, spools, lambda: self.facts_of(launch))
         for alarm in found:
-            if alarm.limit == "stall":
-                facts = {"scenario": alarm.scenario, "attempt": alarm.attempt, "since": alarm.since_t}
-                self.note({"e": E.ATTEMPT_STALLED, **facts, "after": alarm.seconds, "stacks": []})
-        return [alarm for alarm in found if alarm.limit == "timeout"]
+            if alarm.limit != "soft" or not self._stacks.stop(alarm.pid, spools):
+                self._stacks.ask(alarm, alarm.pid, spools)
+        answers = self._stacks.answers()
+        for alarm, stacks in answers:
+            facts = {"scenario": alarm.scenario, "attempt": alarm.attempt, "since": alarm.since_t}
+            self.note(
+                {
+                    "e": E.ATTEMPT_STALLED,
+                    **facts,
+                    "limit": alarm.limit,
+                    "after": alarm.seconds,
+                    "stacks": stacks,
+                }
+            )
+        return [answer.alarm for answer in answers if answer.alarm.limit == "timeout"]
 
     def told_exit(self, message: dict[str, Any]) -> None:
         """The supervisor's word, in case its spool cannot hold it."""

@@ -18,13 +18,14 @@ PARTS = 8
 
 
 class Alarm(NamedTuple):
-    """One attempt that is over a limit; `limit` is "stall" or "timeout"."""
+    """One attempt that is over a limit; `limit` is "stall", "soft" or "timeout"."""
 
     limit: str
     scenario: str
     attempt: int
     since_t: int
     seconds: float
+    pid: object = None
 
 
 class Watch:
@@ -43,11 +44,12 @@ class Watch:
             return []
         self._looked = now
         stall, timeout = _limit(suite.get("stall")), _limit(suite.get("timeout"))
+        soft = _limit(suite.get("soft_timeout"))
         quiet = now - max(spool.grown for spool in spools)
-        due = (
-            stall is not None and any(now - spool.grown > stall for spool in spools)
-        ) or timeout is not None
-        every = min(limit / PARTS for limit in (stall, timeout, 240.0) if limit is not None)
+        due = (stall is not None and any(now - spool.grown > stall for spool in spools)) or not (
+            timeout is None and soft is None
+        )
+        every = min(limit / PARTS for limit in (stall, timeout, soft, 240.0) if limit is not None)
         if not due or now - self._scanned < max(every, LOOK_EVERY):
             return []
         self._scanned = now
@@ -59,7 +61,10 @@ class Watch:
             ran = (mono - began) / 1e9
             if timeout is not None and ran > timeout:
                 found += self._once("timeout", scenario, line, timeout)
-            elif stall is not None and min(ran, self._quiet(line, spools, now, quiet)) > stall:
+                continue
+            if soft is not None and ran > soft and not line.get("parent"):
+                found += self._once("soft", scenario, line, soft)
+            if stall is not None and min(ran, self._quiet(line, spools, now, quiet)) > stall:
                 found += self._once("stall", scenario, line, stall)
         return found
 
@@ -75,7 +80,9 @@ class Watch:
         if key in self._told:
             return []
         self._told.add(key)
-        return [Alarm(limit, scenario, number, since if isinstance(since, int) else 0, seconds)]
+        return [
+            Alarm(limit, scenario, number, since if isinstance(since, int) else 0, seconds, line.get("pid"))
+        ]
 
 
 def _limit(found: Any) -> Optional[float]:

@@ -22,7 +22,7 @@ from tracekit.cli.painting import GLYPHS, Paint, seconds
 from tracekit.engine.engine import Engine
 from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
-from tracekit.model.state import OutputSpan, Status
+from tracekit.model.state import Notice, OutputSpan, Status
 from tracekit.wire import lines
 from tracekit.wire.names import JOURNAL_FILE, RED
 from tracekit.wire.problems import ProblemError
@@ -251,6 +251,8 @@ class _Progress:
         self._line = ""
         self._width = 0
         self._link = view.link
+        self._noticed = 0
+        self._named: dict[int, Notice] = {}
         self.deaf = False
         self.gone = False
 
@@ -291,6 +293,7 @@ class _Progress:
     def _tick(self) -> None:
         with self._view.lock:
             rows = list(self._changed())
+            rows += self._silent()
             progress = self._progress()
         if self._view.link != self._link:
             known, self._link = self._link, self._view.link
@@ -317,6 +320,17 @@ class _Progress:
             glyph = self._paint.verdict(word, f"{GLYPHS[word]} {word:8}")
             took = self._paint.dim(seconds(state.duration[index]).rjust(8))
             yield f"{glyph} {took}  {edge.clean(state.ids[index])}"
+
+    def _silent(self) -> Iterator[str]:
+        """Whoever has just been found to say nothing: a person who waits for it wants to know where it is."""
+        notices = self._view.state.notices
+        if len(notices) != self._noticed:
+            self._noticed = len(notices)
+            for notice in [
+                each for each in notices if each.kind == "stalled" and id(each) not in self._named
+            ]:
+                self._named[id(notice)] = notice
+                yield from summary.stalls([notice], self._paint)
 
     def _progress(self) -> str:
         counts = self._view.state.counts

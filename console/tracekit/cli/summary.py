@@ -5,7 +5,7 @@ It reads a view and gives lines; it prints nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
 from tracekit.cli.edge import RED as EXIT_RED
@@ -20,6 +20,7 @@ MAX_GROUPS = 20
 MAX_IN_GROUP = 5
 MAX_DETAIL = 20
 MAX_NOT_RUN = 5
+MAX_STACK = 9
 _BLOCKING = ("launch", "discovery")
 
 
@@ -174,12 +175,28 @@ def _notices(state: RunState, paint: Paint) -> Iterator[str]:
         if notice.kind in _BLOCKING:
             yield ""
             yield from _notice(notice, paint)
+    stalled = [notice for notice in state.notices if notice.kind == "stalled"]
+    if stalled:
+        yield ""
+        yield from stalls(stalled[:MAX_IN_GROUP], paint)
     warnings = sum(notice.count for notice in state.notices if notice.kind == "warning")
     gaps = [notice for notice in state.notices if notice.kind == "gap"]
     if warnings:
         yield paint.dim(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
     for notice in gaps[:MAX_IN_GROUP]:
         yield clean(f"! {notice.message}")
+
+
+def stalls(notices: Iterable[Notice], paint: Paint, scenario: str = "") -> Iterator[str]:
+    """Who was silent or over its time, and where it was: of one scenario, or of all."""
+    for notice in notices:
+        if notice.kind != "stalled" or (scenario and notice.scenario != scenario):
+            continue
+        yield paint.bold(clean(f"! {notice.scenario}: {notice.message}"))
+        stack = clean_lines(notice.detail)
+        yield from (f"    {line}" for line in stack[:MAX_STACK])
+        if len(stack) > MAX_STACK:
+            yield paint.dim(f"    … and {len(stack) - MAX_STACK} more lines")
 
 
 def _notice(notice: Notice, paint: Paint) -> Iterator[str]:

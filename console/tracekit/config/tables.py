@@ -146,7 +146,7 @@ SUITE: Final = Table(
         Key(
             "timeout",
             "duration",
-            "A test that runs longer is ended as `timedout`.",
+            "A test that runs longer has its process killed and is `timedout`; the rest runs in another process.",
             example='"120s"',
             rule="duration_or_off",
             low=0.001,
@@ -155,12 +155,11 @@ SUITE: Final = Table(
         Key(
             "soft_timeout",
             "duration",
-            "A test that runs longer has its stacks recorded and goes on.",
+            "A test that runs longer is ended inside its process, as `timedout`: its fixtures are torn down.",
             example='"60s"',
             rule="duration_or_off",
             low=0.001,
             high=604800,
-            later=True,
         ),
         Key(
             "slow",

@@ -66,7 +66,7 @@ def _message(event: str, line: dict[str, Any]) -> str:
         what = coerce.text(line.get("what")) or "lines"
         return f"{coerce.natural(line.get('count'))} {what} missing" + (f": {why}" if why else "")
     if event == E.ATTEMPT_STALLED:
-        return "no sign of life"
+        return "over its time" if line.get("limit") in ("soft", "timeout") else "no sign of life"
     return event.replace(".", " ")
 
 
@@ -75,8 +75,23 @@ def _detail(event: str, line: dict[str, Any]) -> str:
         return coerce.text(line.get("stderr"))
     if event == E.ATTEMPT_STALLED:
         stacks = line.get("stacks")
-        return stacks if type(stacks) is str else "\n".join(coerce.texts(stacks))
+        if type(stacks) is not list:
+            return coerce.text(stacks)
+        return "\n".join(_stack(thread) for thread in stacks)
     return coerce.text(line.get("detail")) or coerce.text(coerce.table(line.get("failure")).get("text"))
+
+
+def _stack(thread: Any) -> str:
+    """One thread's frames as lines, the innermost first."""
+    told = coerce.table(thread)
+    name = coerce.text(told.get("name")) or coerce.text(told.get("thread"))
+    lines = [f"thread {name}" + (", which runs the test" if told.get("current") else "")]
+    frames = told.get("frames")
+    for frame in frames if type(frames) is list else ():
+        at = coerce.table(frame)
+        place = f"{coerce.text(at.get('file'))}:{coerce.natural(at.get('line'))}"
+        lines.append(f"  {place} in {coerce.text(at.get('function'))}")
+    return "\n".join(lines)
 
 
 def _exit(line: dict[str, Any]) -> str:

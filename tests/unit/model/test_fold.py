@@ -234,6 +234,19 @@ def test_stalled_attempt__then_marked_and_its_stacks_shown() -> None:
     )
 
 
+def test_stalled_attempt__stacks_as_the_agent_tells_them__then_the_test_s_thread_is_named_with_its_frames() -> (
+    None
+):
+    frames = [{"file": "test_a.py", "line": 3, "function": "waits"}]
+    stacks = [{"thread": "0x1", "current": True, "frames": frames}, {"thread": "0x2", "frames": "odd"}, 7]
+    state = Journal().start().add("attempt.stalled", scenario=A, attempt=1, stacks=stacks).state
+    assert state.notices[0].detail.splitlines()[:3] == [
+        "thread 0x1, which runs the test",
+        "  test_a.py:3 in waits",
+        "thread 0x2",
+    ]
+
+
 def test_run__from_its_first_and_last_lines__then_facts() -> None:
     journal = Journal().add(
         "run.started",

@@ -119,6 +119,7 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
                 f"    … {left_out} bytes left out: tracekit replay {view.run_id} --json has them all …"
             )
             yield from (f"    │ {line}" for line in edge.clean_lines(tail))
+    yield from summary.stalls(state.notices, paint, facts.id)
     yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
 
 

@@ -1,0 +1,128 @@
+"""Tests that take too long: named with their stacks, ended alone, softly or hard; all others have their verdicts."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cli import PATIENCE, Done, Sandbox
+
+HANGS = """
+import pathlib, time
+import pytest
+
+@pytest.fixture
+def resource():
+    yield
+    print("torn down", flush=True)
+
+def waits():
+    while True:
+        time.sleep(0.05)
+
+@pytest.mark.parametrize("number", range({before}))
+def test_before(number): ...
+
+def test_hangs(resource):
+    print("last words", flush=True)
+    waits()
+
+@pytest.mark.parametrize("number", range({after}))
+def test_after(number): ...
+"""
+HUNG = "pytest@it:test_it.py::test_hangs"
+SPREAD = pytest.mark.parametrize("spread", [(), ("-n", "2")], ids=["plain", "xdist"])
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Sandbox(tmp_path / "home")
+
+
+def project(sandbox: Sandbox, keys: str, before: int = 2, after: int = 2) -> Path:
+    text = HANGS.format(before=before, after=after)
+    return sandbox.project({"test_it.py": text, "tracekit.toml": f"[suite.it]\n{keys}\n"})
+
+
+def ends_of(done: Done) -> dict[str, dict[str, Any]]:
+    return {line["scenario"]: line for line in done.of("attempt.ended")}
+
+
+def functions(stalled: dict[str, Any]) -> list[str]:
+    """What runs in the thread that runs the test, innermost first."""
+    return [frame["function"] for frame in stalled["stacks"][0]["frames"]]
+
+
+@SPREAD
+def test_soft_timeout__test_hangs__then_it_is_timed_out_and_its_fixtures_are_torn_down(
+    sandbox: Sandbox, spread: tuple[str, ...]
+) -> None:
+    done = sandbox.run("run", project(sandbox, 'soft_timeout = "1s"'), "--json", "--", *spread)
+    ends = ends_of(done)
+    assert (done.code, ends[HUNG]["verdict"], ends[HUNG]["cause"]) == (1, "timedout", "hang"), done.err
+    assert [line["verdict"] for name, line in ends.items() if name != HUNG] == ["passed"] * 4
+    texts = "".join(line.get("text", "") for line in done.of("output") if line.get("scenario") == HUNG)
+    assert texts == "last words\ntorn down\n"
+    frames = done.of("failure")[0]["chain"][0]["frames"]
+    assert [frame["function"] for frame in frames if frame["own"]] == ["test_hangs", "waits"]
+
+
+@SPREAD
+def test_timeout__test_hangs__then_it_alone_is_killed_with_its_stacks_and_what_it_printed(
+    sandbox: Sandbox, spread: tuple[str, ...]
+) -> None:
+    done = sandbox.run("run", project(sandbox, 'timeout = "1s"'), "--json", "--", *spread)
+    assert done.code == 1, done.err
+    run_ended = done.of("run.ended")[0]
+    assert run_ended["verdicts"] == {"passed": 4, "timedout": 1}
+    assert ends_of(done)[HUNG]["verdict"] == "timedout"
+    stalled = done.of("attempt.stalled")[0]
+    assert (stalled["scenario"], stalled["limit"]) == (HUNG, "timeout")
+    assert functions(stalled)[:2] == ["waits", "test_hangs"]
+    texts = "".join(line.get("text", "") for line in done.of("output") if line.get("scenario") == HUNG)
+    assert texts == "last words\n"
+    shown = sandbox.run("show", done.run_id(), HUNG)
+    assert "timedout" in shown.out
+    assert "last words" in shown.out
+
+
+@SPREAD
+def test_stall__one_of_two_hundred_hangs__then_named_with_its_stack_and_cancelled_alone(
+    sandbox: Sandbox, spread: tuple[str, ...]
+) -> None:
+    root = project(sandbox, 'stall = "1s"', before=100, after=99)
+    process = sandbox.start("run", root, "--json", "--", *spread)
+    assert process.stdout is not None
+    stalled = next(
+        line for line in map(json.loads, iter(process.stdout.readline, b"")) if line["e"] == "attempt.stalled"
+    )
+    assert (stalled["scenario"], stalled["limit"]) == (HUNG, "stall")
+    assert functions(stalled)[:2] == ["waits", "test_hangs"]
+    shown = sandbox.run("show", stalled["run"])
+    assert "waits" in shown.out
+    cancelled = sandbox.run("cancel", stalled["run"], HUNG)
+    assert cancelled.code == 0, cancelled.err
+    process.communicate(timeout=PATIENCE)
+    done = sandbox.run("attach", stalled["run"], "--json")
+    ends = ends_of(done)
+    assert ends.pop(HUNG)["verdict"] == "cancelled"
+    assert [line["verdict"] for line in ends.values()] == ["passed"] * 199
+
+
+def test_stall__stuck_in_code_that_never_gives_up_the_interpreter__then_its_stack_is_told(
+    sandbox: Sandbox,
+) -> None:
+    text = """
+import ctypes
+
+def test_stuck():
+    # PyDLL keeps the interpreter's lock for the whole call.
+    ctypes.PyDLL(None).sleep(4)
+"""
+    root = sandbox.project({"test_it.py": text, "tracekit.toml": '[suite.it]\nstall = "1s"\n'})
+    done = sandbox.run("run", root, "--json")
+    assert done.code == 0, done.err
+    assert "test_stuck" in functions(done.of("attempt.stalled")[0])
