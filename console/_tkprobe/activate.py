@@ -16,6 +16,7 @@ from _tkprobe.capture import Capture, own_streams
 from _tkprobe.collect import Finder, Ids, Selection, read_attempts, read_wanted
 from _tkprobe.facts import Frames
 from _tkprobe.failures import Failures
+from _tkprobe.order import Order
 from _tkprobe.recorder import Phases, Recorder, runs_tests_its_own_way
 from _tkprobe.session import Collecting, Directing, Passthrough, conftest_failed
 from _tkprobe.spool import Spool, quote
@@ -44,6 +45,7 @@ class Settings:
         self.only = environ.get("TRACEKIT_ONLY", "")
         # A counter of instructions slows the process down and the clock not at all: who counts stretches the tick.
         self.tick = TICK_SECONDS * _at_least_one(environ.get("TRACEKIT_TICK_STRETCH", ""))
+        self.order = environ.get("TRACEKIT_ORDER", "")
         self.attempts = environ.get("TRACEKIT_ATTEMPTS", "")
         self.worker: Optional[str] = environ.get("PYTEST_XDIST_WORKER") or None
         self.python_why = environ.get("TRACEKIT_PYTHON_WHY", "")
@@ -70,8 +72,9 @@ class Probe:
         ids = Ids(settings.prefix, self.base, str(config.rootpath))
         frames = Frames(str(config.rootpath), self.base, settings.locals)
         wanted = read_wanted(settings.only)
-        if wanted is not None:
-            config.pluginmanager.register(Selection(ids, wanted), "tracekit-selection")
+        order = Order(ids.scenario, settings.order, wanted) if settings.order else None
+        if wanted is not None or order is not None:
+            config.pluginmanager.register(Selection(ids, wanted, order), "tracekit-selection")
         collecting = Collecting(self.spool, ids, frames, settings.launch)
         collecting.quiet = settings.worker not in (None, "gw0")
         collecting.worker = settings.worker is not None

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Optional, Set
 import pytest
 
 from _tkprobe.facts import cut
+from _tkprobe.order import Order
 from _tkprobe.spool import Spool, quote
 
 DOC_LIMIT = 400
@@ -49,14 +50,15 @@ class Ids:
 
 
 class Selection:
-    """Keeps the wanted scenarios and lets pytest skip the files that hold none of them."""
+    """Keeps the wanted scenarios, lets pytest skip the files that hold none of them, and puts the rest in order."""
 
-    def __init__(self, ids: Ids, wanted: List[str]) -> None:
+    def __init__(self, ids: Ids, wanted: Optional[List[str]], order: Optional[Order] = None) -> None:
         self.ids = ids
-        self.wanted = set(wanted)
+        self.order = order
+        self.wanted = None if wanted is None else set(wanted)
         self.files: Set[str] = set()
         self.directories: Set[str] = set()
-        for scenario in wanted:
+        for scenario in wanted or ():
             path = scenario[len(ids.prefix) :].partition("::")[0]
             absolute = os.path.normpath(os.path.join(ids.base, path))
             if absolute not in self.files:
@@ -72,6 +74,8 @@ class Selection:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_ignore_collect(self, collection_path: Any) -> Optional[bool]:
+        if self.wanted is None:
+            return None
         path = str(collection_path)
         # Package files decide what the tree looks like, and with it the life of package fixtures.
         if path in self.files or path in self.directories or path.endswith("__init__.py"):
@@ -84,11 +88,14 @@ class Selection:
         kept: List[Any] = []
         left: List[Any] = []
         scenario, wanted = self.ids.scenario, self.wanted
-        for item in items:
-            (kept if scenario(item.nodeid) in wanted else left).append(item)
+        if wanted is not None:
+            for item in items:
+                (kept if scenario(item.nodeid) in wanted else left).append(item)
         if left:
             items[:] = kept
             config.hook.pytest_deselected(items=left)
+        if self.order is not None:
+            self.order.apply(items)
 
 
 def read_wanted(path: Optional[str]) -> Optional[List[str]]:

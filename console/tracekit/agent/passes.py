@@ -28,6 +28,9 @@ def following(
     red = [scenario for scenario, word in verdicts.items() if word in RED]
     until = natural(plan.get("until_failure"))
     if until > 1:
+        watched = plan.get("watch")
+        if isinstance(watched, list):
+            red = [scenario for scenario in red if scenario in watched]
         if red or done + 1 >= until or not verdicts:
             return None
         return Pass(only, f"{PASS} {done + 2} of {until}")

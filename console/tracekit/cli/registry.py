@@ -32,6 +32,7 @@ SUMMARIES: dict[str, str] = {
     "replay": "print or open a recorded run",
     "attach": "follow a run that goes on without a console",
     "cancel": "stop a run and everything it started",
+    "bisect": "find which tests before it make a scenario fail",
     "verify": "check a recorded run for damage",
     "config": "show what is configured, and where from",
     "doctor": "check this installation and the project",

@@ -10,6 +10,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import anyio
 
@@ -51,7 +52,7 @@ class Launching:
             seed=request.seed,
             parent=request.parent,
             run_lease=request.run_lease,
-            extra=_extra(retries=request.retries),
+            extra=_extra(retries=request.retries, shuffle=request.shuffle),
         )
         return await self._start(planned)
 
@@ -70,7 +71,16 @@ class Launching:
             )
         ids = self._chosen(request, parent)
         extra = _extra(until_failure=request.until_failure)
-        planned = plan_again(facts, self._context.places, parent=parent.run_id, only=ids, extra=extra)
+        if request.watch is not None:
+            extra["watch"] = list(request.watch)
+        planned = plan_again(
+            facts,
+            self._context.places,
+            parent=parent.run_id,
+            only=ids,
+            extra=extra,
+            in_order=request.in_order,
+        )
         return await self._start(planned)
 
     async def attach(self, folder: RunFolder) -> RunView:
@@ -184,6 +194,6 @@ class Launching:
         return chain[::-1]
 
 
-def _extra(**wishes: int) -> dict[str, int]:
+def _extra(**wishes: int | bool) -> dict[str, Any]:
     """What a plan says only when somebody asked for it."""
-    return {name: count for name, count in wishes.items() if count}
+    return {name: wish for name, wish in wishes.items() if wish}

@@ -27,7 +27,7 @@ from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
-NOTHING: Mapping[str, int] = MappingProxyType({})
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
 
@@ -102,7 +102,7 @@ def plan_for(
     seed: int | None = None,
     parent: str | None = None,
     run_lease: float | None = None,
-    extra: Mapping[str, int] = NOTHING,
+    extra: Mapping[str, Any] = NOTHING,
 ) -> Planned:
     """Plan a project; raises ProblemError for every fault of its configuration."""
     flags = {"profile": profile, "environment": environment}
@@ -133,7 +133,8 @@ def plan_again(
     *,
     parent: str,
     only: Sequence[str] | None,
-    extra: Mapping[str, int] = NOTHING,
+    extra: Mapping[str, Any] = NOTHING,
+    in_order: bool = False,
 ) -> Planned:
     """The plan of an earlier run, narrowed to some scenarios; flags, seed and order stay."""
     plan: dict[str, Any] = facts["plan"]
@@ -160,9 +161,13 @@ def plan_again(
         )
     root, chosen = str(facts.get("root", "")), facts.get("profile")
     config = loader.load(root, flags={"profile": chosen}, environ=places.environ, implicit=False)
-    again = {**plan, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
-    if "until_failure" not in extra:
-        again.pop("until_failure", None)
+    if in_order:
+        suites = [{**suite, "order": "given", "args": one_process(suite.get("args", ()))} for suite in suites]
+    # What was wished for one run alone is not wished for the next.
+    kept = {key: value for key, value in plan.items() if key not in {"until_failure", "watch", "retries"}}
+    if in_order:
+        kept.pop("shuffle", None)
+    again = {**kept, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
     planned = _planned(again, config.profile, chosen, root, places)
     where = config.profile.environment(str(plan.get("environment", "")))
     if where is not None and where.remote:
@@ -179,6 +184,15 @@ def plan_again(
             )
         )
     return planned
+
+
+def one_process(args: Sequence[str]) -> list[str]:
+    """The runner's own arguments without spreading over workers: an order has a meaning in one process only."""
+    spread = any(
+        argument.startswith(("-n", "--numprocesses", "--dist", "--tx")) and not argument.startswith("--no")
+        for argument in args
+    )
+    return [*args, "-n", "0"] if spread else list(args)
 
 
 def _planned(

@@ -35,6 +35,7 @@ class Launch:
     parent: str | None = None
     run_lease: float | None = None
     retries: int = 0
+    shuffle: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,10 @@ class Rerun:
     which: RerunSet = "failed"
     ids: tuple[str, ...] = ()
     until_failure: int = 0
+    #: Only these decide when it stops.
+    watch: tuple[str, ...] | None = None
+    #: Run `ids` in exactly this order, in one process.
+    in_order: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,13 @@ def test_until_failure__something_is_red__then_that_was_it_and_nothing_is_retrie
     assert following({"until_failure": 9, "retries": 9}, None, 3, {**GREEN, "d": "failed"}) is None
 
 
+def test_until_failure__only_some_are_watched__then_another_red_does_not_end_it() -> None:
+    red = {**GREEN, "d": "failed"}
+    assert following({"until_failure": 9, "watch": ["a"]}, None, 0, red) == Pass(None, "pass 2 of 9")
+    assert following({"until_failure": 9, "watch": ["d"]}, None, 0, red) is None
+    assert following({"until_failure": 9, "watch": []}, None, 0, red) == Pass(None, "pass 2 of 9")
+
+
 def test_until_failure__nothing_ran_at_all__then_it_does_not_go_on() -> None:
     assert following({"until_failure": 9}, None, 0, {}) is None
 

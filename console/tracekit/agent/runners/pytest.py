@@ -78,6 +78,10 @@ class PytestAdapter(Adapter):
             "TRACEKIT_PYTHON_WHY": python.why,
         }
         files: dict[str, bytes] = {}
+        if only is not None and suite.get("order") == "given":
+            env["TRACEKIT_ORDER"] = "given"
+        elif context.plan.get("shuffle"):
+            env["TRACEKIT_ORDER"] = f"shuffle:{context.plan.get('seed')}"
         unset = [*FOREIGN]
         paths = [str(path) for path in suite.get("paths", ())]
         if only is None:

@@ -29,6 +29,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="again and again, up to N times, until something is red",
     )
+    parser.add_argument(
+        "--in-order",
+        action="store_true",
+        help="run the scenarios of -s exactly in the order in which they are given, in one process",
+    )
     parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
 
 
@@ -47,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         request = Rerun(args.run, "all")
     elif args.ids:
         request = Rerun(args.run, "ids", tuple(args.ids))
-    request = replace(request, until_failure=args.until_failure)
+    request = replace(request, until_failure=args.until_failure, in_order=args.in_order)
     with Signals().caught() as signals, Engine(project.places()) as engine:
         view = submitted(engine, request, signals)
         return follow(engine, view, signals, as_json=args.json)

@@ -29,6 +29,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-on-flaky", action="store_true", help="exit 1 when a scenario passed only after a red attempt"
     )
     parser.add_argument(
+        "--shuffle", action="store_true", help="in an order drawn from the seed; a rerun keeps both"
+    )
+    parser.add_argument(
         "--seed", type=count, metavar="S", help="the seed of the run; drawn and told otherwise"
     )
     parser.set_defaults(args=())
@@ -54,6 +57,7 @@ def run(args: argparse.Namespace) -> int:
             args=tuple(args.args),
             seed=args.seed,
             retries=args.retries,
+            shuffle=args.shuffle,
         )
         view = submitted(engine, request, signals)
         if args.detach:
