@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -312,8 +313,9 @@ def test_timeout__attempt_over_its_limit__then_timedout_and_the_rest_goes_on(a_b
     link.client.start(message)
     link.client.attach(run)
     assert link.end_of(run)["verdicts"] == {"passed": 2, "timedout": 1}
-    stalled = [line["scenario"] for line in a_box.journal(run) if line["e"] == "attempt.stalled"]
-    assert stalled == ["fake:t.py::test_1"]
+    stalled = [line for line in a_box.journal(run) if line["e"] == "attempt.stalled"]
+    assert {line["scenario"] for line in stalled} == {"fake:t.py::test_1"}
+    assert [line["limit"] for line in stalled] == ["stall", "timeout"], "named first, and once more before its end"
 
 
 def test_detach__console_goes__then_the_run_ends_and_a_later_one_reads_it(a_box: Box) -> None:
@@ -414,9 +416,11 @@ def test_recover__supervisor_died_while_it_took_the_connection__then_its_run_is_
 
 def _kill(a_box: Box, victims: tuple[str, ...]) -> None:
     found = a_box.role_pids()
-    for role in victims:
-        for pid in found[role]:
-            os.kill(pid, 9)
+    # Stopped first, so that none of them sees another's death.
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for role in victims:
+            for pid in found[role]:
+                os.kill(pid, number)
 
 
 def test_death__of_all_with_secrets__then_spools_wait_until_a_console_brings_them(a_box: Box) -> None:
