@@ -32,6 +32,7 @@ SUMMARIES: dict[str, str] = {
     "replay": "print or open a recorded run",
     "attach": "follow a run that goes on without a console",
     "cancel": "stop a run and everything it started",
+    "export": "write a run in another tool's format",
     "bisect": "find which tests before it make a scenario fail",
     "verify": "check a recorded run for damage",
     "config": "show what is configured, and where from",

@@ -315,7 +315,9 @@ def test_timeout__attempt_over_its_limit__then_timedout_and_the_rest_goes_on(a_b
     assert link.end_of(run)["verdicts"] == {"passed": 2, "timedout": 1}
     stalled = [line for line in a_box.journal(run) if line["e"] == "attempt.stalled"]
     assert {line["scenario"] for line in stalled} == {"fake:t.py::test_1"}
-    assert [line["limit"] for line in stalled] == ["stall", "timeout"], "named first, and once more before its end"
+    assert [line["limit"] for line in stalled] == ["stall", "timeout"], (
+        "named first, and once more before its end"
+    )
 
 
 def test_detach__console_goes__then_the_run_ends_and_a_later_one_reads_it(a_box: Box) -> None:

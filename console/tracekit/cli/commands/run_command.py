@@ -19,6 +19,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--accept-new", action="store_true", help="trust a box whose host key is not known yet, from now on"
     )
     parser.add_argument(
+        "--junit", metavar="FILE", help="write JUnit XML at the end, whatever the verdicts are"
+    )
+    parser.add_argument(
         "--retries",
         type=count,
         default=0,
@@ -63,4 +66,9 @@ def run(args: argparse.Namespace) -> int:
         if args.detach:
             edge.say(view.run_id)
             return edge.OK
-        return follow(engine, view, signals, as_json=args.json, fail_on_flaky=args.fail_on_flaky)
+        code = follow(engine, view, signals, as_json=args.json, fail_on_flaky=args.fail_on_flaky)
+        if args.junit is not None and view.done.is_set():
+            from tracekit.report.files import export
+
+            export(view, "junit", args.junit)
+        return code

@@ -1,0 +1,135 @@
+"""What every export tells of a run: its scenarios with their attempts, in words that any format can hold.
+
+Text of the tests is outside text: what a format cannot hold becomes visible, never raw, and nothing is longer than a
+reader of such files can bear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tracekit.engine.view import RunView
+from tracekit.model.state import Attempt, ScenarioFacts, Status
+from tracekit.wire.names import RED
+
+MOST_OUTPUT = 64 * 1024
+MOST_TEXT = 64 * 1024
+NOT_RUN = frozenset({"skipped", "xfailed", "notrun", "cancelled", "pending", "running", "lost"})
+_BLOCKING = frozenset({"launch", "discovery"})
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attempt in words."""
+
+    number: int
+    verdict: str
+    seconds: float
+    started: float
+    kind: str = ""
+    message: str = ""
+    text: str = ""
+    output: str = ""
+
+    @property
+    def red(self) -> bool:
+        return self.verdict in RED
+
+
+@dataclass(frozen=True)
+class Row:
+    """One scenario, or something that kept scenarios from running (then `facts` is None)."""
+
+    name: str
+    group: str
+    suite: str
+    verdict: str
+    tries: list[Try] = field(default_factory=list)
+    facts: ScenarioFacts | None = None
+
+    @property
+    def red(self) -> bool:
+        return self.verdict in RED
+
+    @property
+    def flaky(self) -> bool:
+        return self.verdict == "passed" and any(each.red for each in self.tries)
+
+    @property
+    def last(self) -> Try:
+        return self.tries[-1] if self.tries else Try(1, self.verdict, 0.0, 0.0)
+
+
+def rows(view: RunView) -> Iterator[Row]:
+    """Every scenario of a run; sub-tests are told within the test that holds them."""
+    with view.lock:
+        state = view.state
+        for notice in state.notices:
+            if notice.kind in _BLOCKING:
+                text = shown("\n".join(part for part in (notice.detail, notice.action) if part))
+                attempt = Try(
+                    1, "error", 0.0, notice.t / 1e9, notice.code or notice.kind, shown(notice.message), text
+                )
+                name = shown(notice.file or notice.suite or notice.kind)
+                yield Row(name, "tracekit", notice.suite or "tracekit", "error", [attempt])
+        for index, facts in enumerate(state.facts):
+            if facts.parent >= 0:
+                continue
+            verdict = Status(state.status[index]).word
+            below = [attempt for child in state.children_of(index) for attempt in state.attempts(child)]
+            tries = [_try(view, attempt, below) for attempt in state.attempts(index)]
+            *group, name = facts.path or (facts.id,)
+            place = ".".join(part.removesuffix(".py").replace("/", ".") for part in group)
+            yield Row(
+                shown(name), shown(place), facts.suite or facts.runner or "tracekit", verdict, tries, facts
+            )
+
+
+def _try(view: RunView, attempt: Attempt, below: list[Attempt]) -> Try:
+    failures = attempt.failures or [
+        failure for child in below if child.number == attempt.number for failure in child.failures
+    ]
+    kind = message = ""
+    texts = []
+    for failure in failures:
+        root = failure.chain[0] if failure.chain else None
+        if root is not None and not kind:
+            kind = root.type
+            message = root.message or root.type
+        texts.append(failure.text or (f"{root.type}: {root.message}" if root else ""))
+    message = message or attempt.reason or ""
+    return Try(
+        attempt.number,
+        attempt.verdict or "running",
+        attempt.duration_ns / 1e9,
+        attempt.started_t / 1e9,
+        shown(kind or attempt.cause or ""),
+        shown(message)[:2000],
+        shown("\n\n".join(texts) or message)[:MOST_TEXT],
+        shown(view.output(attempt.outputs, limit=MOST_OUTPUT).decode("utf-8", "replace")),
+    )
+
+
+def shown(text: str) -> str:
+    """The text with everything that XML or a terminal cannot take made visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(map(_picture, text))
+
+
+def _picture(char: str) -> str:
+    code = ord(char)
+    if char in "\t\n" or 0x20 <= code < 0x7F:
+        return char
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if 0x80 <= code < 0xA0 or 0xD800 <= code < 0xE000 or code & 0xFFFE == 0xFFFE or char in _BIDI:
+        return "\ufffd"
+    return char
+
+
+# What makes a terminal or a browser show text in another order than it stands.
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c")
