@@ -100,6 +100,7 @@ class Probe:
         capture.sink = recorder.output
         self.recorder = collecting.recorder = recorder
         self.stalls.end_test = recorder.end_test
+        recorder.ask_again = self.stalls.ask_again
         capture.attach(config.pluginmanager.getplugin("capturemanager"))
         config.pluginmanager.register(recorder, "tracekit-recorder")
         config.pluginmanager.register(recorder.steps, "tracekit-steps")

@@ -24,6 +24,8 @@ FAILED_AS = {"setup": ("error", "setup"), "call": ("failed", "exception"), "tear
 
 #: Warnings told per process; a suite that warns in a loop says nothing new after these.
 WARNINGS_LIMIT = 500
+HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+RUNNER = os.path.join("_pytest", "runner.py")
 REASON_LIMIT = 2000
 
 
@@ -71,6 +73,9 @@ class Recorder:
         self.cause = ""
         self.reason = ""
         self.timed_out = False
+        #: The attempt that could not be ended at the moment when its time was over.
+        self.due = ""
+        self.ask_again: Callable[[], None] = lambda: None
 
     # -- hooks -----------------------------------------------------------------------------------------------
 
@@ -257,12 +262,17 @@ class Recorder:
         self.subtests.reset()
         self.failures.reset()
 
-    def end_test(self) -> None:
-        """From a signal handler in the main thread: the running test has had its time."""
+    def end_test(self, frame: Any) -> None:
+        """From a signal handler in the main thread, which was at `frame`: the running test has had its time."""
         # A teardown is let go on: what it leaves undone would hurt every test after it.
-        if self.head and not self.off and self.phase in ("setup", "call") and not self.timed_out:
-            self.timed_out = True
-            pytest.fail("Timeout: the test ran for longer than its soft timeout")
+        if not self.head or self.off or self.timed_out or self.phase not in ("setup", "call"):
+            return
+        if not inside_test(frame):
+            # Raised between two phases it would end pytest itself, and within ours lose lines: the thread asks again.
+            self.due = self.head
+            return
+        self.timed_out = True
+        pytest.fail("Timeout: the test ran for longer than its soft timeout")
 
     def interrupted(self, verdict: str, reason: str) -> None:
         """The session ends in the middle of a test, whose reports never came."""
@@ -331,6 +341,10 @@ class Recorder:
                 self.capture.look()
                 if self.phase and self.phase_started < spool.mono() - ANNOUNCE_AFTER:
                     self.steps.announce()
+                if self.due:
+                    again, self.due = self.due == self.head, ""
+                    if again:
+                        self.ask_again()
             except Exception as error:
                 self.failed(error)
             if spool.buffer:
@@ -353,6 +367,18 @@ class Phases:
     def pytest_runtest_teardown(self) -> None:
         self.recorder.phase_started = self.recorder.mono()
         self.recorder.phase = "teardown"
+
+
+def inside_test(frame: Any) -> bool:
+    """Whether an exception raised here reaches the call that pytest makes of a test's setup or of the test itself."""
+    while frame is not None:
+        code = frame.f_code
+        if code.co_filename.startswith(HERE):
+            return False
+        if code.co_name == "from_call" and code.co_filename.endswith(RUNNER):
+            return frame.f_locals.get("when") in ("setup", "call")
+        frame = frame.f_back
+    return False
 
 
 def runs_tests_its_own_way(config: Any) -> bool:

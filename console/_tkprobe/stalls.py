@@ -31,7 +31,7 @@ class Stalls:
         self.pid = os.getpid()
         self.fd = -1
         #: Raises in the running test, or does nothing when none can be ended now.
-        self.end_test: Callable[[], None] = _nothing
+        self.end_test: Callable[[Any], None] = _nothing
 
     def told(self) -> str:
         """JSON members that say which signals are understood."""
@@ -64,11 +64,16 @@ class Stalls:
             return False
         return True
 
-    def _stop(self, _number: int, _frame: Optional[Any]) -> None:
+    def _stop(self, _number: int, frame: Optional[Any]) -> None:
         # A forked child took the handler along; it runs nobody's test.
         if os.getpid() == self.pid:
-            self.end_test()
+            self.end_test(frame)
+
+    def ask_again(self) -> None:
+        """From another thread: the same signal once more, for a main thread that could not act on it."""
+        if os.getpid() == self.pid:
+            os.kill(self.pid, STOP)
 
 
-def _nothing() -> None:
+def _nothing(_frame: Any) -> None:
     """Before any test there is nothing to end."""

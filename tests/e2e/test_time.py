@@ -126,3 +126,45 @@ def test_stuck():
     done = sandbox.run("run", root, "--json")
     assert done.code == 0, done.err
     assert "test_stuck" in functions(done.of("attempt.stalled")[0])
+
+
+SLOW_REPORT = """
+import time
+import pytest
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    if item.name == "test_reported_slowly" and call.when == PHASE:
+        end = time.monotonic() + 2.5
+        while time.monotonic() < end:
+            time.sleep(0.05)
+"""
+QUICK = "test_reported_slowly(): ..."
+HANGING = """test_reported_slowly():
+    import time
+    while True:
+        time.sleep(0.05)
+"""
+REPORTED = """
+def test_reported_slowly(): ...
+def test_after(): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("phase", "verdict"), [("setup", "timedout"), ("call", "passed"), ("teardown", "passed")]
+)
+def test_soft_timeout__time_is_over_between_two_phases__then_pytest_itself_is_not_ended(
+    sandbox: Sandbox, phase: str, verdict: str
+) -> None:
+    files = {
+        "conftest.py": SLOW_REPORT.replace("PHASE", repr(phase)),
+        "test_it.py": REPORTED.replace(QUICK, HANGING) if phase == "setup" else REPORTED,
+        "tracekit.toml": '[suite.it]\nsoft_timeout = "1s"\n',
+    }
+    done = sandbox.run("run", sandbox.project(files), "--json")
+    assert {name.rpartition("::")[2]: line["verdict"] for name, line in ends_of(done).items()} == {
+        "test_reported_slowly": verdict,
+        "test_after": "passed",
+    }, done.err
+    assert done.of("runner.failed_to_start") == []

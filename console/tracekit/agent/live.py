@@ -261,13 +261,15 @@ class LiveRun:
             self._pump.stop(reason)
             self._ask_cancel(grace)
 
-    def cancel_scenario(self, scenario: str, verdict: str = "cancelled", reason: str = "cancelled") -> bool:
-        """End the process that runs one scenario; the rest of its suite goes on in another."""
+    def cancel_scenario(
+        self, scenario: str, verdict: str = "cancelled", reason: str = "cancelled", attempt: int = 0
+    ) -> bool:
+        """End the process that runs one scenario, or only that attempt of it; the rest of its suite goes on."""
         if self._pump is None or self.channel is None or not self._pump.driver.launch:
             return False
         started = self._pump.facts_of(self._pump.driver.launch).running.get(scenario)
         pid = started.get("pid") if started else None
-        if type(pid) is not int:
+        if started is None or type(pid) is not int or (attempt and started.get("attempt", 1) != attempt):
             return False
         self._pump.driver.end_scenario(scenario, verdict, reason, self._system.clock.mono())
         started_at = self._system.processes.started(pid)
@@ -325,7 +327,8 @@ class LiveRun:
         pump.step()
         self._ask()
         for alarm in pump.alarms():
-            self.cancel_scenario(alarm.scenario, "timedout", f"timeout of {alarm.seconds:g} s")
+            reason = f"timeout of {alarm.seconds:g} s"
+            self.cancel_scenario(alarm.scenario, "timedout", reason, alarm.attempt)
         if pump.closed:
             self._close(pump)
         elif self.phase == "live" and pump.overdue():
