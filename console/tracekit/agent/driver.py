@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
-from tracekit.agent import passes
+from tracekit.agent import passes, suite_lines
 from tracekit.agent.progress import Facts
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.names import RED, E
@@ -63,6 +63,9 @@ class _Memory:
     # Where the current suite's launches begin, and how many passes it has had beyond its first.
     first: int = 0
     tries: int = 0
+    # Whether the current suite was cut short or failed as a whole, and the suites that did not pass.
+    broken: bool = False
+    unmet: list[str] = field(default_factory=list)
     # The end of the launch before, from which the adapter can tell the next one again.
     before: Optional[dict[str, Any]] = None
 
@@ -79,7 +82,7 @@ class Driver:
         exit_of: Callable[[dict[str, Any]], Exit],
     ) -> None:
         self._plan = plan
-        self._suites: list[dict[str, Any]] = list(plan.get("suites", ()))
+        self._suites: list[dict[str, Any]] = passes.in_order(plan.get("suites", ()))
         self._context = context
         self._adapter = adapter
         self._facts_of = facts_of
@@ -187,6 +190,12 @@ class Driver:
         self._leave(outcome.not_run, outcome.why)
         if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
             self._memory.failed_to_start = True
+        if (
+            outcome.not_run
+            or facts.errors
+            or any(suite_lines.fails(each.line) for each in commands if isinstance(each, Write))
+        ):
+            self._memory.broken = True
         following = outcome.next
         if following is not None:
             self._memory.crashes += 1
@@ -194,7 +203,7 @@ class Driver:
             following = self._another_pass()
         if following is not None:
             return [*commands, self._spawn(following)]
-        self._next_suite()
+        self._settle(broken=False)
         return [*commands, *self._advance()]
 
     # -- how it decides
@@ -206,6 +215,10 @@ class Driver:
                 break
             suite = self._suites[self._memory.suite]
             self._memory.before = None
+            need = passes.unmet(self._plan, suite, self._memory.unmet)
+            if need:
+                commands.append(self._block(suite, need))
+                continue
             try:
                 adapter = self._adapter(str(suite.get("runner", "")))
                 spec = adapter.start(suite, self._context, self._memory.number + 1)
@@ -242,11 +255,27 @@ class Driver:
         if self._spec is not None:
             return [Spawn(self._spec)]
         self._memory.launch = ""
-        self._next_suite()
+        self._settle(broken=True)
         return self._advance()
+
+    def _block(self, suite: dict[str, Any], need: str) -> Write:
+        # It was not collected: what nobody chose by name has no names to leave.
+        self._leave([str(name) for name in suite.get("only") or ()], f"needs {need}")
+        self._memory.why = self._memory.why or f"needs {need}"
+        self._memory.unmet.append(str(suite.get("name", "")))
+        self._next_suite()
+        return Write(suite_lines.blocked(suite, need))
+
+    def _settle(self, broken: bool) -> None:
+        """The suite has had its last launch: what needs it may run when nothing of it was red, or left out."""
+        words = self._last_words(self._launches[self._memory.first :])
+        if broken or self._memory.broken or any(word in RED for word in words.values()):
+            self._memory.unmet.append(str(self.suite.get("name", "")))
+        self._next_suite()
 
     def _next_suite(self) -> None:
         self._memory.suite += 1
+        self._memory.broken = False
         self._memory.crashes = 0
         self._memory.tries = 0
         self._memory.first = len(self._launches)
@@ -354,22 +383,9 @@ class Driver:
     def _not_started(self, problem: Problem, command: list[str]) -> list[Command]:
         suite = self.suite
         self._memory.failed_to_start = True
-        self._next_suite()
+        self._settle(broken=True)
         self._leave([str(name) for name in suite.get("only") or ()], "failed to start")
-        return [
-            Write(
-                {
-                    "e": E.RUNNER_FAILED_TO_START,
-                    "suite": suite.get("name", ""),
-                    "command": command,
-                    "exit": None,
-                    "signal": None,
-                    "stderr": f"{problem.where}: {problem.what}" if problem.where else problem.what,
-                    "remedy": problem.action,
-                    "code": problem.code,
-                }
-            )
-        ]
+        return [Write(suite_lines.not_started(suite, problem, command))]
 
     def _leave(self, names: list[str], why: str) -> None:
         self._memory.not_run_count += len(names)

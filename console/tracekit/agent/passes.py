@@ -1,11 +1,11 @@
-"""Whether a suite that has come to its end runs again, and what of it: retries, and runs until a failure.
+"""Which suite runs when, and whether one that has come to its end runs again: retries, and runs until a failure.
 
 Pure: verdicts and the plan in, the next pass out. A pass adds attempts; it never takes one back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, Optional
 
 from tracekit.wire.names import RED
@@ -19,6 +19,26 @@ class Pass(NamedTuple):
 
     only: Optional[list[str]]
     reason: str
+
+
+def in_order(suites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Suites as they are declared, but each behind those it needs; a circle, which no profile has, stays as it is."""
+    left = list(suites)
+    found: list[dict[str, Any]] = []
+    while left:
+        waiting = {str(suite.get("name", "")) for suite in left}
+        ready = next((suite for suite in left if not waiting.intersection(suite.get("needs") or ())), left[0])
+        left.remove(ready)
+        found.append(ready)
+    return found
+
+
+def unmet(plan: Mapping[str, Any], suite: Mapping[str, Any], failed: Iterable[str]) -> str:
+    """A suite that this one needs and that did not pass, or ""; one that is no part of the run asks for nothing."""
+    if plan.get("mode") == "discover":
+        return ""
+    known = set(failed)
+    return next((str(name) for name in suite.get("needs") or () if name in known), "")
 
 
 def following(

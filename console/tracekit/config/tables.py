@@ -185,11 +185,10 @@ SUITE: Final = Table(
         Key(
             "needs",
             "strings",
-            "Suites that must pass first; what a failed one blocks is `notrun`.",
+            "Suites that run and must pass first; what a failed one blocks is `notrun`.",
             example='["migrate"]',
             default=(),
             rule="name",
-            later=True,
         ),
         Key(
             "locks",

@@ -241,3 +241,54 @@ def test_suite_failed__after_we_ended_one_of_its_tests__then_it_is_not_told(
     if ours:
         desk.driver.end_scenario("a", "timedout", "timeout of 1 s")
     assert [line["e"] for line in lines_of(desk.exit("L1"))] == ([] if ours else ["suite.failed"])
+
+
+def test_needs__declared_the_other_way_round__then_the_needed_one_runs_first() -> None:
+    desk = Desk({**SUITE, "name": "api", "needs": ["db"]}, {**SUITE, "name": "db"})
+    first = desk.driver.begin()
+    assert [command.spec.suite for command in first if isinstance(command, Spawn)] == ["db"]
+    desk.tell("L1", {"a": "passed"})
+    second = desk.exit("L1")
+    assert [command.spec.suite for command in second if isinstance(command, Spawn)] == ["api"]
+
+
+@pytest.mark.parametrize("kind", ["red", "not started", "collection"])
+def test_needs__one_did_not_pass__then_what_needs_it_is_left_through_the_whole_chain(kind: str) -> None:
+    base = {**SUITE, "name": "db", "broken": kind == "not started"}
+    api = {**SUITE, "name": "api", "needs": ["db"], "only": ["b"]}
+    desk = Desk(base, api, {**SUITE, "name": "ui", "needs": ["api"], "only": ["c", "d"]})
+    commands = desk.driver.begin()
+    if kind != "not started":
+        desk.tell("L1", {"a": "failed" if kind == "red" else "passed"})
+        desk.facts["L1"].errors = int(kind == "collection")
+        commands = desk.exit("L1")
+    line = finish_of(commands)
+    assert launches_of(commands) == []
+    assert (line["not_run"], line["not_run_count"]) == (["b", "c", "d"], 3)
+    blocked = [each for each in lines_of(commands) if each["e"] == "suite.failed"]
+    assert [(each["suite"], each["code"]) for each in blocked] == [
+        ("api", "suite.blocked"),
+        ("ui", "suite.blocked"),
+    ]
+    if kind != "not started":
+        assert line["why"] == "needs db"
+
+
+def test_needs__one_that_is_no_part_of_the_run__then_it_asks_for_nothing() -> None:
+    desk = Desk({**SUITE, "name": "db"}, {**SUITE, "name": "api", "needs": ["db", "elsewhere"]})
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"})
+    assert launches_of(desk.exit("L1")) == ["L2"]
+
+
+def test_needs__daemon_restarted_after_the_needed_one_was_red__then_it_is_remembered() -> None:
+    suites = ({**SUITE, "name": "db"}, SUITE, {**SUITE, "name": "api", "needs": ["db"], "only": ["z"]})
+    desk = Desk(*suites)
+    desk.driver.begin()
+    desk.tell("L1", {"a": "failed"})
+    assert launches_of(desk.exit("L1")) == ["L2"]
+    again = Desk(*suites)
+    again.facts = desk.facts
+    again.driver.restore(desk.driver.snapshot(), {})
+    again.tell("L2", {"b": "passed"})
+    assert finish_of(again.exit("L2"))["not_run"] == ["z"]

@@ -10,7 +10,7 @@ from tracekit.config.loader import load
 PROFILE = """\
 [suite.api]
 runner = "pytest"
-needs = ["db"]
+idempotent = true
 timeout = "5s"
 isolate = true
 
@@ -23,7 +23,7 @@ def test_not_acted_on__two_such_keys__then_both_with_file_line_and_key(tmp_path:
     (tmp_path / "tracekit.toml").write_text(PROFILE)
     found = not_acted_on(load(str(tmp_path), environ={"HOME": str(tmp_path)}, implicit=False).profile)
     assert [problem.where for problem in found] == [
-        "tracekit.toml:3:suite.api.needs",
+        "tracekit.toml:3:suite.api.idempotent",
         "tracekit.toml:5:suite.api.isolate",
     ]
     assert (
