@@ -172,3 +172,26 @@ def test_status_line__narrowest__keeps_its_words_apart() -> None:
         assert line.split()[-3] == "00:00"
 
     drive(lambda: showing(FakeView(ended("passed", "passed"))), story, (40, 9))
+
+
+def test_detail__running_test_is_silent__shows_where_it_is() -> None:
+    def make() -> Console:
+        journal = Journal()
+        journal.start()
+        scenario = journal.found("test_a.py", "test_hangs")
+        journal.begin(scenario)
+        frames = [{"file": "test_a.py", "line": 7, "function": "waits_\x1b[31mfor"}]
+        stacks = [{"thread": "0x1", "current": True, "frames": frames}]
+        journal.line("attempt.stalled", scenario=scenario, attempt=1, limit="stall", stacks=stacks)
+        return showing(FakeView(journal, live=True))
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "end", "up")
+        seen = []
+        for tab in "123456":
+            await press(pilot, shown, tab)
+            seen.append(shown.screen_text())
+        assert any("test_a.py:7 in waits" in text for text in seen), seen[0]
+        assert not any("\x1b" in text for text in seen)
+
+    drive(make, story)

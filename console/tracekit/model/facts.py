@@ -151,6 +151,7 @@ class Notice:
     count: int = 1
     command: tuple[str, ...] = ()
     failure: Failure | None = None
+    attempt: int = 0
 
 
 @dataclass(slots=True)

@@ -47,6 +47,7 @@ def notice_of(line: dict[str, Any], t: int) -> Notice | None:
         count=max(1, coerce.natural(get("count"))),
         command=coerce.texts(get("command")),
         failure=_failure(failure) if kind == "discovery" else None,
+        attempt=coerce.natural(get("attempt")),
     )
 
 

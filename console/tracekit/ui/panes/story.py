@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from tracekit.model.facts import Attempt, ScenarioFacts, Step
+from tracekit.model.facts import Attempt, Notice, ScenarioFacts, Step
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.failure import place_of
-from tracekit.ui.safe import Line, clean, shorten
+from tracekit.ui.safe import Line, clean, safe_lines, shorten
 from tracekit.ui.theme import Palette
 from tracekit.ui.words import count, moment, seconds
 
 SETUPS = frozenset({"setup", "fixture"})
 ENDS = frozenset({"teardown", "cleanup"})
 MAX_STEPS = 500
+MAX_STACK = 200
 
 
 def sign(verdict: str | None, look: Palette, now: int) -> tuple[str, int]:
@@ -95,6 +96,23 @@ def story_lines(facts: ScenarioFacts, attempt: Attempt | None, look: Palette, no
             line.name(str(assertion.actual), look.text).gap(1).name(assertion.op, look.dim).gap(1)
             lines.append(line.name(str(assertion.expected), look.text))
     return lines[1:] if lines and not lines[0].segments else lines
+
+
+def stall_lines(
+    notices: Iterable[Notice], facts: ScenarioFacts, attempt: Attempt, look: Palette
+) -> list[Line]:
+    """Where an attempt was when it said nothing for too long, or was over its time; the test's own thread first."""
+    if not attempt.stalls:
+        return []
+    lines: list[Line] = []
+    for notice in notices:
+        if notice.kind != "stalled" or (notice.scenario, notice.attempt) != (facts.id, attempt.number):
+            continue
+        lines += title("where it was", look)
+        lines.append(Line(4).gap(4).name(notice.message, look.warn))
+        said = safe_lines(notice.detail.encode("utf-8", "surrogatepass"))
+        lines += [Line(4).gap(4).put(line, look.text) for line in said[:MAX_STACK]]
+    return lines
 
 
 def _depths(steps: Sequence[Step]) -> dict[str, int]:

@@ -255,9 +255,10 @@ class Detail(Vertical):
             return self._overview()
         facts = board.facts[self.row]
         attempt = shown[1] if shown else None
+        stalls = story.stall_lines(shown[0].state.notices, facts, attempt, look) if shown and attempt else []
         if tab == "failure":
             return (
-                failure_lines(attempt, look, self._root(shown))
+                [*failure_lines(attempt, look, self._root(shown)), *stalls]
                 if attempt
                 else [Line().own("  not run yet", look.dim)]
             )
@@ -268,7 +269,7 @@ class Detail(Vertical):
         lines = story.story_lines(facts, attempt, look, now)
         if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None}:
             lines = [Line(2).gap(2).name(attempt.reason, look.text), Line(), *lines]
-        return lines
+        return [*lines, *stalls]
 
     def _root(self, shown: tuple[ViewFace, Attempt] | None) -> str:
         return shown[0].state.run.root or shown[0].root if shown else ""
