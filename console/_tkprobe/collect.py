@@ -128,12 +128,13 @@ class Finder:
     def write(self, items: List[Any]) -> Dict[str, str]:
         """Tell every item; returns the quoted scenario id of each node id."""
         known: Dict[str, str] = {}
-        add, flush, scenario = self.spool.add, self.spool.flush, self.ids.scenario
+        add, flush, scenario, parents = self.spool.add, self.spool.flush, self.ids.scenario, self.parents
+        rest = f'"suite":{self.suite},"runner":"pytest","path":['
         for index, item in enumerate(items):
             nodeid = item.nodeid
-            quoted = quote(scenario(nodeid))
-            known[nodeid] = quoted
-            names, file, tags = self._parent(item.parent)
+            known[nodeid] = quoted = quote(scenario(nodeid))
+            parent = item.parent
+            names, file, tags, _ = parents.get(id(parent)) or self._parent(parent)
             line = item.location[1]
             own = item.own_markers
             marks = tags if not own else json.dumps(sorted({*json.loads(tags), *(mark.name for mark in own)}))
@@ -141,8 +142,8 @@ class Finder:
             told = quote(cut(doc.strip(), DOC_LIMIT)) if isinstance(doc, str) else "null"
             number = 0 if line is None else line + 1
             add(
-                f'"scenario.found","scenario":{quoted},"suite":{self.suite},"runner":"pytest","path":[{names}'
-                f'{quote(item.name)}],"file":{file},"line":{number},"tags":{marks},"doc":{told}'
+                f'"scenario.found","scenario":{quoted},{rest}{names}{quote(item.name)}],"file":{file},'
+                f'"line":{number},"tags":{marks},"doc":{told}'
             )
             if not index % LINES_A_WRITE:
                 flush()
@@ -150,24 +151,22 @@ class Finder:
         return known
 
     def _parent(self, parent: Any) -> Any:
-        told = self.parents.get(id(parent))
-        if told is None:
-            names: List[str] = []
-            tags: Set[str] = set()
-            file = ""
-            for node in parent.listchain():
-                tags.update(mark.name for mark in node.own_markers)
-                if isinstance(node, pytest.File) or (file and not isinstance(node, pytest.File)):
-                    if not file:
-                        file = self.ids.file(node.nodeid.partition("::")[0])
-                        names.append(file)
-                    else:
-                        names.append(node.name)
-            if not file:
-                file = self.ids.file(parent.nodeid.partition("::")[0])
-                names = [file]
-            joined = "".join(quote(name) + "," for name in names)
-            # The node is kept, so that its number is not given to another while the table lives.
-            told = (joined, quote(file), json.dumps(sorted(tags)), parent)
-            self.parents[id(parent)] = told
-        return told[:3]
+        """What the tests below a node share; made once."""
+        names: List[str] = []
+        tags: Set[str] = set()
+        file = ""
+        for node in parent.listchain():
+            tags.update(mark.name for mark in node.own_markers)
+            if isinstance(node, pytest.File) or (file and not isinstance(node, pytest.File)):
+                if not file:
+                    file = self.ids.file(node.nodeid.partition("::")[0])
+                    names.append(file)
+                else:
+                    names.append(node.name)
+        if not file:
+            file = self.ids.file(parent.nodeid.partition("::")[0])
+            names = [file]
+        joined = "".join(quote(name) + "," for name in names)
+        # The node is kept, so that its number is not given to another while the table lives.
+        told = self.parents[id(parent)] = (joined, quote(file), json.dumps(sorted(tags)), parent)
+        return told
