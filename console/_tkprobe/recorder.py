@@ -14,6 +14,7 @@ import pytest
 from _tkprobe.capture import Capture
 from _tkprobe.facts import cut
 from _tkprobe.failures import Failures
+from _tkprobe.leaks import Leaks
 from _tkprobe.spool import Spool, fields, quote
 from _tkprobe.steps import ANNOUNCE_AFTER, Steps
 from _tkprobe.subtests import Subtests
@@ -43,6 +44,7 @@ class Recorder:
         self.failures = failures
         self.steps = Steps(self)
         self.subtests = Subtests(self)
+        self.leaks = Leaks(spool.directory)
         self.off = False
         self.ended = False
         self.mono = spool.mono
@@ -101,6 +103,7 @@ class Recorder:
         self.attempt = attempt
         self.verdict = self.cause = self.reason = self.durations = ""
         self.timed_out = False
+        self.leaks.begin()
         with spool.lock:
             self.phase = "setup"
             self.head = head = f'"scenario":{sid},"attempt":{attempt}'
@@ -219,6 +222,7 @@ class Recorder:
 
     def _end(self, verdict: str = "", reason: str = "") -> None:
         spool, head = self.spool, self.head
+        left = self.leaks.end(self.elapsed, not (verdict or self.verdict))
         if not (verdict or self.verdict or self.subtests.any) and '"call":' in self.durations:
             with spool.lock:
                 self.head = self.phase = ""
@@ -227,7 +231,7 @@ class Recorder:
                     steps.reset()
                 spool.put(
                     f'"attempt.ended",{head},"verdict":"passed","cause":null,"d":{self.elapsed},'
-                    f'"durations":{{{self.durations[:-1]}}}'
+                    f'"durations":{{{self.durations[:-1]}}}{left}'
                 )
             if self.failures.compared_at or self.failures.cause:
                 self.failures.reset()
@@ -257,7 +261,7 @@ class Recorder:
             durations = self.durations[:-1]
             spool.add(
                 f'"attempt.ended",{head},"verdict":"{verdict}","cause":{told_cause},"d":{self.elapsed},'
-                f'"durations":{{{durations}}}{extra}'
+                f'"durations":{{{durations}}}{left}{extra}'
             )
         self.subtests.reset()
         self.failures.reset()

@@ -151,6 +151,8 @@ class Steps:
         outcome = yield
         verdict = "passed" if outcome.excinfo is None else _verdict(outcome.excinfo[1])  # type: ignore[attr-defined]
         recorder.capture_edge()
+        if fixturedef.scope != "function":
+            recorder.leaks.settle()
         self.end(step, f',"verdict":"{verdict}","scope":"{fixturedef.scope}"')
         if len(getattr(fixturedef, "_finalizers", ())) > before:
             fixturedef.addfinalizer(closing.begin)

@@ -121,6 +121,16 @@ def detail(attempt: Attempt, paint: Paint) -> Iterator[str]:
         yield clean(f"    {attempt.reason}")
 
 
+def used_and_left(attempt: Attempt) -> Iterator[str]:
+    """What an attempt used, and what it left behind."""
+    used = attempt.rusage
+    if used is not None:
+        peak = f", peak {used.peak_kib / 1024:.0f} MiB" if used.peak_kib else ""
+        yield f"    cpu: {used.user:.3f}s user, {used.system:.3f}s system{peak}"
+    for leak in attempt.leaks:
+        yield clean(f"    left behind: {leak.kind} {leak.what} ({leak.detail})")
+
+
 def _group(state: RunState, group: CauseGroup, run_id: str, paint: Paint) -> Iterator[str]:
     count = len(group.indices)
     yield ""

@@ -185,6 +185,18 @@ class SubtestCounts(TypedDict):
     skipped: int
 
 
+class LeakFields(TypedDict):
+    kind: Literal["process", "port", "file", "thread"]
+    what: str
+    detail: NotRequired[str]
+
+
+class UsageFields(TypedDict):
+    user: float
+    system: float
+    peak_kib: NotRequired[int]
+
+
 class AttemptEnded(OfAttempt):
     verdict: Verdict
     cause: NotRequired[str | None]
@@ -195,6 +207,8 @@ class AttemptEnded(OfAttempt):
     signal: NotRequired[int | str | None]
     subtests: NotRequired[SubtestCounts]
     parent: NotRequired[str]
+    leaks: NotRequired[list[LeakFields]]
+    rusage: NotRequired[UsageFields]
 
 
 class AttemptStalled(OfAttempt):

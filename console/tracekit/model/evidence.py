@@ -1,4 +1,4 @@
-"""Failure and assertion lines as typed data.
+"""Failures, assertions, leaks and usage as typed data.
 
 Lines come from any process that can write a spool: a missing or odd field becomes an empty one, chains and
 groups are followed to a fixed depth and never further.
@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit.model import coerce
-from tracekit.model.facts import Assertion, ExceptionFacts, Failure, Frame
+from tracekit.model.facts import Assertion, ExceptionFacts, Failure, Frame, Leak, Usage
 
 _DEPTH = 8
 _CHAIN = 50
+_LEAKS = 50
 
 
 def failure_of(line: dict[str, Any]) -> Failure:
@@ -38,6 +39,28 @@ def assertion_of(line: dict[str, Any]) -> Assertion:
         line=coerce.natural(line.get("line")),
         passed=line.get("passed") is True,
     )
+
+
+def leaks_of(line: dict[str, Any]) -> list[Leak]:
+    """Read what an `attempt.ended` line says was left behind."""
+    return [
+        Leak(coerce.text(row.get("kind")), coerce.text(row.get("what")), coerce.text(row.get("detail")))
+        for row in coerce.rows(line.get("leaks"))[:_LEAKS]
+    ]
+
+
+def usage_of(line: dict[str, Any]) -> Usage | None:
+    """Read what an `attempt.ended` line says was used."""
+    told = line.get("rusage")
+    if type(told) is not dict:
+        return None
+    return Usage(
+        _seconds(told.get("user")), _seconds(told.get("system")), coerce.natural(told.get("peak_kib"))
+    )
+
+
+def _seconds(value: object) -> float:
+    return float(value) if type(value) in {int, float} and 0 <= value < 1e9 else 0.0  # type: ignore[operator, arg-type]
 
 
 def _exception(row: dict[str, Any], depth: int) -> ExceptionFacts:

@@ -87,6 +87,24 @@ class Failure:
 
 
 @dataclass(slots=True)
+class Leak:
+    """Something an attempt left behind: a process, a listening port, an open file, a thread."""
+
+    kind: str
+    what: str
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Usage:
+    """What the test's process used during an attempt; the peak is the process's own up to then."""
+
+    user: float
+    system: float
+    peak_kib: int = 0
+
+
+@dataclass(slots=True)
 class Attempt:
     """One try of a scenario; `verdict` is None until the journal tells an end."""
 
@@ -108,6 +126,8 @@ class Attempt:
     outputs: list[OutputSpan] = field(default_factory=list)
     launch: str | None = None
     stalls: int = 0
+    leaks: list[Leak] = field(default_factory=list)
+    rusage: Usage | None = None
 
 
 @dataclass(slots=True)

@@ -203,6 +203,8 @@ class Fold:
         of = self._of(line)
         if of is not None:
             of[2].end(key, line)
+            if "leaks" in line or "rusage" in line:
+                of[2].add(key, {name: line[name] for name in ("e", "leaks", "rusage") if name in line})
             self.state.settle(*of)
 
     def _attempt_stalled(self, key: Key, line: Line) -> None:

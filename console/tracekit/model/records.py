@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit.model import coerce
-from tracekit.model.evidence import assertion_of, failure_of
+from tracekit.model.evidence import assertion_of, failure_of, leaks_of, usage_of
 from tracekit.model.facts import Assertion, Attempt, Failure, OutputSpan, Step
 from tracekit.model.status import final_verdict
 from tracekit.wire.names import RED, E
@@ -171,6 +171,8 @@ def build_attempt(number: int, record: Record) -> Attempt:
             attempt.failures.append(failure_of(line))
         elif event == E.ASSERTION:
             attempt.assertions.append(assertion_of(line))
+        elif event == E.ATTEMPT_ENDED:
+            attempt.leaks, attempt.rusage = leaks_of(line), usage_of(line)
         else:
             _merge_step(steps, line)
     attempt.steps = sorted((*steps.values(), *_phase_steps(attempt, steps)), key=_begin)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.unit.model.journals import RUN, SUB, A, B, Journal, Line, fold, to_bytes, view
+from tracekit.model.facts import Leak, Usage
 from tracekit.model.fold import Fold
 from tracekit.model.sources import Source
 from tracekit.model.state import Status
@@ -332,3 +333,20 @@ def test_assertions_and_failures__then_typed_whatever_is_missing() -> None:
         "[2]",
         False,
     )
+
+
+def test_attempt__that_left_things_behind__then_they_and_its_usage_are_typed_facts() -> None:
+    told = {"kind": "port", "what": "127.0.0.1:8080", "detail": "descriptor 9"}
+    used = {"user": 0.5, "system": 0.25, "peak_kib": 2048}
+    (attempt,) = Journal().ran("passed", leaks=[told], rusage=used).state.attempts(0)
+
+    assert attempt.leaks == [Leak("port", "127.0.0.1:8080", "descriptor 9")]
+    assert attempt.rusage == Usage(0.5, 0.25, 2048)
+
+
+@pytest.mark.parametrize("odd", [7, None, [7], {"user": "much"}, [{"kind": 3}]])
+def test_attempt__leaks_and_usage_that_make_no_sense__then_read_as_absent(odd: object) -> None:
+    (attempt,) = Journal().ran("passed", leaks=odd, rusage=odd).state.attempts(0)
+
+    assert all(leak == Leak("", "", "") for leak in attempt.leaks)
+    assert attempt.rusage in (None, Usage(0.0, 0.0, 0))

@@ -110,6 +110,7 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
             name = edge.clean(step.name)
             yield f"    {GLYPHS.get(step.verdict or 'running', '✗')} {name:40} {seconds(step.duration_ns):>8}"
         yield from summary.detail(attempt, paint)
+        yield from summary.used_and_left(attempt)
         head, tail, left_out = _output(view, attempt)
         if head:
             yield paint.dim("    output:")
