@@ -1,6 +1,7 @@
 """live: from a print in a test, which then sleeps, to the line on `tracekit run --json`, with capture on.
 
-The test itself prints, and so does a child process of it. A line that arrives for the wrong test does not count.
+The test itself prints, and so does a child process of it; alone, and in two xdist workers at once. A line that arrives
+for the wrong test does not count.
 """
 
 from __future__ import annotations
@@ -69,16 +70,23 @@ def delays(here: Place) -> dict[str, list[float]]:
     return {kind: list(marks.values()) for kind, marks in found.items()}
 
 
-def measure() -> list[Figure]:
+def figures_of(here: Place, way: str) -> list[Figure]:
     """The slowest line of each kind; one that never came is a line without end."""
+    figures = []
+    for kind, taken in delays(here).items():
+        lost = PRINTS - len(taken)
+        worst = max(taken, default=float("inf")) if not lost else float("inf")
+        figures.append(Figure(f"{way}{kind}-worst", worst, "ms", None, LIMIT_MS))
+        figures.append(Figure(f"{way}{kind}-median", median(taken) if taken else float("inf"), "ms"))
+        figures.append(Figure(f"{way}{kind}-lost", lost, "lines", None, 0))
+    return figures
+
+
+def measure() -> list[Figure]:
+    """Alone, then with two workers."""
     with place() as here:
         (here.project / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
         (here.project / "test_live.py").write_text(TEST % {"prints": PRINTS}, encoding="utf-8")
-        figures = []
-        for kind, taken in delays(here).items():
-            lost = PRINTS - len(taken)
-            worst = max(taken, default=float("inf")) if not lost else float("inf")
-            figures.append(Figure(f"{kind}-worst", worst, "ms", None, LIMIT_MS))
-            figures.append(Figure(f"{kind}-median", median(taken) if taken else float("inf"), "ms"))
-            figures.append(Figure(f"{kind}-lost", lost, "lines", None, 0))
-        return figures
+        figures = figures_of(here, "")
+        (here.project / "tracekit.toml").write_text('[suite.live]\nargs = ["-n", "2"]\n', encoding="utf-8")
+        return figures + figures_of(here, "n2-")
