@@ -97,6 +97,7 @@ class Probe:
         recorder.attempts.update(
             (quote(scenario), count) for scenario, count in read_attempts(settings.attempts).items()
         )
+        recorder.leaks.worth_telling *= settings.tick / TICK_SECONDS
         capture.sink = recorder.output
         self.recorder = collecting.recorder = recorder
         self.stalls.end_test = recorder.end_test

@@ -14,9 +14,11 @@ import resource
 import threading
 from typing import Any, Callable, Dict, List, Set, Tuple
 
-from _tkprobe.spool import HIGH_DESCRIPTOR
+from _tkprobe.spool import HIGH_DESCRIPTOR, encode, move_up
 
 Leak = Dict[str, str]
+#: Open descriptors, threads, and the children of the main thread as the kernel lists them.
+Counts = Tuple[int, int, bytes]
 
 #: A leaking test tells this many things at most.
 LIMIT = 20
@@ -26,6 +28,8 @@ WORTH_TELLING = 5_000_000
 #: Helpers that the standard library starts once per process, for good.
 STANDARD_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
 LISTENING = "0A"
+LISTED = 4096
+SELF = resource.RUSAGE_SELF
 
 
 class Leaks:
@@ -35,14 +39,15 @@ class Leaks:
         #: The folder of the spool: what is open there is the probe's own.
         self.ours = ours
         # Bound here: tests replace what modules hold.
-        self._stat = os.stat
-        self._waitid = getattr(os, "waitid", None)
+        self._fstat = os.fstat
+        self._pread = os.pread
         self._usage: Callable[[int], Any] = resource.getrusage
         self._threads: Any = getattr(threading, "_active", {})
-        self.off = self._waitid is None
+        self.worth_telling: float = WORTH_TELLING
+        self.off = False
         self.began = False
-        self.pid = os.getpid()
-        self.counts: Tuple[int, int, bool] = (0, 0, False)
+        self.descriptors = self.listed = -1
+        self.counts: Counts = (-1, 0, b"")
         self.files: Set[Tuple[int, str]] = set()
         self.children: Set[int] = set()
         self.threads: Set[int] = set()
@@ -50,9 +55,14 @@ class Leaks:
 
     def begin(self) -> None:
         """An attempt begins."""
-        self.at_start = self._usage(resource.RUSAGE_SELF)
+        self.at_start = self._usage(SELF)
         if not self.began:
             self.began = True
+            try:
+                self.descriptors = move_up(os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC))
+                self.listed = move_up(os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC))
+            except OSError:
+                self.off = True
             self.settle()
 
     def settle(self) -> None:
@@ -61,52 +71,47 @@ class Leaks:
             return
         try:
             counts = self._read()
-            if counts != self.counts or counts[2]:
+            if counts != self.counts:
                 self.counts = counts
                 self.files, self.children, self.threads = _files(self.ours), _children(), set(self._threads)
         except (OSError, RuntimeError, ValueError):
             self.off = True
 
-    def _read(self) -> Tuple[int, int, bool]:
+    def _read(self) -> Counts:
         # Newer kernels say here how many descriptors are open, older ones 0: files are not told there.
-        files = self._stat("/proc/self/fd").st_size
-        try:
-            self._waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)  # type: ignore[misc]
-        except ChildProcessError:
-            return files, len(self._threads), False
-        return files, len(self._threads), True
+        files = self._fstat(self.descriptors).st_size
+        return files, len(self._threads), self._pread(self.listed, LISTED, 0)
 
     def end(self, elapsed: int, passed: bool) -> str:
         """The members of `attempt.ended` that say what the attempt used and left; mostly none."""
         told = ""
-        if elapsed >= WORTH_TELLING:
+        if elapsed >= self.worth_telling:
             told = self._used()
         if self.off:
             return told
         try:
             now = self._read()
-            if now == self.counts and not now[2]:
+            if now == self.counts:
                 return told
             before, self.counts = self.counts, now
             left = self._look(before, now, passed)
         except (OSError, RuntimeError, ValueError):
+            self.off = True
             return told
         if left:
-            from _tkprobe.spool import encode
-
             told += f',"leaks":{encode(left[:LIMIT])}'
         return told
 
     def _used(self) -> str:
-        start, now = self.at_start, self._usage(resource.RUSAGE_SELF)
+        start, now = self.at_start, self._usage(SELF)
         if start is None:
             return ""
         user, system = max(0.0, now.ru_utime - start.ru_utime), max(0.0, now.ru_stime - start.ru_stime)
         return f',"rusage":{{"user":{user:.6f},"system":{system:.6f},"peak_kib":{now.ru_maxrss}}}'
 
-    def _look(self, before: Tuple[int, int, bool], now: Tuple[int, int, bool], passed: bool) -> List[Leak]:
+    def _look(self, before: Counts, now: Counts, passed: bool) -> List[Leak]:
         left: List[Leak] = []
-        if now[2] or self.children:
+        if now[2] != before[2] or now[1] > 1:
             children, known = _children(), self.children
             self.children = children
             for pid in sorted(children - known):

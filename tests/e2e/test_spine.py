@@ -472,3 +472,27 @@ def test_green_tests_and_a_failing_exit_status__then_1_and_the_runners_own_words
     assert done.code == 1, done.out
     assert "coverage is below 90" in done.out
     assert "1 passed" in done.out
+
+
+LEAVES = {
+    "test_leaves.py": """
+kept = []
+
+def test_leaves_a_file():
+    kept.append(open(__file__))
+    sum(range(2_000_000))
+"""
+}
+
+
+def test_show__test_that_left_a_file_open__then_the_file_and_what_it_used_are_printed(
+    sandbox: Sandbox,
+) -> None:
+    project = sandbox.project(LEAVES)
+    sandbox.run("run", project)
+
+    shown = sandbox.run("show", "last", "test_leaves_a_file").out
+
+    assert f"left behind: file {project / 'test_leaves.py'} (descriptor " in shown
+    assert "s user, " in shown
+    assert " MiB" in shown
