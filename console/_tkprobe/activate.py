@@ -13,7 +13,7 @@ from typing import Any, Dict, Iterator, List, Optional
 import pytest
 
 from _tkprobe.capture import Capture, own_streams
-from _tkprobe.collect import Finder, Ids, Selection, read_attempts, read_wanted
+from _tkprobe.collect import Finder, Ids, Selection
 from _tkprobe.facts import Frames
 from _tkprobe.failures import Failures
 from _tkprobe.order import Order
@@ -22,6 +22,7 @@ from _tkprobe.session import Collecting, Directing, Passthrough, conftest_failed
 from _tkprobe.spool import Spool, quote
 from _tkprobe.stalls import Stalls
 from _tkprobe.ticker import FORK_WARNS, Ticker
+from _tkprobe.wanted import read_attempts, read_wanted
 
 TICK_SECONDS = 0.025
 

@@ -202,7 +202,7 @@ def _walk(traceback: Optional[TracebackType]) -> Iterator[Tuple[FrameType, int]]
         count += 1
 
 
-MACHINERY = tuple(f"{os.sep}{name}{os.sep}" for name in ("_pytest", "pluggy", "_tkprobe"))
+MACHINERY = tuple(f"{os.sep}{name}{os.sep}" for name in ("_pytest", "pluggy", "_tkprobe", "unittest"))
 
 
 def _without_machinery(entries: List[Tuple[FrameType, int]]) -> List[Tuple[FrameType, int]]:

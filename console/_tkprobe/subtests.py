@@ -18,6 +18,14 @@ SEPARATOR = " ▸ "
 LABEL_LIMIT = 300
 
 
+def label_of(message: object, parameters: Dict[str, Any]) -> str:
+    """What a sub-test is called in its row."""
+    parts = [f"[{message}]"] if isinstance(message, str) else []
+    if parameters:
+        parts.append("(" + ", ".join(f"{key}={value}" for key, value in parameters.items()) + ")")
+    return cut(" ".join(parts), LABEL_LIMIT) or "(<subtest>)"
+
+
 class Subtests:
     """The sub-tests of the running attempt."""
 
@@ -77,10 +85,7 @@ class Subtests:
         return "passed"
 
     def _label(self, context: Any) -> str:
-        parts = [f"[{context.msg}]"] if isinstance(context.msg, str) else []
-        if context.kwargs:
-            parts.append("(" + ", ".join(f"{key}={value}" for key, value in context.kwargs.items()) + ")")
-        label = cut(" ".join(parts), LABEL_LIMIT) or "(<subtest>)"
+        label = label_of(context.msg, context.kwargs)
         count = self.labels[label] = self.labels.get(label, 0) + 1
         return label if count == 1 else f"{label} #{count}"
 

@@ -34,6 +34,7 @@ _CODES = {
     "link.cache_unwritable": USAGE,
     "interpreter.missing": USAGE,
     "pytest.no_tests": NOTHING,
+    "unittest.no_tests": NOTHING,
 }
 _WIDER_AREAS = {
     "link": UNREACHABLE,
@@ -43,6 +44,8 @@ _WIDER_AREAS = {
     "runner": RED,
     "run": RED,
     "pytest": RED,
+    "unittest": RED,
+    "bisect": RED,
     "select": USAGE,
     "selector": USAGE,
 }

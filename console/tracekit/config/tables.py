@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-RUNNERS: Final = ("pytest",)
+RUNNERS: Final = ("pytest", "unittest")
 TRACES: Final = ("off", "default", "calls")
 
 

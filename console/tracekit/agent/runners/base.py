@@ -91,4 +91,9 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.pytest import PytestAdapter
 
         return PytestAdapter()
-    raise ProblemError(Problem("runner.unknown", f"no runner is called {name!r}", "", "choose pytest"))
+    if name == "unittest":
+        from tracekit.agent.runners.unittest import UnittestAdapter
+
+        return UnittestAdapter()
+    what = f"no runner is called {name!r}"
+    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest or unittest"))

@@ -36,7 +36,7 @@ class PytestAdapter(Adapter):
     def start(self, suite: dict[str, Any], context: Context, number: int) -> LaunchSpec:
         """The first launch of a suite. Raises ProblemError without an interpreter."""
         only = suite.get("only")
-        reason = "discovery" if _discovers(context) else "all scenarios"
+        reason = "discovery" if discovers(context) else "all scenarios"
         if only is not None:
             reason = f"{len(only)} chosen scenario{'' if len(only) == 1 else 's'}"
         return self.launch(suite, context, number, only, reason)
@@ -73,7 +73,7 @@ class PytestAdapter(Adapter):
             "TRACEKIT_RUN_TOKEN": context.token,
             "TRACEKIT_LAUNCH": launch,
             "TRACEKIT_PREFIX": prefix,
-            "TRACEKIT_MODE": "discover" if _discovers(context) else "run",
+            "TRACEKIT_MODE": "discover" if discovers(context) else "run",
             "TRACEKIT_LOCALS": "1" if context.plan.get("locals", True) else "0",
             "TRACEKIT_PYTHON_WHY": python.why,
         }
@@ -91,14 +91,12 @@ class PytestAdapter(Adapter):
             files[f"{launch}.ids.json"] = json.dumps(names).encode("ascii")
             env["TRACEKIT_ONLY"] = os.path.join(context.spool, f"{launch}.ids.json")
             paths = needed_paths(paths, names, prefix, cwd)
-        command = (python.path, "-m", "pytest", "-p", PLUGIN, *_options(suite, context), *paths)
+        command = self.command(python.path, suite, context, paths)
         return LaunchSpec(launch, name, command, cwd, env, tuple(unset), files, reason)
 
     def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
         """What the end of a launch means, and the launch that resumes the rest after a crash."""
-        end = pytest_ends.read(
-            progress, exit, discovering=_discovers(context), root=str(context.plan["root"])
-        )
+        end = self.end(progress, exit, context)
         if not end.resume:
             return Outcome(end.lines, None, end.not_run, end.why)
         following = self.launch(progress.suite, context, number, end.resume, end.resume_reason)
@@ -108,17 +106,29 @@ class PytestAdapter(Adapter):
             following = replace(following, env=env)
         return Outcome(end.lines, following, end.not_run, end.why)
 
+    def command(
+        self, python: str, suite: dict[str, Any], context: Context, paths: Sequence[str]
+    ) -> tuple[str, ...]:
+        """How the runner is started."""
+        return (python, "-m", "pytest", "-p", PLUGIN, *_options(suite, context), *paths)
+
+    def end(self, progress: Progress, exit: Exit, context: Context) -> pytest_ends.End:
+        """What the end of a launch means."""
+        return pytest_ends.read(
+            progress, exit, discovering=discovers(context), root=str(context.plan["root"])
+        )
+
     def stop_signal(self) -> int:
         """The signal on which pytest tears its fixtures down and ends in order."""
         return signal.SIGINT
 
 
-def _discovers(context: Context) -> bool:
+def discovers(context: Context) -> bool:
     return context.plan.get("mode") == "discover"
 
 
 def _options(suite: dict[str, Any], context: Context) -> list[str]:
-    options = ["--collect-only", "-qq"] if _discovers(context) else []
+    options = ["--collect-only", "-qq"] if discovers(context) else []
     options += [str(argument) for argument in suite.get("args", ())]
     return options + [f"--ignore={path}" for path in suite.get("ignore", ())]
 

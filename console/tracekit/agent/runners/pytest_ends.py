@@ -60,7 +60,7 @@ def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
         end.lines.append(_failed_to_start(progress, exit, fault))
         end.not_run, end.why = remaining, fault.why
     else:
-        _close_running(end, progress, exit)
+        close_running(end, progress, exit)
         _ended_in_order(end, progress, exit, remaining, progress.session_ended, discovering=discovering)
         told = bool(end.lines) or (discovering and bool(progress.collected))
         if not told and _bad_exit(progress, exit):
@@ -89,10 +89,10 @@ def _crashed(progress: Progress, exit: Exit) -> bool:
         return exit.signal is not None
     if not progress.any_probe_line:
         return False
-    return exit.signal is not None or bool(progress.running) or bool(progress.ended) or _odd(exit)
+    return exit.signal is not None or bool(progress.running) or bool(progress.ended) or odd(exit)
 
 
-def _odd(exit: Exit) -> bool:
+def odd(exit: Exit) -> bool:
     """An exit status that pytest itself never gives."""
     return exit.code not in (0, 1, 2, 3, 4, 5)
 
@@ -107,7 +107,7 @@ def how(exit: Exit) -> str:
     return f"exited with status {exit.code}"
 
 
-def _close_running(end: End, progress: Progress, exit: Exit) -> None:
+def close_running(end: End, progress: Progress, exit: Exit) -> None:
     """Write the end of whatever was running when its process died."""
     for scenario, started in progress.running.items():
         worker = started.get("worker")
@@ -135,7 +135,7 @@ def _close_running(end: End, progress: Progress, exit: Exit) -> None:
 
 
 def _crash(end: End, progress: Progress, exit: Exit, remaining: list[str], discovering: bool) -> None:
-    _close_running(end, progress, exit)
+    close_running(end, progress, exit)
     died = how(exit)
     if not progress.running:
         when = (

@@ -1,0 +1,146 @@
+"""unittest suites: found, run and told as unittest itself does, on old and new Pythons, without pytest."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support import pythons
+from tests.support.cli import Done, Sandbox
+from tests.support.unavailable import unavailable
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
+KINDS = {
+    "A::test_error": "failed",
+    "A::test_fail": "failed",
+    "A::test_ok": "passed",
+    "A::test_skip": "skipped",
+    "A::test_skip_inside": "skipped",
+    "A::test_sub": "failed",
+    "A::test_sub ▸ [odd] (i=0)": "passed",
+    "A::test_sub ▸ [odd] (i=1)": "failed",
+    "A::test_sub ▸ [odd] (i=2)": "passed",
+    "A::test_xf": "xfailed",
+    "A::test_xp": "failed",
+    "B::test_td": "error",
+    "C::setUpClass": "error",
+    "C::test_never": "notrun",
+    "D::test_1": "passed",
+    "D::test_2": "crashed",
+    "D::test_3": "passed",
+    "E::test_async": "passed",
+}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Sandbox(tmp_path / "home")
+
+
+def project(sandbox: Sandbox, fixture: str, python: str = sys.executable, keys: str = "") -> Path:
+    root = sandbox.home / fixture
+    shutil.copytree(FIXTURES / fixture, root, ignore=shutil.ignore_patterns("__pycache__"))
+    (root / "tracekit.toml").write_text(f'[suite.u]\nrunner = "unittest"\npython = "{python}"\n{keys}')
+    return root
+
+
+def short(done: Done) -> dict[str, str]:
+    return {name.partition(".py::")[2]: verdict for name, verdict in done.verdicts().items()}
+
+
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.11", "3.13"])
+def test_run__every_kind_of_end__then_verdicts_output_and_evidence(sandbox: Sandbox, version: str) -> None:
+    python = pythons.find(version) if version != "3.11" else sys.executable
+    if python is None:
+        unavailable(f"python{version}: not installed")
+    done = sandbox.run("run", project(sandbox, "unittests", str(python)), "-s", "test_kinds.py", "--json")
+    assert done.code == 1, done.err
+    assert short(done) == KINDS
+    texts: dict[str, str] = {}
+    for line in done.of("output"):
+        key = str(line.get("scenario", "")).rpartition("::")[2]
+        texts[key] = texts.get(key, "") + line.get("text", "")
+    assert texts["test_ok"] == "up\nhello\nfrom a child\n"
+    (assertion,) = [line for line in done.of("assertion") if line["scenario"].endswith("test_fail")]
+    assert (json.loads(assertion["actual"]), json.loads(assertion["expected"])) == ({"a": 1}, {"a": 2})
+    failed = {line["scenario"].rpartition("::")[2]: line for line in done.of("failure")}
+    assert failed["test_td"]["when"] == "teardown"
+    assert [frame["function"] for frame in failed["test_error"]["chain"][0]["frames"]][-1].endswith(
+        "test_error"
+    )
+    assert len(done.of("attempt.started")) == len(done.of("attempt.ended")) - 1, "all but what was not run"
+
+
+def test_run__packages_generated_tests_and_load_tests__then_found_by_their_names(sandbox: Sandbox) -> None:
+    root = project(sandbox, "unittests")
+    found = [line["id"] for line in sandbox.run("list", root, "--json").lines()]
+    assert "unittest@u:package/test_inside.py::Inside::test_imported_by_its_whole_name" in found
+    assert "unittest@u:package/test_inside.py::Made::test_1 :: é" in found
+    assert len([name for name in found if "FunctionTestCase" in name or "lambda" in name]) == 1
+    done = sandbox.run("run", root, "-s", "package", "--json")
+    assert (done.code, sorted(done.verdicts().values())) == (0, ["passed"] * 5), done.err
+
+
+def test_rerun__one_failed_test__then_exactly_that_one_runs(sandbox: Sandbox) -> None:
+    root = project(sandbox, "unittests")
+    first = sandbox.run("run", root, "-s", "test_kinds.py", "--json")
+    chosen = "unittest@u:test_kinds.py::A::test_fail"
+    again = sandbox.run("rerun", first.run_id(), "-s", chosen, "--json")
+    assert again.verdicts() == {chosen: "failed"}
+    retried = sandbox.run("run", root, "-s", chosen, "--retries", "1", "--json")
+    assert [line["attempt"] for line in retried.of("attempt.ended")] == [1, 2]
+
+
+def test_run__module_that_cannot_be_imported__then_told_and_the_others_run(sandbox: Sandbox) -> None:
+    done = sandbox.run("run", project(sandbox, "unittests_broken"), "--json")
+    (failed,) = done.of("discover.failed")
+    assert (failed["file"], failed["message"]) == (
+        "test_bad.py",
+        "ModuleNotFoundError: No module named 'nothing_here'",
+    )
+    assert "nothing_here" in failed["remedy"]
+    assert (done.code, [*done.verdicts().values()]) == (1, ["passed"])
+
+
+@pytest.mark.parametrize(
+    ("keys", "code", "words"),
+    [
+        ('paths = ["nowhere"]\n', 4, "no tests were found"),
+        ('args = ["--no-such-option"]\n', 1, "unrecognized arguments"),
+    ],
+)
+def test_run__nothing_to_run_or_wrong_arguments__then_a_clear_word(
+    sandbox: Sandbox, keys: str, code: int, words: str
+) -> None:
+    root = project(sandbox, "unittests", keys=keys)
+    (root / "nowhere").mkdir()
+    done = sandbox.run("run", root)
+    assert words in done.out + done.err
+    assert done.code == code
+
+
+@pytest.mark.parametrize("keys", ['soft_timeout = "1s"\n', 'timeout = "1s"\n'])
+def test_timeouts__test_hangs__then_only_it_is_timed_out(sandbox: Sandbox, keys: str) -> None:
+    text = """
+import time, unittest
+
+class T(unittest.TestCase):
+    def tearDown(self):
+        print("torn down")
+
+    def test_1_hangs(self):
+        print("last words")
+        time.sleep(600)
+
+    def test_2(self): ...
+"""
+    root = sandbox.project({"test_it.py": text, "tracekit.toml": f'[suite.u]\nrunner = "unittest"\n{keys}'})
+    done = sandbox.run("run", root, "--json")
+    assert [*done.verdicts().values()] == ["timedout", "passed"], done.err
+    printed = "".join(line.get("text", "") for line in done.of("output") if line.get("scenario"))
+    assert printed.startswith("last words\n")
+    assert ("torn down" in printed.partition("test_2")[0]) is True
