@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right, insort
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -237,17 +238,21 @@ class RunState:
         self.subtest_counts[word] += 1
         self.facts[i].parent = above
         self.children.setdefault(above, []).append(i)
-        self.inherit(above)
+        self._inherit(above, [i])
         for number in self.attempt_numbers(i):
             self.settle(i, number, self.known_record(i, number))
 
     def inherit(self, i: int) -> None:
         """Give sub-tests the place of their parent, where discovery did not tell them one."""
-        waiting = [i]
+        self._inherit(i, self.children.get(i, ()))
+
+    def _inherit(self, i: int, children: Iterable[int]) -> None:
+        # Only these: a test with ten thousand sub-tests would otherwise look at all of them for each.
+        waiting: list[tuple[int, Iterable[int]]] = [(i, children)]
         while waiting:
-            above = waiting.pop()
+            above, below = waiting.pop()
             source = self.facts[above]
-            for child in self.children.get(above, ()):
+            for child in below:
                 if self.found[child] is not None:
                     continue
                 label = self.ids[child][len(self.ids[above]) + len(SUBTEST_MARK) :]
@@ -255,7 +260,7 @@ class RunState:
                     source, id=self.ids[child], path=(*source.path, label), doc="", story="", parent=above
                 )
                 self._changed.add(child)
-                waiting.append(child)
+                waiting.append((child, self.children.get(child, ())))
 
     def add_notice(self, key: Key, notice: Notice) -> None:
         """Take a notice into its place in time."""
