@@ -55,7 +55,7 @@ class Catalogue:
     def put(self, summary: RunSummary, state: RunState) -> None:
         """Write a run's row and its scenarios' results, in one transaction."""
         results = [
-            (state.ids[index], summary.run_id, Status(code).word, state.duration[index])
+            (_storable(state.ids[index]), summary.run_id, Status(code).word, state.duration[index])
             for index, code in enumerate(state.status)
             if code != Status.PENDING
         ]
@@ -64,14 +64,14 @@ class Catalogue:
                 "INSERT OR REPLACE INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?)",
                 (
                     summary.run_id,
-                    summary.root,
-                    summary.profile,
-                    summary.environment,
+                    _storable(summary.root),
+                    summary.profile and _storable(summary.profile),
+                    _storable(summary.environment),
                     summary.parent,
                     summary.started_t,
                     summary.ended_t,
                     summary.ended,
-                    summary.reason,
+                    _storable(summary.reason),
                     json.dumps(summary.counts),
                     summary.journal_bytes,
                 ),
@@ -122,6 +122,10 @@ class Catalogue:
             try:
                 db = sqlite3.connect(self._file, timeout=10)
                 version = db.execute("PRAGMA user_version").fetchone()[0]
+                if version > SCHEMA_VERSION:
+                    # A newer program's: it is not ours to rebuild. Everything in it can be read from the runs.
+                    db.close()
+                    break
                 if version not in {0, SCHEMA_VERSION}:
                     message = f"catalogue version {version}"
                     raise sqlite3.DatabaseError(message)
@@ -143,3 +147,8 @@ class Catalogue:
         memory = sqlite3.connect(":memory:")
         memory.executescript(_TABLES)
         return memory
+
+
+def _storable(text: str) -> str:
+    """Text as the database holds it: a name may hold half a character, which no encoding does."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -204,7 +204,7 @@ def test_history__second_listing__then_rows_come_from_the_catalogue(
 
 
 @pytest.mark.parametrize("damage", [b"not a database at all, but long enough", None])
-def test_catalogue__damaged_or_of_another_version__then_built_again(
+def test_catalogue__damaged_or_of_an_older_version__then_built_again(
     store: RunStore, recorded: Recorded, damage: bytes | None
 ) -> None:
     recorded()
@@ -212,7 +212,7 @@ def test_catalogue__damaged_or_of_another_version__then_built_again(
     file = store.state / "catalogue.sqlite"
     if damage is None:
         with sqlite3.connect(file) as db:
-            db.execute("PRAGMA user_version = 99")
+            db.execute("PRAGMA user_version = -1")
         db.close()
     else:
         for each in store.state.glob("catalogue.sqlite*"):
