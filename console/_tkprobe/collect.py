@@ -9,16 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+from types import FunctionType
 from typing import Any, Dict, List, Optional, Set
 
 import pytest
 
 from _tkprobe.facts import cut
 from _tkprobe.order import Order
-from _tkprobe.spool import Spool, quote
+from _tkprobe.spool import Spool, encode, fields, quote
 
 DOC_LIMIT = 400
-LINES_A_WRITE = 500
+LINES_A_WRITE = 200
+#: A line stays far below what readers refuse, and short enough to be read in a slice.
+TESTS_A_LINE = 500
+GROUP_LIMIT = 32 * 1024
+LONGEST_GROUPED = 4096
+
+PLAIN_LOCATION = pytest.Item.location
+PLAIN_REPORTINFO = pytest.Function.reportinfo
 
 
 class Ids:
@@ -98,41 +106,118 @@ class Selection:
             self.order.apply(items)
 
 
+class Group:
+    """What neighbours with one parent share, and the columns of those that are still to be told."""
+
+    __slots__ = ("docs", "head", "lines", "marks", "names", "parent", "size", "stem", "tags")
+
+    def __init__(self, parent: Any, stem: str, head: str, tags: Set[str]) -> None:
+        # The node is kept, so that its number is not given to another while the table lives.
+        self.parent = parent
+        self.stem = stem
+        self.head = head
+        self.tags = tags
+        self.clear()
+
+    def clear(self) -> None:
+        self.size = 0
+        self.names: List[str] = []
+        self.lines: List[int] = []
+        self.docs: Dict[int, str] = {}
+        self.marks: Dict[str, List[int]] = {}
+
+
 class Finder:
-    """Writes `scenario.found` for each collected item, cheaply: what nodes share is made once per parent."""
+    """Tells what was collected: one `scenarios.found` for neighbours with one parent, in the order of collection.
+
+    A project of tens of thousands of tests is written, read and kept a line for each class or file instead of one
+    for each test; a test whose id does not stand on its parent's gets a `scenario.found` of its own.
+    """
 
     def __init__(self, spool: Spool, ids: Ids, suite: str) -> None:
         self.spool = spool
         self.ids = ids
         self.suite = quote(suite)
-        self.parents: Dict[int, Any] = {}
+        self.parents: Dict[int, Group] = {}
+        self.told = 0
 
-    def write(self, items: List[Any]) -> Dict[str, str]:
-        """Tell every item; returns the quoted scenario id of each node id."""
+    def write(self, items: List[Any], *, quoted: bool = True) -> Dict[str, str]:
+        """Tell every item; returns the quoted scenario id of each node id where it is wanted."""
         known: Dict[str, str] = {}
-        add, flush, scenario, parents = self.spool.add, self.spool.flush, self.ids.scenario, self.parents
-        rest = f'"suite":{self.suite},"runner":"pytest","path":['
-        for index, item in enumerate(items):
+        scenario, parents, group = self.ids.scenario, self.parents, None
+        for item in items:
             nodeid = item.nodeid
-            known[nodeid] = quoted = quote(scenario(nodeid))
+            if quoted:
+                known[nodeid] = quote(scenario(nodeid))
             parent = item.parent
-            names, file, tags, _ = parents.get(id(parent)) or self._parent(parent)
-            line = item.location[1]
-            own = item.own_markers
-            marks = tags if not own else json.dumps(sorted({*json.loads(tags), *(mark.name for mark in own)}))
-            doc = getattr(getattr(item, "_obj", None), "__doc__", None)
-            told = quote(cut(doc.strip(), DOC_LIMIT)) if isinstance(doc, str) else "null"
-            number = 0 if line is None else line + 1
-            add(
-                f'"scenario.found","scenario":{quoted},{rest}{names}{quote(item.name)}],"file":{file},'
-                f'"line":{number},"tags":{marks},"doc":{told}'
-            )
-            if not index % LINES_A_WRITE:
-                flush()
-        flush()
+            found = parents.get(id(parent)) or self._group(parent)
+            name = item.name
+            if found.stem + name != nodeid or len(nodeid) > LONGEST_GROUPED:
+                self._end(group)
+                group = None
+                self._alone(item, found)
+                continue
+            if found is not group or found.size >= GROUP_LIMIT or len(found.names) >= TESTS_A_LINE:
+                self._end(group)
+                group = found
+            self._take(found, item, name)
+        self._end(group)
+        self.spool.flush()
         return known
 
-    def _parent(self, parent: Any) -> Any:
+    def _take(self, group: Group, item: Any, name: str) -> None:
+        place = len(group.names)
+        group.names.append(name)
+        group.size += len(name)
+        group.lines.append(line_of(item))
+        for mark in item.own_markers:
+            tag = mark.name
+            if tag not in group.tags:
+                places = group.marks.setdefault(tag, [])
+                if not places or places[-1] != place:
+                    places.append(place)
+        doc = getattr(getattr(item, "_obj", None), "__doc__", None)
+        if doc and isinstance(doc, str):
+            group.docs[place] = doc = cut(doc.strip(), DOC_LIMIT)
+            group.size += len(doc)
+
+    def _end(self, group: Optional[Group]) -> None:
+        """Tell the columns of a group, if it holds any."""
+        if group is None or not group.names:
+            return
+        names = ",".join(map(quote, group.names))
+        body = f'"scenarios.found",{group.head},"names":[{names}],"lines":{group.lines}'
+        if group.marks:
+            body += f',"marks":{encode(group.marks)}'
+        if group.docs:
+            body += f',"docs":{encode(group.docs)}'
+        group.clear()
+        self._add(body)
+
+    def _alone(self, item: Any, group: Group) -> None:
+        tags = sorted({*group.tags, *(mark.name for mark in item.own_markers)})
+        doc = getattr(getattr(item, "_obj", None), "__doc__", None)
+        told = cut(doc.strip(), DOC_LIMIT) if isinstance(doc, str) else None
+        path = json.loads("{" + group.head + "}")
+        facts: Dict[str, object] = {
+            "scenario": self.ids.scenario(item.nodeid),
+            "suite": path["suite"],
+            "runner": "pytest",
+            "path": [*path["path"], item.name],
+            "file": path["file"],
+            "line": line_of(item),
+            "tags": tags,
+            "doc": told,
+        }
+        self._add(f'"scenario.found",{fields(facts)}')
+
+    def _add(self, body: str) -> None:
+        self.spool.add(body)
+        self.told += 1
+        if not self.told % LINES_A_WRITE:
+            self.spool.flush()
+
+    def _group(self, parent: Any) -> Group:
         """What the tests below a node share; made once."""
         names: List[str] = []
         tags: Set[str] = set()
@@ -148,7 +233,25 @@ class Finder:
         if not file:
             file = self.ids.file(parent.nodeid.partition("::")[0])
             names = [file]
-        joined = "".join(quote(name) + "," for name in names)
-        # The node is kept, so that its number is not given to another while the table lives.
-        told = self.parents[id(parent)] = (joined, quote(file), json.dumps(sorted(tags)), parent)
+        stem = parent.nodeid + "::"
+        head = (
+            f'"id":{quote(self.ids.scenario(stem))},"suite":{self.suite},"runner":"pytest",'
+            f'"path":{encode(names)},"file":{quote(file)},"tags":{encode(sorted(tags))}'
+        )
+        told = self.parents[id(parent)] = Group(parent, stem, head, tags)
         return told
+
+
+def line_of(item: Any) -> int:
+    """The line a test is written in, counted from one; 0 where nobody knows.
+
+    A plain function's own code says it at once. pytest's `location` says the same after making a dozen paths, which
+    for thousands of tests is half of the whole collection; it is asked for everything that is not plain.
+    """
+    if type(item).location is PLAIN_LOCATION and type(item).reportinfo is PLAIN_REPORTINFO:
+        function = getattr(item, "_obj", None)
+        function = getattr(function, "__func__", function)
+        if type(function) is FunctionType and "__wrapped__" not in function.__dict__:
+            return int(function.__code__.co_firstlineno)
+    line = item.location[1]
+    return 0 if line is None else int(line) + 1

@@ -74,7 +74,7 @@ class Collecting:
                 "launch": self.launch,
             }
             self.spool.add(f'"suite.found",{fields(told)}')
-            known = self.finder.write(session.items)
+            known = self.finder.write(session.items, quoted=self.recorder is not None)
             if self.recorder is not None:
                 self.recorder.quoted = known
         self.finder = None

@@ -9,6 +9,7 @@ import pytest
 
 import tracekit
 from tests.support.cli import Done, Sandbox
+from tests.support.found import found
 from tools.tasks import demo
 
 pytestmark = pytest.mark.quick
@@ -56,7 +57,7 @@ def test_demo__twelve_scenarios_and_more__then_every_kind_of_end_is_there(
     verdicts = done.verdicts()
     assert len({scenario.partition("[")[0].partition(" ▸ ")[0] for scenario in verdicts}) >= 12
     assert set(verdicts.values()) == {"passed", "failed", "skipped", "xfailed"}
-    assert all(line["doc"] for line in done.of("scenario.found"))
+    assert all(line["doc"] for line in found(done.lines()))
 
 
 def test_demo__run__then_nothing_is_written_beside_its_tests(tmp_path: Path) -> None:

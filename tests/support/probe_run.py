@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import _tkprobe
+from tests.support.found import found
 from tracekit.agent.progress import scan
 from tracekit.agent.runners.base import Context, Exit, LaunchSpec, Outcome, Progress, adapter
 from tracekit.wire.names import RED
@@ -60,7 +61,12 @@ class Ran:
 
     @property
     def found(self) -> list[str]:
-        return [line["scenario"] for line in self.events("scenario.found")]
+        return [row["scenario"] for row in self.rows]
+
+    @property
+    def rows(self) -> list[Line]:
+        """What discovery told of each scenario."""
+        return found(self.lines)
 
     @property
     def not_run(self) -> list[str]:

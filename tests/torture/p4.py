@@ -47,6 +47,7 @@ JOURNAL = """
 {"e":"run.started","environment":"local","profile":null,"seed":1,"trace":"default","suites":[],"root":"/p"}
 {"e":"suite.found","suite":"","runner":"pytest","count":3,"python":"/p/python","framework":"pytest 9.2.0"}
 {"e":"scenario.found","scenario":"S","suite":"","runner":"pytest","path":["a.py","test_c"],"line":1,"tags":["x"]}
+{"e":"scenarios.found","id":"pytest:a.py::","path":["a.py"],"tags":[],"names":["c","d"],"lines":[1,2],"docs":{"1":"d"}}
 {"e":"attempt.started","scenario":"S","attempt":1,"pid":4,"worker":"gw0","launch":"L1"}
 {"e":"step.started","scenario":"S","attempt":1,"step":"fixture:db#3","kind":"fixture","name":"db","parent":null}
 {"e":"step.ended","scenario":"S","attempt":1,"step":"fixture:db#3","verdict":"passed","d":5,"m0":1}

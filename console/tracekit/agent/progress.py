@@ -17,7 +17,7 @@ from tracekit.wire.lines import LineError, decode, whole_lines
 _CHUNK = 4 << 20
 # One expression over a whole file; what the usual order of fields does not give is looked up in the line.
 _WANTED = re.compile(
-    rb'"e":"(scenario\.found|attempt\.started|attempt\.ended|session\.ended|discover\.failed)"'
+    rb'"e":"(scenarios?\.found|attempt\.started|attempt\.ended|session\.ended|discover\.failed)"'
     rb'(?:,"scenario":"([^"\\\n]*)"(?:,"attempt":(\d+)(?:,"verdict":"([a-z]+)")?)?)?'
 )
 _VERDICT = re.compile(rb'"verdict":"([a-z]+)"')
@@ -86,12 +86,21 @@ def _take(facts: Facts, data: bytes) -> None:
             scenario = _scenario(raw, data, found)
             if scenario is not None:
                 facts.collected.append(scenario)
+        elif kind == b"scenarios.found":
+            facts.collected += _group(_decoded(_line(data, found)))
         elif kind == b"session.ended":
             facts.session_ended = _decoded(_line(data, found)) or facts.session_ended
         elif kind == b"discover.failed":
             facts.errors += 1
         else:
             _attempt(facts, data, found, attempt, verdict)
+
+
+def _group(line: Optional[dict[str, Any]]) -> list[str]:
+    stem, names = (line.get("id"), line.get("names")) if line else (None, None)
+    if not isinstance(stem, str) or not isinstance(names, list):
+        return []
+    return [stem + name for name in names if isinstance(name, str)]
 
 
 def _attempt(

@@ -99,6 +99,21 @@ class ScenarioFound(Event):
     parent: NotRequired[str]
 
 
+class ScenariosFound(Event):
+    """Neighbours with one parent: `names` below `path`, ids by putting `id` before each name."""
+
+    id: str
+    suite: str
+    runner: str
+    path: list[str]
+    file: str
+    tags: list[str]
+    names: list[str]
+    lines: list[int]
+    marks: NotRequired[dict[str, list[int]]]
+    docs: NotRequired[dict[str, str]]
+
+
 class FrameFields(TypedDict, total=False):
     file: str
     line: int
@@ -326,6 +341,7 @@ TYPES: dict[str, type] = {
     E.BOX_RESUMED: BoxLink,
     E.SUITE_FOUND: SuiteFound,
     E.SCENARIO_FOUND: ScenarioFound,
+    E.SCENARIOS_FOUND: ScenariosFound,
     E.DISCOVER_FAILED: DiscoverFailed,
     E.RUNNER_FAILED_TO_START: RunnerFailedToStart,
     E.SUITE_FAILED: SuiteFailed,

@@ -14,10 +14,11 @@ from typing import Any
 
 from tracekit.model import coerce
 from tracekit.model.coerce import INT64_MAX
+from tracekit.model.facts import ScenarioFacts
 from tracekit.model.notices import notice_of
 from tracekit.model.records import Key, Record
 from tracekit.model.runfacts import RunLines
-from tracekit.model.scenarios import found_facts
+from tracekit.model.scenarios import found_facts, group_facts
 from tracekit.model.sources import Source
 from tracekit.model.state import MAX_ATTEMPT, RunState
 from tracekit.wire.lines import LineError, decode
@@ -43,6 +44,7 @@ class Fold:
         self.notice_lines: list[tuple[Key, Line]] = []
         self._handlers: dict[str, Handler] = dict.fromkeys(EVENTS, _nothing) | {
             E.SCENARIO_FOUND: self._scenario_found,
+            E.SCENARIOS_FOUND: self._scenarios_found,
             E.ATTEMPT_STARTED: self._attempt_started,
             E.ATTEMPT_ENDED: self._attempt_ended,
             E.ATTEMPT_STALLED: self._attempt_stalled,
@@ -155,22 +157,32 @@ class Fold:
         scenario = line.get("scenario")
         if type(scenario) is not str or not scenario:
             return
+        i = self._found(key, scenario, found_facts(scenario, line, -1))
+        parent = line.get("parent")
+        if parent is not None and type(parent) is str:
+            self.state.adopt(i, parent)
+
+    def _scenarios_found(self, key: Key, line: Line) -> None:
+        for facts in group_facts(line):
+            self._found(key, facts.id, facts)
+
+    def _found(self, key: Key, scenario: str, facts: ScenarioFacts) -> int:
+        """Take over what discovery says of a scenario; of two, the earlier word stands."""
         state = self.state
         i = state.index.get(scenario)
         if i is None:
-            i = state.row(scenario, found_facts(scenario, line, -1))
+            i = state.row(scenario, facts)
         else:
             first = state.found[i]
             if first is not None and first <= key:
-                return
-            state.facts[i] = found_facts(scenario, line, state.facts[i].parent)
+                return i
+            facts.parent = state.facts[i].parent
+            state.facts[i] = facts
             state.touch(i)
             if i in state.children:
                 state.inherit(i)
         state.found[i] = key
-        parent = line.get("parent")
-        if parent is not None and type(parent) is str:
-            state.adopt(i, parent)
+        return i
 
     # -- attempts
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from tracekit.model import coerce
 from tracekit.model.facts import ScenarioFacts
 from tracekit.wire.ids import split_scenario_id
+
+# A long stem before many names would grow out of all proportion to its line; nobody of ours writes one.
+MAX_IDS = 4 << 20
 
 
 def named_facts(scenario: str, parent: int = -1) -> ScenarioFacts:
@@ -45,3 +49,63 @@ def found_facts(scenario: str, line: dict[str, Any], parent: int) -> ScenarioFac
         coerce.texts(components) if components else (),
         story if type(story) is str else "",
     )
+
+
+def group_facts(line: dict[str, Any]) -> Iterator[ScenarioFacts]:
+    """The scenarios of a line that tells neighbours; what cannot be one is left out."""
+    get = line.get
+    stem, names = get("id"), get("names")
+    if type(stem) is not str or type(names) is not list or len(stem) * len(names) > MAX_IDS:
+        return
+    named = named_facts(stem)
+    suite, runner, file = get("suite"), get("runner"), get("file")
+    suite = suite if type(suite) is str else named.suite
+    runner = runner if type(runner) is str else named.runner
+    above = coerce.texts(get("path"))
+    file = file if type(file) is str else (above[0] if above else "")
+    tags = coerce.texts(get("tags") or [])
+    components = coerce.texts(get("components") or [])
+    lines = _column(get("lines"), len(names))
+    marks, docs = _marks(get("marks"), tags), get("docs")
+    docs = docs if type(docs) is dict else {}
+    for place, name in enumerate(names):
+        if type(name) is not str or not name:
+            continue
+        doc = docs.get(str(place)) if docs else None
+        yield ScenarioFacts(
+            stem + name,
+            suite,
+            runner,
+            (*above, name),
+            file,
+            lines[place],
+            marks.get(place, tags) if marks else tags,
+            doc if type(doc) is str else "",
+            -1,
+            components,
+        )
+
+
+def _column(told: Any, size: int) -> list[int]:
+    numbers = told if type(told) is list else []
+    kept = [n if type(n) is int and 0 <= n <= coerce.INT64_MAX else 0 for n in numbers[:size]]
+    return kept + [0] * (size - len(kept))
+
+
+def _marks(told: Any, tags: tuple[str, ...]) -> dict[int, tuple[str, ...]]:
+    """The tags of those that have more than their parent; equal ones are the same object."""
+    if type(told) is not dict:
+        return {}
+    found: dict[int, set[str]] = {}
+    for tag, places in told.items():
+        for place in places if type(places) is list else ():
+            if type(place) is int:
+                found.setdefault(place, set()).add(tag)
+    shared: dict[frozenset[str], tuple[str, ...]] = {}
+    marks: dict[int, tuple[str, ...]] = {}
+    for place, more in found.items():
+        key = frozenset(more)
+        if key not in shared:
+            shared[key] = tuple(sorted({*tags, *more}))
+        marks[place] = shared[key]
+    return marks

@@ -7,6 +7,7 @@ deep or not an object; it never guesses.
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 MAX_LINE = 1 << 20
@@ -15,6 +16,8 @@ MAX_DEPTH = 64
 # One encoder and one decoder for the life of the process: `json.dumps` with options builds a new one at each call.
 to_json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
 from_json = json.JSONDecoder().decode
+
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?', re.DOTALL)
 
 
 class LineError(ValueError):
@@ -55,31 +58,13 @@ def whole_lines(data: bytes) -> int:
 
 
 def _depth(line: bytes) -> int:
-    # Brackets inside strings must not count; an unterminated string simply ends the scan.
+    # Brackets inside strings must not count: names of tests are full of them. What follows an unterminated string is
+    # not JSON, whatever its depth.
     depth = deepest = 0
-    position, size = 0, len(line)
-    while position < size:
-        byte = line[position]
-        if byte == 0x22:
-            position = _string_end(line, position + 1)
-        elif byte in b"{[":
+    for byte in _STRINGS.sub(b"", line):
+        if byte in b"{[":
             depth += 1
             deepest = max(deepest, depth)
         elif byte in b"}]":
             depth -= 1
-        position += 1
     return deepest
-
-
-def _string_end(line: bytes, start: int) -> int:
-    position = start
-    while True:
-        quote = line.find(b'"', position)
-        if quote < 0:
-            return len(line)
-        slashes = 0
-        while quote - 1 - slashes >= start and line[quote - 1 - slashes] == 0x5C:
-            slashes += 1
-        if slashes % 2 == 0:
-            return quote
-        position = quote + 1

@@ -26,6 +26,8 @@ class E:
     BOX_RESUMED = "box.resumed"
     SUITE_FOUND = "suite.found"
     SCENARIO_FOUND = "scenario.found"
+    # Neighbours with one parent, as columns: a big project is a line for each class or file, not for each test.
+    SCENARIOS_FOUND = "scenarios.found"
     DISCOVER_FAILED = "discover.failed"
     RUNNER_FAILED_TO_START = "runner.failed_to_start"
     SESSION_ENDED = "session.ended"

@@ -51,6 +51,9 @@ class Journal:
     def found(self, scenario: str = A, **fields: Any) -> Journal:
         return self.add("scenario.found", scenario=scenario, **fields)
 
+    def fold(self) -> Fold:
+        return fold(self.lines)
+
     def start(self, scenario: str = A, attempt: int = 1, **fields: Any) -> Journal:
         return self.add("attempt.started", scenario=scenario, attempt=attempt, **fields)
 
@@ -189,6 +192,14 @@ EVENT_LINES: st.SearchStrategy[Line] = st.one_of(
         {"scenario": _of["scenario"]},
         suite=st.sampled_from(["", "api"]), runner=st.just("pytest"), file=_word, line=_small, doc=_word,
         tags=st.lists(_word, max_size=2), path=st.lists(_word, max_size=3), story=_word,
+    ),
+    _event(
+        "scenarios.found",
+        {"id": st.just("pytest:a.py::"),
+         "names": st.lists(st.sampled_from(["test_a", "test_b", "test_c[1]"]), max_size=4)},
+        lines=st.lists(_small, max_size=3), tags=st.lists(_word, max_size=2), path=st.just(["a.py"]), file=_word,
+        marks=st.dictionaries(_word, st.lists(_small, max_size=2), max_size=2),
+        docs=st.dictionaries(st.sampled_from(["0", "1"]), _word, max_size=2),
     ),
     _STARTED,
     _ENDED,

@@ -350,3 +350,62 @@ def test_attempt__leaks_and_usage_that_make_no_sense__then_read_as_absent(odd: o
 
     assert all(leak == Leak("", "", "") for leak in attempt.leaks)
     assert attempt.rusage in (None, Usage(0.0, 0.0, 0))
+
+
+def test_scenarios__told_as_neighbours__then_the_same_as_told_one_by_one() -> None:
+    group: Line = {
+        "id": "pytest:a.py::TestA::",
+        "suite": "",
+        "runner": "pytest",
+        "path": ["a.py", "TestA"],
+        "file": "a.py",
+        "tags": ["slow"],
+        "names": ["test_b", "test_c[x::y]"],
+        "lines": [3, 9],
+        "marks": {"skip": [1], "db": [1]},
+        "docs": {"0": "Holds."},
+    }
+    one = {"suite": "", "runner": "pytest", "file": "a.py"}
+    alone = Journal()
+    alone.found(
+        "pytest:a.py::TestA::test_b",
+        path=["a.py", "TestA", "test_b"],
+        line=3,
+        tags=["slow"],
+        doc="Holds.",
+        **one,
+    )
+    tags = ["db", "skip", "slow"]
+    alone.found(
+        "pytest:a.py::TestA::test_c[x::y]", path=["a.py", "TestA", "test_c[x::y]"], line=9, tags=tags, **one
+    )
+
+    told = Journal().add("scenarios.found", **group).fold().state
+    assert told.facts == alone.fold().state.facts
+    assert told.ids == alone.fold().state.ids
+    assert told.counts["pending"] == 2
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"id": 7},
+        {"names": "test_b"},
+        {"names": [None, "", 4]},
+        {"id": "x" * 200_000, "names": ["t"] * 100_000},
+    ],
+)
+def test_scenarios__neighbours_that_make_no_sense__then_nobody_is_found(odd: dict[str, object]) -> None:
+    line: Line = {"id": "pytest:a.py::", "names": ["test_b"], "path": ["a.py"]}
+    fold = Journal().add("scenarios.found", **(line | odd)).fold()
+    assert fold.state.ids == []
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"lines": [True, "x"]}, {"marks": {"m": "x"}}, {"marks": 7, "docs": {"0": 4}}, {"tags": 3, "path": 1}],
+)
+def test_scenarios__neighbours_with_odd_columns__then_found_without_them(odd: dict[str, object]) -> None:
+    line: Line = {"id": "pytest:a.py::", "names": ["test_b", "test_c"], "path": ["a.py"]}
+    (first, _) = Journal().add("scenarios.found", **(line | odd)).fold().state.facts
+    assert (first.id, first.line, first.tags, first.doc) == ("pytest:a.py::test_b", 0, (), "")

@@ -136,7 +136,7 @@ def test_rootdir_above_the_suite__then_ids_stand_on_the_suites_directory_and_rer
         "pytest:tests/test_service.py::test_service[plain]",
         "pytest:tests/test_service.py::test_other",
     ]
-    assert ran.events("scenario.found")[0]["path"] == ["tests/test_service.py", "test_service[x::y]"]
+    assert ran.rows[0]["path"] == ["tests/test_service.py", "test_service[x::y]"]
     again = run_suite(project, tmp_path / "again", only=ran.found[:1], paths=["tests"])
     assert again.verdicts == {ran.found[0]: "passed"}
 
@@ -176,13 +176,30 @@ def test_discovery__then_scenarios_are_found_with_place_tags_and_doc_and_nothing
     assert ran.events("attempt.started") == []
     assert ran.events("suite.found")[0]["count"] == len(ran.found)
     assert ran.events("suite.found")[0]["python_why"] == "`python` of the suite"
-    (method,) = [line for line in ran.events("scenario.found") if line["scenario"].endswith("::test_method")]
+    (method,) = [line for line in ran.rows if line["scenario"].endswith("::test_method")]
     assert method["path"] == ["test_verdicts.py", "TestInClass", "test_method"]
     assert method["doc"] == "A method with a docstring."
     assert method["file"] == "test_verdicts.py"
-    (marked,) = [line for line in ran.events("scenario.found") if line["scenario"].endswith("_by_mark")]
+    (marked,) = [line for line in ran.rows if line["scenario"].endswith("_by_mark")]
     assert marked["tags"] == ["skip"]
     assert ran.not_run == []
+
+
+def test_discovery__tests_of_every_kind__then_lines_tags_and_ids_are_pytests_own(tmp_path: Path) -> None:
+    project = fixture_project("found_lines", tmp_path)
+    ran = run_suite(project, tmp_path / "spool", mode="discover")
+
+    told = json.loads((project / "told.json").read_text())
+    assert {row["scenario"]: row["line"] for row in ran.rows} == {
+        f"pytest:{nodeid}": 0 if line is None else line + 1 for nodeid, line in told.items()
+    }
+    assert len(told) >= 16
+    assert "pytest:steps/0" in ran.found
+    by_name = {row["path"][-1]: row for row in ran.rows}
+    assert by_name["test_cases[b[c]]"]["tags"] == ["parametrize", "slow"]
+    assert by_name["test_method"]["tags"] == ["fast"]
+    assert by_name["test_method"]["doc"] == "What it holds."
+    assert by_name["test_deep"]["path"] == ["test_lines.py", "TestGroup", "TestInner", "test_deep"]
 
 
 def test_discovery__import_errors__then_each_is_told_with_chain_and_remedy_and_the_rest_is_found(
