@@ -6,6 +6,7 @@ A rerun is a launch whose plan is its parent's, narrowed to some scenarios; runs
 from __future__ import annotations
 
 import difflib
+import functools
 import itertools
 import shutil
 import time
@@ -42,7 +43,9 @@ class Launching:
         ids: Sequence[str] | None = request.ids or None
         if request.selectors:
             ids = await self._selected(request)
-        planned = plan_for(
+        # It reads files and asks git: what else this console follows must not wait for that.
+        plan = functools.partial(
+            plan_for,
             request.root,
             request.profile,
             self._context.places,
@@ -54,7 +57,7 @@ class Launching:
             run_lease=request.run_lease,
             extra=_extra(retries=request.retries, shuffle=request.shuffle),
         )
-        return await self._start(planned)
+        return await self._start(await anyio.to_thread.run_sync(plan))
 
     async def rerun(self, request: Rerun) -> RunView:
         """Run scenarios of an earlier run again."""
@@ -73,7 +76,8 @@ class Launching:
         extra = _extra(until_failure=request.until_failure)
         if request.watch is not None:
             extra["watch"] = list(request.watch)
-        planned = plan_again(
+        plan = functools.partial(
+            plan_again,
             facts,
             self._context.places,
             parent=parent.run_id,
@@ -81,7 +85,7 @@ class Launching:
             extra=extra,
             in_order=request.in_order,
         )
-        return await self._start(planned)
+        return await self._start(await anyio.to_thread.run_sync(plan))
 
     async def attach(self, folder: RunFolder) -> RunView:
         """Follow a run that the agent has and this console does not."""

@@ -14,12 +14,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from tracekit import __version__
 from tracekit.config import loader
 from tracekit.config.plan import secrets, to_plan
 from tracekit.config.profile import Environment, Profile
 from tracekit.engine.boxes import box_name, noted
 from tracekit.engine.places import Places
 from tracekit.engine.relocate import relocated
+from tracekit.engine.revision import revision
 from tracekit.wire.ids import id_prefix, split_scenario_id
 from tracekit.wire.lines import to_json
 from tracekit.wire.names import PLAN_SCHEMA
@@ -27,6 +29,7 @@ from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
+_ONE_RUN = frozenset({"until_failure", "watch", "retries", "git", "fingerprint", "versions"})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
@@ -123,6 +126,9 @@ def plan_for(
     planned = _planned(plan, config.profile, profile, root, places)
     where = config.profile.environment(environment)
     if where is None or not where.remote:
+        # What stands on a box is not for us to name: its sources are there already.
+        if mode == "run":
+            plan.update(_provenance(config.profile.root, places))
         return planned
     return replace(planned, plan=relocated(planned.plan, where), environment=where)
 
@@ -164,7 +170,7 @@ def plan_again(
     if in_order:
         suites = [{**suite, "order": "given", "args": one_process(suite.get("args", ()))} for suite in suites]
     # What was wished for one run alone is not wished for the next.
-    kept = {key: value for key, value in plan.items() if key not in {"until_failure", "watch", "retries"}}
+    kept = {key: value for key, value in plan.items() if key not in _ONE_RUN}
     if in_order:
         kept.pop("shuffle", None)
     again = {**kept, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
@@ -172,6 +178,8 @@ def plan_again(
     where = config.profile.environment(str(plan.get("environment", "")))
     if where is not None and where.remote:
         planned = replace(planned, environment=where)
+    else:
+        planned.plan.update(_provenance(str(plan.get("root", root)), places))
     planned.plan.update(_with(again, planned.secrets))
     left = _MARK.search(to_json(planned.plan))
     if left is not None:
@@ -184,6 +192,10 @@ def plan_again(
             )
         )
     return planned
+
+
+def _provenance(root: str, places: Places) -> dict[str, Any]:
+    return {**revision(root, places), "versions": {"tracekit": __version__}}
 
 
 def one_process(args: Sequence[str]) -> list[str]:

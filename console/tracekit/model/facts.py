@@ -220,6 +220,7 @@ class RunFacts:
     suites: list[SuiteFacts] = field(default_factory=list)
     versions: dict[str, Any] = field(default_factory=dict)
     git: dict[str, Any] = field(default_factory=dict)
+    fingerprint: str = ""
     plan_hash: str = ""
     verdicts: dict[str, int] = field(default_factory=dict)
     not_run: list[str] = field(default_factory=list)

@@ -91,6 +91,7 @@ def _begin(facts: RunFacts, key: Key, line: Line) -> None:
     facts.started_t = key[0]
     facts.versions = coerce.table(get("versions"))
     facts.git = coerce.table(get("git"))
+    facts.fingerprint = coerce.text(get("fingerprint"))
     facts.plan_hash = coerce.text(get("plan_hash"))
 
 

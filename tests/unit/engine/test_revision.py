@@ -1,0 +1,142 @@
+"""Commit, branch, dirt and fingerprint of a project's sources: told where known, never a reason not to run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tracekit.engine.places import Places
+from tracekit.engine.revision import git_state, revision
+from tracekit.store.sources import SourceStore
+
+NOW = 2_000_000_000 * 10**9
+
+
+def git(where: Path, *words: str) -> str:
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.com", "-c", "init.defaultBranch=trunk"]
+    done = subprocess.run(["git", *who, *words], cwd=where, check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    root = tmp_path / "project"
+    (root / "tests").mkdir(parents=True)
+    (root / "tests" / "test_a.py").write_text("def test_a(): ...\n")
+    git(root, "init", "-q")
+    git(root, "add", ".")
+    git(root, "commit", "-q", "-m", "first")
+    return root
+
+
+def test_git_state__clean_then_changed__then_commit_branch_and_dirty(repository: Path) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    assert git_state(str(repository / "tests"), os.environ) == {
+        "commit": commit,
+        "branch": "trunk",
+        "dirty": False,
+    }
+    (repository / "tests" / "test_a.py").write_text("def test_b(): ...\n")
+    assert git_state(str(repository), os.environ)["dirty"] is True
+
+
+def test_git_state__packed_detached_and_linked__then_the_commit_is_found(
+    repository: Path, tmp_path: Path
+) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    git(repository, "pack-refs", "--all")
+    assert git_state(str(repository), os.environ)["commit"] == commit
+    git(repository, "worktree", "add", "-q", "-b", "feature/x", str(tmp_path / "linked"))
+    linked = git_state(str(tmp_path / "linked"), os.environ)
+    assert (linked["commit"], linked["branch"]) == (commit, "feature/x")
+    git(repository, "checkout", "-q", "--detach")
+    assert git_state(str(repository), os.environ) == {"commit": commit, "dirty": False}
+
+
+def test_git_state__no_git_to_ask__then_commit_and_branch_without_dirty(
+    repository: Path, tmp_path: Path
+) -> None:
+    commit = git(repository, "rev-parse", "HEAD")
+    shutil.rmtree(repository / ".git" / "hooks", ignore_errors=True)
+    broken = tmp_path / "bin"
+    broken.mkdir()
+    (broken / "git").write_text("#!/bin/sh\nexit 128\n")
+    (broken / "git").chmod(0o755)
+    environ = {"PATH": str(broken)}
+    assert git_state(str(repository), environ) == {"commit": commit, "branch": "trunk"}
+
+
+def test_git_state__inside_a_hook_of_another_repository__then_our_own_is_asked(repository: Path) -> None:
+    (repository / "tests" / "test_a.py").write_text("changed = 1\n")
+    environ = {**os.environ, "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"}
+    assert git_state(str(repository), environ)["dirty"] is True
+
+
+@pytest.mark.parametrize("head", [b"", b"ref: ../../../../etc/passwd", b"\xff\0", b"ref: refs/heads/none"])
+def test_git_state__damaged_repository__then_no_commit_and_no_fault(tmp_path: Path, head: bytes) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "HEAD").write_bytes(head)
+    assert "commit" not in git_state(str(tmp_path), os.environ)
+
+
+def test_revision__no_repository__then_a_fingerprint_alone(tmp_path: Path) -> None:
+    root = tmp_path / "bare"
+    root.mkdir()
+    (root / "test_a.py").write_text("")
+    told = revision(str(root), Places(tmp_path / "state", tmp_path / "cache"))
+    assert list(told) == ["fingerprint"]
+    assert told["fingerprint"]
+
+
+def test_fingerprint__same_content_elsewhere_and_later__then_the_same(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name / "tests").mkdir(parents=True)
+        (tmp_path / name / "tests" / "test_a.py").write_text("x = 1\n")
+    os.utime(tmp_path / "two" / "tests" / "test_a.py", (1, 1))
+    store = SourceStore(tmp_path / "cache")
+    first = store.fingerprint(str(tmp_path / "one"), NOW)
+    assert first == store.fingerprint(str(tmp_path / "two"), NOW)
+    (tmp_path / "one" / "written-by-a-test.log").write_text("noise")
+    assert first == store.fingerprint(str(tmp_path / "one"), NOW)
+
+
+def test_fingerprint__content_name_or_number_of_files_changes__then_another(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    store = SourceStore(tmp_path / "cache")
+    seen = {store.fingerprint(str(root), NOW)}
+    for name, text in (("a.py", "1"), ("a.py", "22"), ("b.py", "1"), ("pytest.ini", "[pytest]")):
+        (root / name).write_text(text)
+        seen.add(store.fingerprint(str(root), NOW))
+    (root / "b.py").rename(root / "c.py")
+    seen.add(store.fingerprint(str(root), NOW))
+    assert len(seen) == 6
+
+
+def test_fingerprint__file_changed_just_before_it_was_read__then_it_is_read_again(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    file = root / "a.py"
+    file.write_text("a")
+    stamp = file.stat().st_mtime_ns
+    store = SourceStore(tmp_path / "cache")
+    first = store.fingerprint(str(root), stamp)
+    file.write_text("b")
+    os.utime(file, ns=(stamp, stamp))
+    assert store.fingerprint(str(root), stamp) != first
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"schema":"tracekit.sources/1"}', b"\xff"])
+def test_fingerprint__kept_hashes_damaged__then_the_same_as_without(tmp_path: Path, damage: bytes) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.py").write_text("a")
+    store = SourceStore(tmp_path / "cache")
+    first = store.fingerprint(str(root), NOW)
+    for file in (tmp_path / "cache" / "sources").iterdir():
+        file.write_bytes(damage)
+    assert store.fingerprint(str(root), NOW) == first
