@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tracekit.model.state import Status
+from tracekit.model.status import Status
 from tracekit.wire.names import GREEN, RED
 
 GLYPHS = {

@@ -6,14 +6,16 @@ import argparse
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tracekit.cli import edge
-from tracekit.config import loader, paths, roots
-from tracekit.config.later import not_acted_on
-from tracekit.config.profile import Environment
-from tracekit.config.settings import Settings
+from tracekit.config import paths
 from tracekit.engine.places import Places
 from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.config.profile import Environment
+    from tracekit.config.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Project:
 
 def project(args: argparse.Namespace) -> Project:
     """Find the project; raises ProblemError for a path that is not there and for every fault of its configuration."""
+    # Here, because a look at what is recorded needs no configuration of any project.
+    from tracekit.config import loader, roots
+    from tracekit.config.later import not_acted_on
+
     path = os.path.abspath(args.path)
     names = ""
     if not os.path.exists(path):

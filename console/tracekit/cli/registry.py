@@ -28,6 +28,8 @@ SUMMARIES: dict[str, str] = {
     "run": "run scenarios and follow them live",
     "rerun": "run the failed scenarios of a run again",
     "runs": "list recorded and live runs",
+    "history": "show a scenario's last verdicts and durations",
+    "compare": "show what changed from one run to another",
     "show": "show a run, or one scenario of it",
     "replay": "print or open a recorded run",
     "attach": "follow a run that goes on without a console",

@@ -21,6 +21,7 @@ from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.history import History
 from tracekit.engine.launching import Launching
+from tracekit.engine.past import Past
 from tracekit.engine.places import Places
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.engine.view import RunView
@@ -82,6 +83,10 @@ class Engine:
     def runs(self) -> list[RunSummary]:
         """Every run of this machine, newest first, live ones marked as such."""
         return History(self.store).summaries()
+
+    def past(self) -> Past:
+        """What recorded runs say together: a scenario's story, two runs compared, the trend. Reads the disk."""
+        return Past(History(self.store))
 
 
 class _Core:

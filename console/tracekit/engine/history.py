@@ -5,45 +5,97 @@ What is shown of an ended run is folded from the same lines as when it was live;
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from tracekit.engine.follow import fold_file
-from tracekit.engine.view import RunView
-from tracekit.store import checkpoints
 from tracekit.store.catalogue import Catalogue, RunSummary
 from tracekit.store.runs import RunFolder, RunStore, damaged
 from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import JOURNAL_FILE, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
+if TYPE_CHECKING:
+    from tracekit.engine.view import RunView
+    from tracekit.model.results import Result
+
 # A smaller journal folds faster than a checkpoint is found.
 _WORTH_A_CHECKPOINT = 512 * 1024
 
+Progress = Callable[[int, int], None]
+Answer = TypeVar("Answer")
+
 
 class History:
-    """Reads what is recorded; writes only what can be rebuilt."""
+    """Reads what is recorded; writes only what can be rebuilt.
+
+    A list that the catalogue can answer folds nothing, and loads nothing that folds.
+    """
 
     def __init__(self, store: RunStore) -> None:
-        self._store = store
-        self._catalogue = Catalogue(store.state)
+        self.store = store
+        self.catalogue = Catalogue(store.state)
 
-    def summaries(self, limit: int | None = None) -> list[RunSummary]:
+    def summaries(self, limit: int | None = None, progress: Progress | None = None) -> list[RunSummary]:
         """The runs of this machine, newest first; rows that the catalogue lacks are folded now."""
-        folders = self._store.folders()[:limit]
-        if not folders:
+        folders = self.store.folders()
+        shown = folders[:limit]
+        if not shown:
             return []
-        rows = self._catalogue.rows()
-        found: list[RunSummary] = []
-        for folder in folders:
-            row = rows.get(folder.run_id)
-            if row is None or not row.ended:
-                row = self._fold_row(folder)
-            if row is not None:
-                found.append(row)
-        return found
+        rows = self.catalogue.rows(limit)
+        lacking = [folder for folder in shown if (row := rows.get(folder.run_id)) is None or not row.ended]
+        for number, folder in enumerate(lacking, 1):
+            if progress is not None:
+                progress(number, len(lacking))
+            rows[folder.run_id] = self._fold_row(folder)
+        return [_marked(rows[folder.run_id], folder) for folder in shown]
+
+    def refresh(self, progress: Progress | None = None) -> None:
+        """Bring the catalogue up to the disk: it learns of runs that ended unseen, and forgets deleted ones."""
+        folders = {folder.run_id: folder for folder in self.store.folders()}
+        known = self.catalogue.ended()
+        lacking = [folder for run_id, folder in folders.items() if run_id not in known]
+        for number, folder in enumerate(lacking, 1):
+            if progress is not None:
+                progress(number, len(lacking))
+            self._fold_row(folder)
+        self.catalogue.forget(*(run_id for run_id in known if run_id not in folders))
+
+    def summary(self, folder: RunFolder) -> RunSummary:
+        """One run's row."""
+        row = self.catalogue.row(folder.run_id)
+        return _marked(row if row is not None and row.ended else self._fold_row(folder), folder)
+
+    def results(self, folder: RunFolder) -> list[Result]:
+        """How every scenario of one run ended, or stands now; raises ProblemError when it is damaged."""
+        row = self.catalogue.row(folder.run_id)
+        if row is not None and row.ended:
+            found = self.catalogue.results(folder.run_id)
+            if found or not row.counts:
+                return found
+        from tracekit.model.results import results
+
+        view = self.open(folder)
+        with view.lock:
+            return list(results(view.state))
+
+    def asked(self, question: Callable[[Catalogue], Answer], progress: Progress | None = None) -> Answer:
+        """Put a question to a catalogue that knows every ended run of this machine."""
+        while True:
+            before = self.catalogue.forgetful
+            self.refresh(progress)
+            answer = question(self.catalogue)
+            # Where its file was given up in between, it has forgotten what it knew before.
+            if self.catalogue.forgetful == before:
+                return answer
 
     def open(self, folder: RunFolder) -> RunView:
         """A recorded run as a view; raises ProblemError when it is damaged beyond opening."""
+        from tracekit.engine.follow import fold_file
+        from tracekit.engine.view import RunView
+        from tracekit.store import checkpoints
+
         facts = folder.facts()
         view = RunView(folder.run_id, str(facts.get("root", "")), folder.box_dir, link="replay")
         if not folder.journal.is_file():
@@ -56,28 +108,34 @@ class History:
         except OSError as fault:
             what = f"the journal cannot be read: {fault.strerror or fault}"
             raise ProblemError(damaged(folder.run_id, what, str(folder.journal))) from fault
-        if held is None:
-            self.remember(folder, view)
+        if view.state.run.ended and not self.catalogue.knows(folder.run_id, view.folded):
+            self.remember(folder, view, checkpoint=held is None)
         return view
 
     def replay(self, target: str) -> RunView:
         """Open a run by its name, or any journal or run directory by its path."""
         path = Path(target)
         if is_run_id(target) or not path.exists():
-            return self.open(self._store.find(target))
+            return self.open(self.store.find(target))
         return open_path(path)
 
-    def remember(self, folder: RunFolder, view: RunView) -> None:
+    def remember(self, folder: RunFolder, view: RunView, *, checkpoint: bool = True) -> None:
         """Write what makes the next look cheap: the catalogue's row, and a checkpoint of a long run."""
+        from tracekit.model.results import results
+        from tracekit.store import checkpoints
+
         with view.lock:
-            state = view.state
+            ended = view.state.run.ended
             row = _summary(folder, view)
-            if state.run.ended:
-                self._catalogue.put(row, state)
-        if view.folded > _WORTH_A_CHECKPOINT and state.run.ended:
+            # Its place in the file is waited for without the lock: a screen looks at the same state.
+            found = list(results(view.state)) if ended else []
+        if not ended:
+            return
+        self.catalogue.put(row, found)
+        if checkpoint and view.folded > _WORTH_A_CHECKPOINT:
             checkpoints.save(folder, *view.checkpoint())
 
-    def _fold_row(self, folder: RunFolder) -> RunSummary | None:
+    def _fold_row(self, folder: RunFolder) -> RunSummary:
         try:
             view = self.open(folder)
         except ProblemError:
@@ -100,8 +158,17 @@ class History:
         return _summary(folder, view)
 
 
+def _marked(row: RunSummary, folder: RunFolder) -> RunSummary:
+    """What the directory itself says beside the catalogue."""
+    pinned, imported = folder.pinned, folder.imported
+    return replace(row, pinned=pinned, imported=imported) if pinned is not None or imported else row
+
+
 def open_path(path: Path) -> RunView:
     """A view over a journal file, a box's directory or a whole run directory anywhere on the disk."""
+    from tracekit.engine.follow import fold_file
+    from tracekit.engine.view import RunView
+
     candidates = (path,) if path.is_file() else (path / JOURNAL_FILE, path / "local" / JOURNAL_FILE)
     for journal in candidates:
         if journal.is_file():
@@ -124,9 +191,16 @@ def open_path(path: Path) -> RunView:
 
 def _summary(folder: RunFolder, view: RunView) -> RunSummary:
     run = view.state.run
+    facts = {
+        "git": run.git,
+        "seed": run.seed,
+        "python": {suite.name: suite.python_version for suite in run.suites},
+        "framework": {suite.name: suite.framework for suite in run.suites},
+    }
     return RunSummary(
         run_id=folder.run_id,
-        root=run.root or view.root,
+        # Where the project is for whoever started it; a box may have it elsewhere.
+        root=view.root or run.root,
         profile=run.profile,
         environment=run.environment or "local",
         parent=run.parent,
@@ -138,4 +212,7 @@ def _summary(folder: RunFolder, view: RunView) -> RunSummary:
         journal_bytes=view.folded,
         # The agent takes the spool away when it lets go of a run.
         live=not run.ended and (folder.box_dir / SPOOL_DIR).is_dir(),
+        disk_bytes=folder.disk_bytes(),
+        fingerprint=run.fingerprint,
+        facts=facts,
     )

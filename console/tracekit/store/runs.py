@@ -6,9 +6,11 @@ facts, and reads the rest. It never writes into a box's directory.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import errno
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,11 +19,14 @@ from typing import Any
 
 from tracekit.wire import lines
 from tracekit.wire.ids import is_box_name, is_run_id
-from tracekit.wire.names import JOURNAL_FILE, RUN_FILE, RUN_SCHEMA
+from tracekit.wire.names import JOURNAL_FILE, RUN_FILE, RUN_SCHEMA, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
 LOCAL_BOX = "local"
 NEWEST = ("last", "latest")
+PIN_FILE = "pin"
+IMPORTED_FILE = "imported.json"
+MAX_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,31 @@ class RunFolder:
     def journal(self) -> Path:
         """The journal that everything on a screen is folded from."""
         return self.box_dir / JOURNAL_FILE
+
+    @property
+    def pinned(self) -> str | None:
+        """Why somebody wants it kept, on one line and perhaps empty; None where nobody said so."""
+        try:
+            return (self.path / PIN_FILE).read_text(encoding="utf-8", errors="replace")[:MAX_REASON].strip()
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return ""
+
+    @property
+    def imported(self) -> bool:
+        """Whether it was recorded elsewhere: what it says of programs and hosts is a stranger's word."""
+        return (self.path / IMPORTED_FILE).exists()
+
+    def disk_bytes(self) -> int:
+        """What its files weigh, the spool of a live one apart."""
+        total = 0
+        for place, folders, files in os.walk(self.path):
+            folders[:] = [name for name in folders if name != SPOOL_DIR]
+            for name in files:
+                with contextlib.suppress(OSError):
+                    total += (Path(place) / name).lstat().st_size
+        return total
 
     def facts(self) -> dict[str, Any]:
         """What the launching engine wrote: plan, parent, root; raises ProblemError when it is damaged."""

@@ -43,6 +43,12 @@ def run(args: argparse.Namespace) -> int:
                     "ended": each.ended_t if each.ended else None,
                     "reason": each.reason,
                     "counts": each.counts,
+                    "live": each.live,
+                    "pinned": each.pinned,
+                    "imported": each.imported,
+                    "bytes": each.disk_bytes,
+                    "fingerprint": each.fingerprint,
+                    **each.facts,
                 },
             )
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from tracekit.cli import edge, project, summary
 from tracekit.cli.painting import GLYPHS, Paint, seconds
 from tracekit.engine.history import History
 from tracekit.engine.view import RunView
+from tracekit.model.matching import meant
 from tracekit.model.state import Attempt, OutputSpan, Status
 from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
@@ -60,21 +61,10 @@ def run(args: argparse.Namespace) -> int:
 
 def _named(view: RunView, text: str) -> list[int]:
     state = view.state
-    exact = state.index.get(text)
-    if exact is not None:
-        return [exact, *state.children_of(exact)]
-    whole = [index for index, scenario in enumerate(state.ids) if SUBTEST_MARK not in scenario]
-    # The last name itself stands before an ending, and both before any part of an id.
-    tests: tuple[Callable[[str], bool], ...] = (
-        lambda scenario: scenario.rpartition("::")[2] == text,
-        lambda scenario: scenario.endswith(text),
-        lambda scenario: text in scenario,
-    )
-    found = next(
-        (some for fits in tests if (some := [index for index in whole if fits(state.ids[index])])), []
-    )
+    found = meant(text, state.ids)
     if len(found) == 1:
-        return [found[0], *state.children_of(found[0])]
+        index = state.index[found[0]]
+        return [index, *state.children_of(index)]
     if not found:
         raise ProblemError(
             Problem(
@@ -84,7 +74,7 @@ def _named(view: RunView, text: str) -> list[int]:
                 f"`tracekit show {view.run_id}` lists them",
             )
         )
-    shown = ", ".join(state.ids[index] for index in found[:5])
+    shown = ", ".join(found[:5])
     raise ProblemError(Problem("cli.ambiguous", f"{len(found)} scenarios match", text, f"say which: {shown}"))
 
 
