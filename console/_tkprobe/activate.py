@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
+from _tkprobe.apart import matcher
 from _tkprobe.capture import Capture, own_streams
 from _tkprobe.collect import Finder, Ids, Selection
 from _tkprobe.facts import Frames
@@ -44,6 +45,7 @@ class Settings:
         self.mode = environ.get("TRACEKIT_MODE", "run")
         self.locals = environ.get("TRACEKIT_LOCALS", "1") != "0"
         self.only = environ.get("TRACEKIT_ONLY", "")
+        self.isolate = environ.get("TRACEKIT_ISOLATE", "")
         # A counter of instructions slows the process down and the clock not at all: who counts stretches the tick.
         self.tick = TICK_SECONDS * _at_least_one(environ.get("TRACEKIT_TICK_STRETCH", ""))
         self.order = environ.get("TRACEKIT_ORDER", "")
@@ -74,9 +76,14 @@ class Probe:
         frames = Frames(str(config.rootpath), self.base, settings.locals)
         wanted = read_wanted(settings.only)
         order = Order(ids.scenario, settings.order, wanted) if settings.order else None
-        if wanted is not None or order is not None:
-            config.pluginmanager.register(Selection(ids, wanted, order), "tracekit-selection")
+        patterns = read_wanted(settings.isolate)
+        apart = matcher(patterns, settings.prefix) if patterns else None
+        selection: Optional[Selection] = None
+        if wanted is not None or order is not None or apart is not None:
+            selection = Selection(ids, wanted, order, apart)
+            config.pluginmanager.register(selection, "tracekit-selection")
         collecting = Collecting(self.spool, ids, frames, settings.launch)
+        collecting.selection = selection
         collecting.quiet = settings.worker not in (None, "gw0")
         collecting.worker = settings.worker is not None
         collecting.finder = Finder(self.spool, ids, settings.suite)

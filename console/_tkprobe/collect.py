@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from types import FunctionType
-from typing import Any, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import pytest
 
@@ -60,9 +60,18 @@ class Ids:
 class Selection:
     """Keeps the wanted scenarios, lets pytest skip the files that hold none of them, and puts the rest in order."""
 
-    def __init__(self, ids: Ids, wanted: Optional[List[str]], order: Optional[Order] = None) -> None:
+    def __init__(
+        self,
+        ids: Ids,
+        wanted: Optional[List[str]],
+        order: Optional[Order] = None,
+        apart: Optional[Callable[[str], Optional[str]]] = None,
+    ) -> None:
         self.ids = ids
         self.order = order
+        self.apart = apart
+        #: What is left for a process of its own, with the pattern that it fits.
+        self.aside: Dict[Any, str] = {}
         self.wanted = None if wanted is None else set(wanted)
         self.files: Set[str] = set()
         self.directories: Set[str] = set()
@@ -99,6 +108,13 @@ class Selection:
         if wanted is not None:
             for item in items:
                 (kept if scenario(item.nodeid) in wanted else left).append(item)
+        else:
+            kept = list(items)
+        if self.apart is not None:
+            fits = [(item, self.apart(scenario(item.nodeid))) for item in kept]
+            kept = [item for item, pattern in fits if pattern is None]
+            self.aside = {item: pattern for item, pattern in fits if pattern is not None}
+            left += self.aside
         if left:
             items[:] = kept
             config.hook.pytest_deselected(items=left)
@@ -141,21 +157,21 @@ class Finder:
         self.parents: Dict[int, Group] = {}
         self.told = 0
 
-    def write(self, items: List[Any], *, quoted: bool = True) -> Dict[str, str]:
-        """Tell every item; returns the quoted scenario id of each node id where it is wanted."""
+    def write(self, items: List[Any], aside: Dict[Any, str], *, quoted: bool = True) -> Dict[str, str]:
+        """Tell every item, and those put aside as such; returns the quoted scenario id of each node id where it is wanted."""
         known: Dict[str, str] = {}
         scenario, parents, group = self.ids.scenario, self.parents, None
-        for item in items:
+        for item in [*items, *aside] if aside else items:
             nodeid = item.nodeid
             if quoted:
                 known[nodeid] = quote(scenario(nodeid))
             parent = item.parent
             found = parents.get(id(parent)) or self._group(parent)
             name = item.name
-            if found.stem + name != nodeid or len(nodeid) > LONGEST_GROUPED:
+            if found.stem + name != nodeid or len(nodeid) > LONGEST_GROUPED or (aside and item in aside):
                 self._end(group)
                 group = None
-                self._alone(item, found)
+                self._alone(item, found, aside.get(item))
                 continue
             if found is not group or found.size >= GROUP_LIMIT or len(found.names) >= TESTS_A_LINE:
                 self._end(group)
@@ -194,7 +210,7 @@ class Finder:
         group.clear()
         self._add(body)
 
-    def _alone(self, item: Any, group: Group) -> None:
+    def _alone(self, item: Any, group: Group, isolate: Optional[str]) -> None:
         tags = sorted({*group.tags, *(mark.name for mark in item.own_markers)})
         doc = getattr(getattr(item, "_obj", None), "__doc__", None)
         told = cut(doc.strip(), DOC_LIMIT) if isinstance(doc, str) else None
@@ -209,6 +225,8 @@ class Finder:
             "tags": tags,
             "doc": told,
         }
+        if isolate is not None:
+            facts["isolate"] = isolate
         self._add(f'"scenario.found",{fields(facts)}')
 
     def _add(self, body: str) -> None:

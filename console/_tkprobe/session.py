@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional
 import pytest
 
 from _tkprobe.capture import OwnStream
-from _tkprobe.collect import Finder, Ids
+from _tkprobe.collect import Finder, Ids, Selection
 from _tkprobe.facts import TEXT_LIMIT, Frames, cut, message_of
 from _tkprobe.failures import report_text
 from _tkprobe.recorder import Recorder
@@ -34,6 +34,7 @@ class Collecting:
         self.python_why = ""
         self.internal_error = ""
         self.finder: Optional[Finder] = None
+        self.selection: Optional[Selection] = None
         self.recorder: Optional[Recorder] = None
         #: A worker other than the first: what it collects has been told.
         self.quiet = False
@@ -62,6 +63,7 @@ class Collecting:
         if self.finder is None:
             return
         if not self.quiet:
+            aside = self.selection.aside if self.selection is not None else {}
             told: Dict[str, object] = {
                 "suite": self.suite,
                 "runner": "pytest",
@@ -70,11 +72,11 @@ class Collecting:
                 "python_why": self.python_why,
                 "python_version": platform.python_version(),
                 "framework": f"pytest {pytest.__version__}",
-                "count": len(session.items),
+                "count": len(session.items) + len(aside),
                 "launch": self.launch,
             }
             self.spool.add(f'"suite.found",{fields(told)}')
-            known = self.finder.write(session.items, quoted=self.recorder is not None)
+            known = self.finder.write(session.items, aside, quoted=self.recorder is not None)
             if self.recorder is not None:
                 self.recorder.quoted = known
         self.finder = None

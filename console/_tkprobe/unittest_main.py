@@ -11,8 +11,9 @@ import platform
 import re
 import sys
 import unittest
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
+from _tkprobe.apart import matcher
 from _tkprobe.facts import Frames, cut, message_of
 from _tkprobe.order import ordered
 from _tkprobe.spool import Spool, fields, quote
@@ -36,6 +37,8 @@ class Main:
         self.discovers = environ.get("TRACEKIT_MODE", "run") == "discover"
         self.order = environ.get("TRACEKIT_ORDER", "")
         self.wanted = read_wanted(environ.get("TRACEKIT_ONLY"))
+        patterns = read_wanted(environ.get("TRACEKIT_ISOLATE"))
+        self.apart = matcher(patterns, self.prefix) if patterns else None
         self.attempts = read_attempts(environ.get("TRACEKIT_ATTEMPTS", ""))
         self.why = environ.get("TRACEKIT_PYTHON_WHY", "")
         self.suite = self.prefix.rstrip(":").partition("@")[2]
@@ -55,10 +58,11 @@ class Main:
         if program.testNamePatterns:
             loader.testNamePatterns = program.testNamePatterns
         collected = self._collect(loader, paths or ["."], program)
-        self._tell(collected)
+        kept, aside = self._parted(collected)
+        self._tell(collected, aside)
         if self.discovers:
             return self._ended(0 if collected.countTestCases() else NO_TESTS, "")
-        return self._run(collected, program)
+        return self._run(kept, program)
 
     def _collect(self, loader: unittest.TestLoader, paths: List[str], program: Any) -> unittest.TestSuite:
         whole = unittest.TestSuite()
@@ -115,7 +119,22 @@ class Main:
         places = ordered([names[place] for place in kept], self.order, self.wanted)
         return unittest.TestSuite(tests[kept[place]] for place in places)
 
-    def _tell(self, collected: unittest.TestSuite) -> None:
+    def _parted(self, collected: unittest.TestSuite) -> Tuple[unittest.TestSuite, Dict[str, str]]:
+        """What this process runs, and what is left for one of its own, with the pattern that each fits."""
+        if self.apart is None:
+            return collected, {}
+        kept: List[Any] = []
+        aside: Dict[str, str] = {}
+        for test in tests_of(collected):
+            name = self.names.scenario(test)
+            pattern = self.apart(name) if import_failure(test) is None else None
+            if pattern is None:
+                kept.append(test)
+            else:
+                aside[name] = pattern
+        return (unittest.TestSuite(kept), aside) if aside else (collected, aside)
+
+    def _tell(self, collected: unittest.TestSuite, aside: Dict[str, str]) -> None:
         told: Dict[str, object] = {
             "suite": self.suite,
             "runner": "unittest",
@@ -134,9 +153,11 @@ class Main:
             file, line, path, doc = self.names.place(test)
             joined = ",".join(quote(part) for part in path)
             shown = quote(cut(doc.strip(), DOC_LIMIT)) if doc else "null"
+            name = self.names.scenario(test)
+            isolate = f',"isolate":{quote(aside[name])}' if name in aside else ""
             self.spool.add(
-                f'"scenario.found","scenario":{quote(self.names.scenario(test))},"suite":{quote(self.suite)},'
-                f'"runner":"unittest","path":[{joined}],"file":{quote(file)},"line":{line},"tags":[],"doc":{shown}'
+                f'"scenario.found","scenario":{quote(name)},"suite":{quote(self.suite)},"runner":"unittest",'
+                f'"path":[{joined}],"file":{quote(file)},"line":{line},"tags":[],"doc":{shown}{isolate}'
             )
         self.spool.flush()
 

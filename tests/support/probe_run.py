@@ -192,6 +192,7 @@ def _progress(suite: dict[str, Any], spec: LaunchSpec, spools: Sequence[Path], c
         suite=suite,
         launch=spec,
         collected=facts.collected,
+        aside=frozenset(facts.aside),
         ended=set(facts.ended),
         running=facts.running,
         session_ended=facts.session_ended,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
-from tracekit.agent import passes, suite_lines
+from tracekit.agent import isolation, passes, suite_lines
 from tracekit.agent.progress import Facts
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.names import RED, E
@@ -66,6 +66,13 @@ class _Memory:
     # Whether the current suite was cut short or failed as a whole, and the suites that did not pass.
     broken: bool = False
     unmet: list[str] = field(default_factory=list)
+    # Where the current pass of the suite begins, how many of its scenarios have had a process of their own, and which
+    # one is having it now.
+    pass_first: int = 0
+    alone_done: int = 0
+    alone: str = ""
+    # The patterns of what was isolated so far.
+    isolated: list[str] = field(default_factory=list)
     # The end of the launch before, from which the adapter can tell the next one again.
     before: Optional[dict[str, Any]] = None
 
@@ -96,6 +103,8 @@ class Driver:
         self._meddled = False
         self._launches: list[str] = []
         self._ends: dict[str, dict[str, str]] = {}
+        # What the current pass put aside; None when it has to be read again.
+        self._aside: Optional[list[Facts]] = []
 
     # -- what is asked of it
 
@@ -119,7 +128,10 @@ class Driver:
 
     def snapshot(self) -> dict[str, Any]:
         """What the journal keeps for the next daemon."""
-        return {**vars(self._memory), "launches": self._launches, "stopping": self._stopping}
+        known: dict[str, Any] = {**vars(self._memory), "stopping": self._stopping}
+        if self._launches != _numbered(self._memory.number):
+            known["launches"] = self._launches
+        return known
 
     def stop_signal(self) -> int:
         """The signal with which the current suite is asked to stop."""
@@ -137,7 +149,8 @@ class Driver:
         """Go on from a snapshot. A launch that the supervisor has not heard of is asked for once more."""
         known = vars(_Memory())
         self._memory = _Memory(**{key: value for key, value in snapshot.items() if key in known})
-        self._launches = list(snapshot.get("launches", ()))
+        self._launches = list(snapshot.get("launches", _numbered(self._memory.number)))
+        self._aside = None
         self._stopping = str(snapshot.get("stopping", ""))
         if self._memory.finished or not self._memory.launch:
             return []
@@ -164,11 +177,14 @@ class Driver:
         facts = self._facts_of(launch)
         self._keep_ends(launch, facts)
         self._memory.launch = ""
+        alone, self._memory.alone = self._memory.alone, ""
+        if not alone:
+            self._put_aside(facts)
         self._memory.before = {"id": launch, "exit": line.get("exit"), "signal": line.get("signal")}
         told_m = line.get("m")
         ended_m = told_m if isinstance(told_m, int) else now_m
         if self._stopping:
-            return [*self._cut_short(facts, ended_m), *self._end()]
+            return [*self._cut_short(facts, ended_m, alone), *self._end()]
         problem = line.get("problem")
         if isinstance(problem, dict):
             return [
@@ -188,6 +204,8 @@ class Driver:
         ]
         commands += self._not_crashed(facts)
         self._leave(outcome.not_run, outcome.why)
+        if alone and alone not in {*facts.ended, *running, *outcome.not_run}:
+            self._leave([alone], outcome.why or "its own process did not run it")
         if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
             self._memory.failed_to_start = True
         if (
@@ -200,7 +218,7 @@ class Driver:
         if following is not None:
             self._memory.crashes += 1
         else:
-            following = self._another_pass()
+            following = self._next_alone(facts) or self._another_pass()
         if following is not None:
             return [*commands, self._spawn(following)]
         self._settle(broken=False)
@@ -239,7 +257,9 @@ class Driver:
         number = self._memory.number
         try:
             before = self._memory.before
-            if before is None:
+            if self._memory.alone:
+                self._spec = self._alone(self._memory.alone, number)
+            elif before is None:
                 adapter = self._adapter(str(self.suite.get("runner", "")))
                 self._spec = adapter.start(self.suite, self._context, number)
             else:
@@ -279,10 +299,11 @@ class Driver:
         self._memory.crashes = 0
         self._memory.tries = 0
         self._memory.first = len(self._launches)
+        self._begin_pass(len(self._launches))
 
     def _another_pass(self, known: Optional[int] = None) -> Optional[LaunchSpec]:
         """The suite again, or its red scenarios, where the plan asks for that; raises nothing that `start` did not."""
-        if self._plan.get("mode") == "discover" or self._stopping:
+        if self._discovers() or self._stopping:
             return None
         launches = self._launches[self._memory.first : known]
         more = passes.following(
@@ -290,19 +311,69 @@ class Driver:
         )
         if more is None:
             return None
-        attempts: dict[str, int] = {}
-        for launch in launches:
-            for scenario, number in self._facts_of(launch).attempts.items():
-                attempts[scenario] = max(number, attempts.get(scenario, 0))
         adapter = self._adapter(str(self.suite.get("runner", "")))
         number = self._memory.number + 1
         try:
-            spec = adapter.again(self.suite, self._context, number, more, attempts)
+            spec = adapter.again(self.suite, self._context, number, more, self._attempts(launches))
         except ProblemError:
             return None
         self._memory.tries += 1
         self._memory.crashes = 0
+        self._begin_pass(len(self._launches) if known is None else known)
         return spec
+
+    def _attempts(self, launches: list[str]) -> dict[str, int]:
+        attempts: dict[str, int] = {}
+        for launch in launches:
+            for scenario, number in self._facts_of(launch).attempts.items():
+                attempts[scenario] = max(number, attempts.get(scenario, 0))
+        return attempts
+
+    def _begin_pass(self, first: int) -> None:
+        self._memory.pass_first = first
+        self._memory.alone_done = 0
+        self._aside = []
+
+    def _put_aside(self, facts: Facts) -> None:
+        if not facts.aside:
+            return
+        used = dict.fromkeys([*self._memory.isolated, *facts.aside.values()])
+        self._memory.isolated = list(used)
+        if self._aside is not None:
+            self._aside.append(facts)
+
+    def _waiting(self) -> list[str]:
+        if self._aside is None:
+            self._aside = [self._facts_of(name) for name in self._launches[self._memory.pass_first :]]
+        return isolation.waiting(self._aside, self._memory.alone_done)
+
+    def _next_alone(self, facts: Facts) -> Optional[LaunchSpec]:
+        """The launch of the next scenario that waits for a process of its own."""
+        waiting = self._waiting()
+        if not waiting:
+            return None
+        reason = str((facts.session_ended or {}).get("reason") or "")
+        if not reason:
+            try:
+                spec = self._alone(waiting[0], self._memory.number + 1)
+            except ProblemError as fault:
+                reason = fault.first.what
+            else:
+                self._memory.alone = waiting[0]
+                self._memory.alone_done += 1
+                return spec
+        # A runner that was told to stop at the first red one stops here, too.
+        self._memory.alone_done += len(waiting)
+        self._leave(waiting, f"the suite stopped: {reason}")
+        self._memory.broken = True
+        return None
+
+    def _alone(self, scenario: str, number: int) -> LaunchSpec:
+        adapter = self._adapter(str(self.suite.get("runner", "")))
+        # The first pass of a suite has had nothing of it; every other one numbers on.
+        attempts = self._attempts(self._launches[self._memory.first :]) if self._memory.tries else {}
+        own = isolation.without(self.suite)
+        return adapter.again(own, self._context, number, isolation.alone(scenario), attempts)
 
     def _write(self, line: dict[str, Any]) -> Write:
         if line.get("e") == E.ATTEMPT_ENDED and not line.get("parent") and self._launches:
@@ -324,6 +395,7 @@ class Driver:
             suite=self.suite,
             launch=spec,
             collected=facts.collected,
+            aside=frozenset(facts.aside),
             ended=set(facts.ended),
             running=facts.running,
             session_ended=facts.session_ended,
@@ -355,7 +427,7 @@ class Driver:
             commands.append(self._write({**told, "d": max(0, ended - began)}))
         return commands
 
-    def _cut_short(self, facts: Facts, ended_m: int) -> list[Command]:
+    def _cut_short(self, facts: Facts, ended_m: int, alone: str) -> list[Command]:
         commands: list[Command] = []
         running = facts.running
         for scenario, started in running.items():
@@ -372,10 +444,11 @@ class Driver:
             if started.get("parent"):
                 line["parent"] = started["parent"]
             commands.append(self._write(_lasted(line, running, ended_m)))
-        left = [name for name in facts.collected if name not in facts.ended and name not in running]
-        if not facts.collected:
-            left = [str(name) for name in self.suite.get("only") or ()]
-        self._leave(left, self._stopping)
+        known = [alone] if alone else facts.collected
+        if not known and not facts.aside:
+            known = [str(name) for name in self.suite.get("only") or ()]
+        left = [name for name in known if name not in facts.ended and name not in running]
+        self._leave([*left, *self._waiting()], self._stopping)
         for suite in self._suites[self._memory.suite + 1 :]:
             self._leave([str(name) for name in suite.get("only") or ()], self._stopping)
         return commands
@@ -398,6 +471,10 @@ class Driver:
             return []
         memory = self._memory
         memory.finished = True
+        told: list[Command] = []
+        if not (self._stopping or memory.failed_to_start or memory.not_run_count) and not self._discovers():
+            found = isolation.unused(self._plan, self._suites, memory.isolated)
+            told = [Write(isolation.nothing_fits(pattern)) for pattern in found]
         memory.reason = self._stopping or "finished"
         if memory.failed_to_start and not self._stopping and not self.verdicts():
             memory.reason = "failed-to-start"
@@ -409,7 +486,10 @@ class Driver:
             "not_run_count": memory.not_run_count,
             "why": memory.why or self._stopping,
         }
-        return [Finish(line)]
+        return [*told, Finish(line)]
+
+    def _discovers(self) -> bool:
+        return self._plan.get("mode") == "discover"
 
     def verdicts(self) -> dict[str, int]:
         """How every scenario ended last, sub-tests apart."""
@@ -426,6 +506,11 @@ class Driver:
             told = self._memory.told.get(launch, {})
             last.update((name, word) for name, word in told.items() if ends.get(name) in {None, "crashed"})
         return last
+
+
+def _numbered(count: int) -> list[str]:
+    """What launches are called as long as each began with the number before it."""
+    return [f"L{number}" for number in range(1, count + 1)]
 
 
 def _lasted(line: dict[str, Any], running: dict[str, dict[str, Any]], ended_m: int) -> dict[str, Any]:

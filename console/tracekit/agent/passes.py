@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Optional
 from tracekit.wire.names import RED
 
 #: How the reason of such a launch begins; what it was not asked for is not missing from it.
-RETRY, PASS = "retry", "pass"
+RETRY, PASS, ISOLATED = "retry", "pass", "isolated:"
 
 
 class Pass(NamedTuple):
@@ -62,7 +62,7 @@ def following(
 
 def partial(reason: str) -> bool:
     """Whether a launch was asked for less than its suite."""
-    return reason.startswith(("resume", RETRY))
+    return reason.startswith(("resume", RETRY, ISOLATED))
 
 
 def natural(found: Any) -> int:

@@ -22,6 +22,7 @@ _WANTED = re.compile(
 )
 _VERDICT = re.compile(rb'"verdict":"([a-z]+)"')
 _ATTEMPT = re.compile(rb'"attempt":(\d+)')
+_ASIDE = b'"isolate":"'
 
 
 @dataclass
@@ -31,6 +32,8 @@ class Facts:
     collected: list[str] = field(default_factory=list)
     ended: dict[str, str] = field(default_factory=dict)
     children: set[str] = field(default_factory=set)
+    # What was collected and left for a process of its own, with the pattern that it fits.
+    aside: dict[str, str] = field(default_factory=dict)
     started: dict[tuple[str, int], bytes] = field(default_factory=dict)
     closed: set[tuple[str, int]] = field(default_factory=set)
     session_ended: Optional[dict[str, Any]] = None
@@ -80,12 +83,18 @@ def scan(paths: Iterable[str]) -> Facts:
 
 
 def _take(facts: Facts, data: bytes) -> None:
+    isolates = _ASIDE in data
     for found in _WANTED.finditer(data):
         kind, raw, attempt, verdict = found.groups()
         if kind == b"scenario.found":
             scenario = _scenario(raw, data, found)
-            if scenario is not None:
+            if scenario is None:
+                continue
+            pattern = _pattern(_line(data, found)) if isolates else None
+            if pattern is None:
                 facts.collected.append(scenario)
+            else:
+                facts.aside[scenario] = pattern
         elif kind == b"scenarios.found":
             facts.collected += _group(_decoded(_line(data, found)))
         elif kind == b"session.ended":
@@ -124,6 +133,12 @@ def _attempt(
     facts.ended[scenario] = verdict.decode()
     if b'"parent":"' in line:
         facts.children.add(scenario)
+
+
+def _pattern(line: bytes) -> Optional[str]:
+    told = _decoded(line) if _ASIDE in line else None
+    found = told.get("isolate") if told else None
+    return found if isinstance(found, str) else None
 
 
 def _line(data: bytes, found: re.Match[bytes]) -> bytes:

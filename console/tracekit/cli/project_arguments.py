@@ -17,6 +17,17 @@ def count(text: str) -> int:
     return int(text)
 
 
+def isolate_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument by which scenarios get a process of their own."""
+    parser.add_argument(
+        "--isolate",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="run what this id, file or glob names in processes of their own, one by one; repeatable",
+    )
+
+
 def project_arguments(parser: argparse.ArgumentParser, *, selectors: bool = True) -> None:
     """The arguments by which a command names a project."""
     parser.add_argument(

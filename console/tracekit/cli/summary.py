@@ -22,6 +22,8 @@ MAX_DETAIL = 20
 MAX_NOT_RUN = 5
 MAX_STACK = 9
 _BLOCKING = ("launch", "discovery")
+#: Warnings of the agent's own, which are said in words; the tests' own are counted.
+_OURS = frozenset({"isolate"})
 
 
 def outcome(view: RunView) -> int:
@@ -189,12 +191,17 @@ def _notices(state: RunState, paint: Paint) -> Iterator[str]:
     if stalled:
         yield ""
         yield from stalls(stalled[:MAX_IN_GROUP], paint)
-    warnings = sum(notice.count for notice in state.notices if notice.kind == "warning")
+    warnings = sum(
+        notice.count for notice in state.notices if notice.kind == "warning" and notice.code not in _OURS
+    )
     gaps = [notice for notice in state.notices if notice.kind == "gap"]
     if warnings:
         yield paint.dim(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
     for notice in gaps[:MAX_IN_GROUP]:
         yield clean(f"! {notice.message}")
+    for notice in state.notices:
+        if notice.kind == "warning" and notice.code in _OURS:
+            yield clean(f"! {notice.message}: {notice.action}")
 
 
 def stalls(notices: Iterable[Notice], paint: Paint, scenario: str = "") -> Iterator[str]:

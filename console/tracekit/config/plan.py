@@ -93,7 +93,7 @@ def _suite(
         "stall": suite.stall,
         "slow": suite.slow,
         "idempotent": suite.idempotent,
-        "isolate": suite.isolate,
+        "isolate": list(suite.isolate),
         "needs": list(suite.needs),
         "locks": list(suite.locks),
         "trace": suite.trace,

@@ -47,7 +47,7 @@ class Suite(NamedTuple):
     needs: tuple[str, ...] = ()
     locks: tuple[str, ...] = ()
     idempotent: bool = False
-    isolate: bool = False
+    isolate: tuple[str, ...] = ()
     trace: str | None = None
     where: str = ""
 

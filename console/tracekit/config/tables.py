@@ -209,11 +209,10 @@ SUITE: Final = Table(
         ),
         Key(
             "isolate",
-            "boolean",
-            "Run each test in a process of its own.",
-            example="true",
-            default=False,
-            later=True,
+            "strings",
+            "Scenarios that run in processes of their own, behind the others: ids, files and globs; `*` is every one.",
+            example='["tests/test_fork.py", "*::test_leaks*"]',
+            default=(),
         ),
         Key(
             "trace",

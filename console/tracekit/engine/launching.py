@@ -56,6 +56,7 @@ class Launching:
             parent=request.parent,
             run_lease=request.run_lease,
             extra=_extra(retries=request.retries, shuffle=request.shuffle),
+            isolate=request.isolate,
         )
         return await self._start(await anyio.to_thread.run_sync(plan))
 
@@ -84,6 +85,7 @@ class Launching:
             only=ids,
             extra=extra,
             in_order=request.in_order,
+            isolate=request.isolate,
         )
         return await self._start(await anyio.to_thread.run_sync(plan))
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tracekit import __version__
+from tracekit.agent import isolation
 from tracekit.config import loader
 from tracekit.config.plan import secrets, to_plan
 from tracekit.config.profile import Environment, Profile
@@ -29,7 +30,7 @@ from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
-_ONE_RUN = frozenset({"until_failure", "watch", "retries", "git", "fingerprint", "versions"})
+_ONE_RUN = frozenset({"until_failure", "watch", "retries", "isolate", "git", "fingerprint", "versions"})
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
@@ -106,6 +107,7 @@ def plan_for(
     parent: str | None = None,
     run_lease: float | None = None,
     extra: Mapping[str, Any] = NOTHING,
+    isolate: Sequence[str] = (),
 ) -> Planned:
     """Plan a project; raises ProblemError for every fault of its configuration."""
     flags = {"profile": profile, "environment": environment}
@@ -123,6 +125,7 @@ def plan_for(
     if run_lease is not None:
         plan["run_lease"] = run_lease
     plan.update(extra)
+    _isolate(plan, isolate)
     planned = _planned(plan, config.profile, profile, root, places)
     where = config.profile.environment(environment)
     if where is None or not where.remote:
@@ -141,6 +144,7 @@ def plan_again(
     only: Sequence[str] | None,
     extra: Mapping[str, Any] = NOTHING,
     in_order: bool = False,
+    isolate: Sequence[str] = (),
 ) -> Planned:
     """The plan of an earlier run, narrowed to some scenarios; flags, seed and order stay."""
     plan: dict[str, Any] = facts["plan"]
@@ -168,12 +172,14 @@ def plan_again(
     root, chosen = str(facts.get("root", "")), facts.get("profile")
     config = loader.load(root, flags={"profile": chosen}, environ=places.environ, implicit=False)
     if in_order:
-        suites = [{**suite, "order": "given", "args": one_process(suite.get("args", ()))} for suite in suites]
+        # An order has a meaning in one process only.
+        suites = [{**isolation.without(suite), "order": "given"} for suite in suites]
     # What was wished for one run alone is not wished for the next.
     kept = {key: value for key, value in plan.items() if key not in _ONE_RUN}
     if in_order:
         kept.pop("shuffle", None)
     again = {**kept, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
+    _isolate(again, isolate)
     planned = _planned(again, config.profile, chosen, root, places)
     where = config.profile.environment(str(plan.get("environment", "")))
     if where is not None and where.remote:
@@ -198,13 +204,12 @@ def _provenance(root: str, places: Places) -> dict[str, Any]:
     return {**revision(root, places), "versions": {"tracekit": __version__}}
 
 
-def one_process(args: Sequence[str]) -> list[str]:
-    """The runner's own arguments without spreading over workers: an order has a meaning in one process only."""
-    spread = any(
-        argument.startswith(("-n", "--numprocesses", "--dist", "--tx")) and not argument.startswith("--no")
-        for argument in args
-    )
-    return [*args, "-n", "0"] if spread else list(args)
+def _isolate(plan: dict[str, Any], wished: Sequence[str]) -> None:
+    """Every suite isolates what was asked for beside what its table says; which of them holds it, its box finds."""
+    if wished:
+        plan["isolate"] = list(wished)
+        for suite in plan["suites"]:
+            suite["isolate"] = [*isolation.patterns(suite), *wished]
 
 
 def _planned(

@@ -36,6 +36,8 @@ class Launch:
     run_lease: float | None = None
     retries: int = 0
     shuffle: bool = False
+    #: Ids and globs of what runs in a process of its own.
+    isolate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ class Rerun:
     watch: tuple[str, ...] | None = None
     #: Run `ids` in exactly this order, in one process.
     in_order: bool = False
+    isolate: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import pytest
 
 from tests.support.agents.fake_runner import FakeAdapter
 from tracekit.agent.driver import NAMED, Command, Driver, Finish, Spawn, Write
+from tracekit.agent.passes import Pass
 from tracekit.agent.progress import Facts
-from tracekit.agent.runners.base import Adapter, Context, Exit, Outcome, Progress
+from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.problems import Problem, ProblemError
 
 SUITE = {"name": "", "runner": "fake", "cwd": "/", "options": {}}
@@ -20,6 +21,7 @@ class Desk:
 
     def __init__(self, *suites: dict[str, Any]) -> None:
         self.facts: dict[str, Facts] = {}
+        self.again = Again()
         plan = {"mode": "run", "suites": list(suites or (SUITE,))}
         self.driver = Driver(
             plan,
@@ -29,10 +31,9 @@ class Desk:
             lambda _: Exit(0, None, b"", b""),
         )
 
-    @staticmethod
-    def _adapter(name: str) -> Adapter:
+    def _adapter(self, name: str) -> Adapter:
         if name == "fake":
-            return FakeAdapter()
+            return self.again
         raise ProblemError(Problem("runner.unknown", "no such runner", name, "choose another"))
 
     def _facts(self, launch: str) -> Facts:
@@ -292,3 +293,84 @@ def test_needs__daemon_restarted_after_the_needed_one_was_red__then_it_is_rememb
     again.driver.restore(desk.driver.snapshot(), {})
     again.tell("L2", {"b": "passed"})
     assert finish_of(again.exit("L2"))["not_run"] == ["z"]
+
+
+def aside(facts: Facts, *names: str) -> None:
+    facts.aside = dict.fromkeys(names, "*")
+
+
+class Again(FakeAdapter):
+    """Notes what it was asked for once more."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, list[str] | None, dict[str, int]]] = []
+
+    def again(
+        self, suite: dict[str, Any], context: Context, number: int, asked: Pass, attempts: dict[str, int]
+    ) -> LaunchSpec:
+        self.asked.append((asked.reason, asked.only, attempts))
+        return self._spec(suite, context, number, {}, asked.reason)
+
+
+def test_isolate__two_put_aside__then_a_launch_for_each_and_then_the_end() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"})
+    aside(desk.facts["L1"], "b", "c")
+    assert launches_of(desk.exit("L1")) == ["L2"]
+    desk.tell("L2", {"b": "failed"})
+    assert launches_of(desk.exit("L2")) == ["L3"]
+    desk.tell("L3", {"c": "passed"})
+    assert finish_of(desk.exit("L3"))["verdicts"] == {"failed": 1, "passed": 2}
+    assert [asked[:2] for asked in desk.again.asked] == [("isolated: b", ["b"]), ("isolated: c", ["c"])]
+
+
+def test_isolate__its_own_process_does_not_run_it__then_it_is_not_run_and_never_forgotten() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"})
+    aside(desk.facts["L1"], "b")
+    desk.exit("L1")
+    desk.tell("L2", {})
+    line = finish_of(desk.exit("L2"))
+    assert (line["not_run"], line["why"]) == (["b"], "its own process did not run it")
+
+
+def test_isolate__daemon_died_before_the_supervisor_heard_of_it__then_the_same_launch_again() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"})
+    aside(desk.facts["L1"], "b", "c")
+    desk.exit("L1")
+    desk.tell("L2", {"b": "passed"})
+    desk.exit("L2")
+    other = Desk()
+    other.facts = desk.facts
+    assert launches_of(other.driver.restore(desk.driver.snapshot(), {})) == ["L3"]
+    assert other.again.asked == [("isolated: c", ["c"], {})]
+    desk.tell("L3", {"c": "passed"})
+    assert finish_of(other.exit("L3"))["verdicts"] == {"passed": 3}
+
+
+def test_isolate__stopped_while_one_is_alone__then_exactly_what_waits_is_not_run() -> None:
+    desk = Desk({**SUITE, "only": ["a", "b", "c", "d"]})
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"})
+    aside(desk.facts["L1"], "b", "c", "d")
+    desk.exit("L1")
+    desk.driver.stop("cancelled")
+    desk.facts["L2"] = Facts(any_line=True)
+    assert finish_of(desk.exit("L2"))["not_run"] == ["b", "c", "d"]
+
+
+def test_snapshot__hundreds_of_launches__then_it_does_not_grow_with_them() -> None:
+    desk = Desk()
+    desk.driver.begin()
+    desk.tell("L1", {"a": "passed"})
+    aside(desk.facts["L1"], *(f"b{number}" for number in range(300)))
+    desk.exit("L1")
+    size = len(str(desk.driver.snapshot()))
+    for number in range(2, 202):
+        desk.tell(f"L{number}", {f"b{number - 2}": "passed"})
+        desk.exit(f"L{number}")
+    assert len(str(desk.driver.snapshot())) < size + 20

@@ -81,7 +81,7 @@ def test_to_plan__profile__then_the_plan_of_both_suites_without_any_secret(tmp_p
         "stall": None,
         "slow": 5.0,
         "idempotent": False,
-        "isolate": False,
+        "isolate": [],
         "needs": [],
         "locks": [],
         "trace": None,

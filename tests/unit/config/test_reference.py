@@ -44,7 +44,7 @@ stall = "off"
 needs = ["migrate"]
 locks = ["db"]
 idempotent = true
-isolate = true
+isolate = ["*"]
 trace = "calls"
 [suite.migrate]
 [env.box7]

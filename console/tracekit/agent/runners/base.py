@@ -36,6 +36,8 @@ class Progress:
     suite: dict[str, Any]
     launch: LaunchSpec
     collected: list[str] = field(default_factory=list)
+    # Collected too, and left for a process of their own.
+    aside: frozenset[str] = frozenset()
     ended: set[str] = field(default_factory=set)
     running: dict[str, dict[str, Any]] = field(default_factory=dict)
     session_ended: Optional[dict[str, Any]] = None

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
+from tracekit.agent import isolation
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import interpreter, pytest_ends
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
@@ -20,6 +21,7 @@ from tracekit.wire.ids import SUBTEST_MARK, id_prefix
 
 PLUGIN = "_tkprobe.pytest_plugin"
 ATTEMPTS = "TRACEKIT_ATTEMPTS"
+ISOLATE = "TRACEKIT_ISOLATE"
 #: What a surrounding pytest leaves in the environment: our pytest must not take itself for a part of it.
 FOREIGN = (
     "PYTEST_XDIST_WORKER",
@@ -83,6 +85,12 @@ class PytestAdapter(Adapter):
         elif context.plan.get("shuffle"):
             env["TRACEKIT_ORDER"] = f"shuffle:{context.plan.get('seed')}"
         unset = [*FOREIGN]
+        apart = [] if discovers(context) else isolation.patterns(suite)
+        if apart:
+            files[f"{launch}.isolate.json"] = json.dumps(apart).encode("ascii")
+            env[ISOLATE] = os.path.join(context.spool, f"{launch}.isolate.json")
+        else:
+            unset.append(ISOLATE)
         paths = [str(path) for path in suite.get("paths", ())]
         if only is None:
             unset.append("TRACEKIT_ONLY")

@@ -77,7 +77,7 @@ def _missing(progress: Progress) -> list[str]:
     wanted = progress.suite.get("only")
     if wanted is None or "TRACEKIT_ONLY" not in progress.launch.env or partial(progress.launch.reason):
         return []
-    known = set(progress.collected)
+    known = {*progress.collected, *progress.aside}
     return [name for name in wanted if name not in known and name.partition(SUBTEST_MARK)[0] not in known]
 
 
@@ -180,7 +180,7 @@ def _ended_in_order(
     reason = str(session.get("reason") or "")
     end.not_run = remaining
     if (status == NO_TESTS and not progress.ended) or (not progress.collected and status == 0):
-        if not progress.suite.get("only"):
+        if not progress.suite.get("only") and not progress.aside:
             end.lines.append(_no_tests(progress))
     elif status == INTERNAL:
         text = str(session.get("text") or "") or _internal(exit)
@@ -204,7 +204,7 @@ def _bad_exit(progress: Progress, exit: Exit) -> bool:
     """Whether pytest says no while nothing that was told explains it; a choice may leave it without tests."""
     if not exit.code or progress.red or progress.errors or progress.running:
         return False
-    return exit.code != NO_TESTS or not progress.suite.get("only")
+    return exit.code != NO_TESTS or not (progress.suite.get("only") or progress.aside)
 
 
 def _green_but_failed(progress: Progress, exit: Exit) -> dict[str, Any]:

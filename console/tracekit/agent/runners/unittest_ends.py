@@ -46,7 +46,8 @@ def _in_order(
     end.not_run = remaining
     if remaining:
         end.why = f"unittest stopped: {reason}" if reason else "a fixture of their class or module failed"
-    if not progress.collected and not progress.errors and not progress.suite.get("only"):
+    found = progress.collected or progress.aside or progress.errors
+    if not found and not progress.suite.get("only"):
         paths = " ".join(str(path) for path in progress.suite.get("paths", ())) or progress.launch.cwd
         end.lines.append(
             {
@@ -101,7 +102,7 @@ def _missing(end: End, progress: Progress, *, discovering: bool) -> None:
     if discovering:
         end.not_run = []
     elif wanted is not None and not partial(progress.launch.reason):
-        known = set(progress.collected)
+        known = {*progress.collected, *progress.aside}
         gone = [name for name in wanted if name not in known and name.partition(" ▸ ")[0] not in known]
         end.not_run = [*end.not_run, *gone]
         if gone and not end.why:

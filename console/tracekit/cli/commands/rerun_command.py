@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import project
-from tracekit.cli.project_arguments import count
+from tracekit.cli.project_arguments import count, isolate_argument
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="again and again, up to N times, until something is red",
     )
+    isolate_argument(parser)
     parser.add_argument(
         "--in-order",
         action="store_true",
@@ -52,7 +53,9 @@ def run(args: argparse.Namespace) -> int:
         request = Rerun(args.run, "all")
     elif args.ids:
         request = Rerun(args.run, "ids", tuple(args.ids))
-    request = replace(request, until_failure=args.until_failure, in_order=args.in_order)
+    request = replace(
+        request, until_failure=args.until_failure, in_order=args.in_order, isolate=tuple(args.isolate)
+    )
     with Signals().caught() as signals, Engine(project.places()) as engine:
         view = submitted(engine, request, signals)
         return follow(engine, view, signals, as_json=args.json)

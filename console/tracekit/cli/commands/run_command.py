@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import edge, project
-from tracekit.cli.project_arguments import count, project_arguments
+from tracekit.cli.project_arguments import count, isolate_argument, project_arguments
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="run what is red again, up to N times; each adds an attempt",
     )
+    isolate_argument(parser)
     parser.add_argument(
         "--fail-on-flaky", action="store_true", help="exit 1 when a scenario passed only after a red attempt"
     )
@@ -61,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
             seed=args.seed,
             retries=args.retries,
             shuffle=args.shuffle,
+            isolate=tuple(args.isolate),
         )
         view = submitted(engine, request, signals)
         if args.detach:
