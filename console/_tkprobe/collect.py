@@ -157,29 +157,32 @@ class Finder:
         self.parents: Dict[int, Group] = {}
         self.told = 0
 
-    def write(self, items: List[Any], aside: Dict[Any, str], *, quoted: bool = True) -> Dict[str, str]:
-        """Tell every item, and those put aside as such; returns the quoted scenario id of each node id where it is wanted."""
-        known: Dict[str, str] = {}
-        scenario, parents, group = self.ids.scenario, self.parents, None
-        for item in [*items, *aside] if aside else items:
+    def write(self, items: List[Any], aside: Dict[Any, str]) -> None:
+        """Tell every item, and those put aside as such."""
+        parents, group = self.parents, None
+        for item in items:
             nodeid = item.nodeid
-            if quoted:
-                known[nodeid] = quote(scenario(nodeid))
             parent = item.parent
             found = parents.get(id(parent)) or self._group(parent)
             name = item.name
-            if found.stem + name != nodeid or len(nodeid) > LONGEST_GROUPED or (aside and item in aside):
+            if found.stem + name != nodeid or len(nodeid) > LONGEST_GROUPED:
                 self._end(group)
                 group = None
-                self._alone(item, found, aside.get(item))
+                self._alone(item, found, None)
                 continue
             if found is not group or found.size >= GROUP_LIMIT or len(found.names) >= TESTS_A_LINE:
                 self._end(group)
                 group = found
             self._take(found, item, name)
         self._end(group)
+        for item, pattern in aside.items():
+            self._alone(item, parents.get(id(item.parent)) or self._group(item.parent), pattern)
         self.spool.flush()
-        return known
+
+    def quoted(self, items: List[Any], aside: Dict[Any, str]) -> Dict[str, str]:
+        """The quoted scenario id of each node id."""
+        scenario = self.ids.scenario
+        return {item.nodeid: quote(scenario(item.nodeid)) for item in [*items, *aside]}
 
     def _take(self, group: Group, item: Any, name: str) -> None:
         place = len(group.names)

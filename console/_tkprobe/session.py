@@ -76,9 +76,9 @@ class Collecting:
                 "launch": self.launch,
             }
             self.spool.add(f'"suite.found",{fields(told)}')
-            known = self.finder.write(session.items, aside, quoted=self.recorder is not None)
+            self.finder.write(session.items, aside)
             if self.recorder is not None:
-                self.recorder.quoted = known
+                self.recorder.quoted = self.finder.quoted(session.items, aside)
         self.finder = None
 
     def pytest_keyboard_interrupt(self, excinfo: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.cli import PATIENCE, Done, Sandbox
+from tests.support.until import until
 
 HANGS = """
 import pathlib, time
@@ -54,6 +55,45 @@ def ends_of(done: Done) -> dict[str, dict[str, Any]]:
 def functions(stalled: dict[str, Any]) -> list[str]:
     """What runs in the thread that runs the test, innermost first."""
     return [frame["function"] for frame in stalled["stacks"][0]["frames"]]
+
+
+SLOW = """
+import pathlib, time
+
+def test_quick(): ...
+
+def test_slow():
+    time.sleep(0.3)
+
+def test_waits():
+    gate = pathlib.Path(__file__).with_name("gate")
+    while not gate.exists():
+        time.sleep(0.01)
+"""
+
+
+@SPREAD
+def test_slow__over_its_mark__then_told_while_it_runs_and_in_the_end_and_nothing_else_happens(
+    sandbox: Sandbox, spread: tuple[str, ...]
+) -> None:
+    profile = '[suite.it]\nslow = "250ms"\n'
+    root = sandbox.project({"test_it.py": SLOW, "tracekit.toml": profile})
+    out = root / "out"
+    with out.open("wb") as file:
+        process = sandbox.start("run", root, "--", *spread, stdout=file, stderr=file)
+    until(lambda: "◷ slow" in out.read_text() and "test_waits" in out.read_text().rpartition("◷ slow")[2])
+    assert "passed" not in out.read_text().rpartition("test_waits")[2]
+    (root / "gate").touch()
+    assert process.wait(PATIENCE) == 0
+    assert "◷ 2 slow" in out.read_text()
+    rows = {line["id"].rpartition("::")[2]: line for line in sandbox.run("show", "last", "--json").lines()}
+    assert {name: row["slow"] for name, row in rows.items()} == {
+        "test_quick": False,
+        "test_slow": True,
+        "test_waits": True,
+    }
+    assert rows["test_slow"]["attempts"][0]["slow"]
+    assert "test_slow  slow" in sandbox.run("show").out
 
 
 @SPREAD

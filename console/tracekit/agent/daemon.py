@@ -19,6 +19,7 @@ from tracekit.agent.control import Channel, accept, connect, listen
 from tracekit.agent.forking import orphan, report
 from tracekit.agent.kept import Kept, KeptRun
 from tracekit.agent.live import LiveRun
+from tracekit.agent.locks import LOCKS_DIR
 from tracekit.agent.paths import Places, Settings
 from tracekit.agent.protocol import Session
 from tracekit.agent.requests import Requests
@@ -148,7 +149,8 @@ class Daemon:
 
     def _supervise(self, run: LiveRun, start: dict[str, Any]) -> None:
         path = str(run.entry["control"])
-        charge = supervisor.Charge(run.run, run.token, run.spool, start)
+        locks = os.path.join(self.places.base, LOCKS_DIR)
+        charge = supervisor.Charge(run.run, run.token, run.spool, start, locks)
         facts_of = {
             "run": run.run,
             "token": run.token,

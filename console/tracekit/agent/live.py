@@ -39,7 +39,7 @@ _TOLD = (
     "versions",
     "fingerprint",
 )
-_SUITE = ("name", "runner", "cwd", "python", "paths")
+_SUITE = ("name", "runner", "cwd", "python", "paths", "slow")
 
 
 class LiveRun:
@@ -407,6 +407,7 @@ def spec_to(spec: LaunchSpec) -> dict[str, Any]:
         "unset": list(spec.unset),
         "files": {name: data.decode("latin-1") for name, data in spec.files.items()},
         "reason": spec.reason,
+        "locks": list(spec.locks),
     }
 
 
@@ -414,4 +415,7 @@ def spec_of(obj: dict[str, Any]) -> LaunchSpec:
     """The same, back."""
     files = {name: text.encode("latin-1") for name, text in obj["files"].items()}
     command, unset = tuple(obj["command"]), tuple(obj["unset"])
-    return LaunchSpec(obj["id"], obj["suite"], command, obj["cwd"], obj["env"], unset, files, obj["reason"])
+    locks = tuple(obj.get("locks") or ())
+    return LaunchSpec(
+        obj["id"], obj["suite"], command, obj["cwd"], obj["env"], unset, files, obj["reason"], locks
+    )

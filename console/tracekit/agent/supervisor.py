@@ -19,6 +19,7 @@ from typing import Any, Optional
 from tracekit.agent import killing
 from tracekit.agent.control import Channel, accept
 from tracekit.agent.forking import fork
+from tracekit.agent.locks import Locks, waits
 from tracekit.agent.spoolfile import SpoolWriter
 from tracekit.agent.system import System
 from tracekit.wire.names import E
@@ -29,6 +30,7 @@ WARDEN_EVERY = 0.5
 # Without daemon and without anything left to run there is nothing to wait for.
 ORPHAN_SECONDS = 60.0
 RETRIES = 3
+LOCKS_EVERY = 0.1
 
 
 @dataclass
@@ -50,6 +52,8 @@ class Charge:
     token: str
     directory: str
     start: dict[str, Any]
+    # Where the locks of this box are.
+    locks: str
     launches: dict[str, Launch] = field(default_factory=dict)
 
 
@@ -71,6 +75,10 @@ class Supervisor:
         self.spool = f"supervisor-{os.getpid()}-{started}.ndjson"
         self._lines = SpoolWriter(system, os.path.join(charge.directory, self.spool))
         self._unended: dict[int, Launch] = {}
+        self._locks = Locks(system, charge.locks, charge.run)
+        # Launches that wait for a lock, and whom each was last told to wait for.
+        self._waiting: dict[str, tuple[str, str]] = {}
+        self._asked_locks = 0.0
         self._deadline: Optional[float] = None
         self._condemned: dict[int, tuple[int, float]] = {}
         self._quit = False
@@ -95,6 +103,7 @@ class Supervisor:
             self._reap()
             self._step_cancel()
             self._step_condemned()
+            self._step_waiting()
             self._lines.flush()
             self._watch_orphaned()
         self._kill_all()
@@ -107,7 +116,7 @@ class Supervisor:
     # -- waiting and connections
 
     def _wait(self) -> float:
-        if self._deadline is not None or self._lines.waiting or self._condemned:
+        if self._deadline is not None or self._lines.waiting or self._condemned or self._waiting:
             return TICK
         return WARDEN_EVERY if not self._wardens or not self._daemon_here() else 5.0
 
@@ -190,6 +199,47 @@ class Supervisor:
             launch.ended = True
             self._ended(name, launch, {"why": "cancelled"})
             return
+        self._waiting[name] = ("", "")
+        self._asked_locks = 0.0
+        self._step_waiting()
+
+    def _step_waiting(self) -> None:
+        """Begin what has its locks; a cancelled run waits no longer."""
+        now = self._system.clock.seconds()
+        if not self._waiting or (self._deadline is None and now - self._asked_locks < LOCKS_EVERY):
+            return
+        self._asked_locks = now
+        for name, told in list(self._waiting.items()):
+            launch = self._charge.launches[name]
+            if self._deadline is not None:
+                del self._waiting[name]
+                launch.ended = True
+                self._ended(name, launch, {"why": "cancelled"})
+                continue
+            try:
+                lock, holder = self._locks.take(launch.spec.get("locks") or ())
+            except OSError as fault:
+                del self._waiting[name]
+                self._unlocked(name, launch, fault)
+                continue
+            if not lock:
+                del self._waiting[name]
+                if told[0]:
+                    self._lines.add({"e": E.PHASE_ENDED, "phase": "lock", "id": name, "lock": told[0]})
+                self._begin(name, launch)
+            elif (lock, holder) != told:
+                self._waiting[name] = (lock, holder)
+                self._lines.add(waits(name, str(launch.spec["suite"]), lock, holder))
+
+    def _unlocked(self, name: str, launch: Launch, fault: OSError) -> None:
+        launch.ended = True
+        what = f"its locks cannot be taken: {fault.strerror or fault}"
+        action = "make the directory writable, or remove `locks` from the suite"
+        problem = Problem("launch.no_lock", what, self._charge.locks, action)
+        self._ended(name, launch, {"problem": problem.to_json(), "command": launch.spec["command"]})
+
+    def _begin(self, name: str, launch: Launch) -> None:
+        spec = launch.spec
         facts = {"phase": "launch", "id": name, "suite": spec["suite"]}
         self._lines.add({"e": E.PHASE_STARTED, **facts, "command": spec["command"], "reason": spec["reason"]})
         try:
@@ -377,7 +427,7 @@ class Supervisor:
 
     def _watch_orphaned(self) -> None:
         now = self._system.clock.seconds()
-        if self._unended or self._daemon_here():
+        if self._unended or self._waiting or self._daemon_here():
             self._alone_since = now
         elif now - self._alone_since > ORPHAN_SECONDS:
             self._quit = True

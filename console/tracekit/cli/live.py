@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 from tracekit.cli import edge, summary
-from tracekit.cli.painting import GLYPHS, Paint, seconds
+from tracekit.cli.painting import GLYPHS, SLOW, Paint, seconds
 from tracekit.engine.engine import Engine
 from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
@@ -35,6 +35,10 @@ _BEING_STARTED = 10.0
 _AT_ONCE = 256 * 1024
 _LAST_LINES = 2.0
 _INLINE = 4 * 1024
+#: Since when something runs that has been called slow.
+_TOLD = float("inf")
+#: Notices that a person wants to see while they are true.
+_AT_ONCE_TOLD = frozenset({"stalled", "waiting"})
 _CANCELS = (signal.SIGINT, signal.SIGTERM)
 _LEAVES = (signal.SIGHUP, signal.SIGQUIT)
 
@@ -248,6 +252,7 @@ class _Progress:
         self._paint = Paint(on=edge.colours())
         self._started = self._beat = time.monotonic()
         self._status: dict[int, int] = {}
+        self._running: dict[int, float] = {}
         self._line = ""
         self._width = 0
         self._link = view.link
@@ -293,6 +298,7 @@ class _Progress:
     def _tick(self) -> None:
         with self._view.lock:
             rows = list(self._changed())
+            rows += self._late()
             rows += self._silent()
             progress = self._progress()
         if self._view.link != self._link:
@@ -311,6 +317,10 @@ class _Progress:
         state = self._view.state
         for index in sorted(state.take_changed()):
             code = state.status[index]
+            if code == Status.RUNNING and state.slow_ns(index) and state.facts[index].parent < 0:
+                self._running.setdefault(index, time.monotonic())
+            else:
+                self._running.pop(index, None)
             if code in {Status.PENDING, Status.RUNNING} or self._status.get(index) == code:
                 continue
             self._status[index] = code
@@ -319,7 +329,16 @@ class _Progress:
                 continue
             glyph = self._paint.verdict(word, f"{GLYPHS[word]} {word:8}")
             took = self._paint.dim(seconds(state.duration[index]).rjust(8))
-            yield f"{glyph} {took}  {edge.clean(state.ids[index])}"
+            yield f"{glyph} {took}  {edge.clean(state.ids[index])}{summary.mark(state, index, self._paint)}"
+
+    def _late(self) -> Iterator[str]:
+        """Whoever has been running for longer than its suite calls slow, once."""
+        now, state = time.monotonic(), self._view.state
+        for index, since in list(self._running.items()):
+            if (now - since) * 1e9 > state.slow_ns(index):
+                self._running[index] = _TOLD
+                took = self._paint.dim(seconds(int((now - since) * 1e9)).rjust(8))
+                yield f"{SLOW} slow     {took}  {edge.clean(state.ids[index])}"
 
     def _silent(self) -> Iterator[str]:
         """Whoever has just been found to say nothing: a person who waits for it wants to know where it is."""
@@ -327,10 +346,13 @@ class _Progress:
         if len(notices) != self._noticed:
             self._noticed = len(notices)
             for notice in [
-                each for each in notices if each.kind == "stalled" and id(each) not in self._named
+                each for each in notices if each.kind in _AT_ONCE_TOLD and id(each) not in self._named
             ]:
                 self._named[id(notice)] = notice
-                yield from summary.stalls([notice], self._paint)
+                if notice.kind == "waiting":
+                    yield edge.clean(f"… {notice.suite or 'the suite'} {notice.message}")
+                else:
+                    yield from summary.stalls([notice], self._paint)
 
     def _progress(self) -> str:
         counts = self._view.state.counts

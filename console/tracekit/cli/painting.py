@@ -20,6 +20,7 @@ GLYPHS = {
     "pending": "·",
     "lost": "?",
 }
+SLOW = "◷"
 
 
 def seconds(duration_ns: int) -> str:

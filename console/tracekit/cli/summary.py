@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
 from tracekit.cli.edge import RED as EXIT_RED
 from tracekit.cli.edge import USAGE as EXIT_USAGE
-from tracekit.cli.painting import Paint, counted, seconds
+from tracekit.cli.painting import SLOW, Paint, counted, seconds
 from tracekit.engine.view import RunView
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState
 from tracekit.wire.names import RED
@@ -67,6 +67,7 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         if len(groups) > MAX_GROUPS:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
         yield from _flaky(state, paint)
+        yield from _slow(state, paint)
         yield from _not_run(state, paint)
         run = state.run
         took = (
@@ -108,6 +109,28 @@ def _flaky(state: RunState, paint: Paint) -> Iterator[str]:
         yield f"    {clean(state.ids[index])}  {paint.dim(words)}"
     if len(found) > MAX_GROUPS:
         yield paint.dim(f"    … and {len(found) - MAX_GROUPS} more")
+
+
+def mark(state: RunState, index: int, paint: Paint) -> str:
+    """What stands behind a row beside its verdict."""
+    return paint.dim("  slow") if state.slow(index) and state.facts[index].parent < 0 else ""
+
+
+def _slow(state: RunState, paint: Paint) -> Iterator[str]:
+    """The slowest of what took longer than its suite calls slow."""
+    least = min((suite.slow_ns for suite in state.run.suites if suite.slow_ns), default=0)
+    took_long = [i for i, took in enumerate(state.duration) if took > least > 0]
+    found = [i for i in took_long if state.facts[i].parent < 0 and state.slow(i)]
+    if not found:
+        return
+    found.sort(key=lambda i: -state.duration[i])
+    yield ""
+    yield paint.bold(f"{SLOW} {len(found)} slow")
+    for index in found[:MAX_IN_GROUP]:
+        limit = seconds(state.slow_ns(index))
+        yield f"    {clean(state.ids[index])}  {seconds(state.duration[index])}{paint.dim(f' > {limit}')}"
+    if len(found) > MAX_IN_GROUP:
+        yield paint.dim(f"    … and {len(found) - MAX_IN_GROUP} more")
 
 
 def detail(attempt: Attempt, paint: Paint) -> Iterator[str]:

@@ -164,13 +164,12 @@ SUITE: Final = Table(
         Key(
             "slow",
             "duration",
-            "A test that ran longer is marked slow.",
+            "A test that runs longer is marked slow; nothing else happens to it.",
             example='"5s"',
             default=5.0,
             rule="duration_or_off",
             low=0.001,
             high=604800,
-            later=True,
         ),
         Key(
             "stall",
@@ -193,11 +192,10 @@ SUITE: Final = Table(
         Key(
             "locks",
             "strings",
-            "Suites that share a lock never run at the same time.",
+            "Locks by name, one for the whole box: of all runs there, one suite at a time has it, the others wait.",
             example='["db"]',
             default=(),
             rule="name",
-            later=True,
         ),
         Key(
             "idempotent",

@@ -172,12 +172,15 @@ class PhaseStarted(Event):
     suite: NotRequired[str]
     command: NotRequired[list[str]]
     reason: NotRequired[str]
+    lock: NotRequired[str]
+    holder: NotRequired[str]
+    message: NotRequired[str]
 
 
 class PhaseEnded(Event):
     id: str
-    exit: int | None
-    signal: int | None
+    exit: NotRequired[int | None]
+    signal: NotRequired[int | None]
 
 
 class OfAttempt(Event):

@@ -199,6 +199,8 @@ class SuiteFacts:
     python_version: str = ""
     framework: str = ""
     count: int | None = None
+    #: From how many nanoseconds on one of its scenarios is slow; 0 is never.
+    slow_ns: int = 0
 
 
 @dataclass(slots=True)

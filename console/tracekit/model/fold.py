@@ -60,6 +60,7 @@ class Fold:
             E.RUNNER_FAILED_TO_START: self.take_notice,
             E.SUITE_FAILED: self.take_notice,
             E.WARNING: self.take_notice,
+            E.PHASE_STARTED: self.take_notice,
             E.GAP: self.take_notice,
             E.BOX_CONNECTED: self.take_notice,
             E.BOX_LOST: self.take_notice,

@@ -19,6 +19,7 @@ _KINDS: dict[str, str] = {
     E.WARNING: "warning",
     E.GAP: "gap",
     E.ATTEMPT_STALLED: "stalled",
+    E.PHASE_STARTED: "waiting",
     E.BOX_CONNECTED: "link",
     E.BOX_LOST: "link",
     E.BOX_RESUMED: "link",
@@ -29,7 +30,7 @@ def notice_of(line: dict[str, Any], t: int) -> Notice | None:
     """The notice a line gives, or None."""
     event = coerce.text(line.get("e"))
     kind = _KINDS.get(event)
-    if kind is None:
+    if kind is None or (event == E.PHASE_STARTED and line.get("phase") != "lock"):
         return None
     get = line.get
     failure = get("failure")

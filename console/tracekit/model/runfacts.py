@@ -13,6 +13,7 @@ from tracekit.wire.names import E
 
 Key = tuple[int, str, int]
 Line = dict[str, Any]
+_LONGEST = 1e9
 
 
 class RunLines:
@@ -107,5 +108,8 @@ def _suite(suite: SuiteFacts, row: Line) -> SuiteFacts:
         told = coerce.text(row.get(name))
         if told:
             setattr(suite, name, told)
+    slow = row.get("slow")
+    if isinstance(slow, (int, float)) and type(slow) is not bool and 0 < slow < _LONGEST:
+        suite.slow_ns = int(slow * 1e9)
     suite.count = coerce.integer_or_none(row.get("count")) if "count" in row else suite.count
     return suite

@@ -137,6 +137,16 @@ class RunState:
             return False
         return any(self.record_red(i, number) for number in self.numbers[i][:-1])
 
+    def slow_ns(self, i: int) -> int:
+        """From which duration on a scenario is slow, by the plan of its suite; 0 is never."""
+        suite = self.facts[i].suite
+        return next((known.slow_ns for known in self.run.suites if known.name == suite), 0)
+
+    def slow(self, i: int) -> bool:
+        """Whether its last attempt took longer than its suite calls slow."""
+        limit = self.slow_ns(i)
+        return bool(limit) and self.duration[i] > limit
+
     @property
     def missing_total(self) -> int:
         """Lines that sources numbered and that never came."""

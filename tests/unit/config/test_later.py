@@ -12,7 +12,7 @@ PROFILE = """\
 runner = "pytest"
 idempotent = true
 timeout = "5s"
-locks = ["db"]
+trace = "calls"
 
 [suite.db]
 runner = "pytest"
@@ -24,7 +24,7 @@ def test_not_acted_on__two_such_keys__then_both_with_file_line_and_key(tmp_path:
     found = not_acted_on(load(str(tmp_path), environ={"HOME": str(tmp_path)}, implicit=False).profile)
     assert [problem.where for problem in found] == [
         "tracekit.toml:3:suite.api.idempotent",
-        "tracekit.toml:5:suite.api.locks",
+        "tracekit.toml:5:suite.api.trace",
     ]
     assert (
         not_acted_on(load(str(tmp_path / ".."), environ={"HOME": str(tmp_path)}, implicit=False).profile)

@@ -409,3 +409,31 @@ def test_scenarios__neighbours_with_odd_columns__then_found_without_them(odd: di
     line: Line = {"id": "pytest:a.py::", "names": ["test_b", "test_c"], "path": ["a.py"]}
     (first, _) = Journal().add("scenarios.found", **(line | odd)).fold().state.facts
     assert (first.id, first.line, first.tags, first.doc) == ("pytest:a.py::test_b", 0, (), "")
+
+
+@pytest.mark.parametrize(
+    ("told", "slow"),
+    [
+        (0.5, True),
+        (2, False),
+        (None, False),
+        (0, False),
+        (-1, False),
+        (True, False),
+        ("0.5", False),
+        (1e300, False),
+    ],
+)
+def test_slow__by_the_plan_of_its_suite__then_marked_and_a_strange_limit_marks_nothing(
+    told: object, slow: bool
+) -> None:
+    journal = Journal().add("run.started", suites=[{"name": "", "slow": told}]).found().ran("passed", d=10**9)
+    assert journal.state.slow(0) is slow
+
+
+def test_waiting_for_a_lock__told__then_a_notice_and_no_other_phase_is_one() -> None:
+    lock = {"phase": "lock", "id": "L1", "suite": "db", "message": "waits for lock x, held by run R"}
+    state = Journal().add("phase.started", **lock).add("phase.started", phase="launch", id="L1").state
+    assert [(notice.kind, notice.suite, notice.message) for notice in state.notices] == [
+        ("waiting", "db", "waits for lock x, held by run R")
+    ]

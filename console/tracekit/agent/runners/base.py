@@ -29,6 +29,8 @@ class LaunchSpec:
     unset: tuple[str, ...]
     files: dict[str, bytes]
     reason: str
+    #: What no other run on this box may hold meanwhile.
+    locks: tuple[str, ...] = ()
 
 
 @dataclass

@@ -100,7 +100,8 @@ class PytestAdapter(Adapter):
             env["TRACEKIT_ONLY"] = os.path.join(context.spool, f"{launch}.ids.json")
             paths = needed_paths(paths, names, prefix, cwd)
         command = self.command(python.path, suite, context, paths)
-        return LaunchSpec(launch, name, command, cwd, env, tuple(unset), files, reason)
+        locks = () if discovers(context) else tuple(str(lock) for lock in suite.get("locks") or ())
+        return LaunchSpec(launch, name, command, cwd, env, tuple(unset), files, reason, locks)
 
     def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
         """What the end of a launch means, and the launch that resumes the rest after a crash."""

@@ -82,7 +82,8 @@ def _row(view: RunView, index: int, paint: Paint) -> str:
     state = view.state
     word = Status(state.status[index]).word
     took = paint.dim(seconds(state.duration[index]).rjust(8))
-    return f"{paint.verdict(word, f'{GLYPHS[word]} {word:8}')} {took}  {edge.clean(state.ids[index])}"
+    named = f"{edge.clean(state.ids[index])}{summary.mark(state, index, paint)}"
+    return f"{paint.verdict(word, f'{GLYPHS[word]} {word:8}')} {took}  {named}"
 
 
 def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
@@ -138,13 +139,15 @@ def _fact(view: RunView, index: int) -> dict[str, Any]:
     def told(attempt: Attempt) -> dict[str, Any]:
         head, tail, left_out = _output(view, attempt)
         text = (head + tail).decode("utf-8", "replace")
-        return {**asdict(attempt), "output": text, "output_left_out": left_out}
+        slow = 0 < state.slow_ns(index) < attempt.duration_ns
+        return {**asdict(attempt), "slow": slow, "output": text, "output_left_out": left_out}
 
     return {
         "run": view.run_id,
         "id": facts.id,
         "verdict": Status(state.status[index]).word,
         "duration_ns": state.duration[index],
+        "slow": state.slow(index),
         "file": facts.file,
         "line": facts.line,
         "parent": state.ids[facts.parent] if facts.parent >= 0 else None,
