@@ -73,6 +73,8 @@ class Selection:
         #: What is left for a process of its own, with the pattern that it fits.
         self.aside: Dict[Any, str] = {}
         self.wanted = None if wanted is None else set(wanted)
+        #: Files that are wanted whole.
+        self.whole = {scenario for scenario in self.wanted or () if "::" not in scenario}
         self.files: Set[str] = set()
         self.directories: Set[str] = set()
         for scenario in wanted or ():
@@ -107,7 +109,8 @@ class Selection:
         scenario, wanted = self.ids.scenario, self.wanted
         if wanted is not None:
             for item in items:
-                (kept if scenario(item.nodeid) in wanted else left).append(item)
+                name = scenario(item.nodeid)
+                (kept if name in wanted or name.partition("::")[0] in self.whole else left).append(item)
         else:
             kept = list(items)
         if self.apart is not None:

@@ -1,4 +1,4 @@
-"""Discovery: a run whose mode is `discover`, kept as an inventory until the sources change.
+"""Discovery: a run whose mode is `discover`, kept as an inventory of which only what has changed is asked for again.
 
 A view of an inventory is fed with the same lines that a live discovery writes, so that a tree before the first run and
 one in the middle of it are the same thing.
@@ -6,9 +6,8 @@ one in the middle of it are the same thing.
 
 from __future__ import annotations
 
-import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,15 @@ from tracekit.config.paths import config_files
 from tracekit.engine.box import Box
 from tracekit.engine.boxes import box_name
 from tracekit.engine.context import Context
-from tracekit.engine.follow import Follower
+from tracekit.engine.follow import Follower, rare_collections
 from tracekit.engine.plan import Planned, plan_for
 from tracekit.engine.requests import Discover
 from tracekit.engine.view import RunView
-from tracekit.model.state import Notice, ScenarioFacts
+from tracekit.model.state import Notice
 from tracekit.store.copies import Copy
-from tracekit.store.fingerprint import fingerprint
-from tracekit.store.inventory import Inventory, InventoryStore, row
+from tracekit.store.inventory import Inventory, InventoryStore, asked_again, telling
 from tracekit.store.runs import LOCAL_BOX, unwritable
+from tracekit.store.survey import Survey, stale, survey
 from tracekit.wire import lines
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, E
 from tracekit.wire.problems import ProblemError
@@ -47,22 +46,61 @@ class Discovery:
 
     async def view(self, request: Discover) -> RunView:
         """A view that holds, or will hold, every scenario of the project."""
-        environ = self._context.places.environ
-        mark = await anyio.to_thread.run_sync(fingerprint, request.root, config_files(environ), environ)
         key = inventory_key(request.profile, request.environment)
+        kept = None
         if not request.refresh:
-            kept = self._inventories.load(request.root, key)
-            if kept is not None and kept.fingerprint == mark:
-                return inventory_view(kept)
-        return await self._ask(request, mark, key)
+            kept = await anyio.to_thread.run_sync(self._inventories.load, request.root, key)
+        if kept is not None and request.at_once:
+            view = await anyio.to_thread.run_sync(inventory_view, kept)
+            view.stale = bool(await anyio.to_thread.run_sync(self._compare, kept)) or bool(kept.problems)
+            return view
+        now = await anyio.to_thread.run_sync(self._look, request.root, kept)
+        if kept is not None:
+            known = kept.survey
+            again = stale(known, now, kept.holding() if known != now else ())
+            if not again and not kept.problems:
+                return await anyio.to_thread.run_sync(inventory_view, kept)
+            asked = asked_again(kept, again)
+            if asked is not None:
+                newer = await self._newer(request, kept, now, asked)
+                if newer is not None:
+                    changed = {*again.files, *again.gone, *kept.broken()}
+                    return await anyio.to_thread.run_sync(self._merge, kept, newer, changed, key)
+        asking = await self._start(request, now)
+        if request.wait:
+            await asking.found()
+        return asking.view
 
-    async def _ask(self, request: Discover, mark: str, key: str) -> RunView:
+    def _look(self, root: str, kept: Inventory | None) -> Survey:
+        environ = self._context.places.environ
+        # Files with scenarios that are no Python sources are seen nowhere else.
+        also = [name for name in kept.survey.sources if not name.endswith(".py")] if kept is not None else ()
+        return survey(root, config_files(environ), environ, also)
+
+    def _compare(self, kept: Inventory) -> bool:
+        return self._look(kept.root, kept) != kept.survey
+
+    async def _newer(
+        self, request: Discover, kept: Inventory, now: Survey, asked: list[str]
+    ) -> Inventory | None:
+        """What the changed files hold now; None where asking did not come to a good end."""
+        if not asked:
+            return kept._replace(survey=now, told=(), problems=())
+        return await (await self._start(request, now, asked)).found()
+
+    def _merge(self, kept: Inventory, newer: Inventory, changed: set[str], key: str) -> RunView:
+        merged = kept.with_files(newer._replace(suites=kept.suites), changed)
+        self._inventories.save(merged, key)
+        return inventory_view(merged)
+
+    async def _start(self, request: Discover, now: Survey, only: list[str] | None = None) -> _Asking:
         planned = plan_for(
             request.root,
             request.profile,
             self._context.places,
             mode="discover",
             environment=request.environment,
+            only=only,
         )
         run_id = planned.run_id
         base = self._context.places.cache / "discover" / run_id
@@ -77,24 +115,71 @@ class Discovery:
         copy = Copy(base / box.name) if box.copying else None
         if copy is not None:
             copy.claim()
-        await box.start(planned.message(base, self._context.console))
-        ended = Follower(view, lambda _: self._keep(view, planned, mark, key, base), copy=copy)
-        await box.follow(ended, self._context.tasks)
-        return view
-
-    def _keep(self, view: RunView, planned: Planned, mark: str, key: str, base: Path) -> None:
-        self._live.pop(view.run_id, None)
-        with view.lock:
-            state = view.state
-            whole = state.run.ended and state.run.reason == "finished" and view.problem is None
-            rows = tuple(row(fact(facts)) for facts in state.facts)
-            problems = tuple(notice_json(notice) for notice in state.notices)
-        # What could not be collected may be whole again without a change of the sources: ask again next time.
-        if whole and not problems:
-            self._inventories.save(
-                Inventory(planned.root, mark, rows, problems, tuple(planned.plan["suites"])), key
+        asking = _Asking(view, planned, now, base)
+        if only is None:
+            asking.then = lambda found: self._inventories.save(
+                found, inventory_key(request.profile, request.environment)
             )
-        shutil.rmtree(base, ignore_errors=True)
+        await box.start(planned.message(base, self._context.console))
+        await box.follow(Follower(view, lambda _: self._ended(asking), copy=copy), self._context.tasks)
+        return asking
+
+    def _ended(self, asking: _Asking) -> None:
+        self._live.pop(asking.view.run_id, None)
+        asking.end()
+
+
+class _Asking:
+    """One question to the runners, and what its journal told when it was over."""
+
+    def __init__(self, view: RunView, planned: Planned, now: Survey, base: Path) -> None:
+        self.view = view
+        self.then: Callable[[Inventory], None] = lambda _: None
+        self._planned = planned
+        self._now = now
+        self._base = base
+        self._over = anyio.Event()
+        self._inventory: Inventory | None = None
+
+    async def found(self) -> Inventory | None:
+        """What was found, once it is over; None where the runners did not come to a good end."""
+        await self._over.wait()
+        return self._inventory
+
+    def end(self) -> None:
+        """Read what the journal told, and take the journal away."""
+        try:
+            self._inventory = self._read()
+            if self._inventory is not None:
+                self.then(self._inventory)
+        finally:
+            shutil.rmtree(self._base, ignore_errors=True)
+            self._over.set()
+
+    def _read(self) -> Inventory | None:
+        with self.view.lock:
+            state = self.view.state
+            blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
+            count = len(state.ids)
+            if not state.run.ended or state.run.reason != "finished" or self.view.problem is not None:
+                return None
+        # What is told of a file is asked again file by file; where a whole suite is missing nothing is kept.
+        if any(notice.kind == "launch" or not notice.file for notice in blocking):
+            return None
+        try:
+            with (self.view.box_dir / JOURNAL_FILE).open("rb") as journal:
+                told = tuple(telling(journal))
+        except OSError:
+            return None
+        found = Inventory(
+            self._planned.root,
+            self._now,
+            told,
+            count,
+            tuple(self._planned.plan["suites"]),
+            tuple(notice_json(notice) for notice in blocking),
+        )
+        return found._replace(survey=self._now.with_files(found.root, found.holding()))
 
 
 def inventory_key(profile: str | None, environment: str = LOCAL_BOX) -> str:
@@ -105,7 +190,8 @@ def inventory_key(profile: str | None, environment: str = LOCAL_BOX) -> str:
 def inventory_view(inventory: Inventory) -> RunView:
     """An inventory as a view; no run stands behind it."""
     view = RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE, link="ended")
-    view.feed(b"".join(_told(inventory)))
+    with rare_collections():
+        view.feed(b"".join(_told(inventory)))
     return view
 
 
@@ -117,32 +203,34 @@ def notice_json(notice: Notice) -> dict[str, Any]:
         "what": notice.message,
         "detail": notice.detail,
         "action": notice.action,
-    }
-
-
-def fact(facts: ScenarioFacts) -> dict[str, Any]:
-    return {
-        "scenario": facts.id,
-        "suite": facts.suite,
-        "runner": facts.runner,
-        "path": list(facts.path),
-        "file": facts.file,
-        "line": facts.line,
-        "tags": list(facts.tags),
-        "doc": facts.doc,
+        "file": notice.file,
+        "code": notice.code,
     }
 
 
 def _told(inventory: Inventory) -> Iterator[bytes]:
     # The lines that a discovery would have written: who reads the view need not know that it is a memory.
-    facts: list[dict[str, Any]] = [
-        {"e": E.RUN_STARTED, "mode": "discover", "root": inventory.root, "suites": list(inventory.suites)}
-    ]
-    for raw in inventory.rows:
-        fact = json.loads(raw)
-        kept = {name: fact[name] for name in ("suite", "runner", "path", "file", "line", "tags", "doc")}
-        facts.append({"e": E.SCENARIO_FOUND, "scenario": fact["id"], **kept})
-    facts.append({"e": E.RUN_ENDED, "reason": "finished", "verdicts": {}})
     head = {"v": LINE_VERSION, "src": "local/inventory/0-0", "t": 0, "m": 0, "run": ""}
-    for number, fact in enumerate(facts, 1):
+    suites = list(inventory.suites)
+    started = {"n": 1, "e": E.RUN_STARTED, "mode": "discover", "root": inventory.root, "suites": suites}
+    yield lines.encode({**head, **started})
+    start = lines.encode(head)[:-2] + b',"n":'
+    for number, line in enumerate(inventory.told, 2):
+        yield b"%s%d,%s" % (start, number, line[1:])
+    rest: list[dict[str, Any]] = [
+        {"e": E.DISCOVER_FAILED, **_failed(problem)} for problem in inventory.problems
+    ]
+    rest.append({"e": E.RUN_ENDED, "reason": "finished", "verdicts": {}})
+    for number, fact in enumerate(rest, 2 + len(inventory.told)):
         yield lines.encode({**head, "n": number, **fact})
+
+
+def _failed(problem: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "suite": problem["suite"],
+        "file": problem["file"],
+        "message": problem["what"],
+        "remedy": problem["action"],
+        "code": problem["code"],
+        "failure": {"text": problem["detail"]},
+    }

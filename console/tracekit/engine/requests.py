@@ -19,6 +19,10 @@ class Discover:
     profile: str | None = None
     environment: str = "local"
     refresh: bool = False
+    #: What is kept, however old; the view says whether it still holds.
+    at_once: bool = False
+    #: Answer only when everything has been found.
+    wait: bool = False
 
 
 @dataclass(frozen=True, slots=True)

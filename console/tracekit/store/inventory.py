@@ -1,56 +1,93 @@
-"""The inventory: what discovery found in a project, kept until its sources change.
+"""The inventory: what discovery found in a project, kept with the marks of the files it was found in.
 
-One file a project and profile in the cache, written whole and renamed. The rows are printed by `list --json` as they
-stand, so that a cached answer costs one read.
+One file a project and profile in the cache, written whole and renamed: a head, then the lines by which discovery told
+the scenarios, in its order. A line stands for neighbours of one file, so that one changed file replaces only its own.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from _json import encode_basestring_ascii as quote
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
+from tracekit.model.facts import ScenarioFacts
+from tracekit.model.scenarios import found_facts, group_facts
+from tracekit.store.survey import Stale, Survey
 from tracekit.wire import lines
-from tracekit.wire.names import SCENARIO_SCHEMA
+from tracekit.wire.ids import id_prefix
+from tracekit.wire.lines import LineError
+from tracekit.wire.names import SCENARIO_SCHEMA, E
 
-_SCHEMA = "tracekit.inventory/1"
+_SCHEMA = "tracekit.inventory/2"
+# Beyond so many files one look at everything costs less than choosing.
+MOST_FILES = 200
+_OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
 
 
 class Inventory(NamedTuple):
-    """Rows of scenarios as JSON lines, and the problems that discovery met."""
+    """The lines that tell scenarios (without what is particular to one journal), and the problems discovery met."""
 
     root: str
-    fingerprint: str
-    rows: tuple[bytes, ...]
-    problems: tuple[dict[str, Any], ...] = ()
+    survey: Survey
+    told: tuple[bytes, ...]
+    size: int
     suites: tuple[dict[str, Any], ...] = ()
+    problems: tuple[dict[str, Any], ...] = ()
 
-    def scenarios(self) -> list[dict[str, Any]]:
-        """The rows as objects."""
-        return [lines.decode(row) for row in self.rows]
+    def scenarios(self) -> Iterator[ScenarioFacts]:
+        """Every scenario, in the order of discovery."""
+        for line in self.told:
+            yield from facts_of(line)
 
+    def place(self, suite: str, file: str) -> str:
+        """Where a scenario's file stands below the root; what is outside keeps its own path."""
+        folder = next((one["cwd"] for one in self.suites if one.get("name", "") == suite), self.root)
+        return os.path.relpath(os.path.normpath(os.path.join(folder, file)), self.root)
 
-def row(fact: dict[str, Any]) -> bytes:
-    """The line that `list --json` prints for a scenario."""
-    path = fact.get("path") or [fact["scenario"]]
-    return lines.encode(
-        {
-            "schema": SCENARIO_SCHEMA,
-            "id": fact["scenario"],
-            "suite": fact.get("suite", ""),
-            "runner": fact.get("runner", ""),
-            "name": path[-1],
-            "path": path,
-            "file": fact.get("file", ""),
-            "line": fact.get("line", 0),
-            "tags": fact.get("tags", []),
-            "components": fact.get("components", []),
-            "doc": fact.get("doc", ""),
-        }
-    )
+    def holding(self) -> dict[str, None]:
+        """The files that hold scenarios or could not be collected, below the root."""
+        return {place: None for _, place in self.placed()} | dict.fromkeys(self.broken())
+
+    def broken(self) -> Iterator[str]:
+        """Files that could not be collected."""
+        for problem in self.problems:
+            if problem.get("file"):
+                yield self.place(problem.get("suite") or "", problem["file"])
+
+    def rows(self) -> Iterator[bytes]:
+        """The lines that `list --json` prints."""
+        return map(row, self.scenarios())
+
+    def with_files(self, newer: Inventory, files: Collection[str]) -> Inventory:
+        """The same, but of `files` (places below the root) only what the newer one tells, in the place of the old."""
+        fresh: dict[str, list[bytes]] = {}
+        for line, place in newer.placed():
+            fresh.setdefault(place, []).append(line)
+        kept: list[tuple[bytes, str]] = []
+        for line, place in self.placed():
+            if place not in files:
+                kept.append((line, place))
+            else:
+                kept += [(new, place) for new in fresh.pop(place, ())]
+        for place, more in sorted(fresh.items()):
+            at = next((at for at, (_, other) in enumerate(kept) if _parts(other) > _parts(place)), len(kept))
+            kept[at:at] = [(line, place) for line in more]
+        return newer._replace(told=tuple(line for line, _ in kept), size=sum(_size(line) for line, _ in kept))
+
+    def placed(self) -> Iterator[tuple[bytes, str]]:
+        """Each line with the place of its file."""
+        known: dict[tuple[str, str], str] = {}
+        for line in self.told:
+            held = lines.from_json(line.decode("ascii"))
+            suite, file = held.get("suite") or "", held.get("file") or ""
+            place = known.get((suite, file))
+            if place is None:
+                place = known[suite, file] = self.place(suite, file)
+            yield line, place
 
 
 class InventoryStore:
@@ -60,40 +97,49 @@ class InventoryStore:
         self._folder = os.path.join(cache, "inventory")
 
     def load(self, root: str, key: str) -> Inventory | None:
-        """The kept inventory, valid or not; the caller compares fingerprints."""
+        """The kept inventory, stale or not; the caller compares surveys."""
         try:
             with open(self._file(root, key), "rb") as file:
                 data = file.read()
         except OSError:
             return None
-        head, _, body = data.partition(b"\n")
+        first, _, body = data.partition(b"\n")
         try:
-            facts = json.loads(head)
-        except ValueError:
+            head = json.loads(first)
+            if head["schema"] != _SCHEMA or head["root"] != root or head["size"] != len(body):
+                return None
+            sources = {str(name): (int(size), int(time)) for name, (size, time) in head["sources"].items()}
+            told = tuple(body.splitlines(keepends=True))
+            return Inventory(
+                root,
+                Survey(str(head["ground"]), sources),
+                told,
+                int(head["count"]),
+                tuple(head["suites"]),
+                tuple(head["problems"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
-        if not isinstance(facts, dict) or facts.get("schema") != _SCHEMA or facts.get("root") != root:
-            return None
-        rows = tuple(body.splitlines(keepends=True))
-        if len(rows) != facts.get("count"):
-            return None
-        return Inventory(root, facts["fingerprint"], rows, tuple(facts["problems"]), tuple(facts["suites"]))
 
     def save(self, inventory: Inventory, key: str) -> None:
         """Keep an inventory; a full disk only means that it is discovered again."""
         head = {
             "schema": _SCHEMA,
             "root": inventory.root,
-            "fingerprint": inventory.fingerprint,
-            "count": len(inventory.rows),
-            "problems": list(inventory.problems),
+            "ground": inventory.survey.ground,
+            "count": inventory.size,
+            "size": sum(map(len, inventory.told)),
             "suites": list(inventory.suites),
+            "problems": list(inventory.problems),
+            "sources": inventory.survey.sources,
         }
         place = self._file(inventory.root, key)
         part = f"{place}.{os.getpid()}.part"
         try:
             os.makedirs(self._folder, exist_ok=True, mode=0o700)
             with open(part, "wb") as file:
-                file.writelines(_pieces(head, inventory.rows))
+                file.write(json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n")
+                file.writelines(inventory.told)
             os.replace(part, place)
         except OSError:
             with suppress(OSError):
@@ -104,6 +150,69 @@ class InventoryStore:
         return os.path.join(self._folder, f"{name}.ndjson")
 
 
-def _pieces(head: dict[str, Any], rows: Iterable[bytes]) -> Iterable[bytes]:
-    yield lines.encode(head)
-    yield from rows
+def asked_again(kept: Inventory, again: Stale) -> list[str] | None:
+    """The ids of the files to ask for; None where only everything will do."""
+    files = {*again.files, *kept.broken()} - again.gone
+    if again.whole or len(files) > MOST_FILES:
+        return None
+    asked: list[str] = []
+    for suite in kept.suites:
+        for file in sorted(files):
+            path = os.path.join(kept.root, file)
+            if not _covers(suite, path):
+                continue
+            if suite["runner"] != "pytest":
+                return None  # its runner takes names of tests, not of files
+            relative = os.path.relpath(path, suite["cwd"]).replace(os.sep, "/")
+            asked.append(id_prefix(suite["runner"], suite.get("name", "")) + relative)
+    return asked
+
+
+def _covers(suite: dict[str, Any], path: str) -> bool:
+    places = [os.path.normpath(os.path.join(suite["cwd"], place)) for place in suite.get("paths") or ["."]]
+    return any(path == place or path.startswith(place + os.sep) for place in places)
+
+
+def telling(journal: Iterable[bytes]) -> Iterator[bytes]:
+    """Of a journal's lines those that tell scenarios, without what is particular to that journal."""
+    for raw in journal:
+        if b'"e":"scenario' not in raw:
+            continue
+        try:
+            line = lines.decode(raw)
+        except LineError:
+            continue
+        if line.get("e") in {E.SCENARIO_FOUND, E.SCENARIOS_FOUND}:
+            yield lines.encode({name: value for name, value in line.items() if name not in _OF_A_JOURNAL})
+
+
+def facts_of(line: bytes) -> Iterator[ScenarioFacts]:
+    """The scenarios of one kept line."""
+    told = lines.from_json(line.decode("ascii"))
+    if told.get("e") == E.SCENARIOS_FOUND:
+        return group_facts(told)
+    return iter((found_facts(told["scenario"], told, -1),))
+
+
+def row(facts: ScenarioFacts) -> bytes:
+    """The line that `list --json` prints for a scenario."""
+    path = facts.path or (facts.id,)
+    # Written by hand: tens of thousands of rows are printed by a command that must answer at once.
+    return (
+        f'{{"schema":"{SCENARIO_SCHEMA}","id":{quote(facts.id)},"suite":{quote(facts.suite)},'
+        f'"runner":{quote(facts.runner)},"name":{quote(path[-1])},"path":{_array(path)},"file":{quote(facts.file)},'
+        f'"line":{facts.line},"tags":{_array(facts.tags)},"components":{_array(facts.components)},'
+        f'"doc":{quote(facts.doc)}}}\n'
+    ).encode("ascii")
+
+
+def _array(words: Iterable[str]) -> str:
+    return f"[{','.join(map(quote, words))}]"
+
+
+def _size(line: bytes) -> int:
+    return sum(1 for _ in facts_of(line))
+
+
+def _parts(place: str) -> list[str]:
+    return place.split(os.sep)

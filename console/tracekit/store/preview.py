@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tracekit.store.fingerprint import SKIPPED
+from tracekit.store.survey import SKIPPED
 
 MAX_NAMES = 200
 _MAX_FILES = 500

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from tracekit.store.fingerprint import CONFIGS, MAX_FILES, SKIPPED
+from tracekit.store.survey import CONFIGS, MAX_FILES, SKIPPED
 
 _SCHEMA = "tracekit.sources/1"
 # What people write and tests import, build or read as their programme.

@@ -12,8 +12,6 @@ from tests.unit.store.conftest import Recorded, journal_line
 from tracekit.engine.history import History, open_path
 from tracekit.store import checkpoints
 from tracekit.store.catalogue import Catalogue
-from tracekit.store.fingerprint import fingerprint
-from tracekit.store.inventory import Inventory, InventoryStore, row
 from tracekit.store.preview import preview
 from tracekit.store.runs import RunStore
 from tracekit.store.trust import TrustStore
@@ -250,33 +248,6 @@ def test_checkpoint__damaged__then_ignored(store: RunStore, recorded: Recorded, 
     checkpoints.save(folder, *History(store).open(folder).checkpoint())
     (folder.path / "checkpoints" / "fold.ckpt").write_bytes(damage)
     assert checkpoints.load(folder) is None
-
-
-def test_inventory__then_read_back_until_the_head_is_damaged(tmp_path: Path) -> None:
-    inventories = InventoryStore(tmp_path)
-    fact = {"scenario": "pytest:t.py::a", "suite": "", "runner": "pytest", "path": ["t.py", "a"], "line": 3}
-    kept = Inventory("/srv/app", "f", (row(fact),))
-    inventories.save(kept, "")
-    assert inventories.load("/srv/app", "") == kept
-    assert kept.scenarios()[0]["name"] == "a"
-    assert inventories.load("/srv/app", "other") is None
-    (file,) = (tmp_path / "inventory").iterdir()
-    file.write_bytes(file.read_bytes() + b"{}\n")
-    assert inventories.load("/srv/app", "") is None
-
-
-def test_fingerprint__only_sources_count(tmp_path: Path) -> None:
-    (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_a.py").write_text("a")
-    first = fingerprint(str(tmp_path))
-    (tmp_path / "tests" / "__pycache__").mkdir()
-    (tmp_path / "tests" / "__pycache__" / "x.py").write_text("a")
-    (tmp_path / "out.log").write_text("a")
-    assert fingerprint(str(tmp_path)) == first
-    (tmp_path / "tests" / "test_a.py").write_text("ab")
-    second = fingerprint(str(tmp_path))
-    (tmp_path / "tests" / "test_b.py").write_text("")
-    assert len({first, second, fingerprint(str(tmp_path))}) == 3
 
 
 def test_trust__remembered__then_known_and_nothing_else(tmp_path: Path) -> None:

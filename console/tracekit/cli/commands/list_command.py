@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 from tracekit.cli import edge
 from tracekit.cli.project_arguments import project_arguments
 from tracekit.config import paths, roots
-from tracekit.store.fingerprint import fingerprint
 from tracekit.store.inventory import Inventory, InventoryStore, row
+from tracekit.store.survey import survey
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     import argparse
+
+    from tracekit.model.facts import ScenarioFacts
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,25 +30,26 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the scenarios."""
     kept = _kept(args)
-    return _print(kept, as_json=args.json) if kept else _discover(args)
+    return _print(list(kept.scenarios()), as_json=args.json) if kept is not None else _discover(args)
 
 
-def _kept(args: argparse.Namespace) -> Sequence[bytes]:
-    # An inventory was made from a configuration without faults, and its fingerprint covers every file and variable of
-    # that configuration: where it still fits, nothing needs to be read again.
+def _kept(args: argparse.Namespace) -> Inventory | None:
+    # An inventory was made from a configuration without faults, and its survey covers every file and variable of that
+    # configuration: where it still fits, nothing needs to be read again.
     root = os.path.abspath(args.path)
     if args.refresh or args.selectors or args.profile or args.environment or roots.find_root(root) != root:
-        return ()
+        return None
     kept = InventoryStore(paths.cache_dir(os.environ)).load(root, os.environ.get("TRACEKIT_PROFILE", ""))
-    if kept is None or kept.fingerprint != fingerprint(root, paths.config_files(os.environ), os.environ):
-        return ()
-    return kept.rows
+    if kept is None or kept.problems or not kept.told:
+        return None
+    also = [name for name in kept.survey.sources if not name.endswith(".py")]
+    now = survey(root, paths.config_files(os.environ), os.environ, also)
+    return kept if now == kept.survey else None
 
 
 def _discover(args: argparse.Namespace) -> int:
     from tracekit.cli import project
     from tracekit.cli.live import submitted
-    from tracekit.engine.discovery import fact
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Discover
     from tracekit.model.selection import select
@@ -57,7 +60,7 @@ def _discover(args: argparse.Namespace) -> int:
         view.done.wait()
         state = view.state
         chosen: Iterable[int] = select(state, found.selectors) if found.selectors else range(len(state.ids))
-        rows = [row(fact(state.facts[index])) for index in chosen]
+        rows = [state.facts[index] for index in chosen]
         blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
     problems = [
         Problem(notice.code or "discover.failed", notice.message, notice.file or notice.suite, notice.action)
@@ -78,13 +81,13 @@ def _discover(args: argparse.Namespace) -> int:
     return code
 
 
-def _print(rows: Sequence[bytes], *, as_json: bool) -> int:
+def _print(rows: Sequence[ScenarioFacts], *, as_json: bool) -> int:
     if as_json:
         sys.stdout.flush()
-        data = memoryview(b"".join(rows))
+        data = memoryview(b"".join(map(row, rows)))
         while data:
             data = data[os.write(sys.stdout.fileno(), data) :]
         return edge.OK
-    for scenario in Inventory("", "", tuple(rows)).scenarios():
-        edge.say(scenario["id"])
+    for facts in rows:
+        edge.say(facts.id)
     return edge.OK
