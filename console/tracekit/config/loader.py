@@ -73,6 +73,15 @@ def load(
     return config
 
 
+def load_user(environ: Mapping[str, str]) -> Settings:
+    """The settings of the user alone, whatever project this is. Raises ProblemError with every fault of the file."""
+    faults = Faults()
+    user = _read(os.path.join(paths.config_dir(environ), "config.toml"), None, USER, faults)
+    settings = settle({}, environ, [user.layer] if user else [], faults)
+    faults.raise_any()
+    return settings
+
+
 def check(
     root: str,
     *,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tracekit.config import durations
+from tracekit.config import durations, sizes
 
 # Escaped, because these very characters make a text read other than it is.
 _CONTROLS: Final = r"\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029"
@@ -149,6 +149,7 @@ RULES: Final[dict[str, Rule]] = {
     "regex": Rule(
         rf"[^{_CONTROLS}]+", "is not a pattern on one line", 'write a pattern such as "ready to accept"'
     ),
+    "size": Rule(sizes.PATTERN, "is not a size", 'write "500MiB", "10GiB" or "1TiB"', longest=20),
     "duration": Rule(
         durations.PATTERN, "is not a duration", 'write "250ms", "5s", "2m" or "12h"', longest=20
     ),

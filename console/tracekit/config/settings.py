@@ -33,6 +33,9 @@ class Settings(NamedTuple):
     service_lease: float = 60.0
     glyphs: str = "unicode"
     mouse: bool = True
+    keep_runs: int = 100
+    keep_for: float = 2592000.0
+    keep_size: str = "10GiB"
     origins: Mapping[str, str] = NONE
 
     def origin(self, key: str) -> str:

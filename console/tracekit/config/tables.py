@@ -418,86 +418,120 @@ ENVIRONMENT: Final = Table(
     ),
 )
 
-SETTINGS: Final = Table(
-    "settings",
-    "How tracekit behaves. Each can also be given as a `TRACEKIT_…` variable, and those that name one as a flag.",
-    (
-        Key(
-            "profile",
-            "string",
-            "The bundled profile to use.",
-            example='"demo"',
-            rule="name",
-            flag="--profile",
-        ),
-        Key(
-            "environment",
-            "string",
-            "Where runs happen.",
-            example='"box7"',
-            default="local",
-            rule="name",
-            flag="--env",
-        ),
-        Key(
-            "trace",
-            "choice",
-            "How much is recorded of what happens inside.",
-            example='"calls"',
-            default="default",
-            choices=TRACES,
-            later=True,
-        ),
-        Key(
-            "seed",
-            "integer",
-            "Seed of every run; without it, a new one each time.",
-            example="7",
-            low=0,
-            high=2**63 - 1,
-            later=True,
-        ),
-        Key("locals", "boolean", "Record local variables of failing frames.", example="false", default=True),
-        Key(
-            "run_lease",
-            "duration",
-            "How long a run goes on that no console watches.",
-            example='"12h"',
-            default=43200.0,
-            rule="duration",
-            low=1,
-            high=604800,
-        ),
-        Key(
-            "service_lease",
-            "duration",
-            "How long services and faults outlive the last console.",
-            example='"60s"',
-            default=60.0,
-            rule="duration",
-            low=1,
-            high=86400,
-            later=True,
-        ),
-        Key(
-            "glyphs",
-            "choice",
-            "The characters that the console draws with.",
-            example='"ascii"',
-            default="unicode",
-            choices=("unicode", "ascii"),
-            flag="--glyphs",
-        ),
-        Key(
-            "mouse",
-            "boolean",
-            "Whether the console takes the mouse.",
-            example="false",
-            default=True,
-            flag="--no-mouse",
-        ),
+_EVERYWHERE: Final = (
+    Key(
+        "profile",
+        "string",
+        "The bundled profile to use.",
+        example='"demo"',
+        rule="name",
+        flag="--profile",
+    ),
+    Key(
+        "environment",
+        "string",
+        "Where runs happen.",
+        example='"box7"',
+        default="local",
+        rule="name",
+        flag="--env",
+    ),
+    Key(
+        "trace",
+        "choice",
+        "How much is recorded of what happens inside.",
+        example='"calls"',
+        default="default",
+        choices=TRACES,
+        later=True,
+    ),
+    Key(
+        "seed",
+        "integer",
+        "Seed of every run; without it, a new one each time.",
+        example="7",
+        low=0,
+        high=2**63 - 1,
+        later=True,
+    ),
+    Key("locals", "boolean", "Record local variables of failing frames.", example="false", default=True),
+    Key(
+        "run_lease",
+        "duration",
+        "How long a run goes on that no console watches.",
+        example='"12h"',
+        default=43200.0,
+        rule="duration",
+        low=1,
+        high=604800,
+    ),
+    Key(
+        "service_lease",
+        "duration",
+        "How long services and faults outlive the last console.",
+        example='"60s"',
+        default=60.0,
+        rule="duration",
+        low=1,
+        high=86400,
+        later=True,
+    ),
+    Key(
+        "glyphs",
+        "choice",
+        "The characters that the console draws with.",
+        example='"ascii"',
+        default="unicode",
+        choices=("unicode", "ascii"),
+        flag="--glyphs",
+    ),
+    Key(
+        "mouse",
+        "boolean",
+        "Whether the console takes the mouse.",
+        example="false",
+        default=True,
+        flag="--no-mouse",
     ),
 )
+
+# What a project brings along must not decide what is deleted of all the others.
+_MINE: Final = (
+    Key(
+        "keep_runs",
+        "integer",
+        "How many runs are kept, pinned ones apart. Only in `config.toml`.",
+        example="500",
+        default=100,
+        low=1,
+        high=1_000_000,
+    ),
+    Key(
+        "keep_for",
+        "duration",
+        "How long a run is kept that nobody pinned. Only in `config.toml`.",
+        example='"90d"',
+        default=2592000.0,
+        rule="duration",
+        low=3600,
+        high=315360000,
+    ),
+    Key(
+        "keep_size",
+        "string",
+        "How much all runs may weigh, or a tenth of the free disk where that is less. Only in `config.toml`.",
+        example='"50GiB"',
+        default="10GiB",
+        rule="size",
+    ),
+)
+_BEHAVIOUR: Final = (
+    "How tracekit behaves. Each can also be given as a `TRACEKIT_…` variable, "
+    "and those that name one as a flag."
+)
+
+SETTINGS: Final = Table("settings", _BEHAVIOUR, (*_EVERYWHERE, *_MINE))
+PROJECT_SETTINGS: Final = Table("settings", _BEHAVIOUR, _EVERYWHERE)
 
 PROFILE: Final = Table(
     "",
@@ -512,7 +546,7 @@ PROFILE: Final = Table(
         ),
         Key("suite", "tables", "Suites, by name.", example="", default=(), table=SUITE),
         Key("env", "tables", "Environments, by name.", example="", default=(), table=ENVIRONMENT),
-        Key("settings", "table", "Settings for this project.", example="", table=SETTINGS),
+        Key("settings", "table", "Settings for this project.", example="", table=PROJECT_SETTINGS),
     ),
 )
 

@@ -19,6 +19,7 @@ from tracekit.engine.box import Box
 from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.follow import Follower
+from tracekit.engine.keeping import Keeper
 from tracekit.engine.plan import Planned, plan_again, plan_for
 from tracekit.engine.requests import Discover, Launch, Rerun
 from tracekit.engine.view import RunView
@@ -111,7 +112,9 @@ class Launching:
 
     async def _follow(self, view: RunView, folder: RunFolder, box: Box) -> None:
         def ended(_: Follower) -> None:
+            places = self._context.places
             self._context.history.remember(folder, view)
+            Keeper(self._context.history, places.now_ns).after_a_run(places.environ)
 
         source = f"console/{self._context.console}"
         numbers = itertools.count(1)

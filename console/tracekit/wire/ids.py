@@ -47,6 +47,16 @@ def new_ulid(now_ms: int, randomness: bytes) -> str:
     return "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
+def ulid_ms(run_id: str) -> int:
+    """When a run id was made, in milliseconds; 0 for what is none."""
+    if not is_run_id(run_id):
+        return 0
+    number = 0
+    for letter in run_id[:10]:
+        number = number * 32 + _CROCKFORD.index(letter)
+    return number
+
+
 def is_box_name(text: str) -> bool:
     """Whether a box may be called this: its name is a directory of every run on it."""
     return 0 < len(text) <= 64 and not text.startswith(".") and "/" not in text and "\0" not in text

@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         took = seconds(each.ended_t - each.started_t) if each.ended else each.reason or "not ended"
         reason = f"  {edge.clean(each.reason)}" if each.ended and each.reason != "finished" else ""
         child = paint.dim(f"  rerun of {each.parent}") if each.parent else ""
+        if each.pinned is not None:
+            child += paint.dim(f"  pinned: {edge.clean(each.pinned)}" if each.pinned else "  pinned")
         counts, root = counted(each.counts, paint), edge.clean(each.root)
         edge.write(f"{each.run_id}  {paint.dim(at)}  {took:>9}  {counts}  {root}{reason}{child}")
     if not summaries and not args.json:

@@ -1,0 +1,113 @@
+"""Retention at work: after each run, and when somebody asks. It reads the catalogue, and runs only to remove them.
+
+A disk or a configuration that is at fault keeps more than it should; it never fails a run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from tracekit.engine.history import History, Progress
+from tracekit.store.catalogue import RunSummary
+from tracekit.store.keeping import Limits, Needed, Swept, remove, sweep
+from tracekit.store.runs import RunFolder
+from tracekit.wire.problems import Problem, ProblemError
+
+
+def limits(environ: Mapping[str, str]) -> Limits:
+    """How much this user keeps; raises ProblemError when the configuration is at fault."""
+    from tracekit.config.loader import load_user
+    from tracekit.config.sizes import parse_size
+
+    settings = load_user(environ)
+    size = parse_size(settings.keep_size)
+    return Limits(settings.keep_runs, settings.keep_for, Limits().bytes if size is None else size)
+
+
+class Keeper:
+    """Lets go of runs that are over the limits."""
+
+    def __init__(self, history: History, now_ns: Callable[[], int]) -> None:
+        self._history = history
+        self._now_ns = now_ns
+
+    def after_a_run(self, environ: Mapping[str, str]) -> Swept | None:
+        """Retention as a run's last act: quiet, and nothing at all where anything is wrong."""
+        try:
+            return self.sweep(limits(environ))
+        except (ProblemError, OSError):
+            return None
+
+    def sweep(self, kept: Limits, *, dry: bool = False) -> Swept:
+        """Let go of what is over the limits."""
+        history = self._history
+        rows = history.catalogue.rows()
+        folders = history.store.folders()
+        every = [_row(rows.get(folder.run_id), folder) for folder in folders]
+        swept = sweep(history.store, every, kept, self._now_ns(), dry=dry)
+        if not dry:
+            history.catalogue.forget(*(choice.row.run_id for choice in swept.removed))
+        return swept
+
+    def delete(self, folders: list[RunFolder], *, pinned: bool = False) -> int:
+        """Remove exactly these, or none: raises ProblemError naming every run that must stay. Gives the bytes."""
+        needed, problems = Needed(self._history.store.state), []
+        for folder in folders:
+            ended = self._history.summary(folder).ended
+            reason = needed.reason(folder, ended, self._now_ns())
+            if reason:
+                problems.append(_held(folder, reason))
+            elif folder.pinned is not None and not pinned:
+                why = f": {folder.pinned}" if folder.pinned else ""
+                problems.append(
+                    Problem(
+                        "store.pinned",
+                        f"the run is pinned{why}",
+                        folder.run_id,
+                        f"`tracekit pin {folder.run_id} --remove`, or say --pinned",
+                    )
+                )
+        if problems:
+            raise ProblemError(problems)
+        freed = 0
+        for folder in folders:
+            freed += folder.disk_bytes()
+            remove(folder)
+            self._history.catalogue.forget(folder.run_id)
+        return freed
+
+    def rebuild(self, progress: Progress | None = None) -> int:
+        """Throw away what can be made again, and make it again; gives the number of runs read."""
+        history = self._history
+        history.catalogue.destroy()
+        folders = history.store.folders()
+        for folder in folders:
+            shutil.rmtree(folder.path / "checkpoints", ignore_errors=True)
+        history.refresh(progress)
+        return len(folders)
+
+
+def _row(row: RunSummary | None, folder: RunFolder) -> RunSummary:
+    """What retention needs to know of a run; one that the catalogue lacks is weighed, and not read."""
+    if row is None or not row.ended:
+        row = RunSummary(
+            folder.run_id,
+            "",
+            None,
+            "",
+            None,
+            0,
+            0,
+            ended=False,
+            reason="",
+            counts={},
+            disk_bytes=folder.disk_bytes(),
+        )
+    return replace(row, pinned=folder.pinned)
+
+
+def _held(folder: RunFolder, reason: str) -> Problem:
+    action = {"live": f"`tracekit cancel {folder.run_id}` ends it"}.get(reason, "")
+    return Problem("store.needed", f"the run is still needed: {reason}", folder.run_id, action)

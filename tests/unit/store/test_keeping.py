@@ -1,0 +1,255 @@
+"""Retention: what goes and in which order, what never goes, and a removal that is whole or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.unit.store.conftest import Recorded
+from tracekit.agent.paths import Places as AgentPlaces
+from tracekit.agent.system import Files
+from tracekit.engine.history import History
+from tracekit.engine.keeping import Keeper, limits
+from tracekit.store.catalogue import Catalogue, RunSummary
+from tracekit.store.keeping import Limits, pin, remove, superfluous, unpin
+from tracekit.store.runs import RunFolder, RunStore
+from tracekit.wire.ids import new_ulid, ulid_ms
+from tracekit.wire.problems import ProblemError
+
+DAY_MS = 86_400_000
+NOW_MS = 1000 * DAY_MS
+NOW = NOW_MS * 10**6
+MANY = Limits(runs=1000)
+
+
+def row(days_old: float, *, red: bool = False, pinned: str | None = None, size: int = 1) -> RunSummary:
+    run = new_ulid(NOW_MS - int(days_old * DAY_MS), b"\0" * 10)
+    counts = {"failed" if red else "passed": 1}
+    return RunSummary(
+        run, "", None, "local", None, 1, 2, True, "finished", counts, disk_bytes=size, pinned=pinned
+    )
+
+
+def chosen(rows: list[RunSummary], kept: Limits, room: int = 10**9) -> list[tuple[int, str]]:
+    names = [each.run_id for each in rows]
+    return [(names.index(one.row.run_id), one.why) for one in superfluous(rows, kept, NOW, room)]
+
+
+def test_superfluous__within_every_limit__then_none() -> None:
+    assert chosen([row(1), row(2), row(29)], Limits(runs=3)) == []
+
+
+def test_superfluous__too_many__then_green_before_red_and_old_before_new() -> None:
+    rows = [row(5, red=True), row(4), row(3), row(2, red=True), row(1)]
+    assert [place for place, _ in chosen(rows, Limits(runs=3))] == [1, 2]
+    assert [place for place, _ in chosen(rows, Limits(runs=2))] == [1, 2, 0]
+
+
+def test_superfluous__too_large_together__then_until_they_fit() -> None:
+    rows = [row(5, size=50), row(4, size=30, red=True), row(3, size=30), row(1, size=10)]
+    assert chosen(rows, MANY, room=60) == [(0, "too large together"), (2, "too large together")]
+
+
+def test_superfluous__too_old__then_red_ones_too() -> None:
+    assert chosen([row(31, red=True), row(32), row(1)], MANY) == [(1, "too old"), (0, "too old")]
+
+
+def test_superfluous__pinned_or_newest__then_never() -> None:
+    rows = [row(500, pinned="", size=10**6), row(400, size=10**6)]
+    assert chosen(rows, Limits(runs=1), room=1) == []
+    assert chosen([*rows, row(1)], Limits(runs=1), room=1) == [(1, "too old")]
+
+
+def test_room__little_free_disk__then_a_tenth_of_it_with_what_the_runs_hold() -> None:
+    assert Limits(bytes=1000).room(free=100_000, used=0) == 1000
+    assert Limits(bytes=1000).room(free=500, used=500) == 100
+
+
+def test_limits__user_file_and_variable__then_settled_and_a_project_cannot(tmp_path: Path) -> None:
+    (tmp_path / "tracekit").mkdir()
+    (tmp_path / "tracekit" / "config.toml").write_text('[settings]\nkeep_runs = 7\nkeep_size = "1.5GiB"\n')
+    environ = {"XDG_CONFIG_HOME": str(tmp_path), "TRACEKIT_KEEP_FOR": "2d"}
+    assert limits(environ) == Limits(7, 172_800.0, 3 << 29)
+    (tmp_path / "tracekit" / "config.toml").write_text('[settings]\nkeep_size = "much"\n')
+    with pytest.raises(ProblemError) as caught:
+        limits(environ)
+    assert "config.toml" in caught.value.first.where
+
+
+@pytest.fixture
+def keeper(store: RunStore) -> Keeper:
+    return Keeper(History(store), lambda: NOW)
+
+
+def names(store: RunStore) -> list[str]:
+    return [folder.run_id for folder in store.folders()]
+
+
+def test_sweep__over_the_limit__then_gone_from_disk_and_catalogue(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    old, new = recorded(NOW_MS - 2), recorded(NOW_MS - 1)
+    History(store).refresh()
+    assert [choice.row.run_id for choice in keeper.sweep(Limits(runs=1), dry=True).removed] == [old.run_id]
+    assert names(store) == [new.run_id, old.run_id]
+    swept = keeper.sweep(Limits(runs=1))
+    assert (swept.kept, swept.freed > 0, swept.problems) == (1, True, [])
+    assert names(store) == [new.run_id]
+    assert set(Catalogue(store.state).rows()) == {new.run_id}
+    assert [entry.name for entry in store.runs_dir.iterdir()] == [new.run_id]
+
+
+def unended(folder: RunFolder) -> RunFolder:
+    lines = folder.journal.read_bytes().splitlines(keepends=True)
+    folder.journal.write_bytes(b"".join(lines[:4]))
+    return folder
+
+
+def hold_live(store: RunStore, folder: RunFolder) -> None:
+    places = AgentPlaces(str(store.state))
+    places.prepare()
+    places.note_live(Files(), folder.run_id, {"run": folder.run_id})
+
+
+def hold_spool(store: RunStore, folder: RunFolder) -> None:
+    unended(folder)
+    (folder.box_dir / "spool").mkdir()
+
+
+def hold_copiers(store: RunStore, folder: RunFolder) -> None:
+    (folder.path / "copiers.json").write_text("{}")
+
+
+def hold_start(store: RunStore, folder: RunFolder) -> None:
+    folder.journal.unlink()
+
+
+def hold_box(store: RunStore, folder: RunFolder) -> None:
+    unended(folder)
+    folder.box_dir.rename(folder.path / "box7")
+    (folder.path / "run.json").write_text(json.dumps({"schema": "tracekit.run/1", "boxes": ["box7"]}))
+
+
+@pytest.mark.parametrize(
+    ("hold", "why"),
+    [
+        (hold_live, "live"),
+        (hold_spool, "not ended: tracekit recover"),
+        (hold_copiers, "kept for the console"),
+        (hold_start, "being started"),
+        (hold_box, "its box may still have it"),
+    ],
+)
+def test_sweep__run_that_somebody_needs__then_it_stays_and_says_why(
+    store: RunStore, recorded: Recorded, keeper: Keeper, hold: object, why: str
+) -> None:
+    needed, new = recorded(NOW_MS - 2), recorded(NOW_MS - 1)
+    assert callable(hold)
+    hold(store, needed)
+    swept = keeper.sweep(Limits(runs=1))
+    assert [choice.why[: len(why)] for choice in swept.held] == [why]
+    assert names(store) == [new.run_id, needed.run_id]
+    with pytest.raises(ProblemError) as caught:
+        keeper.delete([new, needed])
+    assert caught.value.first.code == "store.needed"
+    assert names(store) == [new.run_id, needed.run_id]
+
+
+def test_sweep__another_console_copies_it__then_it_stays(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    copied = recorded(NOW_MS - 2)
+    recorded(NOW_MS - 1)
+    with (copied.path / "box7.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "copying" in keeper.sweep(Limits(runs=1)).held[0].why
+    assert [choice.row.run_id for choice in keeper.sweep(Limits(runs=1)).removed] == [copied.run_id]
+
+
+def test_sweep__directory_that_cannot_be_removed__then_a_problem_and_the_rest_goes(
+    store: RunStore, recorded: Recorded, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, loose, new = (recorded(NOW_MS - age) for age in (3, 2, 1))
+    rename = Path.rename
+
+    def refuse(self: Path, target: Path) -> Path:
+        if self.name == stuck.run_id:
+            raise PermissionError(13, "Permission denied")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    swept = keeper.sweep(Limits(runs=1))
+    assert [problem.code for problem in swept.problems] == ["store.not_removed"]
+    assert names(store) == [new.run_id, stuck.run_id]
+    assert [choice.row.run_id for choice in swept.removed] == [loose.run_id]
+
+
+def test_sweep__removal_that_was_cut_short__then_finished_by_the_next(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    folder = recorded(NOW_MS - 1)
+    folder.path.rename(folder.path.with_name(f"{folder.run_id}.gone"))
+    recorded(NOW_MS - 1)
+    keeper.sweep(MANY)
+    assert [entry.name for entry in store.runs_dir.iterdir()] == names(store)
+
+
+def test_delete__pinned__then_refused_with_its_reason_until_told(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    folder, other = recorded(1), recorded(2)
+    pin(folder, "  the one\nwith the leak ")
+    assert folder.pinned == "the one with the leak"
+    with pytest.raises(ProblemError) as caught:
+        keeper.delete([other, folder])
+    assert "the one with the leak" in caught.value.first.what
+    assert names(store) == [other.run_id, folder.run_id]
+    assert keeper.delete([folder], pinned=True) > 0
+    assert names(store) == [other.run_id]
+
+
+def test_pin__then_listed_with_its_reason_until_removed(store: RunStore, recorded: Recorded) -> None:
+    folder = recorded()
+    assert folder.pinned is None
+    assert not unpin(folder)
+    pin(folder, "")
+    assert [each.pinned for each in History(store).summaries()] == [""]
+    assert unpin(folder)
+    assert [each.pinned for each in History(store).summaries()] == [None]
+
+
+def test_rebuild__catalogue_and_checkpoints_damaged__then_as_they_were(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    folder = recorded()
+    before = History(store).summaries()
+    (folder.path / "checkpoints").mkdir()
+    (folder.path / "checkpoints" / "fold.ckpt").write_bytes(b"damaged")
+    (store.state / "catalogue.sqlite").write_bytes(b"damaged" * 1000)
+    assert keeper.rebuild() == 1
+    assert not (folder.path / "checkpoints").exists()
+    after = Catalogue(store.state).rows()
+    assert [replace(each, disk_bytes=0) for each in after.values()] == [
+        replace(each, disk_bytes=0) for each in before
+    ]
+
+
+def test_remove__killed_between_rename_and_removal__then_no_list_shows_it(
+    store: RunStore, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = recorded()
+    monkeypatch.setattr("tracekit.store.keeping.shutil.rmtree", lambda *_, **__: None)
+    remove(folder)
+    assert names(store) == []
+    assert os.listdir(store.runs_dir) == [f"{folder.run_id}.gone"]  # noqa: PTH208 - the name alone
+
+
+@pytest.mark.parametrize("at", [0, 1, 1_763_674_123_123, (1 << 48) - 1])
+def test_ulid_ms__then_the_time_it_was_made_of(at: int) -> None:
+    assert ulid_ms(new_ulid(at, b"\xff" * 10)) == at
+    assert ulid_ms("no run") == 0
