@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -173,6 +174,17 @@ def cells(place: Place, run: str) -> bytes:
     return "\n".join(seen).encode()
 
 
+def bundled(place: Place, run: str, outcome: Outcome) -> dict[str, bytes]:
+    """Every file of the run's bundle, unpacked: packed, a secret would not be found."""
+    file = place.base / "run.bundle"
+    code, told = place.call("export", run, "--bundle", str(file))
+    if code:
+        outcome.fault(f"no bundle was written: {told[-500:]!r}")
+        return {"export --bundle": told}
+    with zipfile.ZipFile(file) as packed:
+        return {f"bundle:{name}": packed.read(name) for name in packed.namelist()}
+
+
 def one_round(base: Path, outcome: Outcome) -> dict[str, int]:
     """A run with canaries, then the search."""
     place = Place(base)
@@ -189,8 +201,20 @@ def one_round(base: Path, outcome: Outcome) -> dict[str, int]:
         ["replay", run, "--headless"],
     ):
         said[" ".join(words[:1] + words[2:])] = place.call(*words)[1]
-    for words in (["runs"], ["list"], ["config", "--show-origin"], ["doctor"], ["verify", run]):
+    for words in (
+        ["runs"],
+        ["list"],
+        ["config", "--show-origin"],
+        ["doctor"],
+        ["verify", run],
+        ["history", "own_name"],
+        ["history", "exception_text[token]", "--json"],
+        ["compare", run, "last", "--json"],
+        ["gc", "--json"],
+        *(["export", run, form, "-"] for form in ("--junit", "--ctrf", "--json")),
+    ):
         said[" ".join(words)] = place.call(*words)[1]
+    said |= bundled(place, run, outcome)
     said["the console"] = cells(place, run)
     searched = 0
     for name, data in said.items():

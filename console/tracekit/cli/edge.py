@@ -19,6 +19,7 @@ _AREAS = {
     "cli": USAGE,
     "config": USAGE,
     "store": USAGE,
+    "bundle": USAGE,
     "replay": USAGE,
     "profile": USAGE,
     "ui": USAGE,

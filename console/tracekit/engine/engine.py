@@ -141,6 +141,9 @@ class _Core:
         known = self._engine.views.get(folder.run_id)
         if known is not None and known.live:
             return known
+        if folder.imported:
+            # It names a host and a plan that are a stranger's: nothing is connected for it.
+            return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
         box = self._boxes.noted(folder.facts())
         if folder.run_id in {str(run.get("run")) for run in await box.live_runs()}:
             return self._known(await self._launching.attach(folder))

@@ -165,7 +165,12 @@ def _marked(row: RunSummary, folder: RunFolder) -> RunSummary:
 
 
 def open_path(path: Path) -> RunView:
-    """A view over a journal file, a box's directory or a whole run directory anywhere on the disk."""
+    """A view over a journal, a box's directory, a whole run directory or a bundle, anywhere on the disk."""
+    if path.is_file():
+        from tracekit.store.bundle import is_bundle
+
+        if is_bundle(path):
+            return _open_bundle(path)
     from tracekit.engine.follow import fold_file
     from tracekit.engine.view import RunView
 
@@ -187,6 +192,38 @@ def open_path(path: Path) -> RunView:
     raise ProblemError(
         Problem("replay.not_a_run", "holds no journal", str(path), "name a run directory or a journal.ndjson")
     )
+
+
+def _open_bundle(path: Path) -> RunView:
+    """A bundle as a view, unpacked for as long as somebody looks at it."""
+    import shutil
+    import tempfile
+    import weakref
+
+    from tracekit.store.bundle import unpack
+
+    place = Path(tempfile.mkdtemp(prefix="tracekit-"))
+    try:
+        folder = unpack(path, place)
+        view = _folded(folder)
+    except BaseException:
+        shutil.rmtree(place, ignore_errors=True)
+        raise
+    weakref.finalize(view, shutil.rmtree, place, ignore_errors=True)
+    return view
+
+
+def _folded(folder: RunFolder) -> RunView:
+    from tracekit.engine.follow import fold_file
+    from tracekit.engine.view import RunView
+
+    view = RunView(folder.run_id, str(folder.facts().get("root", "")), folder.box_dir, link="replay")
+    try:
+        fold_file(view, folder.journal)
+    except OSError as fault:
+        what = f"the journal cannot be read: {fault.strerror or fault}"
+        raise ProblemError(damaged(folder.run_id, what, str(folder.journal))) from fault
+    return view
 
 
 def _summary(folder: RunFolder, view: RunView) -> RunSummary:

@@ -105,7 +105,7 @@ def _row(row: RunSummary | None, folder: RunFolder) -> RunSummary:
             counts={},
             disk_bytes=folder.disk_bytes(),
         )
-    return replace(row, pinned=folder.pinned)
+    return replace(row, pinned=folder.pinned, imported=folder.imported)
 
 
 def _held(folder: RunFolder, reason: str) -> Problem:

@@ -65,6 +65,12 @@ class Launching:
         """Run scenarios of an earlier run again."""
         parent = self._context.store.find(request.run)
         facts = parent.facts()
+        if parent.imported:
+            # Its plan names programs and arguments that somebody else chose.
+            what = "the run was recorded elsewhere, and its plan is not run here"
+            raise ProblemError(
+                Problem("rerun.imported", what, parent.run_id, "start a new run of your own project")
+            )
         if not isinstance(facts.get("plan"), dict):
             raise ProblemError(
                 Problem(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 from tracekit.engine.view import RunView
 from tracekit.report.ctrf import ctrf
 from tracekit.report.junit import junit
+from tracekit.store import bundle
+from tracekit.store.runs import RunFolder
 from tracekit.wire.names import JOURNAL_FILE
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -30,15 +33,29 @@ def export(view: RunView, form: str, target: str) -> None:
         for piece in pieces:
             sys.stdout.write(piece)
         return
+    with _whole(target) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
+
+
+def export_bundle(folder: RunFolder, target: str) -> None:
+    """Write a run as a bundle; raises ProblemError when it cannot be written."""
+    with _whole(target) as part, part.open("wb") as file:
+        bundle.write(folder, file)
+
+
+@contextlib.contextmanager
+def _whole(target: str) -> Iterator[Path]:
+    """A place to write to that becomes the target at the end, or is gone."""
     path = Path(target)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with part.open("w", encoding="utf-8") as file:
-            file.writelines(pieces)
+        yield part
         part.replace(path)
     except OSError as fault:
-        part.unlink(missing_ok=True)
         what = f"the export cannot be written: {fault.strerror or fault}"
         raise ProblemError(
             Problem("cli.export", what, target, "name a file in a directory that exists")
         ) from fault
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

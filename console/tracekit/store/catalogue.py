@@ -66,7 +66,8 @@ class RunSummary:
     facts: dict[str, Any] = field(default_factory=dict)
     #: Why somebody wants it kept; None when nobody said so. On the disk, never in the catalogue.
     pinned: str | None = None
-    imported: bool = False
+    #: When it was brought here from elsewhere; 0 for a run of this machine.
+    imported: int = 0
 
 
 @dataclass(frozen=True, slots=True)

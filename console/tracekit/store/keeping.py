@@ -79,7 +79,9 @@ def superfluous(rows: Sequence[RunSummary], limits: Limits, now_ns: int, room: i
     )
     chosen: dict[str, Choice] = {}
     for row in ordered:
-        if now_ns - ulid_ms(row.run_id) * 10**6 > limits.seconds * 10**9:
+        # What somebody brought here today is not old, whenever it was recorded.
+        since = max(ulid_ms(row.run_id) * 10**6, row.imported)
+        if now_ns - since > limits.seconds * 10**9:
             chosen[row.run_id] = Choice(row, "too old")
     count = sum(row.pinned is None for row in rows) - len(chosen)
     weight = sum(row.disk_bytes for row in rows) - sum(one.row.disk_bytes for one in chosen.values())

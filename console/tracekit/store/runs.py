@@ -65,9 +65,19 @@ class RunFolder:
             return ""
 
     @property
-    def imported(self) -> bool:
-        """Whether it was recorded elsewhere: what it says of programs and hosts is a stranger's word."""
-        return (self.path / IMPORTED_FILE).exists()
+    def imported(self) -> int:
+        """When it was brought here from elsewhere, in nanoseconds; 0 for a run of this machine.
+
+        What a stranger's run says of programs and hosts is never acted on.
+        """
+        try:
+            return (self.path / IMPORTED_FILE).lstat().st_mtime_ns or 1
+        except OSError:
+            return 0
+
+    def mark_imported(self, origin: Mapping[str, Any]) -> None:
+        """Note that it was recorded elsewhere; raises OSError."""
+        (self.path / IMPORTED_FILE).write_text(json.dumps({"schema": "tracekit.imported/1", **origin}) + "\n")
 
     def disk_bytes(self) -> int:
         """What its files weigh, the spool of a live one apart."""

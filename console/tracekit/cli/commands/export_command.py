@@ -1,4 +1,4 @@
-"""`tracekit export`: a recorded run in another tool's format."""
+"""`tracekit export`: a recorded run as one portable file, or in another tool's format."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     forms = parser.add_mutually_exclusive_group(required=True)
     forms.add_argument(
+        "--bundle", metavar="FILE", help="the whole run as one file, for `tracekit import` and `replay`"
+    )
+    forms.add_argument(
         "--junit", metavar="FILE", help="JUnit XML, with flaky and rerun attempts; - prints it"
     )
     forms.add_argument("--ctrf", metavar="FILE", help="the Common Test Report Format; - prints it")
@@ -22,6 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write it."""
+    if args.bundle is not None:
+        return _bundle(args.run, args.bundle)
     from tracekit.cli.live import submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Replay
@@ -31,4 +36,12 @@ def run(args: argparse.Namespace) -> int:
         view = submitted(engine, Replay(args.run))
         form = next(form for form in FORMATS if getattr(args, form) is not None)
         export(view, form, getattr(args, form))
+    return edge.OK
+
+
+def _bundle(name: str, target: str) -> int:
+    from tracekit.report.files import export_bundle
+    from tracekit.store.runs import RunStore
+
+    export_bundle(RunStore(project.places(writable=False).state).find(name), target)
     return edge.OK

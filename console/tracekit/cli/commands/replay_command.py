@@ -10,7 +10,11 @@ from tracekit.cli import edge, project, summary
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "target", nargs="?", default="last", metavar="RUN|FILE", help="a run, a run directory, a journal"
+        "target",
+        nargs="?",
+        default="last",
+        metavar="RUN|FILE",
+        help="a run, a bundle, a run directory, a journal",
     )
     parser.add_argument("--json", action="store_true", help="the journal's lines")
     parser.add_argument("--headless", action="store_true", help="print instead of opening the console")

@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
                     "counts": each.counts,
                     "live": each.live,
                     "pinned": each.pinned,
-                    "imported": each.imported,
+                    "imported": bool(each.imported),
                     "bytes": each.disk_bytes,
                     "fingerprint": each.fingerprint,
                     **each.facts,
@@ -62,6 +62,8 @@ def run(args: argparse.Namespace) -> int:
         child = paint.dim(f"  rerun of {each.parent}") if each.parent else ""
         if each.pinned is not None:
             child += paint.dim(f"  pinned: {edge.clean(each.pinned)}" if each.pinned else "  pinned")
+        if each.imported:
+            child += paint.dim("  imported")
         counts, root = counted(each.counts, paint), edge.clean(each.root)
         edge.write(f"{each.run_id}  {paint.dim(at)}  {took:>9}  {counts}  {root}{reason}{child}")
     if not summaries and not args.json:

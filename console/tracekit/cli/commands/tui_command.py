@@ -15,7 +15,7 @@ from tracekit.wire.problems import Problem, ProblemError
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     project_arguments(parser, selectors=False)
-    parser.add_argument("--replay", metavar="RUN|FILE", help="open a recorded run")
+    parser.add_argument("--replay", metavar="RUN|FILE", help="open a recorded run, or a bundle")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--glyphs", choices=("unicode", "ascii"), help="which signs to draw with")
 
