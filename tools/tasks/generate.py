@@ -5,6 +5,7 @@ With --check nothing is written: each file is compared, and the first lines that
 
 from __future__ import annotations
 
+import argparse
 import difflib
 import importlib
 import json
@@ -44,9 +45,18 @@ def cli() -> str:
     tail = registry.EXIT_CODES.strip()
     for name in (*registry.SUMMARIES, "tui"):
         title = "tracekit-tui" if name == "tui" else f"tracekit {name}"
-        text = registry.parser(name).format_help().replace(tail, "").rstrip()
-        parts.append(f"\n## {title}\n\n```text\n{text}\n```\n")
+        made = registry.parser(name)
+        text = made.format_help().replace(tail, "").rstrip()
+        below = "".join(f"\n\n{verb.format_help().rstrip()}" for verb in verbs(made))
+        parts.append(f"\n## {title}\n\n```text\n{text}{below}\n```\n")
     return "".join(parts)
+
+
+def verbs(parser: argparse.ArgumentParser) -> list[argparse.ArgumentParser]:
+    """The parsers of a command's own commands, such as `add` and `list`."""
+    actions = parser._actions  # noqa: SLF001 - argparse tells its own commands in no other way
+    choices = [action.choices for action in actions if isinstance(action.choices, dict)]
+    return [verb for each in choices for verb in each.values()]
 
 
 def keys() -> str:

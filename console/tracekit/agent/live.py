@@ -38,6 +38,7 @@ _TOLD = (
     "git",
     "versions",
     "fingerprint",
+    "quarantine",
 )
 _SUITE = ("name", "runner", "cwd", "python", "paths", "slow")
 

@@ -40,6 +40,7 @@ SUMMARIES: dict[str, str] = {
     "pin": "keep a run whatever the limits say",
     "delete": "take runs off the disk",
     "gc": "let go of runs over the limits, rebuild the catalogue",
+    "quarantine": "scenarios that do not fail a run for now: add, list, remove",
     "verify": "check a recorded run for damage",
     "config": "show what is configured, and where from",
     "doctor": "check this installation and the project",
@@ -48,7 +49,7 @@ SUMMARIES: dict[str, str] = {
 
 EXIT_CODES = """\
 exit codes:
-  0  all passed (flaky counts as passed; `run --detach`: the agent has accepted)
+  0  all passed (flaky and quarantined count as passed; `run --detach`: the agent has accepted)
   1  a scenario ended failed, error, timedout or crashed; a suite could not be collected or started;
      somebody else cancelled; `verify` found damage
   2  usage or configuration: a missing interpreter, an unwritable state directory, a damaged run

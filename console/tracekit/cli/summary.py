@@ -12,7 +12,7 @@ from tracekit.cli.edge import RED as EXIT_RED
 from tracekit.cli.edge import USAGE as EXIT_USAGE
 from tracekit.cli.painting import SLOW, Paint, counted, seconds
 from tracekit.engine.view import RunView
-from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState
+from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status
 from tracekit.wire.names import RED
 from tracekit.wire.problems import Problem
 
@@ -37,7 +37,8 @@ def outcome(view: RunView) -> int:
         blocking = [notice for notice in view.state.notices if notice.kind in _BLOCKING]
         reason = view.state.run.reason or str(view.end.get("reason", ""))
         not_run = view.state.run.not_run_count
-    if any(verdicts.get(word) for word in RED):
+        excused = len(view.state.excused())
+    if sum(verdicts.get(word, 0) for word in RED) > excused:
         return EXIT_RED
     if blocking:
         # Another code than 1 only where every suite says the same: no interpreter anywhere, or no tests at all.
@@ -68,6 +69,7 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
         yield from _flaky(state, paint)
         yield from _slow(state, paint)
+        yield from _quarantine(state, paint)
         yield from _not_run(state, paint)
         run = state.run
         took = (
@@ -82,12 +84,14 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         reason = f", {clean(run.reason)}" if run.ended and run.reason != "finished" else ""
         hurt = _hurt(state)
         red = any(state.counts.get(word) for word in RED)
+        excused = len(state.excused())
     yield ""
     if view.problem is not None:
         yield clean(f"! {view.problem.what} ({view.problem.action})")
     if hurt:
         yield f"! {hurt}: tracekit verify {view.run_id}"
-    yield f"{counted(view.verdicts(), paint)} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
+    uncounted = f" ({excused} red in quarantine, not counted)" if excused else ""
+    yield f"{counted(view.verdicts(), paint)}{uncounted} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
     if red:
         yield f"rerun all of them: tracekit rerun {view.run_id} --failed"
 
@@ -113,7 +117,8 @@ def _flaky(state: RunState, paint: Paint) -> Iterator[str]:
 
 def mark(state: RunState, index: int, paint: Paint) -> str:
     """What stands behind a row beside its verdict."""
-    return paint.dim("  slow") if state.slow(index) and state.facts[index].parent < 0 else ""
+    slow = paint.dim("  slow") if state.slow(index) and state.facts[index].parent < 0 else ""
+    return slow + _flag(state, index, paint)
 
 
 def _slow(state: RunState, paint: Paint) -> Iterator[str]:
@@ -131,6 +136,44 @@ def _slow(state: RunState, paint: Paint) -> Iterator[str]:
         yield f"    {clean(state.ids[index])}  {seconds(state.duration[index])}{paint.dim(f' > {limit}')}"
     if len(found) > MAX_IN_GROUP:
         yield paint.dim(f"    … and {len(found) - MAX_IN_GROUP} more")
+
+
+def _flag(state: RunState, index: int, paint: Paint) -> str:
+    """What stands behind a scenario's name: whether it is in quarantine, and whose it is."""
+    entry = state.quarantined(index)
+    if entry is None:
+        return ""
+    word = f"quarantine expired {entry.expires}" if entry.expired else "quarantined"
+    return paint.dim(clean(f"  ⚑ {word} ({entry.owner})"))
+
+
+def _quarantine(state: RunState, paint: Paint) -> Iterator[str]:
+    """Who is excused and until when, and whose time is over."""
+    if not state.quarantine:
+        return
+    found = [
+        (index, entry, Status(state.status[index]))
+        for index, facts in enumerate(state.facts)
+        if facts.parent < 0 and (entry := state.quarantined(index)) is not None
+    ]
+    held = [row for row in found if not row[1].expired and row[2] != Status.PENDING]
+    over = [row for row in found if row[1].expired and row[2].red]
+    if held:
+        yield ""
+        yield paint.bold(f"⚑ {len(held)} in quarantine") + paint.dim("  run and shown, not counted")
+    for index, entry, status in sorted(held, key=lambda row: not row[2].red)[:MAX_GROUPS]:
+        told = f"{status.word}; {entry.owner}, until {entry.expires}: {entry.reason}"
+        yield f"    {clean(state.ids[index])}  {paint.dim(clean(told))}"
+    if len(held) > MAX_GROUPS:
+        yield paint.dim(f"    … and {len(held) - MAX_GROUPS} more")
+    if over:
+        yield ""
+        yield paint.bold(f"⚑ {len(over)} counted again: the quarantine has expired")
+    for index, entry, _ in over[:MAX_GROUPS]:
+        told = f"{entry.owner}'s, expired {entry.expires}: {entry.reason}"
+        yield f"    {clean(state.ids[index])}  {paint.dim(clean(told))}"
+    if len(over) > MAX_GROUPS:
+        yield paint.dim(f"    … and {len(over) - MAX_GROUPS} more")
 
 
 def detail(attempt: Attempt, paint: Paint) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracekit.config.durations import OFF, format_duration, parse_duration
 from tracekit.config.profile import Variable
@@ -17,6 +17,8 @@ from tracekit.config.tables import SECRET, Key, Table
 from tracekit.config.words import kind_of, listed, nearest, shown
 
 if TYPE_CHECKING:
+    from datetime import date
+
     from tracekit.config.document import Document
     from tracekit.config.faults import Faults
     from tracekit.config.positions import Path
@@ -46,6 +48,8 @@ class Checker:
             "variables": self._variables,
             "table": self._table,
             "tables": self._tables,
+            "list": self._list,
+            "date": self._date,
             "keys": self._keys,
         }
 
@@ -267,6 +271,32 @@ class Checker:
             if fits:
                 clean[name] = checked
         return clean
+
+    def _list(self, key: Key, value: object, path: Path) -> tuple[dict[str, Any], ...] | None:
+        if not isinstance(value, list) or key.table is None:
+            self._wrong_type(key, f"written as [[{key.name}]]", value, path)
+            return None
+        if len(value) > MAX_ENTRIES:
+            self._add("range", f"has {len(value)} entries", path, f"allowed: at most {MAX_ENTRIES}")
+            return None
+        clean: list[dict[str, Any]] = []
+        for number, element in enumerate(value):
+            place = (*path, number)
+            if isinstance(element, dict):
+                clean.append(self.table(key.table, element, place))
+            else:
+                what = f"must be a table, not {kind_of(element)}"
+                self._add("type", what, place, f"write [[{key.name}]] and its keys below")
+        return tuple(clean)
+
+    def _date(self, key: Key, value: object, path: Path) -> date | None:
+        # A date with a time is a date as well, to the language.
+        if type(value).__name__ != "date":
+            quoted = ", without quotes" if isinstance(value, str) else ""
+            wanted = f"write {key.name} = {key.example}{quoted}"
+            self._add("type", f"must be a day, not {kind_of(value)}", path, wanted)
+            return None
+        return cast("date", value)
 
     def _keys(self, key: Key, value: object, path: Path) -> dict[str, str] | None:
         entries = self._entries(key, value, path)

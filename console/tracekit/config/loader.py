@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tracekit.config import paths
+from tracekit.config import paths, quarantine
 from tracekit.config.build import build_environments, build_suites, merge_environments
 from tracekit.config.check import Checker
 from tracekit.config.document import Document, parse, read_bytes
@@ -32,6 +32,7 @@ class Config(NamedTuple):
     profile: Profile
     settings: Settings
     keymap: Keymap
+    quarantine: tuple[quarantine.Entry, ...] = ()
 
 
 class _File(NamedTuple):
@@ -142,7 +143,7 @@ def _load(
         if actions is not None
         else Keymap()
     )
-    return Config(profile, settings, keymap)
+    return Config(profile, settings, keymap, quarantine.read(root, faults))
 
 
 def _profile(

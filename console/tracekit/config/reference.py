@@ -10,6 +10,7 @@ from typing import Any
 
 from tracekit.config.check import MAX_ENTRIES, MAX_TABLES
 from tracekit.config.durations import OFF, format_duration
+from tracekit.config.quarantine import ENTRY, QUARANTINE
 from tracekit.config.rules import RULES
 from tracekit.config.settings import variable_of
 from tracekit.config.tables import BOXES, PROFILE, SETTINGS, USER, Key, Table
@@ -22,6 +23,7 @@ _SCHEMAS = {
     "docs/schema/tracekit.schema.json": PROFILE,
     "docs/schema/config.schema.json": USER,
     "docs/schema/boxes.schema.json": BOXES,
+    "docs/schema/quarantine.schema.json": QUARANTINE,
 }
 
 
@@ -105,8 +107,11 @@ def _shape(key: Key) -> dict[str, Any]:
             "propertyNames": _text_schema("name"),
             "additionalProperties": {"description": key.table.doc, **_table_schema(key.table)},
         }
-    if key.kind == "keys":
-        return {**entries, "additionalProperties": {"type": "string"}}
+    if key.kind == "list" and key.table:
+        return {"type": "array", "maxItems": MAX_ENTRIES, "items": _table_schema(key.table)}
+    if key.kind in {"date", "keys"}:
+        day = {"type": "string", "format": "date"}
+        return day if key.kind == "date" else {**entries, "additionalProperties": {"type": "string"}}
     return _table_schema(key.table) if key.table else _text_schema(key.rule)
 
 
@@ -125,6 +130,7 @@ def render_markdown() -> str:
     for key in ("suite", "env"):
         parts += _sections(PROFILE.keys[key])
     keys = USER.keys["keys"]
+    parts.append(_section(f"`[{ENTRY.title}]`", ENTRY))
     parts.append(f"## `[keys]`\n\n{keys.doc} Only in `config.toml`.\n")
     return "\n".join(parts)
 
@@ -186,4 +192,5 @@ _HOLDS = {
     "map": "table of strings",
     "variables": "table of variables",
     "table": "table",
+    "date": "day",
 }

@@ -71,6 +71,15 @@ _RELATIVE_HINTS = (
 RULES: Final[dict[str, Rule]] = {
     "text": Rule(_ANY, "holds a control character", "remove it"),
     "argument": Rule(_ANY, "holds a control character", "remove it"),
+    "scenario": Rule(
+        rf"[^{_CONTROLS}]*[^\s*?][^{_CONTROLS}]*",
+        "names no scenario",
+        "write an id, or a pattern that leaves something out",
+        longest=1024,
+    ),
+    "sentence": Rule(
+        rf"[^{_CONTROLS}]*\S[^{_CONTROLS}]*", "says nothing", "write a few words on one line", longest=300
+    ),
     "name": Rule(
         _NAME,
         "is not a usable name",

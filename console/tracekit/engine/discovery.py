@@ -7,12 +7,13 @@ one in the middle of it are the same thing.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import anyio
 
+from tracekit.config import loader, quarantine
 from tracekit.config.paths import config_files
 from tracekit.engine.box import Box
 from tracekit.engine.boxes import box_name
@@ -51,7 +52,7 @@ class Discovery:
         if not request.refresh:
             kept = await anyio.to_thread.run_sync(self._inventories.load, request.root, key)
         if kept is not None and request.at_once:
-            view = await anyio.to_thread.run_sync(inventory_view, kept)
+            view = await anyio.to_thread.run_sync(self._shown, request, kept)
             view.stale = bool(await anyio.to_thread.run_sync(self._compare, kept)) or bool(kept.problems)
             return view
         now = await anyio.to_thread.run_sync(self._look, request.root, kept)
@@ -59,13 +60,15 @@ class Discovery:
             known = kept.survey
             again = stale(known, now, kept.holding() if known != now else ())
             if not again and not kept.problems:
-                return await anyio.to_thread.run_sync(inventory_view, kept)
+                return await anyio.to_thread.run_sync(self._shown, request, kept)
             asked = asked_again(kept, again)
             if asked is not None:
                 newer = await self._newer(request, kept, now, asked)
                 if newer is not None:
                     changed = {*again.files, *again.gone, *kept.broken()}
-                    return await anyio.to_thread.run_sync(self._merge, kept, newer, changed, key)
+                    merged = await anyio.to_thread.run_sync(kept.with_files, newer, changed)
+                    await anyio.to_thread.run_sync(self._inventories.save, merged, key)
+                    return await anyio.to_thread.run_sync(self._shown, request, merged)
         asking = await self._start(request, now)
         if request.wait:
             await asking.found()
@@ -86,12 +89,18 @@ class Discovery:
         """What the changed files hold now; None where asking did not come to a good end."""
         if not asked:
             return kept._replace(survey=now, told=(), problems=())
-        return await (await self._start(request, now, asked)).found()
+        found = await (await self._start(request, now, asked)).found()
+        return None if found is None else found._replace(suites=kept.suites)
 
-    def _merge(self, kept: Inventory, newer: Inventory, changed: set[str], key: str) -> RunView:
-        merged = kept.with_files(newer._replace(suites=kept.suites), changed)
-        self._inventories.save(merged, key)
-        return inventory_view(merged)
+    def _shown(self, request: Discover, inventory: Inventory) -> RunView:
+        return inventory_view(inventory, self._quarantine(request))
+
+    def _quarantine(self, request: Discover) -> list[dict[str, Any]]:
+        # Not a part of the inventory: it changes by the day, without a change of any source.
+        places = self._context.places
+        flags = {"profile": request.profile, "environment": request.environment}
+        config = loader.load(request.root, flags=flags, environ=places.environ, implicit=False)
+        return quarantine.rows(config.quarantine, places.today())
 
     async def _start(self, request: Discover, now: Survey, only: list[str] | None = None) -> _Asking:
         planned = plan_for(
@@ -187,11 +196,11 @@ def inventory_key(profile: str | None, environment: str = LOCAL_BOX) -> str:
     return (profile or "") + ("" if environment == LOCAL_BOX else f"@{environment}")
 
 
-def inventory_view(inventory: Inventory) -> RunView:
+def inventory_view(inventory: Inventory, quarantined: Sequence[dict[str, Any]] = ()) -> RunView:
     """An inventory as a view; no run stands behind it."""
     view = RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE, link="ended")
     with rare_collections():
-        view.feed(b"".join(_told(inventory)))
+        view.feed(b"".join(_told(inventory, quarantined)))
     return view
 
 
@@ -208,11 +217,13 @@ def notice_json(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _told(inventory: Inventory) -> Iterator[bytes]:
+def _told(inventory: Inventory, quarantined: Sequence[dict[str, Any]]) -> Iterator[bytes]:
     # The lines that a discovery would have written: who reads the view need not know that it is a memory.
     head = {"v": LINE_VERSION, "src": "local/inventory/0-0", "t": 0, "m": 0, "run": ""}
     suites = list(inventory.suites)
     started = {"n": 1, "e": E.RUN_STARTED, "mode": "discover", "root": inventory.root, "suites": suites}
+    if quarantined:
+        started["quarantine"] = list(quarantined)
     yield lines.encode({**head, **started})
     start = lines.encode(head)[:-2] + b',"n":'
     for number, line in enumerate(inventory.told, 2):

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from tracekit.wire.ids import new_ulid
@@ -25,6 +26,10 @@ class Places:
     def new_id(self) -> str:
         """A new run id."""
         return new_ulid(self.now_ns() // 1_000_000, self.randomness(10))
+
+    def today(self) -> date:
+        """The day, the same on every machine."""
+        return datetime.fromtimestamp(self.now_ns() / 1e9, UTC).date()
 
     def nonce(self) -> str:
         """A token that nobody can guess; every process of a run carries it."""

@@ -16,7 +16,7 @@ from typing import Any
 
 from tracekit import __version__
 from tracekit.agent import isolation
-from tracekit.config import loader
+from tracekit.config import loader, quarantine
 from tracekit.config.plan import secrets, to_plan
 from tracekit.config.profile import Environment, Profile
 from tracekit.engine.boxes import box_name, noted
@@ -30,7 +30,9 @@ from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
-_ONE_RUN = frozenset({"until_failure", "watch", "retries", "isolate", "git", "fingerprint", "versions"})
+_ONE_RUN = frozenset(
+    {"until_failure", "watch", "retries", "isolate", "git", "fingerprint", "versions", "quarantine"}
+)
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
 
@@ -124,6 +126,7 @@ def plan_for(
     )
     if run_lease is not None:
         plan["run_lease"] = run_lease
+    plan.update(_quarantine(config.quarantine, places))
     plan.update(extra)
     _isolate(plan, isolate)
     planned = _planned(plan, config.profile, profile, root, places)
@@ -174,8 +177,9 @@ def plan_again(
     if in_order:
         # An order has a meaning in one process only.
         suites = [{**isolation.without(suite), "order": "given"} for suite in suites]
-    # What was wished for one run alone is not wished for the next.
+    # What was wished for one run alone is not wished for the next, and who is in quarantine is so today.
     kept = {key: value for key, value in plan.items() if key not in _ONE_RUN}
+    kept.update(_quarantine(config.quarantine, places))
     if in_order:
         kept.pop("shuffle", None)
     again = {**kept, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
@@ -210,6 +214,10 @@ def _isolate(plan: dict[str, Any], wished: Sequence[str]) -> None:
         plan["isolate"] = list(wished)
         for suite in plan["suites"]:
             suite["isolate"] = [*isolation.patterns(suite), *wished]
+
+
+def _quarantine(entries: Sequence[quarantine.Entry], places: Places) -> dict[str, Any]:
+    return {"quarantine": quarantine.rows(entries, places.today())} if entries else {}
 
 
 def _planned(

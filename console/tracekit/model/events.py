@@ -38,6 +38,15 @@ class PlannedSuite(TypedDict, total=False):
     pytest: str | None
 
 
+class QuarantineEntry(TypedDict):
+    scenario: str
+    owner: str
+    reason: str
+    since: str
+    expires: str
+    expired: bool
+
+
 class RunStarted(Event):
     environment: str
     profile: str | None
@@ -50,6 +59,7 @@ class RunStarted(Event):
     suites: list[PlannedSuite]
     git: NotRequired[dict[str, Any]]
     versions: NotRequired[dict[str, str]]
+    quarantine: NotRequired[list[QuarantineEntry]]
 
 
 class RunEnded(Event):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tracekit.model.quarantine import Quarantined
+
 
 @dataclass(slots=True)
 class Step:
@@ -228,3 +230,4 @@ class RunFacts:
     not_run: list[str] = field(default_factory=list)
     not_run_count: int = 0
     why: str = ""
+    quarantine: tuple[Quarantined, ...] = ()

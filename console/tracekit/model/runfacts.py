@@ -9,6 +9,7 @@ from typing import Any
 
 from tracekit.model import coerce
 from tracekit.model.facts import RunFacts, SuiteFacts
+from tracekit.model.quarantine import quarantined
 from tracekit.wire.names import E
 
 Key = tuple[int, str, int]
@@ -93,6 +94,7 @@ def _begin(facts: RunFacts, key: Key, line: Line) -> None:
     facts.versions = coerce.table(get("versions"))
     facts.git = coerce.table(get("git"))
     facts.fingerprint = coerce.text(get("fingerprint"))
+    facts.quarantine = quarantined(coerce.rows(get("quarantine")))
     facts.plan_hash = coerce.text(get("plan_hash"))
 
 

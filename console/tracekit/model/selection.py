@@ -6,11 +6,12 @@ selector never looks outside the facts it is given.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
+from functools import partial
 
 from tracekit.model.facts import ScenarioFacts
+from tracekit.model.globs import glob
 from tracekit.model.selector_syntax import FIELDS, Junction, Node, Not, Term, parse
 from tracekit.model.state import RunState
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
@@ -19,9 +20,12 @@ from tracekit.wire.problems import Problem, ProblemError
 
 __all__ = ["FIELDS", "Selector", "parse_selector", "select"]
 
-Test = Callable[[ScenarioFacts, int], bool]
+# Asked only by a selector that names a flag: whether a scenario is flaky takes a look at its attempts.
+Flags = Callable[[], frozenset[str]]
+Test = Callable[[ScenarioFacts, int, Flags], bool]
 
 KINDS: tuple[str, ...] = ("test", "subtest")
+FLAGS: tuple[str, ...] = ("flaky", "slow", "quarantined", "expired")
 # Words that stand for several statuses at once.
 _GROUPS: dict[str, frozenset[int]] = {
     "red": RED_STATUSES,
@@ -37,9 +41,9 @@ class Selector:
         self.text = text
         self._test = _compile(text, node)
 
-    def matches(self, facts: ScenarioFacts, status: int = Status.PENDING) -> bool:
-        """Whether a scenario is meant."""
-        return self._test(facts, status)
+    def matches(self, facts: ScenarioFacts, status: int = Status.PENDING, flags: Flags = frozenset) -> bool:
+        """Whether a scenario is meant; its flags are only looked up where the selector asks for one."""
+        return self._test(facts, status, flags)
 
     def __repr__(self) -> str:
         return f"Selector({self.text!r})"
@@ -65,36 +69,44 @@ def select(of: RunState | Sequence[ScenarioFacts], texts: Iterable[str] = ()) ->
     statuses: Sequence[int] = of.status if isinstance(of, RunState) else bytes(len(facts))
     if not selectors:
         return list(range(len(facts)))
+    flagged = of.flags if isinstance(of, RunState) else _no_flags
     return [
         i
         for i, (one, status) in enumerate(zip(facts, statuses, strict=True))
-        if any(selector.matches(one, status) for selector in selectors)
+        if any(selector.matches(one, status, partial(flagged, i)) for selector in selectors)
     ]
+
+
+def _no_flags(_: int) -> frozenset[str]:
+    return frozenset()
 
 
 def _compile(text: str, node: Node) -> Test:
     if isinstance(node, Not):
         inner = _compile(text, node.inner)
-        return lambda facts, status: not inner(facts, status)
+        return lambda facts, status, flags: not inner(facts, status, flags)
     if isinstance(node, Junction):
         tests = [_compile(text, part) for part in node.parts]
         if node.how == "or":
-            return lambda facts, status: any(test(facts, status) for test in tests)
-        return lambda facts, status: all(test(facts, status) for test in tests)
+            return lambda facts, status, flags: any(test(facts, status, flags) for test in tests)
+        return lambda facts, status, flags: all(test(facts, status, flags) for test in tests)
     return _bare(node) if not node.field else _field(text, node)
 
 
 def _field(text: str, term: Term) -> Test:
     if term.field == "status":
         return _status(text, term)
+    if term.field == "flag":
+        flagged = _known(text, term, FLAGS)
+        return lambda _facts, _status, flags: not flagged.isdisjoint(flags())
     if term.field == "kind":
         wanted = _known(text, term, KINDS)
-        return lambda facts, _status: ("subtest" if facts.parent >= 0 else "test") in wanted
+        return lambda facts, _status, _flags: ("subtest" if facts.parent >= 0 else "test") in wanted
     if term.field == "file":
         return _any_of(term, lambda value: _path(value, term.exact))
     read = _READ[term.field]
     tests = [_pattern(value, term.exact) for value in _values(term)]
-    return lambda facts, _status: any(test(word) for word in read(facts) for test in tests)
+    return lambda facts, _status, _flags: any(test(word) for word in read(facts) for test in tests)
 
 
 _READ: dict[str, Callable[[ScenarioFacts], tuple[str, ...]]] = {
@@ -112,7 +124,7 @@ def _status(text: str, term: Term) -> Test:
     wanted: set[int] = set()
     for word in words:
         wanted |= _GROUPS.get(word) or {int(BY_WORD[word])}
-    return lambda _facts, status: int(status) in wanted
+    return lambda _facts, status, _flags: int(status) in wanted
 
 
 def _known(text: str, term: Term, words: Sequence[str]) -> set[str]:
@@ -137,17 +149,17 @@ def _values(term: Term) -> list[str]:
 
 def _any_of(term: Term, make: Callable[[str], Test]) -> Test:
     tests = [make(value) for value in _values(term)]
-    return lambda facts, status: any(test(facts, status) for test in tests)
+    return lambda facts, status, flags: any(test(facts, status, flags) for test in tests)
 
 
 def _bare(term: Term) -> Test:
     place = _path(term.value, term.exact)
     value = term.value
     if not term.exact and ("*" in value or "?" in value):
-        fits = _glob(value)
-        loose = None if "/" in value or "::" in value else _glob(f"*{value}*")
-        return lambda facts, status: (
-            place(facts, status)
+        fits = glob(value)
+        loose = None if "/" in value or "::" in value else glob(f"*{value}*")
+        return lambda facts, status, flags: (
+            place(facts, status, flags)
             or fits(facts.id)
             or fits(_native(facts))
             or fits(facts.name)
@@ -157,8 +169,8 @@ def _bare(term: Term) -> Test:
         return place
     folded = value.casefold()
     # A word alone is what a person remembers of a name.
-    return lambda facts, status: (
-        place(facts, status) or any(folded in name.casefold() for name in facts.path[1:] or facts.path)
+    return lambda facts, status, flags: (
+        place(facts, status, flags) or any(folded in name.casefold() for name in facts.path[1:] or facts.path)
     )
 
 
@@ -168,12 +180,12 @@ def _path(value: str, exact: bool) -> Test:
     """
     plain = value.removeprefix("./").rstrip("/") or "."
     if plain == ".":
-        return lambda _facts, _status: True
+        return lambda _facts, _status, _flags: True
     if not exact and ("*" in plain or "?" in plain):
-        fits = _glob(plain)
-        return lambda facts, _status: fits(facts.file)
+        fits = glob(plain)
+        return lambda facts, _status, _flags: fits(facts.file)
 
-    def test(facts: ScenarioFacts, _status: int) -> bool:
+    def test(facts: ScenarioFacts, _status: int, _flags: Flags) -> bool:
         file = facts.file
         if file == plain or file.startswith(plain + "/"):
             return True
@@ -197,27 +209,6 @@ def _native(facts: ScenarioFacts) -> str:
 
 def _pattern(value: str, exact: bool) -> Callable[[str], bool]:
     if not exact and ("*" in value or "?" in value):
-        return _glob(value)
+        return glob(value)
     folded = value.casefold()
     return lambda word: word.casefold() == folded
-
-
-def _glob(pattern: str) -> Callable[[str], bool]:
-    """`*` and `?` only: brackets are parts of ids. Every part is taken at its first place, in linear time."""
-    parts = re.split(r"\*+", pattern)
-    compiled = [re.compile(re.escape(part).replace(r"\?", "."), re.DOTALL) for part in parts]
-    first, middle, last = compiled[0], compiled[1:-1], compiled[-1]
-    if len(parts) == 1:
-        return lambda text: first.fullmatch(text) is not None
-    size = len(parts[-1])
-
-    def fits(text: str) -> bool:
-        found = first.match(text)
-        for part in middle:
-            if found is None:
-                return False
-            found = part.search(text, found.end())
-        tail = len(text) - size
-        return found is not None and found.end() <= tail and last.match(text, tail) is not None
-
-    return fits

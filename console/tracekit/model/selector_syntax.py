@@ -19,6 +19,7 @@ FIELDS: tuple[str, ...] = (
     "runner",
     "component",
     "status",
+    "flag",
     "suite",
     "file",
     "name",

@@ -28,6 +28,7 @@ from tracekit.model.facts import (
     Step,
     SuiteFacts,
 )
+from tracekit.model.quarantine import Quarantine, Quarantined
 from tracekit.model.records import Key, Record, Span, build_attempt, span_of
 from tracekit.model.scenarios import named_facts
 from tracekit.model.status import RED_STATUSES, WORDS, Status, showing, status_of
@@ -96,6 +97,7 @@ class RunState:
         self._changed: set[int] = set()
         self._built: dict[int, list[Attempt]] = {}
         self._causes = CauseIndex()
+        self._quarantine = Quarantine()
 
     # -- for readers
 
@@ -146,6 +148,40 @@ class RunState:
         """Whether its last attempt took longer than its suite calls slow."""
         limit = self.slow_ns(i)
         return bool(limit) and self.duration[i] > limit
+
+    def quarantined(self, i: int) -> Quarantined | None:
+        """The entry of the quarantine that means this scenario, in force or expired."""
+        return self.quarantine.of(self.ids[i])
+
+    @property
+    def quarantine(self) -> Quarantine:
+        """Who is excused, as the run was told when it was planned."""
+        if self._quarantine.entries is not self.run.quarantine:
+            self._quarantine = Quarantine(self.run.quarantine)
+        return self._quarantine
+
+    def excused(self) -> list[int]:
+        """The tests that are red and do not count, since they stand in quarantine."""
+        if not self.quarantine:
+            return []
+        return [
+            i
+            for i, status in enumerate(self.status)
+            if status in RED_STATUSES
+            and self.facts[i].parent < 0
+            and (entry := self.quarantined(i)) is not None
+            and not entry.expired
+        ]
+
+    def flags(self, i: int) -> frozenset[str]:
+        """What is said of a scenario beside its verdict."""
+        entry = self.quarantined(i)
+        words = ["flaky"] if self.flaky(i) else []
+        if self.slow(i):
+            words.append("slow")
+        if entry is not None:
+            words.append("expired" if entry.expired else "quarantined")
+        return frozenset(words)
 
     @property
     def missing_total(self) -> int:

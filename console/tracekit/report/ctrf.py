@@ -64,6 +64,8 @@ def _test(row: Row) -> dict[str, Any]:
         if row.facts.line:
             told["line"] = row.facts.line
         told["extra"] = {"id": row.facts.id}
+        if row.quarantined is not None:
+            told["extra"]["quarantined"] = row.quarantined.to_json()
     last = row.last
     if row.red or status == "skipped":
         told["message"], told["trace"] = last.message, last.text

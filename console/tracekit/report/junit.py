@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
 from tracekit.engine.view import RunView
+from tracekit.model.quarantine import Quarantined
 from tracekit.report.rows import NOT_RUN, Row, Try, rows, shown
 
 
@@ -36,13 +37,27 @@ def _suite(view: RunView, name: str, found: list[Row]) -> Iterator[str]:
         "tracekit.environment": run.environment or "local",
         "tracekit.seed": "" if run.seed is None else str(run.seed),
     }
-    yield "    <properties>\n"
-    for key, value in properties.items():
-        yield f"      <property{_attribute('name', key)}{_attribute('value', value)}/>\n"
-    yield "    </properties>\n"
+    yield from _properties("    ", properties)
     for row in found:
         yield from _case(row)
     yield "  </testsuite>\n"
+
+
+def _properties(indent: str, properties: dict[str, str]) -> Iterator[str]:
+    yield f"{indent}<properties>\n"
+    for key, value in properties.items():
+        yield f"{indent}  <property{_attribute('name', key)}{_attribute('value', value)}/>\n"
+    yield f"{indent}</properties>\n"
+
+
+def _quarantine(entry: Quarantined) -> dict[str, str]:
+    """The verdict stays what it was: whoever reads the file decides whether it counts."""
+    return {
+        "tracekit.quarantine": "expired" if entry.expired else "active",
+        "tracekit.quarantine.owner": shown(entry.owner),
+        "tracekit.quarantine.reason": shown(entry.reason),
+        "tracekit.quarantine.expires": shown(entry.expires),
+    }
 
 
 def _case(row: Row) -> Iterator[str]:
@@ -59,6 +74,8 @@ def _case(row: Row) -> Iterator[str]:
 
 
 def _inside(row: Row) -> Iterator[str]:
+    if row.quarantined is not None:
+        yield from _properties("      ", _quarantine(row.quarantined))
     reds = [each for each in row.tries if each.red]
     if row.red:
         first, *again = reds or [row.last]

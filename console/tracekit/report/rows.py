@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tracekit.engine.view import RunView
+from tracekit.model.quarantine import Quarantined
 from tracekit.model.state import Attempt, ScenarioFacts, Status
 from tracekit.wire.names import RED
 
@@ -47,6 +48,7 @@ class Row:
     verdict: str
     tries: list[Try] = field(default_factory=list)
     facts: ScenarioFacts | None = None
+    quarantined: Quarantined | None = None
 
     @property
     def red(self) -> bool:
@@ -81,9 +83,9 @@ def rows(view: RunView) -> Iterator[Row]:
             tries = [_try(view, attempt, below) for attempt in state.attempts(index)]
             *group, name = facts.path or (facts.id,)
             place = ".".join(part.removesuffix(".py").replace("/", ".") for part in group)
-            yield Row(
-                shown(name), shown(place), facts.suite or facts.runner or "tracekit", verdict, tries, facts
-            )
+            suite = facts.suite or facts.runner or "tracekit"
+            entry = state.quarantined(index)
+            yield Row(shown(name), shown(place), suite, verdict, tries, facts, entry)
 
 
 def _try(view: RunView, attempt: Attempt, below: list[Attempt]) -> Try:

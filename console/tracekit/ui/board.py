@@ -224,6 +224,13 @@ class Board:
         attempts = state.attempts(state.index[self.ids[row]])
         return (attempts[-1].reason or "") if attempts else ""
 
+    def flags(self, row: int) -> frozenset[str]:
+        """What is said of a row beside its verdict: flaky, quarantined."""
+        if self.owner[row] < 0:
+            return frozenset()
+        state = self.sources[self.owner[row]].view.state
+        return state.flags(state.index[self.ids[row]])
+
     def causes(self) -> list[tuple[CauseGroup, list[int]]]:
         """Causes with the rows that are red by them now, the most frequent first."""
         merged: dict[str, tuple[CauseGroup, list[int]]] = {}

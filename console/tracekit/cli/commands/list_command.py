@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from tracekit.cli import edge
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import argparse
 
     from tracekit.model.facts import ScenarioFacts
+    from tracekit.model.quarantine import Quarantine
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """List the scenarios."""
     kept = _kept(args)
-    return _print(list(kept.scenarios()), as_json=args.json) if kept is not None else _discover(args)
+    if kept is None:
+        return _discover(args)
+    held = None if os.environ.get("TRACEKIT_PROFILE") else _quarantine(kept.root)
+    return _print(list(kept.scenarios()), held, as_json=args.json)
 
 
 def _kept(args: argparse.Namespace) -> Inventory | None:
@@ -47,6 +51,32 @@ def _kept(args: argparse.Namespace) -> Inventory | None:
     return kept if now == kept.survey else None
 
 
+def _quarantine(root: str) -> Quarantine | None:
+    """The project's quarantine as it stands today; raises ProblemError for a faulty one."""
+    from tracekit.config import quarantine
+
+    if not os.path.lexists(os.path.join(root, quarantine.FILE)):
+        return None
+    from datetime import UTC, datetime
+
+    from tracekit.config.faults import Faults
+    from tracekit.model.quarantine import quarantine_of
+
+    faults = Faults()
+    entries = quarantine.read(root, faults)
+    faults.raise_any()
+    return quarantine_of(quarantine.rows(entries, datetime.now(UTC).date()))
+
+
+def _row(facts: ScenarioFacts, held: Quarantine | None) -> bytes:
+    entry = held.of(facts.id) if held else None
+    if entry is None:
+        return row(facts)
+    from tracekit.wire import lines
+
+    return lines.encode({**lines.decode(row(facts)), "quarantined": entry.to_json()})
+
+
 def _discover(args: argparse.Namespace) -> int:
     from tracekit.cli import project
     from tracekit.cli.live import submitted
@@ -61,6 +91,7 @@ def _discover(args: argparse.Namespace) -> int:
         state = view.state
         chosen: Iterable[int] = select(state, found.selectors) if found.selectors else range(len(state.ids))
         rows = [state.facts[index] for index in chosen]
+        held = state.quarantine
         blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
     problems = [
         Problem(notice.code or "discover.failed", notice.message, notice.file or notice.suite, notice.action)
@@ -70,7 +101,7 @@ def _discover(args: argparse.Namespace) -> int:
     for notice in blocking:
         for line in edge.clean_lines(notice.detail)[-20:]:
             edge.say_error(f"  │ {line}")
-    code = _print(rows, as_json=args.json) if rows else edge.NOTHING
+    code = _print(rows, held, as_json=args.json) if rows else edge.NOTHING
     if problems:
         return edge.exit_code(problems)
     if not rows:
@@ -81,10 +112,10 @@ def _discover(args: argparse.Namespace) -> int:
     return code
 
 
-def _print(rows: Sequence[ScenarioFacts], *, as_json: bool) -> int:
+def _print(rows: Sequence[ScenarioFacts], held: Quarantine | None, *, as_json: bool) -> int:
     if as_json:
         sys.stdout.flush()
-        data = memoryview(b"".join(map(row, rows)))
+        data = memoryview(b"".join(_row(facts, held) for facts in rows))
         while data:
             data = data[os.write(sys.stdout.fileno(), data) :]
         return edge.OK

@@ -136,6 +136,8 @@ def _fact(view: RunView, index: int) -> dict[str, Any]:
     state = view.state
     facts = state.facts[index]
 
+    entry = state.quarantined(index)
+
     def told(attempt: Attempt) -> dict[str, Any]:
         head, tail, left_out = _output(view, attempt)
         text = (head + tail).decode("utf-8", "replace")
@@ -148,6 +150,8 @@ def _fact(view: RunView, index: int) -> dict[str, Any]:
         "verdict": Status(state.status[index]).word,
         "duration_ns": state.duration[index],
         "slow": state.slow(index),
+        "flaky": state.flaky(index),
+        "quarantined": entry.to_json() if entry is not None else None,
         "file": facts.file,
         "line": facts.line,
         "parent": state.ids[facts.parent] if facts.parent >= 0 else None,

@@ -5,6 +5,7 @@ It shows what the board holds and passes keys on; runs are asked for in `doing`,
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -371,7 +372,9 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
             self.scenarios.only(None)
             return
         board = self.board
-        self.scenarios.only(lambda row: selector.matches(board.facts[row], board.status[row]))
+        self.scenarios.only(
+            lambda row: selector.matches(board.facts[row], board.status[row], partial(board.flags, row))
+        )
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
