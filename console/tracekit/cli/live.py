@@ -6,6 +6,7 @@ Ctrl-c and TERM cancel the run and wait for its end; HUP and QUIT leave it runni
 from __future__ import annotations
 
 import base64
+import math
 import os
 import signal
 import sys
@@ -20,6 +21,7 @@ from typing import Any, Protocol
 from tracekit.cli import edge, summary
 from tracekit.cli.painting import GLYPHS, SLOW, Paint, seconds
 from tracekit.engine.engine import Engine
+from tracekit.engine.places import Places
 from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice, OutputSpan, Status
@@ -87,7 +89,7 @@ def follow(
 
     Ctrl-c and TERM cancel a run that is `ours`; whoever only looks at one leaves it running.
     """
-    shown = _Journal(view, signals) if as_json else _Progress(view)
+    shown = _Journal(view, signals) if as_json else _Progress(view, engine.places)
     try:
         code = _followed(engine, view, signals, shown, ours=ours)
     finally:
@@ -246,11 +248,13 @@ def _inline(data: bytes) -> dict[str, Any]:
 class _Progress:
     """One line a scenario; on a terminal only red ones, above a line that tells how far the run is."""
 
-    def __init__(self, view: RunView) -> None:
+    def __init__(self, view: RunView, places: Places | None = None) -> None:
         self._view = view
+        self._monotonic = places.monotonic if places is not None else time.monotonic
+        self._now_ns = places.now_ns if places is not None else time.time_ns
         self._terminal = edge.is_terminal(sys.stdout) and os.environ.get("TERM", "dumb") != "dumb"
         self._paint = Paint(on=edge.colours())
-        self._started = self._beat = time.monotonic()
+        self._started = self._beat = self._monotonic()
         self._status: dict[int, int] = {}
         self._running: dict[int, float] = {}
         self._line = ""
@@ -301,24 +305,21 @@ class _Progress:
             rows += self._late()
             rows += self._silent()
             progress = self._progress()
+            beat = self._heartbeat()
         if self._view.link != self._link:
             known, self._link = self._link, self._view.link
             if {known, self._link} & {"reconnecting", "lost"}:
                 rows.append(self._paint.dim(f"link: {self._link}"))
-        now = time.monotonic()
-        if rows or (self._terminal and progress != self._line):
-            self._print(rows, progress)
-            self._beat = now
-        elif not self._terminal and now - self._beat >= _HEARTBEAT:
-            self._print([progress])
-            self._beat = now
+        if rows or beat or (self._terminal and progress != self._line):
+            self._print([*rows, *beat], progress)
 
     def _changed(self) -> Iterator[str]:
         state = self._view.state
         for index in sorted(state.take_changed()):
             code = state.status[index]
-            if code == Status.RUNNING and state.slow_ns(index) and state.facts[index].parent < 0:
-                self._running.setdefault(index, time.monotonic())
+            # Of a test and its sub-tests only the test: it is the one that can be named and stopped.
+            if code == Status.RUNNING and state.facts[index].parent < 0:
+                self._running.setdefault(index, self._monotonic())
             else:
                 self._running.pop(index, None)
             if code in {Status.PENDING, Status.RUNNING} or self._status.get(index) == code:
@@ -333,9 +334,9 @@ class _Progress:
 
     def _late(self) -> Iterator[str]:
         """Whoever has been running for longer than its suite calls slow, once."""
-        now, state = time.monotonic(), self._view.state
+        now, state = self._monotonic(), self._view.state
         for index, since in list(self._running.items()):
-            if (now - since) * 1e9 > state.slow_ns(index):
+            if (now - since) * 1e9 > (state.slow_ns(index) or math.inf):
                 self._running[index] = _TOLD
                 took = self._paint.dim(seconds(int((now - since) * 1e9)).rjust(8))
                 yield f"{SLOW} slow     {took}  {edge.clean(state.ids[index])}"
@@ -354,12 +355,29 @@ class _Progress:
                 else:
                     yield from summary.stalls([notice], self._paint)
 
+    def _heartbeat(self) -> list[str]:
+        """Where nobody can see a line that changes: now and then how far the run is, and who has run the longest."""
+        now = self._monotonic()
+        if self._terminal or now - self._beat < _HEARTBEAT:
+            return []
+        self._beat = now
+        state, running = self._view.state, len(self._running)
+        told = f"{self._progress()}  {running} running" if running else self._progress()
+        since = {
+            index: state.attempts(index)[-1].started_t for index in self._running if state.attempts(index)
+        }
+        if since:
+            oldest = min(since, key=lambda index: (since[index], index))
+            age = seconds(max(0, self._now_ns() - since[oldest]))
+            told += f", the oldest for {age}: {edge.clean(state.ids[oldest])}"
+        return [self._paint.dim(told)]
+
     def _progress(self) -> str:
         counts = self._view.state.counts
         total = sum(counts.values())
         left = counts.get("pending", 0) + counts.get("running", 0)
         red = sum(counts.get(word, 0) for word in RED)
-        took = seconds(int((time.monotonic() - self._started) * 1e9))
+        took = seconds(int((self._monotonic() - self._started) * 1e9))
         return (
             f"▶ {total - left}/{total}  ✗ {red}  {took.split('.')[0].rstrip('s')}s  run {self._view.run_id}"
         )

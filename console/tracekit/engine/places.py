@@ -20,6 +20,7 @@ class Places:
     cache: Path
     environ: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     now_ns: Callable[[], int] = time.time_ns
+    monotonic: Callable[[], float] = time.monotonic
     randomness: Callable[[int], bytes] = os.urandom
     agent_idle: float | None = None
 

@@ -42,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     """Run again and follow."""
     from dataclasses import replace
 
+    from tracekit.cli.github_job import GithubJob
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Rerun
@@ -58,4 +59,8 @@ def run(args: argparse.Namespace) -> int:
     )
     with Signals().caught() as signals, Engine(project.places()) as engine:
         view = submitted(engine, request, signals)
-        return follow(engine, view, signals, as_json=args.json)
+        job = GithubJob(engine.places, as_json=args.json)
+        with job.outside_text():
+            code = follow(engine, view, signals, as_json=args.json)
+        job.tell(view)
+        return code

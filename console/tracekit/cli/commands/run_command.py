@@ -47,6 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run and follow."""
+    from tracekit.cli.github_job import GithubJob
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Launch
@@ -68,7 +69,10 @@ def run(args: argparse.Namespace) -> int:
         if args.detach:
             edge.say(view.run_id)
             return edge.OK
-        code = follow(engine, view, signals, as_json=args.json, fail_on_flaky=args.fail_on_flaky)
+        job = GithubJob(engine.places, as_json=args.json)
+        with job.outside_text():
+            code = follow(engine, view, signals, as_json=args.json, fail_on_flaky=args.fail_on_flaky)
+        job.tell(view)
         if args.junit is not None and view.done.is_set():
             from tracekit.report.files import export
 
