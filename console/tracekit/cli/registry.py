@@ -41,6 +41,7 @@ SUMMARIES: dict[str, str] = {
     "delete": "take runs off the disk",
     "gc": "let go of runs over the limits, rebuild the catalogue",
     "quarantine": "scenarios that do not fail a run for now: add, list, remove",
+    "ci": "write a workflow for continuous integration: init",
     "verify": "check a recorded run for damage",
     "config": "show what is configured, and where from",
     "doctor": "check this installation and the project",
