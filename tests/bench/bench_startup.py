@@ -16,6 +16,7 @@ COMMANDS = {
     "help": ["--help"],
     "version": ["--version"],
     "list": ["list", "--json"],
+    "completions": ["completions", "--values", "scenarios"],
 }
 LOADED = """\
 import sys

@@ -45,6 +45,7 @@ SUMMARIES: dict[str, str] = {
     "verify": "check a recorded run for damage",
     "config": "show what is configured, and where from",
     "doctor": "check this installation and the project",
+    "completions": "print a completion script for bash, zsh or fish",
     "demo": "run the bundled demonstration with its planted fault",
 }
 
