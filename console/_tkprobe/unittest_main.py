@@ -54,19 +54,20 @@ class Main:
         told = "" if self.discovers else self.stalls.told()
         self.spool.add_now(f'"process.spawned","pid":{os.getpid()},"role":"main","python":"{version}"{told}')
         program, paths = parsed(arguments)
-        loader = unittest.TestLoader()
-        if program.testNamePatterns:
-            loader.testNamePatterns = program.testNamePatterns
-        collected = self._collect(loader, paths or ["."], program)
+        collected = self._collect(paths or ["."], program)
         kept, aside = self._parted(collected)
         self._tell(collected, aside)
         if self.discovers:
             return self._ended(0 if collected.countTestCases() else NO_TESTS, "")
         return self._run(kept, program)
 
-    def _collect(self, loader: unittest.TestLoader, paths: List[str], program: Any) -> unittest.TestSuite:
+    def _collect(self, paths: List[str], program: Any) -> unittest.TestSuite:
         whole = unittest.TestSuite()
         for path in paths:
+            # A loader keeps the top directory of its first discovery: each path needs one of its own.
+            loader = unittest.TestLoader()
+            if program.testNamePatterns:
+                loader.testNamePatterns = program.testNamePatterns
             whole.addTests(loaded(loader, path, program, self.base))
         for test in tests_of(whole):
             failure = import_failure(test)

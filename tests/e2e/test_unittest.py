@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -144,3 +145,27 @@ class T(unittest.TestCase):
     printed = "".join(line.get("text", "") for line in done.of("output") if line.get("scenario"))
     assert printed.startswith("last words\n")
     assert ("torn down" in printed.partition("test_2")[0]) is True
+
+
+def test_implicit__unittests_and_an_interpreter_without_pytest__then_found_and_run_without_configuration(
+    sandbox: Sandbox,
+) -> None:
+    bare = sandbox.home / "bare"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", bare], check=True)
+    environ = {**sandbox.environ, "VIRTUAL_ENV": str(bare)}
+    case = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self): print('said')\n"
+    root = sandbox.home / "project"
+    for name in ("pkg/__init__.py", "pkg/test_a.py", "tests/test_b.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text("" if "__init__" in name else case)
+    ids = {"unittest:pkg/test_a.py::T::test_a", "unittest:tests/test_b.py::T::test_a"}
+
+    listed = sandbox.run("list", root, "--json", env=environ)
+    done = sandbox.run("run", root, "--json", env=environ)
+    told = sandbox.run("doctor", root, env=environ)
+
+    assert {line["id"] for line in listed.lines() if "id" in line} == ids
+    assert done.verdicts() == dict.fromkeys(ids, "passed"), done.err
+    assert f"its tests use unittest, and {bare}/bin/python has no pytest" in told.out
+    again = sandbox.run("rerun", "--all", "--json", env=environ)
+    assert again.verdicts() == dict.fromkeys(ids, "passed")

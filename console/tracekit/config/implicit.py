@@ -1,7 +1,7 @@
 """Suites without configuration: looks for what pytest would run, at the root or in each sub-project of a monorepo.
 
-Looks at names, and at a few well-known files; never imports or runs anything of the project, and
-stops after a few thousand entries.
+Tests written for unittest whose interpreter has no pytest are unittest's. Looks at names, and at the text of a few
+files; never imports or runs anything of the project, and stops after a few thousand entries.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 from tracekit.config.profile import Environment, Profile, Suite
 from tracekit.config.roots import MARKERS, has_section
+from tracekit.config.unittests import Style, start_directories, style_of
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 MAX_ENTRIES = 4000
 MAX_DEPTH = 6
@@ -34,22 +35,35 @@ _SKIPPED = frozenset(
     }
 )
 _TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
-LOOKED_FOR = "pytest configuration (pytest.ini, pyproject.toml, tox.ini, setup.cfg), test_*.py and *_test.py"
+_UNITTEST_FILE = re.compile(r"test.*\.py")
+LOOKED_FOR = (
+    "pytest configuration (pytest.ini, pyproject.toml, tox.ini, setup.cfg), test_*.py and *_test.py, "
+    "and test*.py that uses unittest"
+)
 
 
 class _Place:
     """One directory of the scan: what speaks for tests in it."""
 
-    __slots__ = ("configured", "path", "tests")
+    __slots__ = ("cases", "configured", "package", "path", "tests")
 
-    def __init__(self, path: str, *, configured: bool, tests: bool) -> None:
+    def __init__(
+        self, path: str, *, configured: bool, tests: bool, cases: tuple[str, ...], package: bool
+    ) -> None:
         self.path, self.configured, self.tests = path, configured, tests
+        # Files that unittest would load, and whether this directory is a package.
+        self.cases, self.package = cases, package
 
 
-def implicit_profile(root: str) -> Profile:
-    """The profile of a project without one. Raises ProblemError where nothing looks like tests."""
+def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Profile:
+    """The profile of a project without one. Raises ProblemError where nothing looks like tests.
+
+    `environ` is what an interpreter is found by; without it nobody asks whether that has pytest.
+    """
     places = list(_scan(root))
-    suites = _suites(places)
+    suites = _suites(places) or _unittest(root, places, None)
+    if len(suites) == 1 and not any(place.configured for place in places):
+        suites = _unittest(root, places, environ) or suites
     if not suites:
         raise ProblemError(
             Problem(
@@ -78,6 +92,35 @@ def _suites(places: list[_Place]) -> tuple[Suite, ...]:
     if any(place.tests and not any(_within(place.path, top.path) for top in tops) for place in places):
         return (Suite("", ignore=tuple(suite.cwd for suite in suites)), *suites)
     return tuple(suites)
+
+
+def _unittest(root: str, places: list[_Place], environ: Mapping[str, str] | None) -> tuple[Suite, ...]:
+    """The suite of a project whose tests are unittest's, or nothing."""
+    files = [os.path.join(place.path, name) for place in places for name in place.cases]
+    style = style_of(root, files)
+    if style is not Style.UNITTEST:
+        return ()
+    if not any(place.tests for place in places):
+        why = "no file has a name that pytest looks for"
+    elif environ is not None and (python := _without_pytest(root, environ)):
+        why = f"its tests use unittest, and {python} has no pytest"
+    else:
+        return ()
+    paths = start_directories(
+        [place.path for place in places if place.cases], {place.path for place in places if place.package}
+    )
+    return (Suite("", runner="unittest", paths=() if paths == ["."] else tuple(paths), why=why),)
+
+
+def _without_pytest(root: str, environ: Mapping[str, str]) -> str:
+    """The interpreter of the tests, where it certainly has no pytest; else empty."""
+    from tracekit.agent.runners import interpreter
+
+    try:
+        python = interpreter.find(None, root, root, environ).path
+    except ProblemError:
+        return ""
+    return "" if interpreter.may_have("pytest", python, environ) else python
 
 
 def _suite(path: str, taken: set[str]) -> Suite:
@@ -127,7 +170,9 @@ def _scan(root: str) -> Iterator[_Place]:
             for name, section in MARKERS
         )
         tests = any(_TEST_FILE.fullmatch(name) for name in names)
-        yield _Place(path, configured=configured, tests=tests)
+        cases = tuple(sorted(name for name in names if _UNITTEST_FILE.fullmatch(name)))
+        package = "__init__.py" in present
+        yield _Place(path, configured=configured, tests=tests, cases=cases, package=package)
         if depth < MAX_DEPTH:
             waiting += [
                 (name if path == "." else f"{path}/{name}", depth + 1)

@@ -69,7 +69,11 @@ def load(
     if implicit and not config.profile.suites:
         from tracekit.config.implicit import implicit_profile
 
-        found = implicit_profile(config.profile.root)
+        where = config.profile.environment(config.settings.environment)
+        here = where is None or not where.remote
+        known = os.environ if environ is None else environ
+        # Of another machine nobody knows which interpreter it has.
+        found = implicit_profile(config.profile.root, known if here else None)
         config = config._replace(profile=config.profile._replace(suites=found.suites))
     return config
 

@@ -50,6 +50,7 @@ class Suite(NamedTuple):
     isolate: tuple[str, ...] = ()
     trace: str | None = None
     where: str = ""
+    why: str = ""  # of the runner, where nobody named one
 
 
 class Check(NamedTuple):

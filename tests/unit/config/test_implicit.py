@@ -111,6 +111,84 @@ def test_implicit_profile__more_entries_than_are_looked_at__then_the_scan_ends(
         implicit_profile(str(tmp_path))
 
 
+CASE = "import unittest\nclass T(unittest.TestCase):\n    def test_a(self): ...\n"
+FUNCTION = "def test_a(): ...\n"
+
+
+def interpreter(base: Path, *packages: str) -> dict[str, str]:
+    """An environment whose interpreter has these packages."""
+    site = base / "venv" / "lib" / "python3.11" / "site-packages"
+    site.mkdir(parents=True)
+    (base / "venv" / "pyvenv.cfg").write_text("home = /nowhere\ninclude-system-site-packages = false\n")
+    python = base / "venv" / "bin" / "python"
+    python.parent.mkdir()
+    python.write_text("")
+    python.chmod(0o755)
+    for package in packages:
+        (site / package).mkdir()
+    return {"VIRTUAL_ENV": str(base / "venv"), "HOME": str(base)}
+
+
+def files(base: Path, texts: dict[str, str]) -> Path:
+    root = base / "project"
+    for name, text in texts.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("packages", "texts", "runner"),
+    [
+        ((), {"test_a.py": CASE}, "unittest"),
+        ((), {"test_a.py": CASE, "test_b.py": "x = 1\n"}, "unittest"),
+        (("pytest",), {"test_a.py": CASE}, "pytest"),
+        ((), {"test_a.py": FUNCTION}, "pytest"),
+        ((), {"test_a.py": CASE, "test_b.py": FUNCTION}, "pytest"),
+        ((), {"test_a.py": CASE, "test_b.py": "import pytest\n" + CASE}, "pytest"),
+        (("pytest",), {"tests.py": CASE}, "unittest"),
+    ],
+)
+def test_implicit_profile__style_of_the_tests_and_what_the_interpreter_has__then_whose_suite_it_is(
+    tmp_path: Path, packages: tuple[str, ...], texts: dict[str, str], runner: str
+) -> None:
+    environ = interpreter(tmp_path, *packages)
+    root = files(tmp_path, texts)
+    (found,) = implicit_profile(str(root), environ).suites
+    assert (found.name, found.runner, bool(found.why)) == ("", runner, runner == "unittest")
+
+
+def test_implicit_profile__pytest_is_configured__then_it_is_pytests_whatever_the_interpreter_has(
+    tmp_path: Path,
+) -> None:
+    root = files(tmp_path, {"test_a.py": CASE})
+    (root / "pytest.ini").write_text("[pytest]\n")
+    assert [suite.runner for suite in implicit_profile(str(root), interpreter(tmp_path)).suites] == ["pytest"]
+
+
+def test_implicit_profile__interpreter_unknown__then_pytest_says_what_is_missing(tmp_path: Path) -> None:
+    root = files(tmp_path, {"test_a.py": CASE})
+    assert implicit_profile(str(root)).suites[0].runner == "pytest"
+
+
+@pytest.mark.parametrize(
+    ("texts", "paths"),
+    [
+        ({"test_a.py": CASE}, ()),
+        ({"pkg/__init__.py": "", "pkg/sub/__init__.py": "", "pkg/sub/test_a.py": CASE}, ()),
+        ({"tests/test_a.py": CASE}, ("tests",)),
+        ({"src/pkg/__init__.py": "", "src/pkg/test_a.py": CASE, "tests/test_b.py": CASE}, ("src", "tests")),
+        ({"test_a.py": CASE, "tests/test_b.py": CASE}, (".", "tests")),
+    ],
+)
+def test_implicit_profile__unittests_in_packages_and_folders__then_every_place_unittest_must_begin_at(
+    tmp_path: Path, texts: dict[str, str], paths: tuple[str, ...]
+) -> None:
+    (found,) = implicit_profile(str(files(tmp_path, texts)), interpreter(tmp_path)).suites
+    assert (found.runner, found.paths) == ("unittest", paths)
+
+
 def test_load__profile_without_suites__then_found_ones_and_its_environments(tmp_path: Path) -> None:
     environ, _ = places_of(tmp_path)
     write(tmp_path, "tests/test_a.py")

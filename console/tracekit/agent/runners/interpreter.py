@@ -183,3 +183,38 @@ def install_pytest(python: str, cwd: str, root: str) -> str:
     except OSError:
         made_by_uv = False
     return f"uv pip install --python {python} pytest" if made_by_uv else f"{python} -m pip install pytest"
+
+
+def may_have(package: str, python: str, environ: Mapping[str, str]) -> bool:
+    """Whether a package may be importable by an interpreter; False only where all its places are known to lack it."""
+    places = list(_site_directories(python, environ))
+    return not places or any(os.path.exists(os.path.join(place, package)) for place in places)
+
+
+def _site_directories(python: str, environ: Mapping[str, str]) -> Iterator[str]:
+    """Where an interpreter looks for packages, its own version or not: too many rather than too few."""
+    yield from (path for path in environ.get("PYTHONPATH", "").split(os.pathsep) if path)
+    base = os.path.dirname(os.path.dirname(os.path.abspath(python)))
+    bases = [base]
+    try:
+        with open(os.path.join(base, "pyvenv.cfg"), encoding="utf-8", errors="replace") as file:
+            said = dict(_setting(line) for line in file)
+    except OSError:
+        said = None
+    if said is None or said.get("include-system-site-packages", "").lower() == "true":
+        real = os.path.dirname(os.path.dirname(os.path.realpath(python)))
+        home = environ.get("HOME", os.path.expanduser("~"))
+        bases += [real, os.path.join(environ.get("PYTHONUSERBASE") or os.path.join(home, ".local"))]
+        bases += ["/usr", "/usr/local"] if real in {"/usr", "/usr/local"} else []
+    for each in dict.fromkeys(bases):
+        for pattern in (
+            "lib/python3*/site-packages",
+            "lib64/python3*/site-packages",
+            "lib/python3*/dist-packages",
+        ):
+            yield from glob.glob(os.path.join(glob.escape(each), pattern))
+
+
+def _setting(line: str) -> tuple[str, str]:
+    name, _, value = line.partition("=")
+    return name.strip().lower(), value.strip()

@@ -123,4 +123,5 @@ def _project(path: str) -> Iterator[Row]:
     for suite in config.profile.suites:
         cwd = os.path.normpath(os.path.join(config.profile.root, suite.cwd))
         chosen = find(suite.python, cwd, config.profile.root, dict(os.environ))
-        yield f"suite {suite.name or '.'}", True, f"{suite.runner} with {chosen.path} ({chosen.why})", ""
+        runner = f"{suite.runner} ({suite.why})" if suite.why else suite.runner
+        yield f"suite {suite.name or '.'}", True, f"{runner} with {chosen.path} ({chosen.why})", ""
