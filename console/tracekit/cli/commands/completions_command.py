@@ -68,28 +68,18 @@ def _runs(prefix: str) -> Iterator[str]:
 
 def _scenarios(prefix: str) -> Iterable[str]:
     """Ids of the kept inventory that begin like this, with or without their runner; many by their beginnings."""
-    import json
-
-    mark = b'"id":"'
-    wanted = json.dumps(prefix)[1:-1].encode("ascii")
-    found: list[str] = []
-    for row in _rows():
-        at = row.find(mark) + len(mark)
-        native = row.find(b":", at) + 1
-        for start in (at, native):
-            if start >= len(mark) and row.startswith(wanted, start):
-                whole = json.loads(row)["id"]
-                found.append(whole if start == at else whole.partition(":")[2])
-                break
-    return _shortened(found, prefix)
-
-
-def _rows() -> Iterable[bytes]:
     from tracekit.store.inventory import InventoryStore
 
     root = roots.find_root(os.getcwd())  # noqa: PTH109 - text is what is needed
     kept = InventoryStore(paths.cache_dir(os.environ)).load(root, os.environ.get("TRACEKIT_PROFILE", ""))
-    return kept.rows if kept is not None else ()
+    found: list[str] = []
+    for facts in kept.scenarios() if kept is not None else ():
+        native = facts.id.partition(":")[2]
+        if facts.id.startswith(prefix):
+            found.append(facts.id)
+        elif native.startswith(prefix):
+            found.append(native)
+    return _shortened(found, prefix)
 
 
 def _shortened(found: list[str], prefix: str) -> Iterable[str]:
