@@ -38,6 +38,7 @@ class FakeView:
         self.lock = threading.Lock()
         self.fold = Fold()
         self.problem: Problem | None = None
+        self.stale = False
         self.fed = 0
         self.reads = 0
         self.feed(len(journal.lines) if fed is None else fed)
@@ -86,11 +87,15 @@ class FakeEngine:
         self.answers = answers
         self.asked: list[Request] = []
         self.rows: list[FakeRow] = []
+        self.waiting: Future[ViewFace] = Future()
 
     def submit(self, request: Request) -> Future[ViewFace]:
         self.asked.append(request)
         future: Future[ViewFace] = Future()
-        answer = self.answers.get(type(request).__name__.lower())
+        kind = type(request).__name__.lower()
+        answer = self.answers.get("again" if getattr(request, "wait", False) else kind)
+        if kind == "discover":
+            self.waiting = future
         if isinstance(answer, Problem):
             future.set_exception(ProblemError(answer))
         elif isinstance(answer, Exception):

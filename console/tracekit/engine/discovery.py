@@ -6,6 +6,7 @@ one in the middle of it are the same thing.
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -31,6 +32,10 @@ from tracekit.wire import lines
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, E
 from tracekit.wire.problems import ProblemError
 
+# Lines of an inventory that are folded before it is shown, and in one go behind it.
+FIRST_LINES = 200
+LINES_AT_ONCE = 500
+
 
 class Discovery:
     """Gives views of what a project holds, from the cache or by asking its runners."""
@@ -52,7 +57,7 @@ class Discovery:
         if not request.refresh:
             kept = await anyio.to_thread.run_sync(self._inventories.load, request.root, key)
         if kept is not None and request.at_once:
-            view = await anyio.to_thread.run_sync(self._shown, request, kept)
+            view = await self._shown(request, kept)
             view.stale = bool(await anyio.to_thread.run_sync(self._compare, kept)) or bool(kept.problems)
             return view
         now = await anyio.to_thread.run_sync(self._look, request.root, kept)
@@ -60,7 +65,7 @@ class Discovery:
             known = kept.survey
             again = stale(known, now, kept.holding() if known != now else ())
             if not again and not kept.problems:
-                return await anyio.to_thread.run_sync(self._shown, request, kept)
+                return await self._shown(request, kept)
             asked = asked_again(kept, again)
             if asked is not None:
                 newer = await self._newer(request, kept, now, asked)
@@ -68,7 +73,7 @@ class Discovery:
                     changed = {*again.files, *again.gone, *kept.broken()}
                     merged = await anyio.to_thread.run_sync(kept.with_files, newer, changed)
                     await anyio.to_thread.run_sync(self._inventories.save, merged, key)
-                    return await anyio.to_thread.run_sync(self._shown, request, merged)
+                    return await self._shown(request, merged)
         asking = await self._start(request, now)
         if request.wait:
             await asking.found()
@@ -92,8 +97,24 @@ class Discovery:
         found = await (await self._start(request, now, asked)).found()
         return None if found is None else found._replace(suites=kept.suites)
 
-    def _shown(self, request: Discover, inventory: Inventory) -> RunView:
-        return inventory_view(inventory, self._quarantine(request))
+    async def _shown(self, request: Discover, inventory: Inventory) -> RunView:
+        """A view of an inventory whose beginning is there at once, and the rest a moment later."""
+        quarantined = await anyio.to_thread.run_sync(self._quarantine, request)
+        view = _view_of(inventory)
+        told = _told(inventory, quarantined)
+        view.feed(b"".join(itertools.islice(told, FIRST_LINES)))
+        self._context.tasks.start_soon(self._feed, view, told)
+        return view
+
+    @staticmethod
+    async def _feed(view: RunView, told: Iterator[bytes]) -> None:
+        def feed(data: bytes) -> None:
+            with rare_collections():
+                view.feed(data)
+
+        while data := b"".join(itertools.islice(told, LINES_AT_ONCE)):
+            await anyio.to_thread.run_sync(feed, data)
+        view.mark("ended")
 
     def _quarantine(self, request: Discover) -> list[dict[str, Any]]:
         # Not a part of the inventory: it changes by the day, without a change of any source.
@@ -198,10 +219,15 @@ def inventory_key(profile: str | None, environment: str = LOCAL_BOX) -> str:
 
 def inventory_view(inventory: Inventory, quarantined: Sequence[dict[str, Any]] = ()) -> RunView:
     """An inventory as a view; no run stands behind it."""
-    view = RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE, link="ended")
+    view = _view_of(inventory)
     with rare_collections():
         view.feed(b"".join(_told(inventory, quarantined)))
+    view.mark("ended")
     return view
+
+
+def _view_of(inventory: Inventory) -> RunView:
+    return RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE, link="attached")
 
 
 def notice_json(notice: Notice) -> dict[str, Any]:

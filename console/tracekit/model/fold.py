@@ -164,8 +164,10 @@ class Fold:
             self.state.adopt(i, parent)
 
     def _scenarios_found(self, key: Key, line: Line) -> None:
-        for facts in group_facts(line):
-            self._found(key, facts.id, facts)
+        found = group_facts(line)
+        if not self.state.new_rows(found, key):
+            for facts in found:
+                self._found(key, facts.id, facts)
 
     def _found(self, key: Key, scenario: str, facts: ScenarioFacts) -> int:
         """Take over what discovery says of a scenario; of two, the earlier word stands."""

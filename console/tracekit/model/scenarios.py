@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from tracekit.model import coerce
@@ -51,44 +50,43 @@ def found_facts(scenario: str, line: dict[str, Any], parent: int) -> ScenarioFac
     )
 
 
-def group_facts(line: dict[str, Any]) -> Iterator[ScenarioFacts]:
+def group_facts(line: dict[str, Any]) -> list[ScenarioFacts]:
     """The scenarios of a line that tells neighbours; what cannot be one is left out."""
     get = line.get
     stem, names = get("id"), get("names")
     if type(stem) is not str or type(names) is not list or len(stem) * len(names) > MAX_IDS:
-        return
-    named = named_facts(stem)
+        return []
     suite, runner, file = get("suite"), get("runner"), get("file")
-    suite = suite if type(suite) is str else named.suite
-    runner = runner if type(runner) is str else named.runner
     above = coerce.texts(get("path"))
-    file = file if type(file) is str else (above[0] if above else "")
-    tags = coerce.texts(get("tags") or [])
-    components = coerce.texts(get("components") or [])
-    lines = _column(get("lines"), len(names))
-    marks, docs = _marks(get("marks"), tags), get("docs")
-    docs = docs if type(docs) is dict else {}
-    for place, name in enumerate(names):
-        if type(name) is not str or not name:
-            continue
-        doc = docs.get(str(place)) if docs else None
-        yield ScenarioFacts(
-            stem + name,
-            suite,
-            runner,
-            (*above, name),
-            file,
-            lines[place],
-            marks.get(place, tags) if marks else tags,
-            doc if type(doc) is str else "",
-            -1,
-            components,
-        )
+    if type(suite) is not str or type(runner) is not str or type(file) is not str:
+        named = named_facts(stem)
+        suite = suite if type(suite) is str else named.suite
+        runner = runner if type(runner) is str else named.runner
+        file = file if type(file) is str else (above[0] if above else "")
+    tags, components = coerce.texts(get("tags")), coerce.texts(get("components"))
+    told = zip(names, _column(get("lines"), len(names)), strict=True)
+    # Tens of thousands at once: one expression, and what only a few have is put in afterwards.
+    found = [
+        ScenarioFacts(stem + name, suite, runner, (*above, name), file, number, tags, "", -1, components)
+        if type(name) is str and name
+        else None
+        for name, number in told
+    ]
+    if "marks" in line:
+        for place, marks in _marks(line["marks"], tags).items():
+            if 0 <= place < len(found) and (marked := found[place]) is not None:
+                marked.tags = marks
+    docs = get("docs")
+    for key, doc in docs.items() if type(docs) is dict else ():
+        place = int(key) if type(key) is str and key.isdecimal() and len(key) < 8 else len(found)
+        if place < len(found) and type(doc) is str and (described := found[place]) is not None:
+            described.doc = doc
+    return [facts for facts in found if facts is not None]
 
 
 def _column(told: Any, size: int) -> list[int]:
-    numbers = told if type(told) is list else []
-    kept = [n if type(n) is int and 0 <= n <= coerce.INT64_MAX else 0 for n in numbers[:size]]
+    numbers = told[:size] if type(told) is list else []
+    kept = [n if type(n) is int and 0 <= n <= coerce.INT64_MAX else 0 for n in numbers]
     return kept + [0] * (size - len(kept))
 
 

@@ -222,6 +222,25 @@ class RunState:
             self._changed.add(i)
         return i
 
+    def new_rows(self, facts: list[ScenarioFacts], key: Key) -> bool:
+        """Take rows that nobody has named yet, all at once; False, and nothing taken, when one of them is known."""
+        ids = [one.id for one in facts]
+        if not self.index.keys().isdisjoint(ids) or len(set(ids)) != len(ids):
+            return False
+        first, size = len(self.ids), len(ids)
+        self.ids += ids
+        self.index.update(zip(ids, range(first, first + size), strict=True))
+        self.facts += facts
+        shown = self._table[_PENDING]
+        self.told += bytes((_PENDING,)) * size
+        self.status += bytes((shown,)) * size
+        for column in (self.duration, self.attempts_count, self.latest):
+            column.frombytes(bytes(column.itemsize * size))
+        self.found += [key] * size
+        self.counts[WORDS[shown]] += size
+        self._changed.update(range(first, first + size))
+        return True
+
     def record(self, i: int, number: int) -> Record:
         """The record of an attempt, made when it is first named; whoever asks settles it afterwards."""
         key = i << ATTEMPT_BITS | number

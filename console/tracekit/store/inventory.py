@@ -190,7 +190,7 @@ def facts_of(line: bytes) -> Iterator[ScenarioFacts]:
     """The scenarios of one kept line."""
     told = lines.from_json(line.decode("ascii"))
     if told.get("e") == E.SCENARIOS_FOUND:
-        return group_facts(told)
+        return iter(group_facts(told))
     return iter((found_facts(told["scenario"], told, -1),))
 
 
@@ -211,7 +211,7 @@ def _array(words: Iterable[str]) -> str:
 
 
 def _size(line: bytes) -> int:
-    return sum(1 for _ in facts_of(line))
+    return len(list(facts_of(line)))
 
 
 def _parts(place: str) -> list[str]:

@@ -17,6 +17,8 @@ from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.ports import ViewFace
 
 TROUBLE = frozenset({"launch", "discovery"})
+# New rows that one look takes: what a frame has time for.
+MOST_ROWS = 4_000
 UNTOLD = frozenset({Status.PENDING, Status.NOTRUN})
 
 
@@ -83,6 +85,11 @@ class Board:
         """The run that a person means by 'the run'."""
         return self.sources[-1].view if self.sources else None
 
+    @property
+    def behind(self) -> bool:
+        """Whether there are rows that no look has come to yet."""
+        return any(source.state is not None and source.generation < 0 for source in self.sources)
+
     def look(self) -> Delta:
         """Read what is new in every run; the only place that waits for a run's lock for rows."""
         delta = Delta()
@@ -106,9 +113,14 @@ class Board:
         source.generation = state.generation
         changed = state.take_changed()
         known = len(source.rows)
-        for i in range(known, len(state.ids)):
-            source.rows.append(self._row(state, i, source, delta))
-            self._tell(place, state, i, source.rows[i], delta)
+        end = min(len(state.ids), known + MOST_ROWS)
+        if end < len(state.ids):
+            # The rest is read with the next frames: a run of any size is on the screen at once.
+            source.generation = -1
+        if not self._all_new(place, source, end, delta):
+            for i in range(known, end):
+                source.rows.append(self._row(state, i, source, delta))
+                self._tell(place, state, i, source.rows[i], delta)
         for i in changed:
             if i < known:
                 row = source.rows[i]
@@ -120,6 +132,39 @@ class Board:
             if source is self.sources[-1]:
                 self.trouble = sum(notice.kind in TROUBLE for notice in state.notices)
         delta.any = True
+
+    def _all_new(self, place: int, source: _Source, end: int, delta: Delta) -> bool:
+        """Take rows that no run of the board has named yet, all at once; False, and nothing taken, if one is known."""
+        state, first = source.view.state, len(source.rows)
+        ids, facts = state.ids[first:end], state.facts[first:end]
+        if not ids or not self.index.keys().isdisjoint(ids) or any(one.parent >= 0 for one in facts):
+            return False
+        size, row = len(ids), len(self.ids)
+        rows = range(row, row + size)
+        status = state.status[first:end]
+        self.index.update(zip(ids, rows, strict=True))
+        self.ids += ids
+        self.facts += facts
+        self.status += status
+        self.duration.extend(state.duration[first:end])
+        self.owner.extend([place] * size)
+        self.parent.extend([-1] * size)
+        source.rows.extend(rows)
+        for at, one in zip(rows, facts, strict=True):
+            key = file_key(one)
+            self.file.append(key)
+            held = self.files.get(key)
+            if held is None:
+                held = self.files[key] = []
+            held.append(at)
+        delta.files.update(self.file[row:])
+        for word, count in Counter(status).items():
+            self.tally[word] += count
+        self.running += status.count(Status.RUNNING)
+        delta.causes |= any(red in status for red in RED_STATUSES)
+        delta.changed.update(rows)
+        self.touched += size
+        return True
 
     def _row(self, state: RunState, i: int, source: _Source, delta: Delta) -> int:
         scenario = state.ids[i]

@@ -66,7 +66,7 @@ class FramePump:
             delta = self._shown.board.look()
             if delta.any:
                 self._shown.apply(delta)
-            self.rendered = generations
+            self.rendered = () if self._shown.board.behind else generations
         self._shown.tick(self._now())
 
     def _answers(self) -> None:

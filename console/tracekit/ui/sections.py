@@ -56,7 +56,7 @@ class Section:
         self.span.append(1)
         if label:
             self.label[node] = label
-        self.open.append(0 if self.identity(node) in self._closed else 1)
+        self.open.append(0 if self._closed and self.identity(node) in self._closed else 1)
         for counter in (self.red, self.over, self.total):
             counter.append(0)
         if kind == LEAF:
@@ -191,6 +191,7 @@ def file_section(key: str, board: Board, *, failed_first: bool, closed: Iterable
     tops: list[int] = []
     for row in board.files.get(key, ()):
         (children.setdefault(board.parent[row], []) if board.parent[row] >= 0 else tops).append(row)
+    failed_first = failed_first and any(board.status[row] in RED_STATUSES for row in board.files.get(key, ()))
     if not children and all(len(board.facts[row].path) < 3 for row in tops):
         section.fill(tops, board, failed_first=failed_first)
         section.show()

@@ -27,7 +27,7 @@ def run(args: argparse.Namespace) -> int:
         return _open(Replay(args.replay), root="", args=args)
     _need_terminal(f"tracekit run {args.path}")
     found = project.project(args)
-    return _open(Discover(found.root, found.profile), root=found.root, args=args)
+    return _open(Discover(found.root, found.profile, at_once=True), root=found.root, args=args)
 
 
 def replay(target: str) -> int:

@@ -109,10 +109,10 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
 
     # -- what the pump calls -----------------------------------------------------------------------------------------
 
-    def use(self, board: Board) -> None:
-        """Show another chain of runs."""
+    def use(self, board: Board, *, keep: bool = False) -> None:
+        """Show another chain of runs; `keep` when it is the same project, looked at again."""
         self.board = board
-        self.scenarios.use(board)
+        self.scenarios.use(board, keep=keep)
         self._select()
 
     def apply(self, delta: Delta) -> None:
@@ -142,6 +142,7 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         """The engine refused: say what, and what to do."""
         self.problems = problems
         self.stage = "idle"
+        self.refreshing = False
         self.show_state()
         if problems and self.board.ids:
             first = problems[0]
@@ -207,6 +208,8 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         look = self.look
         line = Line().gap(1).own("SCENARIOS", look.dim).gap(1)
         line.own("[failed first]" if self.scenarios.failed_first else "[in order]", look.faint)
+        if self.refreshing:
+            line.gap(2).own("looking again", look.dim).own(look.glyphs.dots, look.accent)
         if self.filter_text:
             line.gap(2).own("/", look.accent).name(self.filter_text, look.accent)
         if self.scenarios.marks:

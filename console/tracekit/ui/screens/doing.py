@@ -5,6 +5,7 @@ One typed request for each; answers come through the frame pump. Nothing here wa
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,12 +36,13 @@ class Doing:
     problems: tuple[Problem, ...]
     _last: Launch | Rerun | None = None
     _adopted: ViewFace | None = None  # a run that was opened; its project becomes the console's
+    refreshing = False  # what is shown was found earlier; what has changed since is being looked for
     _checking = False  # a question is being prepared: a second key must not begin another run
 
     if TYPE_CHECKING:
 
         def say(self, text: str, *, warn: bool = False) -> None: ...
-        def use(self, board: Board) -> None: ...
+        def use(self, board: Board, *, keep: bool = False) -> None: ...
         def show_state(self) -> None: ...
 
     # -- asking the engine -------------------------------------------------------------------------------------------
@@ -52,11 +54,11 @@ class Doing:
         self.owner.pump.expect(self.ports.engine.submit(request), then or self._instead)
         self.show_state()
 
-    def _instead(self, view: ViewFace) -> None:
+    def _instead(self, view: ViewFace, *, keep: bool = False) -> None:
         board = Board()
         board.push(view)
         self.stage = "idle"
-        self.use(board)
+        self.use(board, keep=keep)
 
     def _over(self, view: ViewFace) -> None:
         """Lay a run over the ones shown, which are of the same project."""
@@ -76,6 +78,17 @@ class Doing:
     def _found_first(self, view: ViewFace) -> None:
         self._found(view)
         self.owner.find_live(self.owner.root, self._offer)
+        if view.stale:
+            # What was found last time is on the screen; what has changed since is looked for behind it.
+            self.refreshing = True
+            newer = Discover(self.owner.root, self.owner.profile, self.owner.environment, wait=True)
+            self.owner.pump.expect(self.ports.engine.submit(newer), functools.partial(self._refreshed, view))
+
+    def _refreshed(self, old: ViewFace, view: ViewFace) -> None:
+        """Put what was found in the place of what was remembered, unless something else is shown by now."""
+        self.refreshing = False
+        if self.board.views == [old]:
+            self._instead(view, keep=True)
 
     def _offer(self, row: RunRow | None) -> None:
         """A run goes on here that somebody else started, or this person before."""

@@ -32,6 +32,9 @@ from tracekit.ui.sections import (
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.rows import RowPainter
 
+# How much of a frame may go into building sections.
+BUILD_SECONDS = 0.012
+
 
 class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
     """Causes, notices and files with their scenarios."""
@@ -65,11 +68,18 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._waiting: set[str] = set()
         self._tops_waiting = False
         self._not_before = 0.0
+        self._return_to = ""
 
     # -- structure ---------------------------------------------------------------------------------------------------
 
-    def use(self, board: Board) -> None:
-        """Show another board from its beginning."""
+    def use(self, board: Board, *, keep: bool = False) -> None:
+        """Show another board from its beginning; `keep` what a person has folded and where the cursor stands."""
+        self._return_to = ""
+        if keep:
+            self._folded |= {key: section.closed() for key, section in self._files.items()}
+            found = self.selected
+            if self.touched and found is not None and found[0].kind[found[1]] == LEAF:
+                self._return_to = self.board.ids[found[0].ref[found[1]]]
         self.board, self._files, self._status = board, {}, bytearray()
         self._before, self._after, self._cursor, self._at, self.touched = [], [], None, 0, False
         self._causes_open, self.sections, self._allowed = set(), [], None
@@ -88,6 +98,15 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
         self._tops_waiting |= delta.causes or delta.notices
         self._repaint(delta.changed)
         self.settle()
+        if self._return_to:
+            self._return()
+
+    def _return(self) -> None:
+        """Put the cursor where it stood before the board was read again, as soon as that row is there."""
+        row = self.board.index.get(self._return_to, -1)
+        if row >= 0 and self.board.file[row] in self._files:
+            self._return_to = ""
+            self.go(row)
 
     @property
     def settled(self) -> bool:
@@ -99,11 +118,16 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
         began = time.perf_counter()
         if self.settled or (began < self._not_before and not force):
             return
-        for key in self._waiting:
-            self._build(key)
         if self._tops_waiting:
             self._build_tops()
-        self._waiting, self._tops_waiting = set(), False
+            self._tops_waiting = False
+        # From the top down: what is in sight first, the rest with the next frames.
+        gone = self._waiting - self.board.files.keys()
+        for key in (*gone, *(key for key in self.board.files if key in self._waiting)):
+            self._build(key)
+            self._waiting.discard(key)
+            if not force and time.perf_counter() - began > BUILD_SECONDS:
+                break
         self._arrange()
         self.refresh()
         now = time.perf_counter()
