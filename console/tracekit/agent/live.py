@@ -93,6 +93,8 @@ class LiveRun:
         self._set_aside()
         redactor = Redactor(self._secrets)
         kept = {key: start.get(key) for key in ("plan", "nonce", "plan_hash", "console")}
+        # Names alone: whoever ends this run after everybody's death must know what he cannot check.
+        kept["secrets"] = sorted(self._secrets)
         files.put(os.path.join(self.place, RUN_FILE), redactor.line(encode(kept)))
         pump, _ = self._build(redactor)
         self._pump = pump
@@ -118,10 +120,7 @@ class LiveRun:
             self._system.files.put(os.path.join(self._spool, RESERVE), bytes(size))
 
     def _first_lines(self) -> list[dict[str, Any]]:
-        plan = self.plan
-        line = {"e": E.RUN_STARTED, **{key: plan[key] for key in _TOLD if key in plan}}
-        line["plan_hash"], line["console"] = self.plan_hash, self.console
-        line["suites"] = [{key: suite.get(key) for key in _SUITE} for suite in plan["suites"]]
+        line = first_line(self.plan, self.plan_hash, self.console)
         group = bool(killing.control_group(self.run))
         return [line, {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group)}]
 
@@ -383,6 +382,14 @@ class LiveRun:
         if isinstance(control, str):
             with contextlib.suppress(OSError):
                 os.unlink(control)
+
+
+def first_line(plan: dict[str, Any], plan_hash: str, console: str) -> dict[str, Any]:
+    """How a run begins, by its plan."""
+    line = {"e": E.RUN_STARTED, **{key: plan[key] for key in _TOLD if key in plan}}
+    line["plan_hash"], line["console"] = plan_hash, console
+    line["suites"] = [{key: suite.get(key) for key in _SUITE} for suite in plan.get("suites", ())]
+    return line
 
 
 def _adapter(name: str) -> Adapter:

@@ -20,6 +20,7 @@ _AREAS = {
     "config": USAGE,
     "store": USAGE,
     "bundle": USAGE,
+    "recover": USAGE,
     "replay": USAGE,
     "profile": USAGE,
     "ui": USAGE,

@@ -43,6 +43,7 @@ SUMMARIES: dict[str, str] = {
     "quarantine": "scenarios that do not fail a run for now: add, list, remove",
     "ci": "write a workflow for continuous integration: init",
     "verify": "check a recorded run for damage",
+    "recover": "bring a run to an end after the death of everything",
     "config": "show what is configured, and where from",
     "doctor": "check this installation and the project",
     "completions": "print a completion script for bash, zsh or fish",
