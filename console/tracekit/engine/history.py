@@ -45,10 +45,7 @@ class History:
             return []
         rows = self.catalogue.rows(limit)
         lacking = [folder for folder in shown if (row := rows.get(folder.run_id)) is None or not row.ended]
-        for number, folder in enumerate(lacking, 1):
-            if progress is not None:
-                progress(number, len(lacking))
-            rows[folder.run_id] = self._fold_row(folder)
+        rows |= self._read(lacking, progress)
         return [_marked(rows[folder.run_id], folder) for folder in shown]
 
     def refresh(self, progress: Progress | None = None) -> None:
@@ -56,10 +53,7 @@ class History:
         folders = {folder.run_id: folder for folder in self.store.folders()}
         known = self.catalogue.ended()
         lacking = [folder for run_id, folder in folders.items() if run_id not in known]
-        for number, folder in enumerate(lacking, 1):
-            if progress is not None:
-                progress(number, len(lacking))
-            self._fold_row(folder)
+        self._read(lacking, progress)
         self.catalogue.forget(*(run_id for run_id in known if run_id not in folders))
 
     def summary(self, folder: RunFolder) -> RunSummary:
@@ -134,6 +128,15 @@ class History:
         self.catalogue.put(row, found)
         if checkpoint and view.folded > _WORTH_A_CHECKPOINT:
             checkpoints.save(folder, *view.checkpoint())
+
+    def _read(self, folders: list[RunFolder], progress: Progress | None) -> dict[str, RunSummary]:
+        found = {}
+        with self.catalogue.kept_open():
+            for number, folder in enumerate(folders, 1):
+                if progress is not None:
+                    progress(number, len(folders))
+                found[folder.run_id] = self._fold_row(folder)
+        return found
 
     def _fold_row(self, folder: RunFolder) -> RunSummary:
         try:

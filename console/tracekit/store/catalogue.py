@@ -10,7 +10,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -106,6 +106,19 @@ class Catalogue:
         # Where no file can be used, this process remembers for itself: nothing that was folded is folded twice.
         self._memory: sqlite3.Connection | None = None
         self._lock = threading.Lock()
+        self._keeps = False
+        self._db: sqlite3.Connection | None = None
+
+    @contextlib.contextmanager
+    def kept_open(self) -> Iterator[None]:
+        """Many rows at once: the file is opened once for all of them, and its log folded in at the end."""
+        self._keeps = True
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._keeps = False
+                self._let_go()
 
     # -- in
 
@@ -150,6 +163,7 @@ class Catalogue:
             if self._memory is not None:
                 self._memory.close()
                 self._memory = None
+            self._let_go()
             if _version(self._file) <= SCHEMA_VERSION:
                 self._unlink()
 
@@ -234,14 +248,21 @@ class Catalogue:
                 if self._memory is not None:
                     break
                 try:
-                    return _once(self._opened(), work)
+                    self._db = self._db or self._opened()
+                    with self._db:
+                        return work(self._db)
                 except sqlite3.OperationalError:
                     # No room, no permission, or another console has held it for too long.
+                    self._let_go()
                     break
                 except sqlite3.DatabaseError:
+                    self._let_go()
                     if attempt:
                         break
                     self._unlink()
+                finally:
+                    if not self._keeps:
+                        self._let_go()
             if self._memory is None:
                 self._memory = sqlite3.connect(":memory:", check_same_thread=False)
                 self._memory.executescript(_TABLES)
@@ -249,7 +270,7 @@ class Catalogue:
                 return work(self._memory)
 
     def _opened(self) -> sqlite3.Connection:
-        db = sqlite3.connect(self._file, timeout=_PATIENCE)
+        db = sqlite3.connect(self._file, timeout=_PATIENCE, check_same_thread=False)
         try:
             version = db.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
@@ -257,6 +278,8 @@ class Catalogue:
                 raise sqlite3.OperationalError(f"catalogue version {version}")
             if version not in {0, SCHEMA_VERSION}:
                 raise sqlite3.DatabaseError(f"catalogue version {version}")
+            # What a power cut takes from it is in the runs; a log that is never torn is enough.
+            db.execute("PRAGMA synchronous=NORMAL")
             if not version:
                 db.execute("PRAGMA journal_mode=WAL")
                 db.executescript(
@@ -267,18 +290,16 @@ class Catalogue:
             raise
         return db
 
+    def _let_go(self) -> None:
+        if self._db is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
     def _unlink(self) -> None:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(OSError):
                 self._file.with_name(self._file.name + ending).unlink()
-
-
-def _once(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Answer]) -> Answer:
-    try:
-        with db:
-            return work(db)
-    finally:
-        db.close()
 
 
 def _number(db: sqlite3.Connection, run_id: str) -> int:
