@@ -84,14 +84,16 @@ def follow(
     as_json: bool,
     ours: bool = True,
     fail_on_flaky: bool = False,
+    stale: Callable[[], bool] | None = None,
 ) -> int:
     """Show a run until it ends or a signal says otherwise; gives the exit code.
 
-    Ctrl-c and TERM cancel a run that is `ours`; whoever only looks at one leaves it running.
+    Ctrl-c and TERM cancel a run that is `ours`; whoever only looks at one leaves it running. `stale` is asked now and
+    then whether what runs is of no use any more; it is cancelled then.
     """
     shown = _Journal(view, signals) if as_json else _Progress(view, engine.places)
     try:
-        code = _followed(engine, view, signals, shown, ours=ours)
+        code = _followed(engine, view, signals, shown, ours=ours, stale=stale)
     finally:
         shown.close()
     if code == edge.OK and fail_on_flaky:
@@ -100,7 +102,15 @@ def follow(
     return code
 
 
-def _followed(engine: Engine, view: RunView, signals: Signals, shown: _Shown, *, ours: bool) -> int:
+def _followed(
+    engine: Engine,
+    view: RunView,
+    signals: Signals,
+    shown: _Shown,
+    *,
+    ours: bool,
+    stale: Callable[[], bool] | None = None,
+) -> int:
     asked = 0
     while not view.done.wait(_TICK):
         if signals.leave:
@@ -114,6 +124,10 @@ def _followed(engine: Engine, view: RunView, signals: Signals, shown: _Shown, *,
         if signals.times > asked:
             asked = signals.times
             shown.say("cancelling the run …")
+            engine.submit(Cancel(view.run_id))
+        if stale is not None and stale():
+            stale = None
+            shown.say("a file was saved: this run is cancelled …")
             engine.submit(Cancel(view.run_id))
         shown.tick()
     shown.end()

@@ -249,10 +249,10 @@ def _exception(exception: ExceptionFacts, paint: Paint, *, first: bool) -> Itera
 
 
 def _notices(state: RunState, paint: Paint) -> Iterator[str]:
-    for notice in state.notices:
-        if notice.kind in _BLOCKING:
+    for blocking in state.notices:
+        if blocking.kind in _BLOCKING:
             yield ""
-            yield from _notice(notice, paint)
+            yield from trouble(blocking, paint)
     stalled = [notice for notice in state.notices if notice.kind == "stalled"]
     if stalled:
         yield ""
@@ -282,7 +282,8 @@ def stalls(notices: Iterable[Notice], paint: Paint, scenario: str = "") -> Itera
             yield paint.dim(f"    … and {len(stack) - MAX_STACK} more lines")
 
 
-def _notice(notice: Notice, paint: Paint) -> Iterator[str]:
+def trouble(notice: Notice, paint: Paint) -> Iterator[str]:
+    """What kept tests from running: where, why, and what to do."""
     suite = f" [{clean(notice.suite)}]" if notice.suite else ""
     yield paint.bold(paint.verdict("error", f"✗ {clean(notice.message)}")) + suite
     if notice.file:

@@ -12,7 +12,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     project_arguments(parser)
     parser.add_argument("--json", action="store_true", help="the journal, live, line by line")
-    parser.add_argument(
+    stays = parser.add_mutually_exclusive_group()
+    stays.add_argument(
         "--detach", action="store_true", help="leave once the agent has accepted; the run goes on"
     )
     parser.add_argument(
@@ -37,6 +38,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seed", type=count, metavar="S", help="the seed of the run; drawn and told otherwise"
+    )
+    stays.add_argument(
+        "--watch",
+        action="store_true",
+        help="then wait: a saved file runs what failed, else what it concerns; ctrl-c ends",
     )
     parser.set_defaults(args=())
     parser.usage = "tracekit run [options] [PATH] [-- ARGS]"
@@ -65,6 +71,10 @@ def run(args: argparse.Namespace) -> int:
             shuffle=args.shuffle,
             isolate=tuple(args.isolate),
         )
+        if args.watch:
+            from tracekit.cli.watching import watch
+
+            return watch(engine, signals, request, as_json=args.json, junit=args.junit)
         view = submitted(engine, request, signals)
         if args.detach:
             edge.say(view.run_id)
