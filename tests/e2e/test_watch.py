@@ -274,7 +274,7 @@ def test_watch__what_is_ignored__then_never_a_run(sandbox: Sandbox, watches: lis
         ".git/index.py",
         "__pycache__/a.py",
         ".venv/a.py",
-        "state/x.py",
+        "state/tracekit/x.py",
         "src/.#x.py",
     ):
         (watch.root / name).parent.mkdir(exist_ok=True)
