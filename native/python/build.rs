@@ -10,7 +10,9 @@ fn main() {
     let here = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let workspace = here.parent().expect("the crate lies in a workspace");
     let out = PathBuf::from(variable("OUT_DIR"));
-    for path in ["box/src", "box/Cargo.toml", "Cargo.toml", "Cargo.lock"] {
+    for path in
+        ["box/src", "box/Cargo.toml", "tracer_backend/src", "tracer_backend/Cargo.toml", "Cargo.toml", "Cargo.lock"]
+    {
         println!("cargo::rerun-if-changed={}", workspace.join(path).display());
     }
     println!("cargo::rerun-if-changed=build.rs");

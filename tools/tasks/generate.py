@@ -13,6 +13,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
+from tools.tasks import kinds
 from tools.tasks.common import ROOT, say
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ FILES: dict[str, Callable[[], str]] = {
     "docs/cli.md": cli,
     "docs/keys.md": keys,
     "docs/schema/names.json": names,
+    "docs/trace-format.md": kinds.page,
+    "native/tracer_backend/src/kinds.rs": kinds.rust,
+    "console/tracekit/wire/kinds.py": kinds.python,
 }
 
 

@@ -2,11 +2,10 @@
 //! A plain C ABI and nothing else is exported (`exports.txt` lists it); it must never unwind, block, print or
 //! allocate in its callers' hot paths, and it knows no Python.
 
-mod clock;
-
 use std::ffi::c_char;
 
-pub use clock::{Clock, TSC_TRUSTED};
+use tracer_backend::clock;
+pub use tracer_backend::clock::{Clock, TSC_TRUSTED};
 
 /// Raised whenever a function or a structure of the C ABI changes its meaning.
 pub const ABI_VERSION: u32 = 1;

@@ -2,6 +2,7 @@
 //! stopped in sleep states, and in use as the kernel's own clock source.
 
 use std::fs;
+use std::sync::OnceLock;
 
 /// Set in `Clock::flags` when the time stamp counter may be used as a clock.
 pub const TSC_TRUSTED: u64 = 1;
@@ -48,6 +49,36 @@ impl Clock {
     }
 }
 
+/// From the times in records to nanoseconds of the monotonic clock: a line through two moments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale {
+    tsc: bool,
+    ticks: u64,
+    ns: u64,
+    per_ticks: u64,
+    per_ns: u64,
+}
+
+impl Scale {
+    /// The line through two moments; where records hold nanoseconds already, they stay what they are.
+    pub fn new(tsc: bool, from: &Clock, to: &Clock) -> Self {
+        let (per_ticks, per_ns) = (to.tsc.saturating_sub(from.tsc), to.monotonic_ns.saturating_sub(from.monotonic_ns));
+        // Without a second moment a tick is taken for a nanosecond: order stays right, lengths do not.
+        let (per_ticks, per_ns) = if per_ticks == 0 || per_ns == 0 { (1, 1) } else { (per_ticks, per_ns) };
+        Self { tsc, ticks: from.tsc, ns: from.monotonic_ns, per_ticks, per_ns }
+    }
+
+    /// The time of a record in nanoseconds.
+    pub fn ns(&self, time: u64) -> u64 {
+        if !self.tsc {
+            return time;
+        }
+        let far = u128::from(time.abs_diff(self.ticks)) * u128::from(self.per_ns) / u128::from(self.per_ticks);
+        let far = u64::try_from(far).unwrap_or(u64::MAX);
+        if time >= self.ticks { self.ns.saturating_add(far) } else { self.ns.saturating_sub(far) }
+    }
+}
+
 fn nanoseconds(clock: libc::clockid_t) -> u64 {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` is a timespec of ours; both clocks used here exist on every platform we build for.
@@ -60,26 +91,38 @@ fn nanoseconds(clock: libc::clockid_t) -> u64 {
     seconds.saturating_mul(1_000_000_000).saturating_add(rest)
 }
 
-pub(crate) fn monotonic_ns() -> u64 {
+/// Nanoseconds of the clock that never goes back.
+#[inline]
+pub fn monotonic_ns() -> u64 {
     nanoseconds(libc::CLOCK_MONOTONIC)
 }
 
-pub(crate) fn realtime_ns() -> u64 {
+/// Nanoseconds since 1970.
+pub fn realtime_ns() -> u64 {
     nanoseconds(libc::CLOCK_REALTIME)
 }
 
+/// The time stamp counter, 0 where there is none.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn tsc() -> u64 {
+#[inline]
+pub fn tsc() -> u64 {
     // SAFETY: every x86-64 processor has the instruction; it touches no memory.
     unsafe { core::arch::x86_64::_rdtsc() }
 }
 
+/// The time stamp counter, 0 where there is none.
 #[cfg(not(target_arch = "x86_64"))]
-pub(crate) fn tsc() -> u64 {
+pub fn tsc() -> u64 {
     0
 }
 
-pub(crate) fn tsc_trusted() -> bool {
+/// Whether the kernel itself keeps time by the counter. Reads files the first time.
+pub fn tsc_trusted() -> bool {
+    static TRUSTED: OnceLock<bool> = OnceLock::new();
+    *TRUSTED.get_or_init(ask_kernel)
+}
+
+fn ask_kernel() -> bool {
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
         && fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
             .is_ok_and(|source| source.trim() == "tsc")
@@ -112,6 +155,17 @@ mod tests {
         assert!(before <= clock.monotonic_ns && clock.monotonic_ns <= after);
         assert!(clock.spread_ns <= after - before);
         assert_eq!(clock.flags & TSC_TRUSTED != 0, tsc_trusted());
+    }
+
+    #[test]
+    #[allow(clippy::cast_possible_truncation)] // a third of 64 bits fits
+    fn scale__between_two_moments__then_exact_at_both_and_in_order() {
+        let at = |tsc, monotonic_ns| Clock { tsc, monotonic_ns, realtime_ns: 0, spread_ns: 0, flags: 0 };
+        let scale = Scale::new(true, &at(1_000, 50), &at(4_000, 1_050));
+        assert_eq!([1_000, 2_500, 4_000, 7_000, 700, 0].map(|time| scale.ns(time)), [50, 550, 1_050, 2_050, 0, 0]);
+        assert_eq!(scale.ns(u64::MAX), 50 + ((u128::from(u64::MAX) - 1_000) / 3) as u64);
+        assert_eq!(Scale::new(false, &at(0, 0), &at(9, 3)).ns(77), 77);
+        assert_eq!(Scale::new(true, &at(5, 5), &at(5, 5)).ns(7), 7);
     }
 
     #[test]

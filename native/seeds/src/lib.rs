@@ -1,0 +1,1 @@
+//! Nothing but tests: `tests/` holds contracts as they were written down.

@@ -1,0 +1,229 @@
+//! From a thread to its rings. The hot path is a look at this thread's own cells and the stores of a push; everything
+//! else (first record, another registry, after a fork, at the thread's end) goes the slow way behind the gate.
+
+use std::cell::{Cell, RefCell};
+use std::ptr;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
+use std::sync::{Arc, Weak};
+
+use crate::gate::{self, Passed};
+use crate::header::ENDED;
+use crate::kind::Home;
+use crate::lanes::{Lanes, Pen};
+use crate::place::Page;
+use crate::problem::{Problem, Reason, Result};
+use crate::registry::{Registry, Shared, calling_thread};
+use crate::ring::Record;
+
+/// A thread that got no ring asks again after so many records.
+const ASK_AGAIN: u32 = 1024;
+
+struct Hot {
+    registry: Cell<u64>,
+    forks: Cell<u64>,
+    scenario: Cell<u32>,
+    calls: Cell<*const Pen>,
+    durable: Cell<*const Pen>,
+}
+
+/// What a thread holds of a registry.
+struct Held {
+    registry: u64,
+    owner: Weak<Shared>,
+    forks: u64,
+    scenario: u32,
+    lanes: Arc<Lanes>,
+    page: Arc<Page>,
+    calls: Option<Box<Pen>>,
+    durable: Option<Box<Pen>>,
+    /// For the ring of calls and the durable one.
+    refused: [Option<(Reason, u32)>; 2],
+}
+
+thread_local! {
+    static HOT: Hot = const {
+        Hot {
+            registry: Cell::new(0),
+            forks: Cell::new(0),
+            scenario: Cell::new(0),
+            calls: Cell::new(ptr::null()),
+            durable: Cell::new(ptr::null()),
+        }
+    };
+    static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HOT.with(|hot| {
+            if hot.registry.get() == self.registry {
+                hot.registry.set(0);
+            }
+        });
+        // A child of a fork holds rings that are its parent's.
+        if self.forks == gate::forks() {
+            self.lanes.close(ENDED);
+            self.lanes.ended.store(true, Release);
+            self.lanes.bound.store(false, Release);
+        }
+    }
+}
+
+#[inline]
+pub(crate) fn record(registry: &Registry, home: Home, mut record: Record) -> Result<()> {
+    let shared = &*registry.shared;
+    HOT.with(|hot| {
+        let pen = if home == Home::Calls { hot.calls.get() } else { hot.durable.get() };
+        let mine = hot.registry.get() == shared.number && hot.forks.get() == gate::forks();
+        if mine && !pen.is_null() && shared.open.load(Relaxed) {
+            if record.scenario == 0 {
+                record.scenario = match hot.scenario.get() {
+                    0 => shared.scenario.load(Relaxed),
+                    own => own,
+                };
+            }
+            // SAFETY: the pen is this thread's own, in its `HELD`, which takes it out of `HOT` before it goes.
+            unsafe { (*pen).write(record) };
+            Ok(())
+        } else {
+            slowly(registry, home, record)
+        }
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn slowly(registry: &Registry, home: Home, record_: Record) -> Result<()> {
+    if home == Home::Drain || (home == Home::Calls && !registry.settings().calls) {
+        return Ok(()); // not asked for, so not missing
+    }
+    if !registry.is_open() {
+        return Err(drop_one(registry, Reason::Closed));
+    }
+    let found = HELD.try_with(|held| {
+        let Ok(mut held) = held.try_borrow_mut() else { return Err(Reason::ThreadEnded) };
+        let at = held_of(registry, &mut held, None);
+        held[at].pen(registry, home)
+    });
+    match found {
+        Ok(Ok(())) => record(registry, home, record_),
+        Ok(Err(reason)) => Err(drop_one(registry, reason)),
+        Err(_) => Err(drop_one(registry, Reason::ThreadEnded)),
+    }
+}
+
+fn drop_one(registry: &Registry, reason: Reason) -> Problem {
+    // Without the gate where this thread knows the page: a flood that is refused must not hold up the others.
+    let counted = HELD.try_with(|held| {
+        held.try_borrow().is_ok_and(|held| {
+            let known = held.iter().find(|held| held.registry == registry.shared.number && held.forks == gate::forks());
+            known.map(|held| held.page.count(reason)).is_some()
+        })
+    });
+    if !counted.unwrap_or(false) {
+        registry.shared.behind(&mut Passed::new()).page().count(reason);
+    }
+    Problem::Dropped(reason)
+}
+
+/// What this thread holds of the registry, at the end of the list; it gets it if it has nothing.
+fn held_of(registry: &Registry, held: &mut Vec<Held>, label: Option<u64>) -> usize {
+    let number = registry.shared.number;
+    held.retain(|held| held.owner.strong_count() > 0 && (held.registry != number || held.forks == gate::forks()));
+    let at = held.iter().position(|held| held.registry == number);
+    if let (Some(at), None) = (at, label) {
+        return at;
+    }
+    let mut passed = Passed::new();
+    let inner = registry.shared.behind(&mut passed);
+    let mut lanes = inner.lanes_for(label, &calling_thread(label));
+    if lanes.bound.swap(true, AcqRel) {
+        // The label is another thread's, or this one's already: the rings are there, which is what was asked for.
+        if let Some(at) = at {
+            return at;
+        }
+        lanes = inner.lanes_for(None, &calling_thread(None));
+        lanes.bound.store(true, Release);
+    }
+    let page = inner.page();
+    drop(passed);
+    let scenario = at.map_or(0, |at| held[at].scenario);
+    if let Some(at) = at {
+        held.swap_remove(at).let_go();
+    }
+    let forks = gate::forks();
+    let owner = Arc::downgrade(&registry.shared);
+    let (calls, durable, refused) = (None, None, [None; 2]);
+    held.push(Held { registry: number, owner, forks, scenario, lanes, page, calls, durable, refused });
+    held.len() - 1
+}
+
+impl Held {
+    /// Gives the rings back; those of a label stay open for whoever asks for them.
+    fn let_go(mut self) {
+        if self.lanes.label.is_some() {
+            HOT.with(|hot| hot.registry.set(0));
+            self.lanes.bound.store(false, Release);
+            self.lanes = Arc::new(Lanes::default());
+        }
+    }
+
+    /// Makes the pen for a ring, and puts what this thread holds into its cells.
+    fn pen(&mut self, registry: &Registry, home: Home) -> std::result::Result<(), Reason> {
+        let has = if home == Home::Calls { self.calls.is_some() } else { self.durable.is_some() };
+        if !has {
+            let refused = &mut self.refused[usize::from(home == Home::Calls)];
+            if let Some((reason, left @ 1..)) = *refused {
+                *refused = Some((reason, left - 1));
+                return Err(reason);
+            }
+            let mut passed = Passed::new();
+            let inner = registry.shared.behind(&mut passed);
+            let writer = calling_thread(self.lanes.label);
+            let ring = inner.ring(&self.lanes, home, &writer, registry.settings());
+            let pen = ring.map(|ring| Box::new(Pen::new(ring)));
+            *refused = pen.as_ref().err().map(|reason| (*reason, ASK_AGAIN));
+            let cell = if home == Home::Calls { &mut self.calls } else { &mut self.durable };
+            *cell = Some(pen?);
+        }
+        let address = |pen: &Option<Box<Pen>>| pen.as_ref().map_or(ptr::null(), |pen| &raw const **pen);
+        HOT.with(|hot| {
+            hot.calls.set(address(&self.calls));
+            hot.durable.set(address(&self.durable));
+            hot.scenario.set(self.scenario);
+            hot.forks.set(self.forks);
+            hot.registry.set(self.registry);
+        });
+        Ok(())
+    }
+}
+
+pub(crate) fn register(registry: &Registry, label: u64) -> Result<()> {
+    if !registry.is_open() {
+        return Err(drop_one(registry, Reason::Closed));
+    }
+    let done = HELD.try_with(|held| {
+        let Ok(mut held) = held.try_borrow_mut() else { return Err(Reason::ThreadEnded) };
+        let at = held_of(registry, &mut held, Some(label));
+        if held[at].lanes.label == Some(label) && registry.settings().calls {
+            held[at].pen(registry, Home::Calls)?;
+        }
+        held[at].pen(registry, Home::Durable)
+    });
+    done.unwrap_or(Err(Reason::ThreadEnded)).map_err(|reason| drop_one(registry, reason))
+}
+
+pub(crate) fn set_scenario(registry: &Registry, scenario: u32) -> Result<()> {
+    let done = HELD.try_with(|held| {
+        let Ok(mut held) = held.try_borrow_mut() else { return Err(Reason::ThreadEnded) };
+        let at = held_of(registry, &mut held, None);
+        held[at].scenario = scenario;
+        HOT.with(|hot| {
+            if hot.registry.get() == registry.shared.number {
+                hot.scenario.set(scenario);
+            }
+        });
+        Ok(())
+    });
+    done.unwrap_or(Err(Reason::ThreadEnded)).map_err(|reason| drop_one(registry, reason))
+}

@@ -1,0 +1,190 @@
+//! The rings of one thread: where their memory lies, who writes them, and the pen that writes.
+
+use std::cell::Cell;
+use std::io;
+use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use crate::clock::{Clock, monotonic_ns, tsc};
+use crate::header::{
+    self, BASE, CAPACITY, DRAINED, FORMAT, HEAD, HEADER_BYTES, HOME, Header, MAGIC, PID, RING_MAGIC, SERIAL, START,
+    STATE, TSC, VERSION, Writer,
+};
+use crate::kind::Home;
+use crate::mapping::Mapping;
+use crate::ring::{Memory, Record, SLOT_BYTES, Slot, push};
+use crate::system::ProcessId;
+
+/// What every ring of a process says about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) process: ProcessId,
+    pub(crate) tsc: bool,
+    pub(crate) anchor: Clock,
+    pub(crate) traceparent: String,
+}
+
+/// A ring in its memory.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    mapping: Mapping,
+    slots: usize,
+}
+
+pub(crate) fn ring_bytes(slots: usize) -> usize {
+    HEADER_BYTES + slots * SLOT_BYTES
+}
+
+impl Ring {
+    pub(crate) fn new(
+        path: Option<&Path>,
+        home: Home,
+        slots: usize,
+        serial: u64,
+        identity: &Identity,
+        writer: &Writer,
+    ) -> io::Result<Self> {
+        let fill = |mapping: &Mapping| {
+            let words = mapping.words();
+            let facts = [
+                (FORMAT, u64::from(VERSION)),
+                (CAPACITY, slots as u64),
+                (HOME, u64::from(home == Home::Durable)),
+                (PID, identity.process.pid),
+                (START, identity.process.start),
+                (SERIAL, serial),
+                (TSC, u64::from(identity.tsc)),
+                (MAGIC, RING_MAGIC),
+            ];
+            for (at, value) in facts {
+                words[at].store(value, Relaxed);
+            }
+            header::write_anchor(words, &identity.anchor);
+            header::write_text(&words[header::TRACEPARENT..], &identity.traceparent);
+            header::write_writer(words, writer);
+        };
+        let bytes = ring_bytes(slots);
+        let mapping = if let Some(path) = path {
+            Mapping::new_file(path, bytes, fill)?
+        } else {
+            let mapping = Mapping::anonymous(bytes)?;
+            fill(&mapping);
+            mapping
+        };
+        Ok(Self { mapping, slots })
+    }
+
+    pub(crate) fn words(&self) -> &[AtomicU64] {
+        self.mapping.words()
+    }
+
+    pub(crate) fn header(&self) -> Header {
+        Header::from_words(self.words())
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        ring_bytes(self.slots)
+    }
+
+    fn slots(&self) -> &[Slot] {
+        let start = self.words()[HEADER_BYTES / 8..].as_ptr();
+        // SAFETY: behind the header lie `slots` slots of four words each; the layout of a slot is that of its words.
+        unsafe { std::slice::from_raw_parts(start.cast(), self.slots) }
+    }
+
+    pub(crate) fn source(&self) -> Memory<'_, AtomicU64> {
+        Memory { head: &self.words()[HEAD], slots: self.slots() }
+    }
+
+    pub(crate) fn head(&self) -> u64 {
+        self.words()[HEAD].load(Acquire)
+    }
+
+    /// Whether somebody has put everything that is in here on a disk.
+    fn drained(&self) -> bool {
+        self.words()[DRAINED].load(Acquire) >= self.head()
+    }
+
+    fn hand_over(&self, writer: &Writer) {
+        header::write_writer(self.words(), &Writer { base: self.head(), ..writer.clone() });
+    }
+
+    pub(crate) fn base(&self) -> u64 {
+        self.words()[BASE].load(Relaxed)
+    }
+
+    fn close(&self, state: u64) {
+        self.words()[STATE].store(state, Release);
+    }
+}
+
+/// The rings of one thread; the ring of calls is made when the first call comes.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    pub(crate) label: Option<u64>,
+    /// Whether a thread writes here now; no second one may.
+    pub(crate) bound: AtomicBool,
+    pub(crate) ended: AtomicBool,
+    pub(crate) calls: OnceLock<Ring>,
+    pub(crate) durable: OnceLock<Ring>,
+}
+
+impl Lanes {
+    pub(crate) fn cell(&self, home: Home) -> &OnceLock<Ring> {
+        if home == Home::Calls { &self.calls } else { &self.durable }
+    }
+
+    pub(crate) fn rings(&self) -> impl Iterator<Item = &Ring> {
+        [&self.durable, &self.calls].into_iter().filter_map(OnceLock::get)
+    }
+
+    pub(crate) fn close(&self, state: u64) {
+        self.rings().for_each(|ring| ring.close(state));
+    }
+
+    /// Whether another thread may write here without anything being lost.
+    pub(crate) fn free(&self) -> bool {
+        self.abandoned() && self.rings().all(Ring::drained)
+    }
+
+    /// Whether the thread is gone that wrote here.
+    pub(crate) fn abandoned(&self) -> bool {
+        self.ended.load(Acquire) && !self.bound.load(Acquire)
+    }
+
+    /// Makes these the rings of another thread.
+    pub(crate) fn hand_over(&self, writer: &Writer) {
+        self.rings().for_each(|ring| ring.hand_over(writer));
+        self.ended.store(false, Release);
+    }
+}
+
+/// Writes one ring, from one thread.
+#[derive(Debug)]
+pub(crate) struct Pen {
+    head: *const AtomicU64,
+    slots: *const [Slot],
+    next: Cell<u64>,
+    tsc: bool,
+}
+
+impl Pen {
+    /// The caller keeps the ring alive as long as the pen, and sees to it that there is one pen for a ring.
+    pub(crate) fn new(ring: &Ring) -> Self {
+        let head = &raw const ring.words()[HEAD];
+        let tsc = ring.words()[TSC].load(Relaxed) == 1;
+        Self { head, slots: ring.slots(), next: Cell::new(ring.head()), tsc }
+    }
+
+    #[inline]
+    pub(crate) fn write(&self, mut record: Record) {
+        record.time = if self.tsc { tsc() } else { monotonic_ns() };
+        // SAFETY: the ring lives as long as the pen, by the promise of whoever made it.
+        let (head, slots) = unsafe { (&*self.head, &*self.slots) };
+        let sequence = self.next.get();
+        push(head, slots, sequence, record.words());
+        self.next.set(sequence + 1);
+    }
+}

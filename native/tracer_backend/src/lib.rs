@@ -1,0 +1,33 @@
+//! A crash-safe flight recorder. A process writes records of 32 bytes into rings that are files, one pair a thread;
+//! another process reads them, while the first one runs or after it died; neither waits for the other. What could not
+//! be recorded is counted with its reason. This crate must never print, panic or block in a caller's hot path.
+
+pub mod clock;
+mod gate;
+pub mod header;
+mod hot;
+pub mod kind;
+pub mod kinds;
+mod lanes;
+mod mapping;
+mod place;
+mod problem;
+pub mod reader;
+mod registry;
+pub mod ring;
+#[cfg(test)]
+mod scratch;
+mod settings;
+pub mod strings;
+mod system;
+
+pub use kind::{Home, Kind};
+pub use problem::{Problem, REASONS, Reason, Result};
+pub use registry::{Lane, RINGS_VARIABLE, Registry};
+pub use ring::Record;
+pub use settings::Settings;
+pub use strings::Tag;
+pub use system::ProcessId;
+
+/// The version of the crate, that of the whole workspace.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

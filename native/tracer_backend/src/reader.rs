@@ -1,0 +1,238 @@
+//! Rings from outside: found by name, checked before they are believed, and read with pread, since a mapping of a file
+//! that somebody cuts short would kill the reader.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{Ordering, fence};
+
+use crate::header::{
+    BASE, CAPACITY, DRAINED, FORMAT, GENERATION, HEAD, HEADER_BYTES, Header, LATER, MAGIC, PROCESS_MAGIC, RING_MAGIC,
+    STATE, VERSION, Writer,
+};
+use crate::kind::Home;
+use crate::place::{is_ring, page_of, strings_of};
+use crate::problem::{Problem, Result};
+use crate::ring::{Copied, Looked, SLOT_BYTES, Source, look};
+use crate::system::ProcessId;
+
+/// The largest ring that is believed.
+const MAX_SLOTS: u64 = 1 << 26;
+
+/// A ring file.
+#[derive(Debug)]
+pub struct RingFile {
+    path: PathBuf,
+    file: File,
+    writable: bool,
+    header: Header,
+    inode: u64,
+}
+
+/// What was read of a ring in one go.
+#[derive(Debug)]
+pub struct Batch {
+    /// Who wrote it.
+    pub writer: Writer,
+    /// Where it lies in the lane, and what is missing.
+    pub looked: Looked,
+    /// Whether the writer said that nothing follows.
+    pub closed: bool,
+}
+
+impl RingFile {
+    /// Opens a ring file that is what its name says.
+    ///
+    /// # Errors
+    /// It cannot be read, is cut short, or was written by another version.
+    pub fn open(path: &Path) -> Result<Self> {
+        let writable = OpenOptions::new().read(true).write(true).open(path);
+        let (file, writable) = match writable {
+            Ok(file) => (file, true),
+            Err(_) => (File::open(path).map_err(Problem::io("open", path))?, false),
+        };
+        let facts = file.metadata().map_err(Problem::io("look at", path))?;
+        let header = read_header(&file, path, RING_MAGIC, "not a ring")?;
+        let slots = header.word(CAPACITY);
+        let fits = slots.is_power_of_two() && (8..=MAX_SLOTS).contains(&slots);
+        if !fits || facts.len() < HEADER_BYTES as u64 + slots * SLOT_BYTES as u64 {
+            return Err(Problem::format("a ring that is cut short", path));
+        }
+        Ok(Self { path: path.to_path_buf(), file, writable, header, inode: facts.ino() })
+    }
+
+    /// Where it lies.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Tells rings apart, whatever they are called.
+    pub fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Which ring it is.
+    pub fn home(&self) -> Home {
+        self.header.home()
+    }
+
+    /// The header as it was when the file was opened.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Reads on from a sequence. `dead` says that nobody writes any more. Nothing comes back while the ring changes
+    /// hands; the next time it has.
+    ///
+    /// # Errors
+    /// The file cannot be read, or was cut short.
+    pub fn read(&self, from: u64, most: usize, dead: bool, out: &mut Vec<Copied>) -> Result<Option<Batch>> {
+        let wrong = || Problem::io("read", &self.path);
+        let before = self.changing().map_err(wrong())?;
+        let Some(writer) = before.writer() else { return Ok(None) };
+        let start = out.len();
+        let looked = look(self, from.max(writer.base), most, dead, out).map_err(wrong())?;
+        fence(Ordering::SeqCst);
+        let after = self.changing().map_err(wrong())?;
+        if after.word(GENERATION) != before.word(GENERATION) {
+            out.truncate(start);
+            return Ok(None);
+        }
+        // What came before the state that was read first is all that this writer wrote.
+        let closed = before.word(STATE) != crate::header::OPEN && before.word(BASE) == writer.base;
+        Ok(Some(Batch { writer, looked, closed }))
+    }
+
+    fn changing(&self) -> io::Result<Header> {
+        let mut bytes = [0; HEADER_BYTES];
+        self.file.read_exact_at(&mut bytes, 0)?;
+        Header::from_bytes(&bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    /// Tells the writer's process that everything before this sequence is safe, and leaves a later moment of both
+    /// clocks for whoever reads the ring after the machine was started anew.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn drained(&self, next: u64, ticks: u64, ns: u64) -> Result<()> {
+        if !self.writable {
+            return Ok(());
+        }
+        let mut later = [0; 16];
+        later[..8].copy_from_slice(&ticks.to_ne_bytes());
+        later[8..].copy_from_slice(&ns.to_ne_bytes());
+        self.file
+            .write_all_at(&later, (LATER * 8) as u64)
+            .and_then(|()| self.file.write_all_at(&next.to_ne_bytes(), (DRAINED * 8) as u64))
+            .map_err(Problem::io("mark", &self.path))
+    }
+
+    fn word(&self, at: usize) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.file.read_exact_at(&mut bytes, (at * 8) as u64)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+}
+
+fn read_header(file: &File, path: &Path, magic: u64, what: &'static str) -> Result<Header> {
+    let mut bytes = [0; HEADER_BYTES];
+    file.read_exact_at(&mut bytes, 0).map_err(|_| Problem::format("a header that is cut short", path))?;
+    let header = Header::from_bytes(&bytes).ok_or_else(|| Problem::format(what, path))?;
+    if header.word(MAGIC) != magic {
+        return Err(Problem::format(what, path));
+    }
+    let found = u32::try_from(header.word(FORMAT)).unwrap_or(u32::MAX);
+    if found != VERSION {
+        return Err(Problem::Version { found, known: VERSION, path: path.to_path_buf() });
+    }
+    Ok(header)
+}
+
+impl Source for RingFile {
+    fn capacity(&self) -> u64 {
+        self.header.word(CAPACITY)
+    }
+
+    fn head(&self) -> io::Result<u64> {
+        // Two readings, the larger is believed: a copy by the kernel need not be one access to all eight bytes, and a
+        // head that reads too low would let a slot pass that was being overwritten.
+        let first = self.word(HEAD)?;
+        fence(Ordering::SeqCst);
+        Ok(first.max(self.word(HEAD)?))
+    }
+
+    fn copy(&self, first: u64, out: &mut [Copied]) -> io::Result<()> {
+        let at = HEADER_BYTES as u64 + (first & (self.capacity() - 1)) * SLOT_BYTES as u64;
+        let mut bytes = vec![0; out.len() * SLOT_BYTES];
+        self.file.read_exact_at(&mut bytes, at)?;
+        for (slot, piece) in out.iter_mut().zip(bytes.chunks_exact(SLOT_BYTES)) {
+            for (word, piece) in slot.iter_mut().zip(piece.chunks_exact(8)) {
+                *word = u64::from_ne_bytes(piece.try_into().unwrap_or_default());
+            }
+        }
+        Ok(())
+    }
+
+    fn fence(&self) {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// The folder of a process, as it is found from outside.
+#[derive(Debug)]
+pub struct ProcessFolder {
+    /// Where it lies.
+    pub path: PathBuf,
+    /// Whose it is.
+    pub process: ProcessId,
+}
+
+impl ProcessFolder {
+    /// Every folder of a process below a folder of rings, in the order of their names.
+    ///
+    /// # Errors
+    /// The folder cannot be listed; one that is not there holds none.
+    pub fn all(rings: &Path) -> Result<Vec<Self>> {
+        let entries = match fs::read_dir(rings) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(Problem::io("list", rings))?,
+        };
+        let mut found: Vec<Self> = entries
+            .flatten()
+            .filter_map(|entry| {
+                let process = ProcessId::from_folder(entry.file_name().to_str()?)?;
+                Some(Self { path: entry.path(), process })
+            })
+            .collect();
+        found.sort_by(|one, other| one.path.cmp(&other.path));
+        Ok(found)
+    }
+
+    /// Its page: who it is, and counts of what it could not record.
+    ///
+    /// # Errors
+    /// It is not there, cut short, or of another version.
+    pub fn page(&self) -> Result<Header> {
+        let path = page_of(&self.path);
+        let file = File::open(&path).map_err(Problem::io("open", &path))?;
+        read_header(&file, &path, PROCESS_MAGIC, "not the page of a process")
+    }
+
+    /// Its string segment.
+    pub fn strings(&self) -> PathBuf {
+        strings_of(&self.path)
+    }
+
+    /// Its rings, in the order of their names.
+    ///
+    /// # Errors
+    /// The folder cannot be listed.
+    pub fn rings(&self) -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.path).map_err(Problem::io("list", &self.path))?;
+        let mut found: Vec<PathBuf> =
+            entries.flatten().map(|entry| entry.path()).filter(|path| is_ring(path)).collect();
+        found.sort();
+        Ok(found)
+    }
+}

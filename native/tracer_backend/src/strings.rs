@@ -1,0 +1,360 @@
+//! String segments: append-only files of numbered, checksummed strings. A process writes one beside its rings, and a
+//! string is in the file before the first record that names it; the drain writes `strings.tkd` in the same format.
+
+use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::problem::{Problem, Result};
+
+/// First bytes of a string segment, its version among them.
+pub const MAGIC: [u8; 8] = *b"TKDSTR\0\x01";
+/// Length, number, tag, checksum in front of each string.
+pub const RECORD_HEAD: usize = 16;
+/// The longest string; longer ones are cut, at a character.
+pub const MAX_STRING: usize = 1 << 16;
+/// The most that a process may write.
+pub const MAX_SEGMENT: u64 = 64 << 20;
+
+/// What a string is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Tag {
+    /// Text, each kept once.
+    Text = 0,
+    /// Fields with values, see `payload`.
+    Payload = 1,
+    /// A lane: what wrote it, see `payload`.
+    Lane = 2,
+}
+
+impl Tag {
+    /// The tag of that number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Self::Text, Self::Payload, Self::Lane].into_iter().find(|tag| *tag as u8 == number)
+    }
+}
+
+/// One string of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// Its number; the first is 1.
+    pub number: u32,
+    /// What it is.
+    pub tag: Tag,
+    /// Its bytes.
+    pub body: &'a [u8],
+}
+
+/// The strings of a segment, up to the first that is not whole.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    next: u32,
+}
+
+/// Reads the strings of a segment from its beginning; nothing when it is none.
+pub fn entries(bytes: &[u8]) -> Entries<'_> {
+    let good = bytes.starts_with(&MAGIC);
+    Entries { bytes: if good { bytes } else { &[] }, at: if good { MAGIC.len() } else { 0 }, next: 1 }
+}
+
+/// Reads on, from a length and a number that an earlier reading came to.
+pub fn entries_from(bytes: &[u8], next: u32) -> Entries<'_> {
+    Entries { bytes, at: 0, next }
+}
+
+impl Entries<'_> {
+    /// How many bytes are whole so far.
+    pub fn committed(&self) -> usize {
+        self.at
+    }
+}
+
+impl<'a> Iterator for Entries<'a> {
+    type Item = Entry<'a>;
+
+    fn next(&mut self) -> Option<Entry<'a>> {
+        let rest = self.bytes.get(self.at..)?;
+        let (head, rest) = rest.split_at_checked(RECORD_HEAD)?;
+        let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
+        let length = usize::try_from(word(0)).ok().filter(|length| *length <= MAX_STRING)?;
+        let body = rest.get(..length)?;
+        if word(4) != self.next || word(12) != checksum(&head[..12], body) {
+            return None;
+        }
+        let tag = Tag::from_number(head[8])?;
+        let number = self.next;
+        self.next = self.next.checked_add(1)?;
+        self.at += RECORD_HEAD + length;
+        Some(Entry { number, tag, body })
+    }
+}
+
+fn checksum(head: &[u8], body: &[u8]) -> u32 {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(head);
+    crc.update(body);
+    crc.finalize()
+}
+
+/// One string as it stands in a segment.
+pub fn encode(number: u32, tag: Tag, body: &[u8], out: &mut Vec<u8>) {
+    let body = cut(body);
+    let start = out.len();
+    out.extend_from_slice(&u32::try_from(body.len()).unwrap_or(0).to_le_bytes());
+    out.extend_from_slice(&number.to_le_bytes());
+    out.extend_from_slice(&[tag as u8, 0, 0, 0]);
+    let crc = checksum(&out[start..], body);
+    out.extend_from_slice(&crc.to_le_bytes());
+    out.extend_from_slice(body);
+}
+
+fn cut(body: &[u8]) -> &[u8] {
+    if body.len() <= MAX_STRING {
+        return body;
+    }
+    let mut end = MAX_STRING;
+    while end > MAX_STRING - 4 && body[end] & 0xc0 == 0x80 {
+        end -= 1;
+    }
+    &body[..end]
+}
+
+/// The writer of a segment, and what it has written by its content.
+#[derive(Debug)]
+pub struct Strings {
+    path: PathBuf,
+    file: Option<File>,
+    length: u64,
+    known: HashMap<(Tag, Arc<[u8]>), u32>,
+    all: Vec<(Tag, Arc<[u8]>)>,
+    buffer: Vec<u8>,
+}
+
+impl Strings {
+    /// Strings of a process without a folder.
+    pub fn in_memory() -> Self {
+        Self {
+            path: PathBuf::new(),
+            file: None,
+            length: MAGIC.len() as u64,
+            known: HashMap::new(),
+            all: Vec::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// A new segment.
+    ///
+    /// # Errors
+    /// The file cannot be made.
+    pub fn create(path: &Path) -> Result<Self> {
+        let what = "create the string segment";
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+            .map_err(Problem::io(what, path))?;
+        file.write_all_at(&MAGIC, 0).map_err(Problem::io(what, path))?;
+        Ok(Self { path: path.to_path_buf(), file: Some(file), ..Self::in_memory() })
+    }
+
+    /// Goes on in a segment that stands there, or begins it. What is not whole at its end is cut off.
+    ///
+    /// # Errors
+    /// The file cannot be read or cut, or is something else.
+    pub fn resume(path: &Path) -> Result<Self> {
+        if !path.exists() {
+            return Self::create(path);
+        }
+        let file =
+            OpenOptions::new().read(true).write(true).open(path).map_err(Problem::io("open the strings", path))?;
+        let bytes = std::fs::read(path).map_err(Problem::io("read the strings", path))?;
+        if !bytes.starts_with(&MAGIC) {
+            return Err(Problem::format("not a string segment of this version", path));
+        }
+        let mut strings = Self { path: path.to_path_buf(), file: None, ..Self::in_memory() };
+        let mut found = entries(&bytes);
+        for entry in found.by_ref() {
+            strings.keep(entry.tag, Arc::from(entry.body));
+        }
+        strings.length = found.committed() as u64;
+        file.set_len(strings.length).map_err(Problem::io("cut", path))?;
+        strings.file = Some(file);
+        Ok(strings)
+    }
+
+    fn keep(&mut self, tag: Tag, body: Arc<[u8]>) -> u32 {
+        let number = self.next_number();
+        self.all.push((tag, Arc::clone(&body)));
+        self.known.entry((tag, body)).or_insert(number);
+        number
+    }
+
+    fn next_number(&self) -> u32 {
+        u32::try_from(self.all.len() + 1).unwrap_or(u32::MAX)
+    }
+
+    /// The number of a string; one that was never seen is in the file when this returns.
+    ///
+    /// # Errors
+    /// It cannot be kept: the disk or the budget is full.
+    pub fn number(&mut self, tag: Tag, body: &[u8]) -> Result<u32> {
+        let body = cut(body);
+        if body.is_empty() && tag == Tag::Text {
+            return Ok(0);
+        }
+        let body: Arc<[u8]> = Arc::from(body);
+        if let Some(number) = self.known.get(&(tag, Arc::clone(&body))) {
+            return Ok(*number);
+        }
+        let number = self.next_number();
+        self.buffer.clear();
+        encode(number, tag, &body, &mut self.buffer);
+        if number == u32::MAX || self.length + self.buffer.len() as u64 > MAX_SEGMENT {
+            return Err(Problem::Dropped(crate::problem::Reason::StringsFull));
+        }
+        if let Some(file) = &self.file {
+            // A part of it that a full disk let through is overwritten by the next one.
+            file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write a string to", &self.path))?;
+        }
+        self.length += self.buffer.len() as u64;
+        Ok(self.keep(tag, body))
+    }
+
+    /// Begins with what another process had numbered, so that its numbers keep their meaning after a fork. Texts are
+    /// what programs keep numbers of; of the others only the number is taken over.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn inherit(&mut self, parent: &Self) -> Result<()> {
+        self.buffer.clear();
+        for (tag, body) in parent.all() {
+            let body = if tag == Tag::Text { body } else { &[] };
+            encode(self.next_number(), tag, body, &mut self.buffer);
+            self.keep(tag, Arc::from(body));
+        }
+        if let Some(file) = &self.file {
+            file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write strings to", &self.path))?;
+        }
+        self.length += self.buffer.len() as u64;
+        Ok(())
+    }
+
+    /// The string of a number.
+    pub fn get(&self, number: u32) -> Option<(Tag, Arc<[u8]>)> {
+        let at = usize::try_from(number.checked_sub(1)?).ok()?;
+        self.all.get(at).map(|(tag, body)| (*tag, Arc::clone(body)))
+    }
+
+    /// How many bytes of the file are whole.
+    pub fn committed(&self) -> u64 {
+        self.length
+    }
+
+    /// Every string, the first has number 1.
+    pub fn all(&self) -> impl Iterator<Item = (Tag, &[u8])> {
+        self.all.iter().map(|(tag, body)| (*tag, &**body))
+    }
+
+    /// Waits until the file is on the disk.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn sync(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), |file| file.sync_data().map_err(Problem::io("write out", &self.path)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Folder;
+
+    #[test]
+    fn number__the_same_string_again__then_the_same_number_and_one_record() {
+        let folder = Folder::new();
+        let path = folder.path().join("strings");
+        let mut strings = Strings::create(&path).unwrap();
+        assert_eq!(strings.number(Tag::Text, b"a").unwrap(), 1);
+        assert_eq!(strings.number(Tag::Payload, b"a").unwrap(), 2);
+        assert_eq!(strings.number(Tag::Text, b"a").unwrap(), 1);
+        assert_eq!(strings.number(Tag::Text, b"").unwrap(), 0);
+        let bytes = std::fs::read(&path).unwrap();
+        let found: Vec<_> = entries(&bytes).map(|entry| (entry.number, entry.tag, entry.body.to_vec())).collect();
+        assert_eq!(found, [(1, Tag::Text, b"a".to_vec()), (2, Tag::Payload, b"a".to_vec())]);
+        assert_eq!(strings.committed(), bytes.len() as u64);
+    }
+
+    #[test]
+    fn entries__cut_at_every_byte__then_only_whole_strings() {
+        let mut bytes = MAGIC.to_vec();
+        let mut ends = vec![MAGIC.len()];
+        for (number, body) in (1..).zip([&b"first"[..], b"", "zw\u{f6}lf".as_bytes()]) {
+            encode(number, Tag::Payload, body, &mut bytes);
+            ends.push(bytes.len());
+        }
+        for end in 0..=bytes.len() {
+            let mut found = entries(&bytes[..end]);
+            let count = found.by_ref().count();
+            let whole = ends.iter().filter(|whole| **whole <= end).count();
+            assert_eq!(count, whole.saturating_sub(1), "at {end}");
+            assert_eq!(found.committed(), if whole == 0 { 0 } else { ends[count] });
+        }
+    }
+
+    #[test]
+    fn entries__any_bit_turned__then_that_string_and_what_follows_are_not_read() {
+        let mut bytes = MAGIC.to_vec();
+        encode(1, Tag::Text, b"first", &mut bytes);
+        let second = bytes.len();
+        encode(2, Tag::Text, b"second", &mut bytes);
+        for bit in second * 8..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(entries(&damaged).count(), 1, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn resume__torn_end__then_cut_and_numbers_go_on() {
+        let folder = Folder::new();
+        let path = folder.path().join("strings");
+        Strings::create(&path).unwrap().number(Tag::Text, b"kept").unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        let mut torn = whole.clone();
+        torn.extend_from_slice(&whole[MAGIC.len()..whole.len() - 1]);
+        std::fs::write(&path, &torn).unwrap();
+        let mut strings = Strings::resume(&path).unwrap();
+        assert_eq!(strings.committed(), whole.len() as u64);
+        assert_eq!(strings.number(Tag::Text, b"kept").unwrap(), 1);
+        assert_eq!(strings.number(Tag::Text, b"next").unwrap(), 2);
+        assert_eq!(entries(&std::fs::read(&path).unwrap()).count(), 2);
+    }
+
+    #[test]
+    fn number__longer_than_the_limit__then_cut_at_a_character() {
+        let mut strings = Strings::in_memory();
+        let long = "\u{20ac}".repeat(MAX_STRING);
+        let number = strings.number(Tag::Text, long.as_bytes()).unwrap();
+        let (_, body) = strings.get(number).unwrap();
+        assert!(body.len() <= MAX_STRING && body.len() > MAX_STRING - 3);
+        assert!(std::str::from_utf8(&body).is_ok());
+        assert_eq!(strings.number(Tag::Text, long.as_bytes()).unwrap(), number);
+    }
+
+    #[test]
+    fn resume__another_file__then_refused_and_left_alone() {
+        let folder = Folder::new();
+        let path = folder.path().join("strings");
+        std::fs::write(&path, b"something else").unwrap();
+        assert!(Strings::resume(&path).is_err());
+        assert_eq!(std::fs::read(&path).unwrap(), b"something else");
+    }
+}
