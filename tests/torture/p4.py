@@ -1,27 +1,25 @@
 """P4: decoders never panic, hang or over-allocate, whatever bytes they are given.
 
 Frames (checksums fixed up in most inputs, so that what is behind the checksum is reached too), journal lines
-with the fold behind them, profiles, and text. The native text decoder has its own test beside it, in native/text;
-here it is driven through what Python sees of it.
+with the fold behind them, profiles, and text. Native decoders (text, blocks, strings) have their own tests beside
+them; text is driven through what Python sees of it as well.
 """
 
 from __future__ import annotations
 
 import gc
-import os
 import random
 import signal
 import struct
-import subprocess
 import time
 import tracemalloc
 import zlib
 from typing import TYPE_CHECKING
 
+from tests.torture import cargo_tests
 from tests.torture.decode_profile import torture_profile
 from tests.torture.mutate import Mutator
 from tests.torture.registry import Outcome, scaled
-from tools.tasks.common import NATIVE
 from tracekit.model.fold import Fold
 from tracekit.wire import frames, lines
 from tracekit.wire.messages import MessageAssembler
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType as StackFrame
 
 NATIVE_FULL = 10_000_000
+NATIVE_CRATES = ("tracekit-text", "tracekit-tracer-backend")
 FULL = 1_000_000
 SEED = 20_240
 HANG_SECONDS = 10
@@ -193,34 +192,17 @@ def main(scale: float) -> Outcome:
     told = profiles["faults"]
     outcome.faults.extend(f"profile: {fault}" for fault in (told if isinstance(told, list) else [str(told)]))
     torment("text", Mutator(TEXTS, SEED + 4), decode_text, count, outcome)
-    native_text(scaled(NATIVE_FULL, scale), outcome)
+    for crate in NATIVE_CRATES:
+        native(crate, scaled(NATIVE_FULL, scale), outcome)
     outcome.figures["broken"] = len(outcome.faults)
     return outcome
 
 
-def native_text(count: int, outcome: Outcome) -> None:
-    """The native decoder's own torment, in the crate that it is made of."""
-    command = [
-        "cargo",
-        "test",
-        "--release",
-        "--locked",
-        "-p",
-        "tracekit-text",
-        "--test",
-        "torture",
-        "--",
-        "--nocapture",
-    ]
-    done = subprocess.run(
-        command,
-        cwd=NATIVE,
-        env={**os.environ, "TRACEKIT_TORTURE_INPUTS": str(count)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    told = [line for line in done.stdout.splitlines() if line.startswith("P4 decoder=text")]
-    if done.returncode or not told or not told[0].endswith(" ok"):
-        outcome.fault(f"native text: {told or done.stderr[-500:]}")
-    outcome.figures["native_text"] = count
+def native(crate: str, count: int, outcome: Outcome) -> None:
+    """The torment of native decoders, in the crates that they are made of."""
+    figures = {"TRACEKIT_TORTURE_INPUTS": count, "TRACEKIT_TORTURE_SCHEDULES": 1}
+    told = cargo_tests.run(crate, "torture", "P4", figures)
+    for line in told.lines:
+        outcome.figures[f"native_{line['decoder']}"] = line["inputs"]
+    if not told.ok:
+        outcome.fault(f"{crate}: {told.error}")

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 # Short rounds run a tenth; these are quick enough, or rare enough, to be run whole each time.
 WHOLE = frozenset({"P1", "P3", "P11"})
 PROMISES: dict[str, str] = {
+    "P1": "committed events survive the death of the traced process",
     "P2": "death of console or agent loses nothing",
     "P4": "decoders never panic, hang or over-allocate",
+    "P5": "rings are right under every interleaving",
     "P8": "a full or failing disk never changes a verdict",
     "P9": "hostile text cannot reach the terminal",
     "P10": "hostile names cannot crash, click or escape",

@@ -55,25 +55,27 @@ pub struct Scale {
     tsc: bool,
     ticks: u64,
     ns: u64,
-    per_ticks: u64,
-    per_ns: u64,
+    /// Nanoseconds of a tick, in parts of 2^-32.
+    slope: u64,
 }
 
 impl Scale {
     /// The line through two moments; where records hold nanoseconds already, they stay what they are.
     pub fn new(tsc: bool, from: &Clock, to: &Clock) -> Self {
-        let (per_ticks, per_ns) = (to.tsc.saturating_sub(from.tsc), to.monotonic_ns.saturating_sub(from.monotonic_ns));
+        let (ticks, ns) = (to.tsc.saturating_sub(from.tsc), to.monotonic_ns.saturating_sub(from.monotonic_ns));
         // Without a second moment a tick is taken for a nanosecond: order stays right, lengths do not.
-        let (per_ticks, per_ns) = if per_ticks == 0 || per_ns == 0 { (1, 1) } else { (per_ticks, per_ns) };
-        Self { tsc, ticks: from.tsc, ns: from.monotonic_ns, per_ticks, per_ns }
+        let slope = if ns == 0 { None } else { (u128::from(ns) << 32).checked_div(ticks.into()) };
+        let slope = slope.and_then(|slope| u64::try_from(slope).ok()).unwrap_or(1 << 32);
+        Self { tsc, ticks: from.tsc, ns: from.monotonic_ns, slope }
     }
 
     /// The time of a record in nanoseconds.
+    #[inline]
     pub fn ns(&self, time: u64) -> u64 {
         if !self.tsc {
             return time;
         }
-        let far = u128::from(time.abs_diff(self.ticks)) * u128::from(self.per_ns) / u128::from(self.per_ticks);
+        let far = (u128::from(time.abs_diff(self.ticks)) * u128::from(self.slope)) >> 32;
         let far = u64::try_from(far).unwrap_or(u64::MAX);
         if time >= self.ticks { self.ns.saturating_add(far) } else { self.ns.saturating_sub(far) }
     }
@@ -158,14 +160,18 @@ mod tests {
     }
 
     #[test]
-    #[allow(clippy::cast_possible_truncation)] // a third of 64 bits fits
-    fn scale__between_two_moments__then_exact_at_both_and_in_order() {
+    fn scale__between_two_moments__then_within_a_nanosecond_and_in_order() {
         let at = |tsc, monotonic_ns| Clock { tsc, monotonic_ns, realtime_ns: 0, spread_ns: 0, flags: 0 };
         let scale = Scale::new(true, &at(1_000, 50), &at(4_000, 1_050));
-        assert_eq!([1_000, 2_500, 4_000, 7_000, 700, 0].map(|time| scale.ns(time)), [50, 550, 1_050, 2_050, 0, 0]);
-        assert_eq!(scale.ns(u64::MAX), 50 + ((u128::from(u64::MAX) - 1_000) / 3) as u64);
+        let wanted = [(1_000, 50), (2_500, 550), (4_000, 1_050), (7_000, 2_050), (700, 0), (0, 0)];
+        for (time, ns) in wanted {
+            assert!(scale.ns(time).abs_diff(ns) <= 1, "{time}");
+        }
+        assert!((0..9_000).all(|time| scale.ns(time) <= scale.ns(time + 1)));
+        assert!(scale.ns(4_000) <= 1_050, "never beyond the moment that the next line begins with");
         assert_eq!(Scale::new(false, &at(0, 0), &at(9, 3)).ns(77), 77);
         assert_eq!(Scale::new(true, &at(5, 5), &at(5, 5)).ns(7), 7);
+        assert_eq!(Scale::new(true, &at(0, 0), &at(1, u64::MAX)).ns(u64::MAX), u64::MAX);
     }
 
     #[test]

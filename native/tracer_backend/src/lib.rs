@@ -2,7 +2,9 @@
 //! another process reads them, while the first one runs or after it died; neither waits for the other. What could not
 //! be recorded is counted with its reason. This crate must never print, panic or block in a caller's hot path.
 
+pub mod block;
 pub mod clock;
+pub mod drain;
 mod gate;
 pub mod header;
 mod hot;
@@ -10,21 +12,27 @@ pub mod kind;
 pub mod kinds;
 mod lanes;
 mod mapping;
+mod pairing;
+pub mod payload;
 mod place;
 mod problem;
 pub mod reader;
 mod registry;
 pub mod ring;
+pub mod row;
 #[cfg(test)]
 mod scratch;
+pub mod segment;
 mod settings;
 pub mod strings;
 mod system;
+pub mod verify;
 
 pub use kind::{Home, Kind};
 pub use problem::{Problem, REASONS, Reason, Result};
 pub use registry::{Lane, RINGS_VARIABLE, Registry};
 pub use ring::Record;
+pub use row::{Column, Row};
 pub use settings::Settings;
 pub use strings::Tag;
 pub use system::ProcessId;

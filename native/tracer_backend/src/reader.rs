@@ -3,7 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{DirEntryExt, FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{Ordering, fence};
 
@@ -229,9 +229,14 @@ impl ProcessFolder {
     /// # Errors
     /// The folder cannot be listed.
     pub fn rings(&self) -> Result<Vec<PathBuf>> {
+        Ok(self.ring_files()?.into_iter().map(|(path, _)| path).collect())
+    }
+
+    /// Its rings with their inodes, which tell them apart whatever they are called.
+    pub(crate) fn ring_files(&self) -> Result<Vec<(PathBuf, u64)>> {
         let entries = fs::read_dir(&self.path).map_err(Problem::io("list", &self.path))?;
-        let mut found: Vec<PathBuf> =
-            entries.flatten().map(|entry| entry.path()).filter(|path| is_ring(path)).collect();
+        let mut found: Vec<(PathBuf, u64)> =
+            entries.flatten().map(|entry| (entry.path(), entry.ino())).filter(|(path, _)| is_ring(path)).collect();
         found.sort();
         Ok(found)
     }

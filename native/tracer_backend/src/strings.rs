@@ -130,6 +130,7 @@ pub struct Strings {
     path: PathBuf,
     file: Option<File>,
     length: u64,
+    most: u64,
     known: HashMap<(Tag, Arc<[u8]>), u32>,
     all: Vec<(Tag, Arc<[u8]>)>,
     buffer: Vec<u8>,
@@ -142,6 +143,7 @@ impl Strings {
             path: PathBuf::new(),
             file: None,
             length: MAGIC.len() as u64,
+            most: MAX_SEGMENT,
             known: HashMap::new(),
             all: Vec::new(),
             buffer: Vec::new(),
@@ -190,6 +192,11 @@ impl Strings {
         Ok(strings)
     }
 
+    /// Sets the most bytes of the file.
+    pub fn set_most(&mut self, bytes: u64) {
+        self.most = bytes;
+    }
+
     fn keep(&mut self, tag: Tag, body: Arc<[u8]>) -> u32 {
         let number = self.next_number();
         self.all.push((tag, Arc::clone(&body)));
@@ -217,7 +224,7 @@ impl Strings {
         let number = self.next_number();
         self.buffer.clear();
         encode(number, tag, &body, &mut self.buffer);
-        if number == u32::MAX || self.length + self.buffer.len() as u64 > MAX_SEGMENT {
+        if number == u32::MAX || self.length + self.buffer.len() as u64 > self.most {
             return Err(Problem::Dropped(crate::problem::Reason::StringsFull));
         }
         if let Some(file) = &self.file {

@@ -1,0 +1,390 @@
+//! Blocks: up to 16,384 events in columns, each column as its smallest value and the distances from it, in front of
+//! them what a reader needs to pass the block over. A block says itself which columns it has; one that is not whole is
+//! not read. Decoding borrows, and allocates nothing.
+
+use crate::kind::LEVEL_MASK;
+use crate::row::{COLUMNS, Column, Row};
+
+/// First bytes of a block.
+pub const MAGIC: u32 = u32::from_le_bytes(*b"TKB\x01");
+/// The most events of a block.
+pub const MAX_ROWS: usize = 16_384;
+/// The most bytes of a block that a reader believes.
+pub const MAX_BYTES: usize = 4 << 20;
+/// Bytes before the table of columns.
+pub const HEAD_BYTES: usize = 88;
+const COLUMN_BYTES: usize = 16;
+/// From so many events on a block has a filter of its names.
+const BLOOM_FROM: usize = 1024;
+/// Words of that filter.
+const BLOOM_WORDS: usize = 16;
+const CHECKED_FROM: usize = 12;
+
+/// What a block says about all of its events.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Zone {
+    /// How many events.
+    pub rows: usize,
+    /// The segment that it was written into.
+    pub segment: u64,
+    /// Counts blocks of a box from 0.
+    pub number: u64,
+    /// How many bytes of `strings.tkd` its numbers need.
+    pub strings: u64,
+    /// The first and the last time.
+    pub times: (u64, u64),
+    /// The kinds, each a bit.
+    pub kinds: u64,
+    /// The levels, each a bit.
+    pub levels: u8,
+    /// The longest duration.
+    pub longest: u64,
+    /// The smallest and the largest number of a scenario.
+    pub scenarios: (u32, u32),
+    /// Bytes of the whole block.
+    pub bytes: usize,
+}
+
+/// Where a block goes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Place {
+    /// See `Zone`.
+    pub segment: u64,
+    /// See `Zone`.
+    pub number: u64,
+    /// See `Zone`.
+    pub strings: u64,
+}
+
+/// Room for encoding, used again and again.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    column: Vec<u64>,
+}
+
+fn width_of(range: u64) -> u8 {
+    match range {
+        0 => 0,
+        1..=0xff => 1,
+        0x100..=0xffff => 2,
+        0x1_0000..=0xffff_ffff => 4,
+        _ => 8,
+    }
+}
+
+#[allow(clippy::cast_possible_truncation)] // the width was chosen so that every value fits
+fn put(out: &mut Vec<u8>, values: &[u64], base: u64, width: u8) {
+    match width {
+        0 => {}
+        1 => out.extend(values.iter().map(|value| (value - base) as u8)),
+        2 => values.iter().for_each(|value| out.extend_from_slice(&((value - base) as u16).to_le_bytes())),
+        4 => values.iter().for_each(|value| out.extend_from_slice(&((value - base) as u32).to_le_bytes())),
+        _ => values.iter().for_each(|value| out.extend_from_slice(&(value - base).to_le_bytes())),
+    }
+    out.resize(out.len().next_multiple_of(8), 0);
+}
+
+fn bloom_bits(name: u32) -> [usize; 2] {
+    let mixed = u64::from(name).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let bit = |shift: u32| usize::try_from(mixed >> shift & (BLOOM_WORDS as u64 * 64 - 1)).unwrap_or(0);
+    [bit(54), bit(40)]
+}
+
+impl Encoder {
+    /// Appends a block of these events; `MAX_ROWS` at most, the rest is left out.
+    ///
+    /// # Panics
+    /// Never: lengths are bounded by `MAX_ROWS`.
+    pub fn encode(&mut self, rows: &[Row], place: Place, out: &mut Vec<u8>) {
+        let rows = &rows[..rows.len().min(MAX_ROWS)];
+        let start = out.len();
+        let bloom_words = if rows.len() >= BLOOM_FROM { BLOOM_WORDS } else { 0 };
+        let head = HEAD_BYTES + COLUMNS * COLUMN_BYTES + bloom_words * 8;
+        out.resize(start + head, 0);
+        let mut bases = [0; COLUMNS];
+        let mut mosts = [0; COLUMNS];
+        for column in Column::ALL {
+            let at = column.index();
+            self.column.clear();
+            self.column.extend(rows.iter().map(|row| row.values()[at]));
+            let base = self.column.iter().copied().min().unwrap_or(0);
+            let most = self.column.iter().copied().max().unwrap_or(0);
+            let width = width_of(most - base);
+            let entry = start + HEAD_BYTES + at * COLUMN_BYTES;
+            let offset = out.len() - start;
+            put(out, &self.column, base, width);
+            out[entry] = column as u8;
+            out[entry + 1] = width;
+            write_u32(out, entry + 4, offset);
+            out[entry + 8..entry + 16].copy_from_slice(&base.to_le_bytes());
+            (bases[at], mosts[at]) = (base, most);
+        }
+        let (mut kinds, mut levels) = (0_u64, 0_u8);
+        let mut bloom = [0_u64; BLOOM_WORDS];
+        for row in rows {
+            kinds |= 1 << (row.kind & 63);
+            levels |= 1 << (row.flags & LEVEL_MASK);
+            for bit in bloom_bits(row.id) {
+                bloom[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        let bytes = out.len() - start;
+        let block = &mut out[start..];
+        block[..4].copy_from_slice(&MAGIC.to_le_bytes());
+        write_u32(block, 4, bytes);
+        write_u32(block, 12, rows.len());
+        let longest = mosts[Column::Duration.index()];
+        let (first, last) = (bases[Column::Time.index()], mosts[Column::Time.index()]);
+        let words = [place.segment, place.number, place.strings, first, last, kinds, longest];
+        for (at, word) in (16..).step_by(8).zip(words) {
+            block[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        }
+        let scenarios = [bases[Column::Scenario.index()], mosts[Column::Scenario.index()]];
+        for (at, number) in [72, 76].into_iter().zip(scenarios) {
+            write_u32(block, at, usize::try_from(number).unwrap_or(0));
+        }
+        block[80] = levels;
+        block[81] = u8::try_from(COLUMNS).unwrap_or(u8::MAX);
+        block[82] = u8::try_from(bloom_words).unwrap_or(0);
+        write_u32(block, 84, head);
+        for (word, bits) in bloom.iter().enumerate().take(bloom_words) {
+            let at = HEAD_BYTES + COLUMNS * COLUMN_BYTES + word * 8;
+            block[at..at + 8].copy_from_slice(&bits.to_le_bytes());
+        }
+        seal(block);
+    }
+}
+
+/// Writes the checksum of a block, whatever is in it.
+pub fn seal(block: &mut [u8]) {
+    if block.len() >= CHECKED_FROM {
+        let crc = crc32fast::hash(&block[CHECKED_FROM..]);
+        block[8..12].copy_from_slice(&crc.to_le_bytes());
+    }
+}
+
+fn write_u32(out: &mut [u8], at: usize, value: usize) {
+    out[at..at + 4].copy_from_slice(&u32::try_from(value).unwrap_or(u32::MAX).to_le_bytes());
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> usize {
+    let piece = bytes.get(at..at + 4).and_then(|piece| piece.try_into().ok()).unwrap_or_default();
+    usize::try_from(u32::from_le_bytes(piece)).unwrap_or(0)
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(bytes.get(at..at + 8).and_then(|piece| piece.try_into().ok()).unwrap_or_default())
+}
+
+/// What the head of a block says, unchecked but for its bounds: enough to pass it over. Nothing when it is none.
+pub fn zone(head: &[u8]) -> Option<Zone> {
+    if head.len() < HEAD_BYTES || u32_at(head, 0) != usize::try_from(MAGIC).ok()? {
+        return None;
+    }
+    let (bytes, rows) = (u32_at(head, 4), u32_at(head, 12));
+    if !(HEAD_BYTES..=MAX_BYTES).contains(&bytes) || rows == 0 || rows > MAX_ROWS {
+        return None;
+    }
+    Some(Zone {
+        rows,
+        segment: u64_at(head, 16),
+        number: u64_at(head, 24),
+        strings: u64_at(head, 32),
+        times: (u64_at(head, 40), u64_at(head, 48)),
+        kinds: u64_at(head, 56),
+        longest: u64_at(head, 64),
+        scenarios: (u32::try_from(u32_at(head, 72)).ok()?, u32::try_from(u32_at(head, 76)).ok()?),
+        levels: head[80],
+        bytes,
+    })
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Values<'a> {
+    base: u64,
+    width: u8,
+    bytes: &'a [u8],
+}
+
+/// A block whose checksum was right.
+#[derive(Clone, Copy, Debug)]
+pub struct Block<'a> {
+    zone: Zone,
+    columns: [Values<'a>; COLUMNS],
+    bloom: &'a [u8],
+}
+
+/// Decodes the block at the beginning of these bytes; nothing when it is not whole or not one.
+pub fn decode(bytes: &[u8]) -> Option<Block<'_>> {
+    let zone = zone(bytes)?;
+    let bytes = bytes.get(..zone.bytes)?;
+    if crc32fast::hash(&bytes[CHECKED_FROM..]) != u32::try_from(u32_at(bytes, 8)).ok()? {
+        return None;
+    }
+    let count = usize::from(bytes[81]);
+    let mut columns = [Values::default(); COLUMNS];
+    for number in 0..count {
+        let entry = bytes.get(HEAD_BYTES + number * COLUMN_BYTES..)?.get(..COLUMN_BYTES)?;
+        let width = entry[1];
+        if !matches!(width, 0 | 1 | 2 | 4 | 8) {
+            return None;
+        }
+        let offset = u32_at(entry, 4);
+        let length = zone.rows * usize::from(width);
+        let values = Values { base: u64_at(entry, 8), width, bytes: bytes.get(offset..offset.checked_add(length)?)? };
+        // A column that this reader does not know is passed over.
+        if let Some(known) = Column::ALL.iter().find(|column| **column as u8 == entry[0]) {
+            columns[known.index()] = values;
+        }
+    }
+    let bloom = HEAD_BYTES + count * COLUMN_BYTES;
+    let bloom = bytes.get(bloom..bloom + usize::from(bytes[82]) * 8)?;
+    Some(Block { zone, columns, bloom })
+}
+
+impl<'a> Block<'a> {
+    /// What it says about all of its events.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// How many events it has.
+    pub fn rows(&self) -> usize {
+        self.zone.rows
+    }
+
+    /// One value.
+    ///
+    /// # Panics
+    /// There is no such row.
+    #[inline]
+    pub fn value(&self, column: Column, row: usize) -> u64 {
+        let values = &self.columns[column.index()];
+        let far = match values.width {
+            0 => 0,
+            1 => u64::from(values.bytes[row]),
+            2 => u64::from(u16::from_le_bytes([values.bytes[row * 2], values.bytes[row * 2 + 1]])),
+            4 => u64::from(u32::from_le_bytes(values.bytes[row * 4..row * 4 + 4].try_into().unwrap_or_default())),
+            _ => u64_at(values.bytes, row * 8),
+        };
+        values.base.wrapping_add(far)
+    }
+
+    /// A whole column, into `out`.
+    pub fn column(&self, column: Column, out: &mut Vec<u64>) {
+        out.clear();
+        let Values { base, width, bytes } = self.columns[column.index()];
+        match width {
+            0 => out.resize(self.zone.rows, base),
+            1 => out.extend(bytes.iter().map(|byte| base.wrapping_add(u64::from(*byte)))),
+            2 => out.extend(
+                bytes.chunks_exact(2).map(|two| base.wrapping_add(u64::from(u16::from_le_bytes([two[0], two[1]])))),
+            ),
+            4 => out.extend(
+                bytes
+                    .chunks_exact(4)
+                    .map(|four| base.wrapping_add(u32::from_le_bytes(four.try_into().unwrap_or_default()).into())),
+            ),
+            _ => out.extend(bytes.chunks_exact(8).map(|eight| base.wrapping_add(u64_at(eight, 0)))),
+        }
+    }
+
+    /// One event.
+    ///
+    /// # Panics
+    /// There is no such row.
+    pub fn row(&self, row: usize) -> Row {
+        Row::from_values(Column::ALL.map(|column| self.value(column, row)))
+    }
+
+    /// All of its events.
+    pub fn iter(&self) -> impl Iterator<Item = Row> + use<'a, '_> {
+        (0..self.rows()).map(|row| self.row(row))
+    }
+
+    /// Whether an event with this `id` may be among them.
+    pub fn may_name(&self, name: u32) -> bool {
+        self.bloom.len() != BLOOM_WORDS * 8
+            || bloom_bits(name).into_iter().all(|bit| self.bloom[bit / 8] & 1 << (bit % 8) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows(count: u64) -> Vec<Row> {
+        (0..count)
+            .map(|n| Row {
+                time: (1 << 40) + n * 70_000,
+                duration: if n % 7 == 0 { n << 33 } else { 0 },
+                kind: u8::try_from(n % 5 + 1).unwrap(),
+                flags: 5,
+                depth: u16::try_from(n % 300).unwrap(),
+                lane: 3,
+                scenario: u32::try_from(n / 100).unwrap(),
+                id: u32::try_from(n % 1000 + 7).unwrap(),
+                arg: u32::MAX - u32::try_from(n).unwrap(),
+                sequence: u64::MAX - n,
+            })
+            .collect()
+    }
+
+    fn encoded(rows: &[Row]) -> Vec<u8> {
+        let mut out = Vec::new();
+        Encoder::default().encode(rows, Place { segment: 9, number: 4, strings: 77 }, &mut out);
+        out
+    }
+
+    #[test]
+    fn block__of_any_size__then_every_row_and_the_zone_come_back() {
+        for count in [1, 2, 255, 1023, 1024, MAX_ROWS as u64] {
+            let rows = rows(count);
+            let bytes = encoded(&rows);
+            let block = decode(&bytes).unwrap();
+            assert_eq!(block.iter().collect::<Vec<_>>(), rows);
+            let zone = *block.zone();
+            assert_eq!((zone.segment, zone.number, zone.strings, zone.bytes), (9, 4, 77, bytes.len()));
+            assert_eq!(zone.times, (rows[0].time, rows[rows.len() - 1].time));
+            assert_eq!(zone.longest, rows.iter().map(|row| row.duration).max().unwrap());
+            assert_eq!(zone.scenarios, (0, rows[rows.len() - 1].scenario));
+            assert_eq!(zone.levels, 1 << 5);
+            let mut column = Vec::new();
+            for name in Column::ALL {
+                block.column(name, &mut column);
+                assert_eq!(column, rows.iter().map(|row| row.values()[name.index()]).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    #[test]
+    fn block__names__then_never_denied_and_mostly_told_apart() {
+        let bytes = encoded(&rows(2000).iter().map(|row| Row { id: row.id % 50 + 7, ..*row }).collect::<Vec<_>>());
+        let block = decode(&bytes).unwrap();
+        assert!(block.iter().all(|row| block.may_name(row.id)));
+        assert!((5000..6000).filter(|name| block.may_name(*name)).count() < 100);
+    }
+
+    #[test]
+    fn block__cut_or_with_any_bit_turned__then_not_read() {
+        let bytes = encoded(&rows(20));
+        for end in 0..bytes.len() {
+            assert!(decode(&bytes[..end]).is_none());
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut damaged = bytes.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&damaged).is_none(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn block__with_a_column_of_the_future__then_the_others_are_read() {
+        let rows = rows(20);
+        let mut bytes = encoded(&rows);
+        bytes[HEAD_BYTES + Column::Duration.index() * COLUMN_BYTES] = 200;
+        seal(&mut bytes);
+        let block = decode(&bytes).unwrap();
+        assert!(block.iter().zip(&rows).all(|(found, row)| found == Row { duration: 0, ..*row }));
+    }
+}

@@ -1,0 +1,119 @@
+//! What is kept of a lane between two looks at it: how far it is known, which calls are open, and what became of it.
+//! The same rows give the same state, whether they are being drained or read back by a drain that starts anew.
+
+use crate::kind::{Kind, UNPAIRED};
+use crate::kinds;
+use crate::row::Row;
+
+/// Open calls further out than this are not looked at for a match.
+const REACH: usize = 256;
+/// More open calls than any stack has; what is beyond stays unpaired.
+const DEEPEST: usize = 1 << 16;
+
+/// The state of one lane.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct LaneState {
+    /// The sequence that comes next.
+    pub(crate) next: u64,
+    /// Whether the end was told.
+    pub(crate) ended: bool,
+    last: u64,
+    open: Vec<(u32, u64)>,
+}
+
+impl LaneState {
+    /// Takes the next row of the lane: puts in what only its predecessors can tell, and notes what its successors
+    /// will need.
+    #[inline]
+    pub(crate) fn feed(&mut self, row: &mut Row) {
+        // Counters of two processors may be some ticks apart; a lane never goes back.
+        row.time = row.time.max(self.last);
+        self.last = row.time;
+        self.next = row.sequence + 1;
+        match Kind(row.kind) {
+            kinds::ENTER => {
+                if row.depth == 0 {
+                    row.depth = u16::try_from(self.open.len()).unwrap_or(u16::MAX);
+                }
+                if self.open.len() < DEEPEST {
+                    self.open.push((row.id, row.time));
+                }
+            }
+            kinds::EXIT | kinds::UNWIND => self.close(row),
+            kinds::GAP => {
+                self.next = row.sequence + u64::from(row.arg);
+                // Whether an open call ended among what is lost, nobody knows.
+                self.open.clear();
+            }
+            kinds::LANE_END => {
+                self.next = row.sequence;
+                self.ended = true;
+            }
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, row: &mut Row) {
+        let reach = self.open.len().saturating_sub(REACH);
+        if let Some(at) = self.open[reach..].iter().rposition(|(id, _)| *id == row.id) {
+            let (_, began) = self.open[reach + at];
+            row.duration = row.time - began;
+            self.open.truncate(reach + at);
+            if row.depth == 0 {
+                row.depth = u16::try_from(reach + at).unwrap_or(u16::MAX);
+            }
+        } else {
+            row.flags |= UNPAIRED;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fed(state: &mut LaneState, kind: Kind, id: u32, time: u64) -> Row {
+        let mut row = Row { kind: kind.0, id, time, sequence: state.next, ..Row::default() };
+        state.feed(&mut row);
+        row
+    }
+
+    #[test]
+    fn exits__of_nested_calls__then_each_with_its_own_duration_and_depth() {
+        let mut state = LaneState::default();
+        fed(&mut state, kinds::ENTER, 1, 10);
+        assert_eq!(fed(&mut state, kinds::ENTER, 2, 20).depth, 1);
+        let inner = fed(&mut state, kinds::UNWIND, 2, 25);
+        let outer = fed(&mut state, kinds::EXIT, 1, 40);
+        assert_eq!((inner.duration, inner.depth, outer.duration, outer.depth), (5, 1, 30, 0));
+        assert_eq!(state.next, 4);
+    }
+
+    #[test]
+    fn exit__of_an_outer_call__then_the_inner_ones_are_over() {
+        let mut state = LaneState::default();
+        for id in 1..4 {
+            fed(&mut state, kinds::ENTER, id, 10);
+        }
+        assert_eq!(fed(&mut state, kinds::EXIT, 1, 30).duration, 20);
+        let alone = fed(&mut state, kinds::EXIT, 3, 31);
+        assert_eq!((alone.duration, alone.flags), (0, UNPAIRED));
+    }
+
+    #[test]
+    fn exit__after_a_gap__then_no_duration_is_made_up() {
+        let mut state = LaneState::default();
+        fed(&mut state, kinds::ENTER, 1, 10);
+        let mut gap = Row { kind: kinds::GAP.0, arg: 50, sequence: 1, ..Row::default() };
+        state.feed(&mut gap);
+        assert_eq!((state.next, gap.time), (51, 10));
+        assert_eq!(fed(&mut state, kinds::EXIT, 1, 20).flags, UNPAIRED);
+    }
+
+    #[test]
+    fn time__that_goes_back__then_stands_still() {
+        let mut state = LaneState::default();
+        fed(&mut state, kinds::EVENT, 0, 10);
+        assert_eq!(fed(&mut state, kinds::EVENT, 0, 7).time, 10);
+    }
+}

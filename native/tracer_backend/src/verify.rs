@@ -1,0 +1,172 @@
+//! Whether a trace is whole: every block, every string it needs, and in every lane each sequence once, or a gap that
+//! says how many are missing and why. A trace is complete only when each lane says itself that it ended.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use crate::kinds;
+use crate::payload;
+use crate::problem::{Problem, Result};
+use crate::segment::{Segment, segments, strings_path};
+use crate::strings::{Tag, entries};
+
+/// What became of a lane.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneReport {
+    /// The process.
+    pub pid: u64,
+    /// The thread; 0 for what the process itself could not record.
+    pub tid: u64,
+    /// The name of the thread.
+    pub name: String,
+    /// calls, durable or process.
+    pub kind: String,
+    /// How many records there are.
+    pub records: u64,
+    /// How many are missing, by reason.
+    pub lost: BTreeMap<String, u64>,
+    /// How it ended; nothing while it may go on.
+    pub end: Option<String>,
+    next: u64,
+    begun: bool,
+}
+
+/// What was found in a trace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// By number of the lane.
+    pub lanes: BTreeMap<u32, LaneReport>,
+    /// Blocks that are whole.
+    pub blocks: u64,
+    /// Bytes of the segments.
+    pub bytes: u64,
+    /// Everything that must not be.
+    pub faults: Vec<String>,
+}
+
+impl Report {
+    /// How many records there are.
+    pub fn records(&self) -> u64 {
+        self.lanes.values().map(|lane| lane.records).sum()
+    }
+
+    /// How many are missing, and said to be.
+    pub fn lost(&self) -> u64 {
+        self.lanes.values().flat_map(|lane| lane.lost.values()).sum()
+    }
+
+    /// Whether nothing is damaged. Records that are said to be missing are no damage.
+    pub fn sound(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    /// Whether nothing is damaged, nothing is missing, and every lane ended.
+    pub fn complete(&self) -> bool {
+        self.sound() && self.lost() == 0 && self.lanes.values().all(|lane| lane.end.is_some() || lane.kind == "process")
+    }
+}
+
+/// Reads the whole trace of a box. One that is not there is empty.
+///
+/// # Errors
+/// Files cannot be read.
+pub fn verify(folder: &Path) -> Result<Report> {
+    let mut report = Report::default();
+    let path = strings_path(folder);
+    let bytes = match fs::read(&path) {
+        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(Problem::io("read", &path))?,
+    };
+    let mut found = entries(&bytes);
+    let strings: Vec<(Tag, &[u8])> = found.by_ref().map(|entry| (entry.tag, entry.body)).collect();
+    let committed = found.committed();
+    if committed < bytes.len() {
+        report.faults.push(format!("{}: {} bytes at the end are not whole", path.display(), bytes.len() - committed));
+    }
+    let mut next_block = 0;
+    let mut buffer = Vec::new();
+    for (_, path) in segments(folder)? {
+        let segment = match Segment::open(&path) {
+            Ok(segment) => segment,
+            Err(problem) => {
+                report.faults.push(problem.to_string());
+                continue;
+            }
+        };
+        let length = fs::metadata(&path).map_err(Problem::io("look at", &path))?.len();
+        report.bytes += length;
+        if segment.committed() < length {
+            let left = length - segment.committed();
+            report.faults.push(format!("{}: {left} bytes at the end are not whole", path.display()));
+        }
+        for (number, zone) in segment.blocks().enumerate() {
+            if zone.number != next_block {
+                report.faults.push(format!("{}: block {} where {next_block} was to come", path.display(), zone.number));
+            }
+            next_block = zone.number + 1;
+            if zone.strings > committed as u64 {
+                report.faults.push(format!("{}: block {number} needs strings that are not there", path.display()));
+            }
+            let Some(block) = segment.load(number, &mut buffer)? else {
+                report.faults.push(format!("{}: block {number} is damaged", path.display()));
+                continue;
+            };
+            report.blocks += 1;
+            for row in block.iter() {
+                let text = |number: u32| {
+                    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+                    at.and_then(|at| strings.get(at)).map(|(_, body)| String::from_utf8_lossy(body).into_owned())
+                };
+                let lane = report.lanes.entry(row.lane).or_default();
+                if !lane.begun {
+                    *lane = describe(row.lane, &strings);
+                }
+                if let Some(fault) = lane.feed(&row, text) {
+                    report.faults.push(format!("{}: block {number}: lane {}: {fault}", path.display(), row.lane));
+                }
+            }
+        }
+    }
+    Ok(report)
+}
+
+fn describe(number: u32, strings: &[(Tag, &[u8])]) -> LaneReport {
+    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+    let body = match at.and_then(|at| strings.get(at)) {
+        Some((Tag::Lane, body)) => *body,
+        _ => &[],
+    };
+    let text = |name| payload::field(body, name).map(|value| String::from_utf8_lossy(value).into_owned());
+    let word = |name| payload::number(body, name).unwrap_or(0);
+    LaneReport {
+        pid: word("pid"),
+        tid: word("tid"),
+        name: text("name").unwrap_or_default(),
+        kind: text("kind").unwrap_or_default(),
+        next: word("base"),
+        begun: true,
+        ..LaneReport::default()
+    }
+}
+
+impl LaneReport {
+    fn feed(&mut self, row: &crate::row::Row, text: impl Fn(u32) -> Option<String>) -> Option<String> {
+        let expected = self.next;
+        let after_end = self.end.is_some();
+        self.next = row.sequence + 1;
+        if row.kind == kinds::GAP.0 {
+            *self.lost.entry(text(row.id).unwrap_or_default()).or_default() += u64::from(row.arg);
+            self.next = row.sequence + u64::from(row.arg);
+        } else if row.kind == kinds::LANE_END.0 {
+            self.end = Some(text(row.id).unwrap_or_default());
+            self.next = row.sequence;
+        } else {
+            self.records += 1;
+        }
+        if after_end {
+            return Some(format!("record {} after its end", row.sequence));
+        }
+        (row.sequence != expected).then(|| format!("record {} where {expected} was to come", row.sequence))
+    }
+}
