@@ -69,10 +69,19 @@ pub struct Recorded {
     pub time_ns: u64,
     /// The thread that recorded it.
     pub thread: u64,
+    /// Number of the string that names its scenario, 0 for none.
+    pub scenario: u32,
     /// The number that the program gave that thread.
     pub label: Option<u64>,
     /// Counts from 0 without gaps in a lane.
     pub sequence: u64,
+}
+
+impl Recorded {
+    /// The name of its level.
+    pub fn level(&self) -> &'static str {
+        kind::level_name(self.event.record.flags)
+    }
 }
 
 /// A stretch of time: from the first nanosecond up to, but not with, the last.

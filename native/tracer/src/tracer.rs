@@ -113,7 +113,8 @@ impl Tracer {
                     None
                 };
                 let (thread, label) = (lane.writer.tid, lane.writer.label);
-                found.push(Recorded { event, name, time_ns, thread, label, sequence });
+                let scenario = record.scenario;
+                found.push(Recorded { event, name, time_ns, thread, scenario, label, sequence });
             }
         }
         found.sort_by_key(|event| event.time_ns);

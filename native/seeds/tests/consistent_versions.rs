@@ -1,0 +1,3 @@
+//! One version for all.
+
+include!("fragments/consistent_versions.rs");
