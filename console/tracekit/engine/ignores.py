@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from tracekit.store.fingerprint import SKIPPED
+from tracekit.store.survey import SKIPPED
 
 MAX_FILES = 50_000
 _MAX_BYTES = 1 << 20

@@ -18,7 +18,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from tracekit.engine.ignores import walk
-from tracekit.store.fingerprint import CONFIGS
+from tracekit.store.survey import CONFIGS
 
 NEW_ROW, KNOWN_ROW = 2, 10
 _MAX_HASHED = 4 << 20

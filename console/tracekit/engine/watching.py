@@ -21,7 +21,7 @@ from tracekit.model.rerun import failed
 from tracekit.model.selection import select
 from tracekit.model.state import Notice, RunState
 from tracekit.model.status import Status
-from tracekit.store.fingerprint import SKIPPED
+from tracekit.store.survey import SKIPPED
 
 if TYPE_CHECKING:
     from watchfiles import Change
