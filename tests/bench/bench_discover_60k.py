@@ -1,20 +1,26 @@
-"""discover-60k: a project of 60,000 tests, collected cold beside pytest itself, listed from its inventory, refreshed.
+"""discover-60k: a project of 60,000 tests, collected cold beside pytest itself, painted and listed from its inventory.
 
-First paint is not measured here: this is what stands in front of it.
+The first paint is that of the console in a terminal, over the smallest application of the same library in the same run:
+what our own part of the way costs.
 """
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from tests.bench.bench_startup import cpu
 from tests.bench.figures import Figure, median
 from tests.bench.large_project import large_project
+from tests.bench.painting import ONE_WIDGET, SHOWN, until_shown
 from tests.bench.places import PYTHON, TRACEKIT, Place, place
+from tracekit.store.trust import TrustStore
 
-COLD_LIMIT, REFRESH_LIMIT_S = 1.15, 1.0
+COLD_LIMIT, REFRESH_LIMIT_S, PAINT_LIMIT_S = 1.15, 1.0, 0.25
 COLLECT = [PYTHON, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
 LIST = [TRACEKIT, "list", "--json"]
+CONSOLE = [PYTHON, "-c", "import sys; from tracekit.cli.main import tui; sys.exit(tui())"]
+FIRST_ROW = b"test_plain_0"
 
 
 def measure(tests: int = 60_000, rounds: int = 3) -> list[Figure]:
@@ -29,17 +35,31 @@ def measure(tests: int = 60_000, rounds: int = 3) -> list[Figure]:
             native.append(cpu(here, COLLECT))
             cold.append(cpu(here, [*LIST, "--refresh"]))
         kept = [_wall(here, LIST) for _ in range(rounds)]
+        smallest, painted = _paints(here, 2 * rounds + 1)
         changed: list[float] = []
         for path in files[:rounds]:
             with path.open("a", encoding="utf-8") as file:
                 file.write("\n\ndef test_added():\n    pass\n")
             changed.append(_wall(here, LIST))
+    ours = [console - one for one, console in zip(smallest, painted, strict=True)]
     return [
+        Figure("first-paint", median(ours), "s", median(smallest), PAINT_LIMIT_S),
         Figure("cold-over-pytest", median(cold) / median(native), "ratio", 1.0, COLD_LIMIT),
         Figure("cold", median(cold), "s", median(native)),
         Figure("list-kept", median(kept), "s"),
         Figure("refresh-one-file", median(changed), "s", median(native), REFRESH_LIMIT_S),
     ]
+
+
+def _paints(here: Place, rounds: int) -> tuple[list[float], list[float]]:
+    """Start to first frame of one widget, and to the first row of the console, in turn."""
+    TrustStore(Path(here.env["XDG_STATE_HOME"]) / "tracekit").remember(str(here.project))
+    smallest: list[float] = []
+    painted: list[float] = []
+    for _ in range(rounds):
+        smallest += until_shown(here, [PYTHON, "-c", ONE_WIDGET], SHOWN)
+        painted += until_shown(here, CONSOLE, FIRST_ROW)
+    return smallest, painted
 
 
 def _wall(here: Place, command: list[str]) -> float:

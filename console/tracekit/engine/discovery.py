@@ -25,7 +25,7 @@ from tracekit.engine.requests import Discover
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice
 from tracekit.store.copies import Copy
-from tracekit.store.inventory import Inventory, InventoryStore, asked_again, telling
+from tracekit.store.inventory import Inventory, InventoryStore, asked_again, runs_of, telling
 from tracekit.store.runs import LOCAL_BOX, unwritable
 from tracekit.store.survey import Survey, stale, survey
 from tracekit.wire import lines
@@ -93,7 +93,7 @@ class Discovery:
     ) -> Inventory | None:
         """What the changed files hold now; None where asking did not come to a good end."""
         if not asked:
-            return kept._replace(survey=now, told=(), problems=())
+            return kept._replace(survey=now, told=(), runs=(), problems=())
         found = await (await self._start(request, now, asked)).found()
         return None if found is None else found._replace(suites=kept.suites)
 
@@ -190,7 +190,6 @@ class _Asking:
         with self.view.lock:
             state = self.view.state
             blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
-            count = len(state.ids)
             if not state.run.ended or state.run.reason != "finished" or self.view.problem is not None:
                 return None
         # What is told of a file is asked again file by file; where a whole suite is missing nothing is kept.
@@ -201,12 +200,13 @@ class _Asking:
                 told = tuple(telling(journal))
         except OSError:
             return None
+        suites = tuple(self._planned.plan["suites"])
         found = Inventory(
             self._planned.root,
             self._now,
             told,
-            count,
-            tuple(self._planned.plan["suites"]),
+            runs_of(self._planned.root, suites, told),
+            suites,
             tuple(notice_json(notice) for notice in blocking),
         )
         return found._replace(survey=self._now.with_files(found.root, found.holding()))

@@ -28,66 +28,100 @@ MOST_FILES = 200
 _OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
 
 
+class Run(NamedTuple):
+    """Lines that follow each other and tell of one file: where it stands below the root, how many, of how much."""
+
+    place: str
+    lines: int
+    scenarios: int
+
+
 class Inventory(NamedTuple):
     """The lines that tell scenarios (without what is particular to one journal), and the problems discovery met."""
 
     root: str
     survey: Survey
     told: tuple[bytes, ...]
-    size: int
+    runs: tuple[Run, ...]
     suites: tuple[dict[str, Any], ...] = ()
     problems: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def size(self) -> int:
+        """How many scenarios there are."""
+        return sum(run.scenarios for run in self.runs)
 
     def scenarios(self) -> Iterator[ScenarioFacts]:
         """Every scenario, in the order of discovery."""
         for line in self.told:
             yield from facts_of(line)
 
-    def place(self, suite: str, file: str) -> str:
-        """Where a scenario's file stands below the root; what is outside keeps its own path."""
-        folder = next((one["cwd"] for one in self.suites if one.get("name", "") == suite), self.root)
-        return os.path.relpath(os.path.normpath(os.path.join(folder, file)), self.root)
-
-    def holding(self) -> dict[str, None]:
+    def holding(self) -> set[str]:
         """The files that hold scenarios or could not be collected, below the root."""
-        return {place: None for _, place in self.placed()} | dict.fromkeys(self.broken())
+        return {run.place for run in self.runs} | set(self.broken())
 
     def broken(self) -> Iterator[str]:
         """Files that could not be collected."""
         for problem in self.problems:
             if problem.get("file"):
-                yield self.place(problem.get("suite") or "", problem["file"])
+                yield place_of(self.root, self.suites, problem.get("suite") or "", problem["file"])
 
     def rows(self) -> Iterator[bytes]:
         """The lines that `list --json` prints."""
-        return map(row, self.scenarios())
+        for line in self.told:
+            yield from rows_of(line)
 
     def with_files(self, newer: Inventory, files: Collection[str]) -> Inventory:
         """The same, but of `files` (places below the root) only what the newer one tells, in the place of the old."""
-        fresh: dict[str, list[bytes]] = {}
-        for line, place in newer.placed():
-            fresh.setdefault(place, []).append(line)
-        kept: list[tuple[bytes, str]] = []
-        for line, place in self.placed():
-            if place not in files:
-                kept.append((line, place))
+        fresh: dict[str, list[tuple[Run, tuple[bytes, ...]]]] = {}
+        for run, told in newer.pieces():
+            fresh.setdefault(run.place, []).append((run, told))
+        kept: list[tuple[Run, tuple[bytes, ...]]] = []
+        for run, told in self.pieces():
+            if run.place not in files:
+                kept.append((run, told))
             else:
-                kept += [(new, place) for new in fresh.pop(place, ())]
+                kept += fresh.pop(run.place, ())
         for place, more in sorted(fresh.items()):
-            at = next((at for at, (_, other) in enumerate(kept) if _parts(other) > _parts(place)), len(kept))
-            kept[at:at] = [(line, place) for line in more]
-        return newer._replace(told=tuple(line for line, _ in kept), size=sum(_size(line) for line, _ in kept))
+            at = next(
+                (at for at, (run, _) in enumerate(kept) if _parts(run.place) > _parts(place)), len(kept)
+            )
+            kept[at:at] = more
+        told = tuple(line for _, lines in kept for line in lines)
+        return newer._replace(told=told, runs=tuple(run for run, _ in kept))
 
-    def placed(self) -> Iterator[tuple[bytes, str]]:
-        """Each line with the place of its file."""
-        known: dict[tuple[str, str], str] = {}
-        for line in self.told:
-            held = lines.from_json(line.decode("ascii"))
-            suite, file = held.get("suite") or "", held.get("file") or ""
-            place = known.get((suite, file))
-            if place is None:
-                place = known[suite, file] = self.place(suite, file)
-            yield line, place
+    def pieces(self) -> Iterator[tuple[Run, tuple[bytes, ...]]]:
+        """Each run of lines with its lines."""
+        at = 0
+        for run in self.runs:
+            yield run, self.told[at : at + run.lines]
+            at += run.lines
+
+
+def place_of(root: str, suites: Iterable[dict[str, Any]], suite: str, file: str) -> str:
+    """Where a scenario's file stands below the root; what is outside keeps its way there."""
+    folder = next((one["cwd"] for one in suites if one.get("name", "") == suite), root)
+    return os.path.relpath(os.path.normpath(os.path.join(folder, file)), root)
+
+
+def runs_of(root: str, suites: Iterable[dict[str, Any]], told: Iterable[bytes]) -> tuple[Run, ...]:
+    """The runs of lines by their files."""
+    suites = tuple(suites)
+    known: dict[tuple[str, str], str] = {}
+    runs: list[Run] = []
+    for line in told:
+        held = lines.from_json(line.decode("ascii"))
+        of = held.get("suite") or "", held.get("file") or ""
+        place = known.get(of)
+        if place is None:
+            place = known[of] = place_of(root, suites, *of)
+        names = held.get("names")
+        size = len(names) if held["e"] == E.SCENARIOS_FOUND and isinstance(names, list) else 1
+        if runs and runs[-1].place == place:
+            runs[-1] = Run(place, runs[-1].lines + 1, runs[-1].scenarios + size)
+        else:
+            runs.append(Run(place, 1, size))
+    return tuple(runs)
 
 
 class InventoryStore:
@@ -110,11 +144,14 @@ class InventoryStore:
                 return None
             sources = {str(name): (int(size), int(time)) for name, (size, time) in head["sources"].items()}
             told = tuple(body.splitlines(keepends=True))
+            runs = tuple(Run(str(place), int(count), int(size)) for place, count, size in head["runs"])
+            if sum(run.lines for run in runs) != len(told):
+                return None
             return Inventory(
                 root,
                 Survey(str(head["ground"]), sources),
                 told,
-                int(head["count"]),
+                runs,
                 tuple(head["suites"]),
                 tuple(head["problems"]),
             )
@@ -127,10 +164,10 @@ class InventoryStore:
             "schema": _SCHEMA,
             "root": inventory.root,
             "ground": inventory.survey.ground,
-            "count": inventory.size,
             "size": sum(map(len, inventory.told)),
             "suites": list(inventory.suites),
             "problems": list(inventory.problems),
+            "runs": inventory.runs,
             "sources": inventory.survey.sources,
         }
         place = self._file(inventory.root, key)
@@ -194,24 +231,49 @@ def facts_of(line: bytes) -> Iterator[ScenarioFacts]:
     return iter((found_facts(told["scenario"], told, -1),))
 
 
+def rows_of(line: bytes) -> Iterator[bytes]:
+    """The lines that `list --json` prints for the scenarios of one kept line."""
+    # Written by hand, and what neighbours share only once: tens of thousands are printed by a command that must
+    # answer at once.
+    shared: tuple[object, ...] = ()
+    head = above = middle = tail = ""
+    for facts in facts_of(line):
+        of = (facts.tags, facts.suite, facts.runner, facts.file, facts.components, facts.path[:-1])
+        if of != shared:
+            shared = of
+            head = f',"suite":{quote(facts.suite)},"runner":{quote(facts.runner)},"name":'
+            above = "".join(quote(name) + "," for name in facts.path[:-1])
+            middle = f'],"file":{quote(facts.file)},"line":'
+            tail = f',"tags":{_array(facts.tags)},"components":{_array(facts.components)},"doc":'
+        name = quote(facts.name)
+        yield (
+            f'{{"schema":"{SCENARIO_SCHEMA}","id":{quote(facts.id)}{head}{name},"path":[{above}{name}'
+            f"{middle}{facts.line}{tail}{quote(facts.doc)}}}\n"
+        ).encode("ascii")
+
+
 def row(facts: ScenarioFacts) -> bytes:
     """The line that `list --json` prints for a scenario."""
     path = facts.path or (facts.id,)
-    # Written by hand: tens of thousands of rows are printed by a command that must answer at once.
-    return (
-        f'{{"schema":"{SCENARIO_SCHEMA}","id":{quote(facts.id)},"suite":{quote(facts.suite)},'
-        f'"runner":{quote(facts.runner)},"name":{quote(path[-1])},"path":{_array(path)},"file":{quote(facts.file)},'
-        f'"line":{facts.line},"tags":{_array(facts.tags)},"components":{_array(facts.components)},'
-        f'"doc":{quote(facts.doc)}}}\n'
-    ).encode("ascii")
+    told = {
+        "schema": SCENARIO_SCHEMA,
+        "id": facts.id,
+        "suite": facts.suite,
+        "runner": facts.runner,
+        "name": path[-1],
+    }
+    more = {
+        "path": path,
+        "file": facts.file,
+        "line": facts.line,
+        "tags": facts.tags,
+        "components": facts.components,
+    }
+    return lines.encode({**told, **more, "doc": facts.doc})
 
 
 def _array(words: Iterable[str]) -> str:
     return f"[{','.join(map(quote, words))}]"
-
-
-def _size(line: bytes) -> int:
-    return len(list(facts_of(line)))
 
 
 def _parts(place: str) -> list[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tracekit.store.inventory import Inventory, InventoryStore, asked_again, row, telling
+from tracekit.store.inventory import Inventory, InventoryStore, asked_again, row, runs_of, telling
 from tracekit.store.survey import Stale, Survey, stale, survey
 from tracekit.wire import lines
 
@@ -34,8 +34,7 @@ def told(file: str, *names: str) -> bytes:
 
 
 def inventory(*kept: bytes, problems: tuple[dict[str, Any], ...] = ()) -> Inventory:
-    size = sum(len(json.loads(line)["names"]) for line in kept)
-    return Inventory(ROOT, Survey("g", {}), kept, size, SUITES, problems)
+    return Inventory(ROOT, Survey("g", {}), kept, runs_of(ROOT, SUITES, kept), SUITES, problems)
 
 
 def ids(found: Inventory) -> list[str]:
@@ -57,8 +56,9 @@ def test_inventory__then_read_back_until_it_is_damaged(tmp_path: Path) -> None:
 
 def test_inventory__listed__then_a_row_for_each_scenario_as_json(tmp_path: Path) -> None:
     odd = 'a["\\ü\u2028\udc80]'
-    (facts,) = inventory(told("t.py", odd)).scenarios()
-    listed = json.loads(row(facts))
+    kept = inventory(told("t.py", odd, "b"))
+    assert list(kept.rows()) == list(map(row, kept.scenarios()))
+    listed = json.loads(next(kept.rows()))
     assert (listed["id"], listed["name"], listed["path"]) == (f"pytest:t.py::{odd}", odd, ["t.py", odd])
     assert (listed["schema"], listed["line"], listed["tags"]) == ("tracekit.scenario/1", 1, [])
 
@@ -78,7 +78,7 @@ def test_inventory__some_files_asked_again__then_theirs_stand_where_the_old_stoo
         "tests/z.py::seven",
     ]
     assert merged.size == 6
-    assert ids(old.with_files(new._replace(told=()), {"tests/a.py", "tests/c.py"})) == [
+    assert ids(old.with_files(new._replace(told=(), runs=()), {"tests/a.py", "tests/c.py"})) == [
         "tests/b.py::two",
         "tests/b.py::three",
     ]

@@ -34,14 +34,20 @@ def run(args: argparse.Namespace) -> int:
     if kept is None:
         return _discover(args)
     held = None if os.environ.get("TRACEKIT_PROFILE") else _quarantine(kept.root)
-    return _print(list(kept.scenarios()), held, as_json=args.json)
+    return _print_kept(kept, held, as_json=args.json)
 
 
-def _kept(args: argparse.Namespace) -> Inventory | None:
+def _kept(args: argparse.Namespace, *, asked: bool = False) -> Inventory | None:
     # An inventory was made from a configuration without faults, and its survey covers every file and variable of that
     # configuration: where it still fits, nothing needs to be read again.
     root = os.path.abspath(args.path)
-    if args.refresh or args.selectors or args.profile or args.environment or roots.find_root(root) != root:
+    if (
+        (args.refresh and not asked)
+        or args.selectors
+        or args.profile
+        or args.environment
+        or roots.find_root(root) != root
+    ):
         return None
     kept = InventoryStore(paths.cache_dir(os.environ)).load(root, os.environ.get("TRACEKIT_PROFILE", ""))
     if kept is None or kept.problems or not kept.told:
@@ -85,14 +91,19 @@ def _discover(args: argparse.Namespace) -> int:
     from tracekit.model.selection import select
 
     found = project.project(args)
+    request = Discover(found.root, found.profile, refresh=args.refresh, wait=True)
     with Engine(project.places()) as engine:
-        view = submitted(engine, Discover(found.root, found.profile, refresh=args.refresh))
-        view.done.wait()
-        state = view.state
-        chosen: Iterable[int] = select(state, found.selectors) if found.selectors else range(len(state.ids))
-        rows = [state.facts[index] for index in chosen]
-        held = state.quarantine
-        blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
+        view = submitted(engine, request)
+        # What is whole has been kept by now, and is printed from there: nothing of it needs to be folded.
+        kept = None if found.selectors else _kept(args, asked=True)
+        if kept is None:
+            view.done.wait()
+    state = view.state
+    if kept is not None:
+        return _print_kept(kept, state.quarantine, as_json=args.json)
+    chosen: Iterable[int] = select(state, found.selectors) if found.selectors else range(len(state.ids))
+    rows = [state.facts[index] for index in chosen]
+    blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
     problems = [
         Problem(notice.code or "discover.failed", notice.message, notice.file or notice.suite, notice.action)
         for notice in blocking
@@ -101,7 +112,7 @@ def _discover(args: argparse.Namespace) -> int:
     for notice in blocking:
         for line in edge.clean_lines(notice.detail)[-20:]:
             edge.say_error(f"  │ {line}")
-    code = _print(rows, held, as_json=args.json) if rows else edge.NOTHING
+    code = _print(rows, state.quarantine, as_json=args.json) if rows else edge.NOTHING
     if problems:
         return edge.exit_code(problems)
     if not rows:
@@ -112,13 +123,24 @@ def _discover(args: argparse.Namespace) -> int:
     return code
 
 
+def _print_kept(kept: Inventory, held: Quarantine | None, *, as_json: bool) -> int:
+    if as_json and not held:
+        _write(b"".join(kept.rows()))
+        return edge.OK
+    return _print(list(kept.scenarios()), held, as_json=as_json)
+
+
 def _print(rows: Sequence[ScenarioFacts], held: Quarantine | None, *, as_json: bool) -> int:
     if as_json:
-        sys.stdout.flush()
-        data = memoryview(b"".join(_row(facts, held) for facts in rows))
-        while data:
-            data = data[os.write(sys.stdout.fileno(), data) :]
+        _write(b"".join(_row(facts, held) for facts in rows))
         return edge.OK
     for facts in rows:
         edge.say(facts.id)
     return edge.OK
+
+
+def _write(text: bytes) -> None:
+    sys.stdout.flush()
+    data = memoryview(text)
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]
