@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 from tests.support.agents.driving import box, fake_agent
+from tests.torture import p8_store
 from tests.torture.agents import Run, root
 from tests.torture.registry import Outcome
 
@@ -70,5 +71,6 @@ def main(scale: float) -> Outcome:
                 runs += 1
                 if not _one(base, at, lasting, outcome) or len(outcome.faults) > 20:
                     break
-    outcome.figures = {"runs": runs, "verdicts_changed": len(outcome.faults)}
+    store = p8_store.torture(scale, outcome)
+    outcome.figures = {"runs": runs, "store": store, "verdicts_changed": len(outcome.faults)}
     return outcome

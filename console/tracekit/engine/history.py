@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from tracekit.store.catalogue import Catalogue, RunSummary
-from tracekit.store.runs import RunFolder, RunStore, damaged
+from tracekit.store.runs import RunFolder, RunStore, damaged, known_version
 from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import JOURNAL_FILE, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
@@ -79,7 +79,12 @@ class History:
         while True:
             before = self.catalogue.forgetful
             self.refresh(progress)
-            answer = question(self.catalogue)
+            try:
+                answer = question(self.catalogue)
+            except ProblemError:
+                if self.catalogue.forgetful == before:
+                    raise
+                continue
             # Where its file was given up in between, it has forgotten what it knew before.
             if self.catalogue.forgetful == before:
                 return answer
@@ -94,6 +99,7 @@ class History:
         view = RunView(folder.run_id, str(facts.get("root", "")), folder.box_dir, link="replay")
         if not folder.journal.is_file():
             raise ProblemError(damaged(folder.run_id, "the journal is missing", str(folder.journal)))
+        known_version(folder.journal)
         held = checkpoints.load(folder)
         if held is not None:
             view.resume(*held)
@@ -180,6 +186,7 @@ def open_path(path: Path) -> RunView:
     candidates = (path,) if path.is_file() else (path / JOURNAL_FILE, path / "local" / JOURNAL_FILE)
     for journal in candidates:
         if journal.is_file():
+            known_version(journal)
             view = RunView(path.stem if path.is_file() else path.name, "", journal.parent, link="replay")
             try:
                 fold_file(view, journal)
@@ -220,6 +227,7 @@ def _folded(folder: RunFolder) -> RunView:
     from tracekit.engine.follow import fold_file
     from tracekit.engine.view import RunView
 
+    known_version(folder.journal)
     view = RunView(folder.run_id, str(folder.facts().get("root", "")), folder.box_dir, link="replay")
     try:
         fold_file(view, folder.journal)

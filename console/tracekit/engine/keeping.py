@@ -13,6 +13,7 @@ from tracekit.engine.history import History, Progress
 from tracekit.store.catalogue import RunSummary
 from tracekit.store.keeping import Limits, Needed, Swept, remove, sweep
 from tracekit.store.runs import RunFolder
+from tracekit.wire.names import SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
 
@@ -43,13 +44,22 @@ class Keeper:
     def sweep(self, kept: Limits, *, dry: bool = False) -> Swept:
         """Let go of what is over the limits."""
         history = self._history
-        rows = history.catalogue.rows()
-        folders = history.store.folders()
-        every = [_row(rows.get(folder.run_id), folder) for folder in folders]
+        every, unread = self._rows(history.catalogue.rows())
+        if unread and sweep(history.store, every, kept, self._now_ns(), dry=True).removed:
+            # Something is to go, and which is green and which is red is not known of all.
+            every, _ = self._rows(history.asked(lambda catalogue: catalogue.rows()))
         swept = sweep(history.store, every, kept, self._now_ns(), dry=dry)
         if not dry:
             history.catalogue.forget(*(choice.row.run_id for choice in swept.removed))
         return swept
+
+    def _rows(self, known: dict[str, RunSummary]) -> tuple[list[RunSummary], bool]:
+        """A row for every run, and whether some of them have an end that nobody has read."""
+        folders = self._history.store.folders()
+        unread = any(
+            folder.run_id not in known and not (folder.box_dir / SPOOL_DIR).is_dir() for folder in folders
+        )
+        return [_row(known.get(folder.run_id), folder) for folder in folders], unread
 
     def delete(self, folders: list[RunFolder], *, pinned: bool = False) -> int:
         """Remove exactly these, or none: raises ProblemError naming every run that must stay. Gives the bytes."""

@@ -155,7 +155,7 @@ def plan_again(
         raise ProblemError(
             Problem(
                 "rerun.other_plan",
-                f"the plan is {plan.get('schema')}",
+                f"the plan is {plan.get('schema')}, this program runs {PLAN_SCHEMA}",
                 parent,
                 "start a new run of the project",
             )

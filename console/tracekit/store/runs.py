@@ -19,7 +19,7 @@ from typing import Any
 
 from tracekit.wire import lines
 from tracekit.wire.ids import is_box_name, is_run_id
-from tracekit.wire.names import JOURNAL_FILE, RUN_FILE, RUN_SCHEMA, SPOOL_DIR
+from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, RUN_FILE, RUN_SCHEMA, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
 LOCAL_BOX = "local"
@@ -189,6 +189,19 @@ class RunStore:
                     yield folder
             except ProblemError:
                 continue
+
+
+def known_version(journal: Path) -> None:
+    """Refuse a journal whose lines are of a newer major version, by its first one; raises ProblemError."""
+    try:
+        with journal.open("rb") as file:
+            version = lines.decode(file.readline(lines.MAX_LINE)).get("v")
+    except (OSError, lines.LineError):
+        return
+    if isinstance(version, int) and version > LINE_VERSION:
+        what = f"its lines are of version {version}, this program reads version {LINE_VERSION}"
+        action = "open it with the version of tracekit that wrote it, or a newer one"
+        raise ProblemError(Problem("store.other_version", what, str(journal), action))
 
 
 def unwritable(state: Path, fault: OSError) -> Problem:

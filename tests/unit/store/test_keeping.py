@@ -253,3 +253,12 @@ def test_remove__killed_between_rename_and_removal__then_no_list_shows_it(
 def test_ulid_ms__then_the_time_it_was_made_of(at: int) -> None:
     assert ulid_ms(new_ulid(at, b"\xff" * 10)) == at
     assert ulid_ms("no run") == 0
+
+
+def test_sweep__catalogue_lost__then_green_still_goes_before_red(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    red, green = recorded(NOW_MS - 3), recorded(NOW_MS - 2, verdict="passed")
+    new = recorded(NOW_MS - 1)
+    assert [choice.row.run_id for choice in keeper.sweep(Limits(runs=2)).removed] == [green.run_id]
+    assert names(store) == [new.run_id, red.run_id]
