@@ -38,24 +38,19 @@ def test_init__a_project__then_its_commands_run_and_the_failed_run_can_be_replay
     done = sandbox.run("ci", "init", root)
     assert done.code == 0, done.err
     text = place(root).read_text()
-    job = yaml.safe_load(text)["jobs"]["tests"]
-    workspace = {"${{ github.workspace }}": str(root)}
-    state = job["env"]["XDG_STATE_HOME"].replace(*next(iter(workspace.items())))
-    sandbox.environ["XDG_STATE_HOME"] = state
     sandbox.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{sandbox.environ['PATH']}"
-    ran = subprocess.run(
-        ["bash", "-e", "-c", steps(text)["Run the tests"]["run"]],
-        cwd=root,
-        env=sandbox.environ,
-        check=False,
-        capture_output=True,
-    )
-    assert ran.returncode == 1, ran.stderr
+
+    def step(name: str) -> int:
+        command = ["bash", "-e", "-c", steps(text)[name]["run"]]
+        ran = subprocess.run(command, cwd=root, env=sandbox.environ, check=False, capture_output=True)
+        return ran.returncode
+
+    assert (step("Run the tests"), step("Pack the failed run")) == (1, 0)
     assert (root / steps(text)["Keep the report"]["with"]["path"]).is_file()
-    (run,) = (root / steps(text)["Keep the failed run"]["with"]["path"]).iterdir()
-    kept = run.rename(tmp_path / "downloaded")
-    shown = sandbox.run("replay", kept, "--headless")
-    assert shown.code == 1
+    packed = root / steps(text)["Keep the failed run"]["with"]["path"]
+    elsewhere = Sandbox(tmp_path / "elsewhere")
+    shown = elsewhere.run("replay", packed.rename(tmp_path / "downloaded"), "--headless")
+    assert shown.code == 1, shown.err
     assert "test_a" in shown.out
 
 

@@ -118,11 +118,6 @@ def _job(found: Found) -> Iterator[str]:
         yield "    # Suites of this profile need one another: they run in one job, in that order."
     if found.folder:
         yield from ("    defaults:", "      run:", f"        working-directory: {_quoted(found.folder)}")
-    yield from (
-        "    env:",
-        "      # Where runs are recorded, so that a failed one can be kept.",
-        "      XDG_STATE_HOME: ${{ github.workspace }}/.tracekit-state",
-    )
 
 
 def _steps(found: Found) -> Iterator[str]:
@@ -147,6 +142,7 @@ def _steps(found: Found) -> Iterator[str]:
         "      # One line a scenario; annotations and the job's summary come by themselves.",
         "      # `--retries 2` runs what is red again and tells it as flaky; `--fail-on-flaky` makes that red too.",
         "      - name: Run the tests",
+        "        id: tests",
         *(("        env:", "          SUITE: ${{ matrix.suite }}") if found.split else ()),
         f"        run: tracekit run{_selected(found)} --junit junit.xml",
         "",
@@ -165,15 +161,17 @@ def _steps(found: Found) -> Iterator[str]:
 
 def _kept(found: Found) -> Iterator[str]:
     yield from (
-        "      # A failed run as a whole, output included: `tracekit replay FOLDER` shows it as it was. Secrets",
-        "      # are taken out before anything is recorded.",
+        "      # A failed run as one file, output included: `tracekit replay FILE` shows it as it was, on any machine.",
+        "      # Secrets are taken out before anything is recorded.",
+        "      - name: Pack the failed run",
+        "        if: ${{ failure() && steps.tests.outcome == 'failure' }}",
+        "        run: tracekit export last --bundle run.tracekit",
         "      - name: Keep the failed run",
-        "        if: failure()",
+        "        if: ${{ failure() && steps.tests.outcome == 'failure' }}",
         "        uses: actions/upload-artifact@v4",
         "        with:",
         f"          name: tracekit-run{_number(found)}",
-        "          path: .tracekit-state/tracekit/runs",
-        "          include-hidden-files: true",
+        f"          path: {_quoted(_below(found, 'run.tracekit'))}",
         "          if-no-files-found: ignore",
         "          retention-days: 14",
     )

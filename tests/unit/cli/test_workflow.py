@@ -35,7 +35,8 @@ def test_workflow__a_project_that_says_nothing__then_whole_and_with_least_rights
         "python -m venv .venv",
         ".venv/bin/python -m pip install pytest",
     ]
-    assert steps(found)["Keep the failed run"]["if"] == "failure()"
+    assert "failure()" in steps(found)["Keep the failed run"]["if"]
+    assert steps(found)["Run the tests"]["id"] == "tests"
     assert steps(found)["Keep the report"]["with"]["path"] == "junit.xml"
 
 
@@ -110,4 +111,4 @@ def test_workflow__a_project_below_its_repository__then_its_folder_and_no_other_
     found = read(root, Suite("a\nb"), repository=tmp_path)
     assert found["jobs"]["tests"]["defaults"]["run"]["working-directory"] == name
     assert steps(found)["Keep the report"]["with"]["path"] == f"{name}/junit.xml"
-    assert len(steps(found)) == 7
+    assert len(steps(found)) == 8
