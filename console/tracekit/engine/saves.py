@@ -3,10 +3,11 @@
 Events of the system only say that a look is worth while; what counts is how the files stand now and how they stood
 before, so that a burst of events, a file that was replaced and an event that was lost all come to the same.
 
-A file that is no source (no Python, no configuration) and changes while tests run is theirs, and is never looked at
-again. A source that changes while tests run is a save if its content is another one. One that does so run after run is
-theirs as well: one that appeared during a run after its second, any other after its tenth; a save while nothing runs
-makes it a source again.
+A file that is no source (no Python, no configuration) and changes while tests run is theirs as long as tests run. A
+source that changes while tests run is a save if its content is another one. One that does so run after run is theirs as
+well: one that appeared during a run after its second, any other after its tenth. What changes while nothing runs is a
+save, whoever wrote it before; a file of the tests that alone ends ten waits on end is written by something they left
+behind, and is no save any more.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class Saves:
         self._young: set[str] = set()  # sources that appeared while tests ran
         self._rows: dict[str, int] = {}  # in how many runs on end a source changed
         self._in_run: set[str] = set()
+        self._late: dict[str, int] = {}  # how many waits on end a file of the tests has ended
 
     @property
     def files(self) -> list[str]:
@@ -89,6 +91,9 @@ class Saves:
                 continue
             if self._counts(path, running=running, new=path not in before, found=found):
                 found.saves.append(Save(path, path not in now))
+        if found.saves and not running:
+            saved = set(paths(found.saves))
+            self._late = {path: count for path, count in self._late.items() if path in saved}
         return found
 
     def _counts(self, path: str, *, running: bool, new: bool, found: Look) -> bool:
@@ -98,7 +103,8 @@ class Saves:
             self._content[path] = content
         if not running:
             if path in self._theirs and not is_source(path):
-                return False
+                self._late[path] = self._late.get(path, 0) + 1
+                return self._late[path] <= KNOWN_ROW
             self._theirs.discard(path)
             self._young.discard(path)
             self._rows.pop(path, None)

@@ -65,8 +65,27 @@ def test_look__a_file_that_is_no_source_changes_in_a_run__then_it_is_the_tests_o
     write(root / "data.json", "3")
     assert saves.look(running=True).theirs == []
     assert named(saves, running=False) == []
-    write(root / "data.json", "4")
+
+
+def test_look__a_file_of_the_tests_changes_while_nothing_runs__then_a_save_but_not_for_ever(
+    root: Path,
+) -> None:
+    saves = Saves(str(root), {})
+    write(root / "data.json", "theirs")
+    assert named(saves, running=True) == []
+    for number in range(KNOWN_ROW):
+        write(root / "data.json", f"idle {number}")
+        assert named(saves, running=False) == ["data.json"]
+        saves.begin()
+        write(root / "data.json", f"run {number}")
+        assert named(saves, running=True) == []
+    write(root / "data.json", "once more")
     assert named(saves, running=False) == []
+    # Once something else was saved it is asked anew.
+    write(root / "a.py", "2")
+    assert named(saves, running=False) == ["a.py"]
+    write(root / "data.json", "mine")
+    assert named(saves, running=False) == ["data.json"]
 
 
 def test_look__a_source_in_a_run__then_a_save_only_with_another_content(root: Path) -> None:
