@@ -111,6 +111,8 @@ def test_bash__words_of_a_command__then_completed_to_what_the_program_is_given(
         ("tracekit quarantine rem", ["quarantine", "remove"]),
         ("tracekit run --detac", ["run", "--detach"]),
         ("tracekit run --env bo", ["run", "--env", "box7"]),
+        ("tracekit run --env=bo", ["run", "--env=box7"]),
+        (f"tracekit run --select={it}::TestJ", ["run", f"--select={it}::TestJoin::test_join"]),
         ("tracekit run --profile dem", ["run", "--profile", "demo"]),
         ("tracekit ci init --provider g", ["ci", "init", "--provider", "github"]),
         ("tracekit-tui --glyphs a", ["--glyphs", "ascii"]),
@@ -152,6 +154,7 @@ def test_fish__words_of_a_command__then_the_same_is_offered(sandbox: Sandbox, ro
     assert offered("tracekit show last tests/test_it.py::TestJ") == ["tests/test_it.py::TestJoin::test_join"]
     assert "tests/test_it.py::test_odd[a b]" in offered("tracekit run -s tests/test_it.py::test_odd")
     assert offered("tracekit run --env ") == ["box7", "local"]
+    assert offered("tracekit run --env=b") == ["--env=box7"]
     assert "--detach" in offered("tracekit run --d")
     assert offered("tracekit-tui --glyphs ") == ["ascii", "unicode"]
 

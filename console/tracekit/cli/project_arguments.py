@@ -43,5 +43,5 @@ def project_arguments(parser: argparse.ArgumentParser, *, selectors: bool = True
             default=[],
             metavar="SELECTOR",
             dest="selectors",
-            help="a path, an id, a glob, tag:… runner:… suite:…, combined with or, not and parentheses; repeatable",
+            help="a path, an id, a glob, tag:… suite:… flag:…, combined with or, not and parentheses; repeatable",
         )

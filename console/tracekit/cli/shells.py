@@ -135,6 +135,10 @@ _tracekit_wanted() {
     eval "cur=\\${$#}"
     if [ -n "$prev" ]; then kind=$prev; return; fi
     case "$cur" in
+    --*=*)
+        for one in ${=takes}; do [ "${one%%:*}" = "${cur%%=*}" ] && kind=${one#*:}; done
+        cur=${cur#*=}
+        return ;;
     -*) kind="=${options// /,}"; [ -z "$command" ] && kind="=--help,--version"; return ;;
     esac
     if [ -z "$command" ]; then kind="=$commands"; return; fi
@@ -181,7 +185,8 @@ _tracekit() {
         if ((i == 0)) || [ "$rest" != "$line" ]; then words+=("$piece"); else words[${#words[@]}-1]+=$piece; fi
         line=${rest#"$piece"}
     done
-    local typed=${words[${#words[@]}-1]} quote=""
+    local typed=${words[${#words[@]}-1]} quote="" option=""
+    case "$typed" in --*=*) option=${typed%%=*}= ;; esac
     case "$typed" in
     [\\'\\"]*) quote=${typed:0:1}; cur=${typed:1} ;;
     *) cur=${typed//\\\\/} ;;
@@ -198,6 +203,7 @@ _tracekit() {
         case "$piece" in */ | *: ) open=yes ;; esac
         if [ -z "$quote" ]; then
             printf -v piece %q "$piece"
+            piece=$option$piece
             piece=${piece#"$before"}
         fi
         COMPREPLY+=("$piece")
@@ -222,6 +228,7 @@ _tracekit() {
     local options takes places verbs kind cur
     local -a given found whole
     given=("${(@Q)words[2,CURRENT]}")
+    [[ $words[CURRENT] == --*=* ]] && compset -P '*='
     _tracekit_wanted "${given[@]}"
     case "$kind" in
     ''|nothing) return 1 ;;
@@ -292,7 +299,8 @@ def _fished(text: str) -> str:
 
 _FISH = """\
 function __tracekit_values
-    command tracekit completions --values $argv[1] --prefix=(commandline -ct | string unescape) 2>/dev/null
+    set -l typed (commandline -ct | string unescape | string replace -r -- '^--[^=]*=' '')
+    command tracekit completions --values $argv[1] --prefix="$typed" 2>/dev/null
 end
 # Whether these words of a command stand first, and, with a number, so many others that are no options behind them.
 function __tracekit_at
