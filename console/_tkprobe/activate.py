@@ -117,12 +117,17 @@ class Probe:
             config.pluginmanager.register(Phases(recorder), "tracekit-phases")
         if capture.passthrough:
             config.pluginmanager.register(Passthrough(recorder, own_streams()), "tracekit-passthrough")
-        self.ticker = Ticker(recorder.tick, settings.tick)
+        self.ticker = Ticker(self._tick, settings.tick)
         recorder.wake = self.ticker.start
         self.ticker.start()
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
         )
+
+    def _tick(self) -> None:
+        if self.recorder is not None:
+            self.recorder.tick()
+        self.stalls.look()
 
     def _before_fork(self) -> None:
         if self.ticker is not None and FORK_WARNS:

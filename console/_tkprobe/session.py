@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
+import signal
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
@@ -20,6 +21,9 @@ from _tkprobe.facts import TEXT_LIMIT, Frames, cut, message_of
 from _tkprobe.failures import report_text
 from _tkprobe.recorder import Recorder
 from _tkprobe.spool import Spool, fields, quote
+
+#: How long a worker that closed its pipe may take to be gone.
+REAPED_WITHIN = 1.0
 
 
 class Collecting:
@@ -126,6 +130,16 @@ class Directing:
         self.launch = quote(launch)
         self.attempts = attempts
         self.began: Dict[str, int] = {}
+        #: How the worker that was last found dead ended, as members of a line and in words.
+        self.death = ("", "")
+
+    @pytest.hookimpl(optionalhook=True, tryfirst=True)
+    def pytest_testnodedown(self, node: Any, error: Any) -> None:
+        # xdist tells of the node first, and of the test that it was in right after.
+        self.death = ("", "")
+        if error:
+            with contextlib.suppress(Exception):
+                self.death = how_it_died(node.gateway._io.popen)  # noqa: SLF001 - nobody else knows its process
 
     def pytest_runtest_logstart(self, nodeid: Any) -> None:
         self.began[str(nodeid)] = self.spool.mono()
@@ -140,11 +154,24 @@ class Directing:
         lasted = max(0, now - self.began.pop(str(report.nodeid), now))
         name = self.ids.scenario(str(report.nodeid))
         scenario, attempt = quote(name), self.attempts.get(name, 0) + 1
-        reason = quote(cut(str(report.longrepr), 2000))
+        members, words = self.death
+        reason = quote(cut(f"{report.longrepr}{words}", 2000))
         self.spool.add_now(
             f'"attempt.ended","scenario":{scenario},"attempt":{attempt},"verdict":"crashed","cause":"crash","d":{lasted},'
-            f'"durations":{{}},"reason":{reason},"launch":{self.launch}'
+            f'"durations":{{}},"reason":{reason}{members},"launch":{self.launch}'
         )
+
+
+def how_it_died(process: Any) -> Tuple[str, str]:
+    """The end of a worker whose pipe is closed already, as members of a line and in words."""
+    code = int(process.wait(timeout=REAPED_WITHIN))
+    if code >= 0:
+        return f',"exit":{code},"signal":null', f": it exited with status {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f',"exit":null,"signal":{-code}', f": it was killed by {name}"
 
 
 class Passthrough:

@@ -2,7 +2,7 @@
 
 Both come as real-time signals that suites do not use. The stacks are written by the interpreter's own fault handler,
 so that code that never gives up the interpreter is seen too; the end of a test is an exception raised in the main
-thread, so that fixtures are torn down and the tests after it run.
+thread, so that fixtures are torn down and the tests after it run. Behind the stacks stand the tasks of event loops.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import signal
 import threading
 from typing import Any, Callable, Optional
 
+from _tkprobe import tasks
 from _tkprobe.spool import move_up
 
 _BASE = getattr(signal, "SIGRTMIN", 0)
@@ -30,6 +31,9 @@ class Stalls:
         self.path = base + SUFFIX
         self.pid = os.getpid()
         self.fd = -1
+        #: How much stood in the file, and whether it grew when it was last looked at.
+        self.size = 0
+        self.grew = False
         #: Raises in the running test, or does nothing when none can be ended now.
         self.end_test: Callable[[Any], None] = _nothing
 
@@ -37,7 +41,7 @@ class Stalls:
         """JSON members that say which signals are understood."""
         words = []
         if self._listen():
-            words.append(f',"dump":{DUMP}')
+            words.append(f',"dump":{DUMP},"tasks":true')
         if self._obey():
             words.append(f',"stop":{STOP}')
         return "".join(words)
@@ -52,6 +56,22 @@ class Stalls:
         except (OSError, RuntimeError, ValueError, AttributeError):
             return False
         return True
+
+    def look(self) -> None:
+        """From the background thread: where stacks were just written, the tasks are written behind them."""
+        if self.fd < 0 or os.getpid() != self.pid:
+            return
+        try:
+            size = os.fstat(self.fd).st_size
+            if size != self.size:
+                # The fault handler may not be done yet; whatever it writes, it writes at once.
+                self.size, self.grew = size, True
+            elif self.grew:
+                self.grew = False
+                os.write(self.fd, tasks.text().encode("utf-8", "backslashreplace"))
+                self.size = os.fstat(self.fd).st_size
+        except OSError:
+            self.fd = -1
 
     def _obey(self) -> bool:
         if not _BASE or threading.current_thread() is not threading.main_thread():

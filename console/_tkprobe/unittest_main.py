@@ -165,7 +165,12 @@ class Main:
     def _run(self, collected: unittest.TestSuite, program: Any) -> int:
         recorder = Recorder(self.spool, self.frames, self.names, self.launch, self.attempts)
         self.stalls.end_test, recorder.ask_again = recorder.end_test, self.stalls.ask_again
-        ticker = Ticker(recorder.tick, TICK_SECONDS)
+
+        def tick() -> None:
+            recorder.tick()
+            self.stalls.look()
+
+        ticker = Ticker(tick, TICK_SECONDS)
         self._mind_forks(recorder, ticker)
         ticker.start()
         stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")

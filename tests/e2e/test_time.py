@@ -208,3 +208,68 @@ def test_soft_timeout__time_is_over_between_two_phases__then_pytest_itself_is_no
         "test_after": "passed",
     }, done.err
     assert done.of("runner.failed_to_start") == []
+
+
+ASYNC = """
+import asyncio, sys, unittest
+
+async def inner(gate):
+    await gate.wait()
+
+async def worker(gate):
+    await inner(gate)
+
+class Loop(unittest.IsolatedAsyncioTestCase):
+    async def test_hangs(self):
+        gate = asyncio.Event()
+        task = asyncio.ensure_future(worker(gate))
+        task.set_name("the worker")
+        await asyncio.wait_for(task, 3)
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "keys"),
+    [((), ""), (("-n", "2"), ""), ((), 'runner = "unittest"\n')],
+    ids=["plain", "xdist", "unittest"],
+)
+def test_stall__in_an_event_loop__then_every_task_is_named_with_where_it_waits(
+    sandbox: Sandbox, words: tuple[str, ...], keys: str
+) -> None:
+    profile = f'[suite.it]\nstall = "500ms"\n{keys}'
+    root = sandbox.project({"test_it.py": ASYNC, "tracekit.toml": profile})
+    done = sandbox.run("run", root, "--json", *(("--", *words) if words else ()))
+    stacks = done.of("attempt.stalled")[0]["stacks"]
+    assert stacks[0]["current"]
+    tasks = {stack["task"]: stack for stack in stacks if "task" in stack}
+    assert tasks["the worker"]["coroutine"] == "worker"
+    assert [frame["function"] for frame in tasks["the worker"]["frames"]] == ["wait", "inner", "worker"]
+    assert "task the worker, worker" in sandbox.run("show", done.run_id()).out
+
+
+WAITS = """
+import os, sys
+
+def ask():
+    return input("name? ")
+
+def test_asks():
+    ours, theirs = os.openpty()
+    sys.stdin = os.fdopen(theirs)
+    if os.environ.get("HOW") == "pdb":
+        import pdb
+        pdb.Pdb(stdin=sys.stdin, stdout=sys.stdout).set_trace()
+    ask()
+"""
+
+
+@SPREAD
+@pytest.mark.parametrize(("how", "waits"), [("input", "input"), ("pdb", "debugger")])
+def test_stall__waits_for_a_person__then_it_is_said_in_words(
+    sandbox: Sandbox, spread: tuple[str, ...], how: str, waits: str
+) -> None:
+    keys = f'stall = "500ms"\ntimeout = "3s"\nargs = ["-s"]\nenv = {{ HOW = "{how}" }}'
+    root = sandbox.project({"test_it.py": WAITS, "tracekit.toml": f"[suite.it]\n{keys}\n"})
+    done = sandbox.run("run", root, "--json", "--", *spread)
+    assert done.of("attempt.stalled")[0].get("waits") == waits
+    assert "waits for input" in sandbox.run("show", done.run_id()).out

@@ -1,8 +1,9 @@
 """`tools/real-suites`: real suites, unmodified, run natively and through the product; every verdict is compared.
 
-Sources come from pip's own index as sdists, each into an environment of its own in the cache. Both runs use the same
-interpreter and the same arguments, one after the other. With --check the page is not written, only compared. Must
-never change a suite: what differs is a fault of ours, or is explained in the page.
+Sources come from pip's own index as sdists, each into an environment of its own in the cache; the interpreter's own
+tests come with it. `--pairs N` times N pairs of native run and ours, interleaved. What was done is kept, so that a call
+that was interrupted goes on where it was; `--fresh` forgets it. With `--check` the page is only compared, its times
+apart. Must never change a suite: what differs is a fault of ours, or is explained in the page.
 """
 
 from __future__ import annotations
@@ -12,218 +13,173 @@ import os
 import re
 import shlex
 import shutil
+import statistics
 import subprocess
 import sys
 import tarfile
-import tempfile
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tools.tasks.common import ROOT, cache, say, tool
+from tools.tasks import real_runs
+from tools.tasks.common import ROOT, cache, say
+from tools.tasks.real_runs import Result, Suite, differences
 
 PAGE = ROOT / "docs" / "real-suites.md"
 MARK = "<!-- results -->"
 HEAD = (
-    "| suite | interpreter | natively | tests | native verdicts | here | differences |",
-    "|---|---|---|---|---|---|---|",
+    "| suite | interpreter | natively | tests | native verdicts | here | differences | wall, here / native |",
+    "|---|---|---|---|---|---|---|---|",
 )
-PREFIX = "pytest@real:"
-SUBTEST = " ▸ "
-# What a run needs from outside; everything else of this machine stays away from both runs.
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE")
-
-
-@dataclass(frozen=True)
-class Suite:
-    """A published package whose source carries its tests."""
-
-    name: str
-    version: str
-    extras: str = ""
-    needs: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ("tests",)
-    arguments: tuple[str, ...] = ()
-
-
-SUITES = (
-    Suite(
-        "httpx",
-        "0.28.1",
-        extras="[brotli,cli,http2,socks,zstd]",
-        needs=(
-            "pytest==8.3.4",
-            "uvicorn==0.32.1",
-            "trio==0.27.0",
-            "trustme==1.2.0",
-            "chardet==5.2.0",
-            "anyio==4.7.0",
-        ),
+#: Here a suite may take this much of its native time.
+ALLOWED = 1.10
+HTTPX = {
+    "version": "0.28.1",
+    "extras": "[brotli,cli,http2,socks,zstd]",
+    "needs": (
+        "pytest==8.3.4",
+        "uvicorn==0.32.1",
+        "trio==0.27.0",
+        "trustme==1.2.0",
+        "chardet==5.2.0",
+        "anyio==4.7.0",
     ),
-    Suite("attrs", "26.1.0", needs=("pytest==9.0.2", "hypothesis", "cloudpickle", "pympler")),
+}
+MODULES = (
+    "argparse",
+    "bytes",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "dict",
+    "email",
+    "enum",
+    "functools",
+    "json",
+    "list",
+    "re",
+    "struct",
+    "typing",
+    "unicode",
+)
+SUITES = (
+    Suite("httpx", **HTTPX),  # type: ignore[arg-type]
+    # Every client that checks certificates needs this file.
+    Suite("httpx", **HTTPX, title="httpx-broken", breaks="certifi/cacert.pem"),  # type: ignore[arg-type]
+    Suite(
+        "attrs",
+        "26.1.0",
+        needs=("pytest==9.0.2", "pytest-xdist==3.8.0", "hypothesis", "cloudpickle", "pympler"),
+        arguments=("-n", "2"),
+    ),
+    Suite("click", "8.1.8", needs=("pytest==7.4.4",)),
+    Suite(
+        "cpython",
+        "{}.{}.{}".format(*sys.version_info[:3]),
+        runner="unittest",
+        paths=tuple(f"test.test_{name}" for name in MODULES),
+    ),
 )
 
 
-@dataclass
-class Result:
-    """Verdicts by test id, and how the run ended."""
-
-    exit: int
-    verdicts: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, test: str, verdict: str) -> None:
-        """Note one verdict; a test that is run twice has two."""
-        self.verdicts.setdefault(test, []).append(verdict)
-
-    def counts(self) -> str:
-        """The verdicts in words."""
-        found = Counter(verdict for verdicts in self.verdicts.values() for verdict in verdicts)
-        return ", ".join(
-            f"{count} {verdict}" for verdict, count in sorted(found.items(), key=lambda one: -one[1])
-        )
-
-
-def prepared(suite: Suite) -> tuple[Path, Path]:
-    """The unpacked source and its environment's Python, made once."""
-    home = cache() / "real-suites" / f"{suite.name}-{suite.version}"
+def prepared(suite: Suite) -> tuple[Path | None, Path]:
+    """The unpacked source, if it has one, and its environment's Python, made once."""
+    home = cache() / "real-suites" / f"{suite.key}-{suite.version}"
     source, python = home / "source", home / "venv" / "bin" / "python"
+    published = suite.runner == "pytest"
     stamp = home / "ready.json"
-    wanted = json.dumps([suite.extras, suite.needs, sys.version_info[:2]])
+    wanted = json.dumps([suite.extras, suite.needs, suite.breaks, sys.version_info[:3]])
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
-        return source, python
+        return (source if published else None), python
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
+    if published:
+        _fetch(suite, home, source)
+    words = [] if published else ["--without-pip"]
+    subprocess.run([sys.executable, "-m", "venv", *words, str(home / "venv")], check=True)
+    if published:
+        pip(python, "install", "--quiet", f"{source}{suite.extras}", *suite.needs)
+    if suite.breaks:
+        next(home.glob(f"venv/lib/*/site-packages/{suite.breaks}")).unlink()
+    stamp.write_text(wanted, encoding="utf-8")
+    return (source if published else None), python
+
+
+def _fetch(suite: Suite, home: Path, source: Path) -> None:
     fetch = ["download", "--quiet", "--no-deps", "--no-binary", ":all:", "--dest", str(home)]
     pip(Path(sys.executable), *fetch, f"{suite.name}=={suite.version}")
-    archive = next(home.glob("*.tar.gz"))
-    with tarfile.open(archive) as packed:
+    with tarfile.open(next(home.glob("*.tar.gz"))) as packed:
         packed.extractall(home, filter="data")
     next(path for path in home.iterdir() if path.is_dir()).rename(source)
-    subprocess.run([sys.executable, "-m", "venv", str(home / "venv")], check=True)
-    pip(python, "install", "--quiet", f"{source}{suite.extras}", *suite.needs)
-    stamp.write_text(wanted, encoding="utf-8")
-    return source, python
 
 
 def pip(python: Path, *words: str) -> None:
     """Run pip of an interpreter; its failure ends this."""
     command = [str(python), "-m", "pip", "--disable-pip-version-check", "--no-input", *words]
-    subprocess.run(command, stdin=subprocess.DEVNULL, check=True)
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=real_runs.PATIENCE)
 
 
-def environment(places: Path) -> dict[str, str]:
-    """The same few variables for both runs."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
-    folders = {f"XDG_{name}_HOME": str(places / name.lower()) for name in ("STATE", "CACHE", "CONFIG")}
-    return {**kept, **folders, "PYTHONHASHSEED": "0", "NO_COLOR": "1", "TRACEKIT_AGENT_IDLE": "1"}
+class Kept:
+    """What was done so far, by suite: an interrupted call goes on from it."""
+
+    def __init__(self) -> None:
+        self._path = cache() / "real-suites" / "results.json"
+        self._all: dict[str, Any] = {}
+        if self._path.exists():
+            self._all = json.loads(self._path.read_text(encoding="utf-8"))
+
+    def of(self, suite: Suite) -> dict[str, Any]:
+        """The results of a suite as it is defined now."""
+        said = json.dumps([repr(suite), sys.version])
+        found = self._all.get(suite.key)
+        if found is None or found["said"] != said:
+            found = self._all[suite.key] = {"said": said, "pairs": []}
+        return found
+
+    def forget(self, suite: Suite) -> None:
+        """Do it all again."""
+        self._all.pop(suite.key, None)
+
+    def save(self) -> None:
+        """Write everything; whole, or not at all."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        part = self._path.with_suffix(f".{os.getpid()}.part")
+        part.write_text(json.dumps(self._all), encoding="utf-8")
+        part.replace(self._path)
 
 
-def call(command: list[str], cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
-    """Run a command without input, keeping what it says."""
-    return subprocess.run(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, capture_output=True, check=False
-    )
+def compare(suite: Suite, kept: Kept) -> dict[str, Any]:
+    """Every verdict both ways; raises nothing for a suite that is red."""
+    found = kept.of(suite)
+    if "tests" in found:
+        say(f"{suite.key}: verdicts are known: {found['here']}")
+        return found
+    source, python = prepared(suite)
+    one = real_runs.native(suite, source, python)
+    say(f"{suite.key}: native: exit {one.exit}: {one.counts()}")
+    other = real_runs.traced(suite, source, python)
+    say(f"{suite.key}: tracekit: exit {other.exit}: {other.counts()}")
+    faults = differences(one, other)
+    if not one.verdicts or not other.verdicts:
+        faults.append("no verdicts at all")
+    for fault in faults[:20]:
+        say(f"  {fault}")
+    found |= facts(suite, python, one, other, faults)
+    kept.save()
+    return found
 
 
-def copied(source: Path, place: Path) -> Path:
-    """A tree of its own for each run: what a suite leaves behind must not change the other run."""
-    shutil.copytree(source, place, symlinks=True)
-    return place
-
-
-def native(suite: Suite, source: Path, python: Path, places: Path) -> Result:
-    """The suite under pytest alone, each verdict through a report hook in a plugin beside it."""
-    tree = copied(source, places / "native")
-    (places / "plugin").mkdir()
-    (places / "plugin" / "verdicts_of_pytest.py").write_text(PLUGIN, encoding="utf-8")
-    env = environment(places) | {
-        "PYTHONPATH": str(places / "plugin"),
-        "VERDICTS": str(places / "native.jsonl"),
+def facts(suite: Suite, python: Path, one: Result, other: Result, faults: list[str]) -> dict[str, Any]:
+    """What the page says of a suite's verdicts."""
+    place = "{}.{}.{}".format(*sys.version_info[:3])
+    if suite.runner == "pytest":
+        place += f", pytest {version_of(python, 'pytest')}"
+    return {
+        "place": place,
+        "tests": len(one.verdicts),
+        "native": one.counts(),
+        "here": other.counts(),
+        "faults": faults,
     }
-    words = ["-m", "pytest", "-p", "verdicts_of_pytest", "-q", *suite.arguments, *suite.paths]
-    done = call([str(python), *words], tree, env)
-    result = Result(done.returncode)
-    with (places / "native.jsonl").open(encoding="utf-8") as file:
-        for line in file:
-            result.add(*json.loads(line))
-    if not result.verdicts:
-        say(done.stdout.decode(errors="replace")[-2000:])
-    return result
-
-
-# A native verdict is told by pytest's own words for it: what its summary line would count.
-PLUGIN = """\
-import json
-import os
-
-import pytest
-
-FILE = open(os.environ.pop("VERDICTS"), "a", encoding="utf-8")
-CONFIG = []
-
-
-def pytest_configure(config):
-    CONFIG.append(config)
-
-
-def tell(nodeid, verdict):
-    FILE.write(json.dumps([nodeid, verdict]) + "\\n")
-    FILE.flush()
-
-
-PARTS = {}
-
-
-def worst(found):
-    return next((word for word in ("failed", "error") if word in found), found[-1])
-
-
-def pytest_runtest_logreport(report):
-    category = CONFIG[0].hook.pytest_report_teststatus(report=report, config=CONFIG[0])[0]
-    if getattr(report, "context", None) is not None:
-        return
-    if category:
-        PARTS.setdefault(report.nodeid, []).append(category)
-    if report.when == "teardown":
-        tell(report.nodeid, worst(PARTS.pop(report.nodeid, ["nothing"])))
-
-
-def pytest_sessionfinish(session, exitstatus):
-    for nodeid, found in PARTS.items():
-        tell(nodeid, worst(found))
-    FILE.close()
-"""
-
-
-def traced(suite: Suite, source: Path, python: Path, places: Path) -> Result:
-    """The same through the product, from its journal."""
-    tree = copied(source, places / "traced")
-    words = ", ".join(json.dumps(word) for word in suite.arguments)
-    paths = ", ".join(json.dumps(path) for path in suite.paths)
-    (places / "profile").mkdir()
-    table = f'[suite.real]\npython = "{python}"\npaths = [{paths}]\nargs = [{words}]\n'
-    (tree / "tracekit.toml").write_text(table, encoding="utf-8")
-    done = call([tool("tracekit"), "run", "--json"], tree, environment(places))
-    result = Result(done.returncode)
-    for raw in done.stdout.splitlines():
-        line: dict[str, Any] = json.loads(raw)
-        if line.get("e") == "attempt.ended" and SUBTEST not in line["scenario"]:
-            result.add(line["scenario"].removeprefix(PREFIX), line["verdict"])
-    if not result.verdicts:
-        say((done.stdout[-1000:] + done.stderr[-2000:]).decode(errors="replace"))
-    return result
-
-
-def differences(one: Result, other: Result) -> list[str]:
-    """Every test whose verdicts are not the same."""
-    ids = sorted({*one.verdicts, *other.verdicts})
-    rows = ((test, one.verdicts.get(test, []), other.verdicts.get(test, [])) for test in ids)
-    return [
-        f"{test}: native {' '.join(a) or 'none'}, here {' '.join(b) or 'none'}"
-        for test, a, b in rows
-        if a != b
-    ]
 
 
 def version_of(python: Path, module: str) -> str:
@@ -232,39 +188,46 @@ def version_of(python: Path, module: str) -> str:
     return subprocess.run([str(python), "-c", code], capture_output=True, check=True).stdout.decode().strip()
 
 
-def row(suite: Suite, python: Path, one: Result, other: Result, faults: list[str]) -> str:
+def time_pairs(suite: Suite, kept: Kept, pairs: int) -> None:
+    """Native and ours by turns, each first every other time, until there are so many pairs."""
+    found = kept.of(suite)
+    source, python = prepared(suite)
+    ways = (real_runs.native_seconds, real_runs.traced_seconds)
+    while len(found["pairs"]) < pairs:
+        order = (0, 1) if len(found["pairs"]) % 2 == 0 else (1, 0)
+        took = {way: ways[way](suite, source, python) for way in order}
+        found["pairs"].append([took[0], took[1]])
+        kept.save()
+        say(f"{suite.key}: native {took[0]:.2f} s, here {took[1]:.2f} s: {took[1] / took[0]:.3f}")
+
+
+def figures(pairs: list[list[float]]) -> str:
+    """The pairs as a cell of the table."""
+    if not pairs:
+        return "not timed"
+    ratios = sorted(here / native for native, here in pairs)
+    native, here = (statistics.median(column) for column in zip(*pairs, strict=True))
+    middle = statistics.median(ratios)
+    verdict = "" if middle <= ALLOWED else f", over {ALLOWED:.2f}"
+    return (
+        f"{here:.1f} s / {native:.1f} s = {middle:.2f}{verdict} (least {ratios[0]:.2f}, {len(pairs)} pairs)"
+    )
+
+
+def row(suite: Suite, found: dict[str, Any]) -> str:
     """One line of the table."""
-    place = "{}.{}.{}".format(*sys.version_info[:3])
-    words = shlex.join(["python", "-m", "pytest", "-q", *suite.arguments, *suite.paths])
+    words = shlex.join(["python", *suite.native_words()])
     cells = [
-        f"{suite.name} {suite.version}",
-        f"{place}, pytest {version_of(python, 'pytest')}",
+        f"{suite.name} {suite.version}" + (f" without `{suite.breaks}`" if suite.breaks else ""),
+        found["place"],
         f"`{words}`",
-        str(len(one.verdicts)),
-        one.counts(),
-        other.counts(),
-        "none" if not faults else str(len(faults)),
+        str(found["tests"]),
+        found["native"],
+        found["here"],
+        "none" if not found["faults"] else str(len(found["faults"])),
+        figures(found["pairs"]),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def compare(suite: Suite) -> tuple[str, list[str]]:
-    """Run a suite both ways; gives its row and what differs."""
-    source, python = prepared(suite)
-    places = Path(tempfile.mkdtemp(prefix="tracekit-real-"))
-    try:
-        one = native(suite, source, python, places)
-        say(f"{suite.name}: native: exit {one.exit}: {one.counts()}")
-        other = traced(suite, source, python, places)
-        say(f"{suite.name}: tracekit: exit {other.exit}: {other.counts()}")
-    finally:
-        shutil.rmtree(places, ignore_errors=True)
-    faults = differences(one, other)
-    if len(one.verdicts) == 0 or len(other.verdicts) == 0:
-        faults.append("no verdicts at all")
-    for fault in faults[:20]:
-        say(f"  {fault}")
-    return row(suite, python, one, other, faults), faults
 
 
 def page(rows: list[str]) -> str:
@@ -278,23 +241,32 @@ def page(rows: list[str]) -> str:
     return f"{before}{MARK}\n\n{table}\n\n{MARK}{after}"
 
 
-def without_patches(text: str) -> str:
-    """The page with the interpreter's patch level left out, which a check must not insist on."""
-    return re.sub(r"\b(3\.\d+)\.\d+, pytest", r"\1, pytest", text)
+def steady(text: str) -> str:
+    """The page without what a check must not insist on: patch levels and times."""
+    text = re.sub(r"\b(3\.\d+)\.\d+\b", r"\1", text)
+    return re.sub(r"\| [^|]*(?:pairs\)|not timed) \|$", "|", text, flags=re.MULTILINE)
 
 
 def main(arguments: list[str]) -> int:
     """Compare the named suites, or all; exit 1 when a verdict differs, or with --check the page."""
-    check = "--check" in arguments
-    names = [word for word in arguments if not word.startswith("-")]
-    chosen = [suite for suite in SUITES if not names or suite.name in names]
-    results = [compare(suite) for suite in chosen]
-    code = 1 if any(faults for _, faults in results) else 0
+    check, fresh = "--check" in arguments, "--fresh" in arguments
+    pairs = int(arguments[arguments.index("--pairs") + 1]) if "--pairs" in arguments else 0
+    names = [word for word in arguments if not word.startswith("-") and not word.isdecimal()]
+    chosen = [suite for suite in SUITES if not names or suite.key in names]
+    kept = Kept()
+    for suite in chosen if fresh else ():
+        kept.forget(suite)
+    results = [compare(suite, kept) for suite in chosen]
+    code = 1 if any(found["faults"] for found in results) else 0
+    for suite in chosen:
+        time_pairs(suite, kept, pairs)
+    for suite in chosen:
+        say(f"{suite.key}: {figures(kept.of(suite)['pairs'])}")
     if len(chosen) < len(SUITES):
         return code
-    wanted = page([line for line, _ in results])
+    wanted = page([row(suite, found) for suite, found in zip(chosen, results, strict=True)])
     if check:
-        same = without_patches(wanted) == without_patches(PAGE.read_text(encoding="utf-8"))
+        same = steady(wanted) == steady(PAGE.read_text(encoding="utf-8"))
         say("the page says the same" if same else f"{PAGE.name} is out of date: run tools/real-suites")
         return code if same else 1
     PAGE.write_text(wanted, encoding="utf-8")

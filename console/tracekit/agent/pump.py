@@ -18,6 +18,7 @@ from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
 from tracekit.agent.stacks import Stacks
 from tracekit.agent.system import System, read_range, read_tail
+from tracekit.agent.waiting import waits_for
 from tracekit.agent.watch import Alarm, Watch
 from tracekit.wire.lines import LineError, decode
 from tracekit.wire.names import E
@@ -143,6 +144,7 @@ class Pump:
         answers = self._stacks.answers()
         for alarm, stacks in answers:
             facts = {"scenario": alarm.scenario, "attempt": alarm.attempt, "since": alarm.since_t}
+            waits = waits_for(stacks)
             self.note(
                 {
                     "e": E.ATTEMPT_STALLED,
@@ -150,6 +152,7 @@ class Pump:
                     "limit": alarm.limit,
                     "after": alarm.seconds,
                     "stacks": stacks,
+                    **({"waits": waits} if waits else {}),
                 }
             )
         return [answer.alarm for answer in answers if answer.alarm.limit == "timeout"]

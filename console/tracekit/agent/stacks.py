@@ -21,6 +21,8 @@ PATIENCE = 1.0
 MOST = 256 * 1024
 _NAME = re.compile(r"^(?P<role>.+)-(?P<pid>\d+)-(?P<started>\d+)\.ndjson$")
 _THREAD = re.compile(r"^(?P<current>Current thread|Thread) (?P<thread>0x[0-9a-fA-F]+)(?: \[(?P<name>.*?)\])?")
+_TASK = re.compile(r"^Task \[(?P<task>.*)\] (?P<coroutine>.*)$")
+_END = b"\nEnd\n"
 _FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+|\?\?\?) in (?P<function>.*)$')
 
 
@@ -32,6 +34,8 @@ class Process(NamedTuple):
     dump: int
     stop: int
     stacks: str
+    # Whether it writes its tasks behind its threads, and says when it is done.
+    tasks: bool = False
 
 
 class Answer(NamedTuple):
@@ -79,7 +83,8 @@ class Stacks:
             data = b""
             if asked.process is not None:
                 data = read_range(asked.process.stacks, asked.offset, MOST)
-                if not _whole(data) and now - asked.at < PATIENCE:
+                whole = _END in data if asked.process.tasks else _whole(data)
+                if not whole and now - asked.at < PATIENCE:
                     continue
             self._asked.remove(asked)
             found.append(Answer(asked.alarm, parse(data.decode("utf-8", "replace"))))
@@ -110,12 +115,13 @@ def process_of(pid: object, spools: list[Spool]) -> Optional[Process]:
                     dump if type(dump) is int else 0,
                     stop if type(stop) is int else 0,
                     base + SUFFIX,
+                    told.get("tasks") is True,
                 )
     return None
 
 
 def parse(text: str) -> list[dict[str, Any]]:
-    """What the fault handler writes, as threads with their frames, the innermost first."""
+    """What the fault handler and the probe write, as threads and tasks with their frames, the innermost first."""
     threads: list[dict[str, Any]] = []
     for line in text.splitlines():
         head = _THREAD.match(line)
@@ -128,6 +134,10 @@ def parse(text: str) -> list[dict[str, Any]]:
             if head.group("name"):
                 thread["name"] = head.group("name")
             threads.append(thread)
+            continue
+        task = _TASK.match(line)
+        if task is not None:
+            threads.append({**task.groupdict(), "current": False, "frames": []})
             continue
         frame = _FRAME.match(line)
         if frame is not None and threads:

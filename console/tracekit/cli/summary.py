@@ -20,7 +20,7 @@ MAX_GROUPS = 20
 MAX_IN_GROUP = 5
 MAX_DETAIL = 20
 MAX_NOT_RUN = 5
-MAX_STACK = 9
+MAX_STACK = 16
 _BLOCKING = ("launch", "discovery")
 #: Warnings of the agent's own, which are said in words; the tests' own are counted.
 _OURS = frozenset({"isolate"})

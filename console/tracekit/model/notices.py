@@ -24,6 +24,10 @@ _KINDS: dict[str, str] = {
     E.BOX_LOST: "link",
     E.BOX_RESUMED: "link",
 }
+_WAITS = {
+    "input": "waits for input, which tests do not have",
+    "debugger": "waits for input in a debugger, which tests do not have",
+}
 
 
 def notice_of(line: dict[str, Any], t: int) -> Notice | None:
@@ -67,6 +71,8 @@ def _message(event: str, line: dict[str, Any]) -> str:
         why = coerce.text(line.get("why"))
         what = coerce.text(line.get("what")) or "lines"
         return f"{coerce.natural(line.get('count'))} {what} missing" + (f": {why}" if why else "")
+    if event == E.ATTEMPT_STALLED and line.get("waits") in _WAITS:
+        return _WAITS[line["waits"]]
     if event == E.ATTEMPT_STALLED:
         return "over its time" if line.get("limit") in ("soft", "timeout") else "no sign of life"
     return event.replace(".", " ")
@@ -79,7 +85,9 @@ def _detail(event: str, line: dict[str, Any]) -> str:
         stacks = line.get("stacks")
         if type(stacks) is not list:
             return coerce.text(stacks)
-        return "\n".join(_stack(thread) for thread in stacks)
+        # Where an event loop has tasks, its own thread only says that it waits for them.
+        ordered = sorted(stacks, key=lambda stack: type(stack) is not dict or "task" not in stack)
+        return "\n".join(map(_stack, ordered))
     return coerce.text(line.get("detail")) or coerce.text(coerce.table(line.get("failure")).get("text"))
 
 
@@ -88,6 +96,8 @@ def _stack(thread: Any) -> str:
     told = coerce.table(thread)
     name = coerce.text(told.get("name")) or coerce.text(told.get("thread"))
     lines = [f"thread {name}" + (", which runs the test" if told.get("current") else "")]
+    if "task" in told:
+        lines = [f"task {coerce.text(told.get('task'))}, {coerce.text(told.get('coroutine'))}"]
     frames = told.get("frames")
     for frame in frames if type(frames) is list else ():
         at = coerce.table(frame)

@@ -1,19 +1,26 @@
-"""The verdict rules that recorders get wrong, each over a project that provokes it."""
+"""The verdict rules that recorders get wrong, each over a project that provokes it, alone and under xdist."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.support.probe_run import fixture_project, run_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+WORKERS = ["-p", "xdist.plugin", "-n", "2"]
+# The same holds whether pytest runs its tests or has workers do it.
+BOTH = pytest.mark.parametrize("way", [pytest.param([], id="plain"), pytest.param(WORKERS, id="n2")])
 
+
+@BOTH
 def test_teardown_error__after_a_passed_call__then_the_attempt_is_an_error_and_says_teardown(
-    tmp_path: Path,
+    way: list[str], tmp_path: Path
 ) -> None:
-    ran = run_suite(fixture_project("verdicts", tmp_path), tmp_path / "spool", args=["-k", "teardown"])
+    ran = run_suite(fixture_project("verdicts", tmp_path), tmp_path / "spool", args=[*way, "-k", "teardown"])
 
     error = ran.end("pytest:test_verdicts.py::test_teardown_error")
     assert (error["verdict"], error["cause"]) == ("error", "teardown")
@@ -25,17 +32,25 @@ def test_teardown_error__after_a_passed_call__then_the_attempt_is_an_error_and_s
     assert whens == ["call", "teardown"]
 
 
-def test_setup_error__fixture_raises__then_the_attempt_is_an_error_and_says_setup(tmp_path: Path) -> None:
-    ran = run_suite(fixture_project("verdicts", tmp_path), tmp_path / "spool", args=["-k", "setup"])
+@BOTH
+def test_setup_error__fixture_raises__then_the_attempt_is_an_error_and_says_setup(
+    way: list[str], tmp_path: Path
+) -> None:
+    ran = run_suite(fixture_project("verdicts", tmp_path), tmp_path / "spool", args=[*way, "-k", "setup"])
 
     error = ran.end("pytest:test_verdicts.py::test_setup_error")
     assert (error["verdict"], error["cause"]) == ("error", "setup")
     assert "call" not in error["durations"]
 
 
-def test_expected_failures_and_skips__each_kind__then_verdict_and_reason(tmp_path: Path) -> None:
+@BOTH
+def test_expected_failures_and_skips__each_kind__then_verdict_and_reason(
+    way: list[str], tmp_path: Path
+) -> None:
     ran = run_suite(
-        fixture_project("verdicts", tmp_path), tmp_path / "spool", args=["-k", "xfail or xpass or skipped"]
+        fixture_project("verdicts", tmp_path),
+        tmp_path / "spool",
+        args=[*way, "-k", "xfail or xpass or skipped"],
     )
 
     told = {
@@ -54,10 +69,11 @@ def test_expected_failures_and_skips__each_kind__then_verdict_and_reason(tmp_pat
     }
 
 
+@BOTH
 def test_failing_subtest__parent_passes_otherwise__then_the_parent_fails_and_the_row_is_its_own(
-    tmp_path: Path,
+    way: list[str], tmp_path: Path
 ) -> None:
-    ran = run_suite(fixture_project("subtests", tmp_path), tmp_path / "spool")
+    ran = run_suite(fixture_project("subtests", tmp_path), tmp_path / "spool", args=way)
 
     parent = "pytest:test_subtests.py::test_one_fails"
     row = f"{parent} ▸ [step] (number=1)"
@@ -73,9 +89,12 @@ def test_failing_subtest__parent_passes_otherwise__then_the_parent_fails_and_the
     assert ran.verdicts["pytest:test_subtests.py::TestCase::test_by_unittest"] == "failed"
 
 
-def test_subtests__same_label_twice__then_two_rows_with_their_own_output(tmp_path: Path) -> None:
+@BOTH
+def test_subtests__same_label_twice__then_two_rows_with_their_own_output(
+    way: list[str], tmp_path: Path
+) -> None:
     ran = run_suite(
-        fixture_project("subtests", tmp_path), tmp_path / "spool", args=["-k", "all_pass or label"]
+        fixture_project("subtests", tmp_path), tmp_path / "spool", args=[*way, "-k", "all_pass or label"]
     )
 
     assert ran.verdicts["pytest:test_subtests.py::test_same_label_twice ▸ [again]"] == "passed"
@@ -83,8 +102,11 @@ def test_subtests__same_label_twice__then_two_rows_with_their_own_output(tmp_pat
     assert ran.output("pytest:test_subtests.py::test_all_pass ▸ (number=1)") == b"in 1\n"
 
 
-def test_rerun__first_attempt_failed__then_an_attempt_is_added_and_the_first_is_kept(tmp_path: Path) -> None:
-    ran = run_suite(fixture_project("reruns", tmp_path), tmp_path / "spool")
+@BOTH
+def test_rerun__first_attempt_failed__then_an_attempt_is_added_and_the_first_is_kept(
+    way: list[str], tmp_path: Path
+) -> None:
+    ran = run_suite(fixture_project("reruns", tmp_path), tmp_path / "spool", args=way)
 
     lucky = "pytest:test_flaky.py::test_second_time_lucky"
     assert [(line["attempt"], line["verdict"]) for line in ran.of(lucky, "attempt.ended")] == [
@@ -133,10 +155,11 @@ def test_process_dies__by_exit_zero__then_the_running_test_crashed_and_nothing_p
     assert ran.end("pytest:test_exit.py::test_leaves")["exit"] == 0
 
 
+@BOTH
 def test_process_dies__inside_a_subtest__then_the_parent_crashed_and_ended_rows_keep_their_verdicts(
-    tmp_path: Path,
+    way: list[str], tmp_path: Path
 ) -> None:
-    ran = run_suite(fixture_project("crash_in_subtest", tmp_path), tmp_path / "spool")
+    ran = run_suite(fixture_project("crash_in_subtest", tmp_path), tmp_path / "spool", args=way)
 
     parent = "pytest:test_subtest.py::test_dies_inside"
     assert ran.verdicts[parent] == "crashed"
@@ -175,3 +198,60 @@ def test_forked_child_goes_on_running__then_its_results_are_not_counted(tmp_path
     assert warning["scenario"] == "pytest:test_forks.py::test_child_goes_on"
     assert ran.output("pytest:test_forks.py::test_polite_child") == b"polite child\n"
     assert ran.output("pytest:test_forks.py::test_multiprocessing_child") == b"work in a child\n"
+
+
+# -- what is otherwise under xdist: a worker dies and not the run
+
+
+@pytest.mark.parametrize(
+    ("project", "module", "verdicts"),
+    [
+        (
+            "crash_signal",
+            "test_crash.py",
+            {
+                "test_before": "passed",
+                "test_dies": "crashed",
+                "test_between": "passed",
+                "test_dies_too": "crashed",
+                "test_after": "passed",
+            },
+        ),
+        (
+            "crash_exit",
+            "test_exit.py",
+            {"test_before": "passed", "test_leaves": "crashed", "test_after": "failed"},
+        ),
+    ],
+)
+def test_worker_dies__then_only_its_test_crashed_with_the_signal_and_nothing_is_run_twice(
+    project: str, module: str, verdicts: dict[str, str], tmp_path: Path
+) -> None:
+    ran = run_suite(fixture_project(project, tmp_path), tmp_path / "spool", args=WORKERS)
+
+    assert {name.rpartition("::")[2]: verdict for name, verdict in ran.verdicts.items()} == verdicts
+    assert len(ran.events("attempt.ended")) == len(verdicts)
+    assert (ran.not_run, len(ran.launches)) == ([], 1)
+    prefix = f"pytest:{module}::"
+    if project == "crash_signal":
+        died = {name: ran.end(prefix + name) for name in ("test_dies", "test_dies_too")}
+        assert [died[name]["signal"] for name in died] == [11, 6]
+        assert "SIGSEGV" in died["test_dies"]["reason"]
+    else:
+        assert ran.end(f"{prefix}test_leaves")["exit"] == 0
+
+
+def test_worker_dies__output_of_the_others__then_each_line_is_its_own_tests(tmp_path: Path) -> None:
+    ran = run_suite(fixture_project("crash_signal", tmp_path), tmp_path / "spool", args=WORKERS)
+
+    told = {line["scenario"]: line["attribution"] for line in ran.events("output") if line.get("scenario")}
+    assert told == {"pytest:test_crash.py::test_between": "exact"}
+    assert ran.output("pytest:test_crash.py::test_between") == b"still here\n"
+
+
+def test_every_test_kills_its_worker__then_each_crashed_and_none_passes_by_silence(tmp_path: Path) -> None:
+    args = [*WORKERS, "--max-worker-restart", "100"]
+    ran = run_suite(fixture_project("crash_every", tmp_path), tmp_path / "spool", args=args)
+
+    assert set(ran.verdicts.values()) == {"crashed"}
+    assert len(ran.verdicts) + len(ran.not_run) == 70

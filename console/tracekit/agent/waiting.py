@@ -1,0 +1,39 @@
+"""What a silent test waits for, where its stack says so: a person at a debugger's prompt, or a line of input.
+
+It reads the frames, and the line of source that the innermost one is at; it asks nobody.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+INPUT, DEBUGGER = "input", "debugger"
+#: So far from the innermost frame a prompt's own frames reach.
+NEAR = 12
+_PROMPTS = {
+    "pdb.py": frozenset({"interaction", "_cmdloop", "cmdloop", "set_trace", "user_line"}),
+    "bdb.py": frozenset({"set_trace", "dispatch_line", "trace_dispatch"}),
+    "cmd.py": frozenset({"cmdloop"}),
+    "code.py": frozenset({"interact", "raw_input"}),
+}
+_REMOTE = re.compile(r"[/\\](?:debugpy|pydevd|_pydevd_bundle|rpdb|remote_pdb)[/\\.]")
+_READS = re.compile(r"(?<![\w.])input\s*\(|\bstdin\s*\.\s*(?:buffer\s*\.\s*)?read")
+
+
+def waits_for(stacks: Sequence[Mapping[str, Any]]) -> str:
+    """`input`, `debugger`, or empty where the thread that runs the test does something else."""
+    current = next((stack for stack in stacks if stack.get("current")), None)
+    frames = current.get("frames") if current is not None else None
+    if not isinstance(frames, list) or not frames:
+        return ""
+    for frame in frames[:NEAR]:
+        file = str(frame.get("file", ""))
+        if _REMOTE.search(file) or frame.get("function") in _PROMPTS.get(os.path.basename(file), ()):
+            return DEBUGGER
+    innermost = frames[0]
+    line = linecache.getline(str(innermost.get("file", "")), int(innermost.get("line") or 0))
+    return INPUT if _READS.search(line) else ""
