@@ -34,6 +34,9 @@ class Stalls:
         #: How much stood in the file, and whether it grew when it was last looked at.
         self.size = 0
         self.grew = False
+        self.file = (0, 0)
+        # Bound here: tests replace what `os` holds, and the background thread is not theirs.
+        self._getpid, self._fstat, self._write = os.getpid, os.fstat, os.write
         #: Raises in the running test, or does nothing when none can be ended now.
         self.end_test: Callable[[Any], None] = _nothing
 
@@ -52,6 +55,8 @@ class Stalls:
         try:
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
             self.fd = move_up(os.open(self.path, flags, 0o600))
+            found = os.fstat(self.fd)
+            self.file = (found.st_dev, found.st_ino)
             faulthandler.register(DUMP, file=self.fd, all_threads=True, chain=False)
         except (OSError, RuntimeError, ValueError, AttributeError):
             return False
@@ -59,18 +64,21 @@ class Stalls:
 
     def look(self) -> None:
         """From the background thread: where stacks were just written, the tasks are written behind them."""
-        if self.fd < 0 or os.getpid() != self.pid:
+        if self.fd < 0 or self._getpid() != self.pid:
             return
         try:
-            size = os.fstat(self.fd).st_size
-            if size != self.size:
+            found = self._fstat(self.fd)
+            size = found.st_size
+            if (found.st_dev, found.st_ino) != self.file:
+                self.fd = -1  # a test closed it, and the number is another file's now
+            elif size != self.size:
                 # The fault handler may not be done yet; whatever it writes, it writes at once.
                 self.size, self.grew = size, True
             elif self.grew:
                 self.grew = False
-                os.write(self.fd, tasks.text().encode("utf-8", "backslashreplace"))
-                self.size = os.fstat(self.fd).st_size
-        except OSError:
+                self._write(self.fd, tasks.text().encode("utf-8", "backslashreplace"))
+                self.size = self._fstat(self.fd).st_size
+        except Exception:
             self.fd = -1
 
     def _obey(self) -> bool:
