@@ -32,9 +32,9 @@ def wait(fact: Callable[[], Any], patience: float = 30.0) -> bool:
 class Run:
     """One run of a box, begun and attached to."""
 
-    def __init__(self, box: Box, options: dict[str, Any], **changes: Any) -> None:
+    def __init__(self, box: Box, options: dict[str, Any], name: str = "count", **changes: Any) -> None:
         self.box = box
-        self.count = box.root / "count"
+        self.count = box.root / name
         message = box.start_message({**options, "count_file": str(self.count)}, **changes)
         self.id = str(message["plan"]["run"])
         self.journal = box.state / "runs" / self.id / "local" / "journal.ndjson"
@@ -52,6 +52,16 @@ class Run:
 
     def under_way(self, text: bytes = b'"e":"attempt.ended"') -> bool:
         return wait(lambda: self.holds(text) and self.box.role_pids()["warden"])
+
+    def kill_supervisor(self) -> int:
+        """Kill this run's own supervisor, whatever others live beside it; gives how many died by it."""
+        for spool in (self.journal.parent / "spool").glob("supervisor-*.ndjson"):
+            try:
+                os.kill(int(spool.name.split("-")[1]), signal.SIGKILL)
+            except OSError:
+                continue
+            return 1
+        return 0
 
     def own_count(self) -> list[str]:
         return self.count.read_text().splitlines() if self.count.exists() else []

@@ -1,4 +1,7 @@
-"""P2: SIGKILLs over daemon, supervisor, both and console, mid-run; the run says what its tests counted themselves."""
+"""P2: SIGKILLs over daemon, supervisor, both and console, mid-run; each run says what its tests counted themselves.
+
+Once with a run alone, and once with eight live ones at a time, whose daemon they share.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,8 @@ from tests.torture.registry import Outcome, scaled
 KILLS = 200
 CONSOLES = 50
 PER_RUN = 5
+AT_ONCE = 8
+KILLS_AT_ONCE = 40
 SEED = 20_02
 
 
@@ -82,8 +87,43 @@ def _supervisors(base: str, tally: Tally, roles: tuple[str, ...]) -> None:
             tally.outcome.fault(f"{'+'.join(roles)}: processes were left")
 
 
+def _at_once(base: str, tally: Tally, count: int) -> int:
+    """Eight runs of one daemon: it and their consoles die again and again, and a supervisor now and then."""
+    killed = 0
+    with box(root(base, f"e{tally.runs}")) as made:
+        runs = [Run(made, {"tests": 120, "sleep": 0.02}, name=f"count{n}") for n in range(AT_ONCE)]
+        for number, run in enumerate(runs):
+            if not run.under_way():
+                tally.outcome.fault(f"at once: run {number} never under way")
+                return count
+        broken: set[int] = set()
+        while killed < count and not all(run.over() for run in runs):
+            time.sleep(tally.random.uniform(0, 0.1))
+            chosen = tally.random.randrange(AT_ONCE)
+            kind = tally.random.choice(("daemon", "daemon", "console", "supervisor"))
+            if kind == "supervisor" and len(broken) < AT_ONCE // 4:
+                broken.add(chosen)
+                killed += runs[chosen].kill_supervisor()
+            elif kind == "console":
+                runs[chosen].link.process.kill()
+                runs[chosen].link.process.wait()
+                runs[chosen].link = made.link("next")
+                tally.consoles += 1
+            else:
+                before = made.daemon_pid()
+                killed += kill(made, "daemon")
+                if not wait(lambda before=before: made.daemon_pid() not in {0, before}):  # type: ignore[misc]
+                    tally.outcome.fault("at once: daemon not started again")
+                    return count
+        for number, run in enumerate(runs):
+            tally.judge(run, whole=number not in broken, name=f"at once {number}")
+        if made.survivors():
+            tally.outcome.fault("at once: processes were left")
+    return max(killed, 1)
+
+
 def main(scale: float) -> Outcome:
-    """Half of the kills over daemons, a quarter over supervisors, a quarter over both at once."""
+    """Half of the kills over daemons, a quarter over supervisors, a quarter over both at once; then eight runs."""
     tally = Tally(random.Random(SEED))
     kills, consoles = scaled(KILLS, scale, 4), scaled(CONSOLES, scale)
     with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as base:
@@ -94,10 +134,14 @@ def main(scale: float) -> Outcome:
             _supervisors(base, tally, ("superv",))
         while tally.kills < kills and len(tally.outcome.faults) < 10:
             _supervisors(base, tally, ("daemon", "superv"))
+        alone, left = tally.runs, scaled(KILLS_AT_ONCE, scale, 4)
+        while left > 0 and len(tally.outcome.faults) < 10:
+            left -= _at_once(base, tally, min(left, AT_ONCE))
     tally.outcome.figures = {
         "kills": tally.kills,
         "consoles": tally.consoles,
-        "runs": tally.runs,
+        "runs": alone,
+        "at_once": tally.runs - alone,
         "lost": tally.lost,
         "doubled": tally.doubled,
         "torn": tally.torn,
