@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from fnmatch import fnmatchcase
 
+from tracekit.model.globs import glob
 from tracekit.wire.ids import SUBTEST_MARK
 
 
@@ -14,13 +14,12 @@ def meant(text: str, ids: Iterable[str]) -> list[str]:
     if text in every:
         return [text]
     whole = [scenario for scenario in every if SUBTEST_MARK not in scenario]
-    # The last name itself stands before an ending, and both before any part of an id. Parameters stand in
-    # brackets: only what fits nowhere as it is may be a pattern.
+    # The last name itself stands before an ending, and both before any part of an id.
     readings: tuple[Callable[[str], bool], ...] = (
         lambda scenario: scenario.rpartition("::")[2] == text,
         lambda scenario: scenario.endswith(text),
         lambda scenario: text in scenario,
-        lambda scenario: fnmatchcase(scenario, f"*{text}*"),
+        glob(f"*{text}*"),
     )
     for fits in readings:
         found = [scenario for scenario in whole if fits(scenario)]

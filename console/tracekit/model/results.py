@@ -22,6 +22,7 @@ FLAKY = "flaky"
 STALLED = "stalled"
 LEAKS = "leaks"
 SUBTEST = "subtest"
+QUARANTINED = "quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +61,7 @@ def results(state: RunState) -> Iterator[Result]:
             (STALLED, any(record.stalls for record in records)),
             (LEAKS, leaks),
             (SUBTEST, state.facts[i].parent >= 0),
+            (QUARANTINED, (entry := state.quarantined(i)) is not None and not entry.expired),
         )
         yield Result(
             state.ids[i],

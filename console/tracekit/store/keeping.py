@@ -157,10 +157,11 @@ class Needed:
 def remove(folder: RunFolder) -> None:
     """Take a run off the disk: gone in one step for every reader, then piece by piece. Raises ProblemError."""
     gone = folder.path.with_name(folder.run_id + GONE)
+    shutil.rmtree(gone, ignore_errors=True)
     try:
-        if gone.exists():
-            shutil.rmtree(gone)
         folder.path.rename(gone)
+    except FileNotFoundError:
+        return  # another console was quicker
     except OSError as fault:
         what = f"the run cannot be removed: {fault.strerror or fault}"
         raise ProblemError(

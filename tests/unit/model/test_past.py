@@ -14,6 +14,24 @@ from tracekit.model.matching import meant
 from tracekit.model.results import Result, results
 
 
+def test_results__in_quarantine_until_it_expires__then_marked_only_while_it_counts_for_nothing() -> None:
+    entry = {"owner": "me", "reason": "r", "since": "2026-01-01", "expires": "2026-02-01"}
+    journal = Journal()
+    journal.start()
+    journal.lines[0]["quarantine"] = [
+        {**entry, "scenario": "pytest:t.py::held", "expired": False},
+        {**entry, "scenario": "pytest:t.py::over", "expired": True},
+    ]
+    for name in ("held", "over", "free"):
+        scenario = journal.found("t.py", name)
+        journal.begin(scenario)
+        journal.end(scenario, "failed")
+    fold = Fold()
+    for line in journal.lines:
+        fold.feed(line)
+    assert [row.flags for row in results(fold.state)] == [("quarantined",), (), ()]
+
+
 @dataclass
 class Said:
     verdict: str

@@ -262,3 +262,10 @@ def test_sweep__catalogue_lost__then_green_still_goes_before_red(
     new = recorded(NOW_MS - 1)
     assert [choice.row.run_id for choice in keeper.sweep(Limits(runs=2)).removed] == [green.run_id]
     assert names(store) == [new.run_id, red.run_id]
+
+
+def test_remove__another_console_was_quicker__then_nothing_to_say(recorded: Recorded) -> None:
+    folder = recorded()
+    remove(folder)
+    remove(folder)
+    assert not folder.path.exists()

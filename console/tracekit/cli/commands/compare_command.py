@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tracekit.cli import edge, project, runwords
 from tracekit.cli.painting import GLYPHS, Paint, counted, seconds
 from tracekit.cli.project_arguments import count
+from tracekit.model.results import QUARANTINED
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Held
@@ -99,9 +100,10 @@ def _change(pair: Pair) -> str:
     before, after = pair.before, pair.after
     if before is None or after is None:
         return (before or after).verdict if before or after else ""  # type: ignore[union-attr] # one of them is there
+    mark = ", in quarantine" if QUARANTINED in after.flags else ""
     if before.verdict == after.verdict:
-        return after.verdict
-    return f"{before.verdict} → {after.verdict}"
+        return after.verdict + mark
+    return f"{before.verdict} → {after.verdict}{mark}"
 
 
 def _slower(pair: Pair) -> str:

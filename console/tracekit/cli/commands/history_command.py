@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tracekit.store.catalogue import Verdict
 
 _FLAKE = "↻"
-_ODD = ("flaky", "stalled", "leaks")
+_ODD = ("flaky", "stalled", "leaks", "quarantined")
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,17 +91,19 @@ def _sum(story: Story) -> str:
     return ", ".join(parts)
 
 
-def _row(told: Verdict, flake: bool, paint: Paint, environments: int, commits: int) -> str:
-    result, row = told.result, told.run
+def _row(given: Verdict, flake: bool, paint: Paint, environments: int, commits: int) -> str:
+    result, row = given.result, given.run
     word = paint.verdict(result.verdict, f"{GLYPHS.get(result.verdict, '?')} {result.verdict:9}")
     odd = [flag for flag in _ODD if flag in result.flags]
     if flake and "flaky" not in odd:
         odd.insert(0, "flaky")
     if result.attempts > 1:
-        odd.append(f"{result.attempts} attempts")
-    facts = f"{runwords.when(row.started_t)}  {runwords.commit(row.facts):{commits}}"
-    place = f"{edge.clean(row.environment):{environments}}  {runwords.run_name(row.run_id)}"
-    return f"  {word} {seconds(result.duration_ns):>8}  {paint.dim(f'{facts}  {place}')}  {', '.join(odd)}".rstrip()
+        odd.append(f"×{result.attempts}")
+    facts = [runwords.when(row.started_t), edge.clean(row.environment).ljust(environments)]
+    if commits:
+        facts.insert(1, runwords.commit(row.facts).ljust(commits))
+    told = paint.dim("  ".join((*facts, runwords.run_name(row.run_id))))
+    return f"  {word} {seconds(result.duration_ns):>8}  {told}  {' '.join(odd)}".rstrip()
 
 
 def _say_json(story: Story) -> None:
