@@ -245,6 +245,30 @@ def test_filter__selector__shows_matches_and_escape_brings_all_back() -> None:
     drive(failing, story)
 
 
+def test_filter__a_flag__shows_what_carries_it() -> None:
+    journal = journals.Journal()
+    journal.start()
+    flaky, held, plain = (journal.found("test_a.py", f"test_{name}") for name in ("flaky", "held", "plain"))
+    entry = {"owner": "ada", "reason": "why", "since": "2026-01-01", "expires": "2026-01-15"}
+    journal.lines[0]["quarantine"] = [{"scenario": held, "expired": False, **entry}]
+    journal.begin(flaky)
+    journal.end(flaky, "failed")
+    journal.begin(flaky, 2)
+    journal.end(flaky, "passed", attempt=2)
+    journal.passes(held)
+    journal.passes(plain)
+    journal.finish()
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "slash", *"flag", "colon", *"flaky,quarantined")
+        text = shown.screen_text()
+        assert "test_flaky" in text
+        assert "test_held" in text
+        assert "test_plain" not in text
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
 def test_filter__wrong_selector__says_so_and_keeps_the_rows() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "slash", *"status", "colon", *"blue")
