@@ -1,8 +1,8 @@
 """P4: decoders never panic, hang or over-allocate, whatever bytes they are given.
 
 Frames (checksums fixed up in most inputs, so that what is behind the checksum is reached too), journal lines
-with the fold behind them, profiles, and text. Native decoders (text, blocks, strings) have their own tests beside
-them; text is driven through what Python sees of it as well.
+with the fold behind them, profiles, and text. Native decoders (text, blocks, strings, filters) have their own tests
+beside them; text is driven through what Python sees of it as well.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType as StackFrame
 
 NATIVE_FULL = 10_000_000
-NATIVE_CRATES = ("tracekit-text", "tracekit-tracer-backend")
+NATIVE_CRATES = ("tracekit-text", "tracekit-tracer-backend", "tracekit-filter")
 FULL = 1_000_000
 SEED = 20_240
 HANG_SECONDS = 10
