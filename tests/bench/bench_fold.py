@@ -30,12 +30,19 @@ def events(scenarios: int) -> Iterator[dict[str, Any]]:
     yield _line(1, daemon, started, "run.started", environment="local", root="/project", mode="run", seed=7)
     ids = [f"pytest:tests/test_{i // 50:04}.py::TestGroup::test_case[{i}]" for i in range(scenarios)]
     n = 0
-    for i, scenario in enumerate(ids):
+    for first in range(0, scenarios, 50):
         n += 1
-        file, _, _ = scenario.removeprefix("pytest:").partition("::")
-        names = [file, "TestGroup", f"test_case[{i}]"]
-        facts = {"suite": "", "runner": "pytest", "path": names, "file": file, "line": i % 50 + 3, "tags": []}
-        yield _line(n, probe, started + n * 1000, "scenario.found", scenario=scenario, doc="", **facts)
+        file = f"tests/test_{first // 50:04}.py"
+        names = [f"test_case[{i}]" for i in range(first, min(first + 50, scenarios))]
+        group = {
+            "id": f"pytest:{file}::TestGroup::",
+            "suite": "",
+            "runner": "pytest",
+            "path": [file, "TestGroup"],
+        }
+        more = {"file": file, "tags": ["db"], "names": names, "lines": [3] * len(names)}
+        marks = {"marks": {"parametrize": list(range(len(names)))}}
+        yield _line(n, probe, started + n * 1000, "scenarios.found", **group, **more, **marks)
     for i, scenario in enumerate(ids):
         at = started + (n + i) * 1_000_000
         of = {"scenario": scenario, "attempt": 1}

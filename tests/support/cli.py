@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 # Far beyond anything that a busy machine needs; reached only by something that hangs.
-PATIENCE = 120
+PATIENCE = 300
 
 
 @dataclass(frozen=True)

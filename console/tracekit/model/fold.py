@@ -209,12 +209,18 @@ class Fold:
         return i, number, state.record(i, number)
 
     def _attempt_started(self, key: Key, line: Line) -> None:
+        record = self.state.first_attempt(line)
+        if record is not None:
+            record.start(key, line)
+            return
         of = self._of(line)
         if of is not None:
             of[2].start(key, line)
             self.state.settle(*of)
 
     def _attempt_ended(self, key: Key, line: Line) -> None:
+        if "rusage" not in line and "leaks" not in line and self.state.plain_end(key, line):
+            return
         of = self._of(line)
         if of is not None:
             of[2].end(key, line)

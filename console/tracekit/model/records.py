@@ -97,6 +97,11 @@ class Record:
             coerce.natural(subtests.get("failed")) if type(subtests) is dict else 0,
         )
 
+    @property
+    def ended_after(self) -> int:
+        """How long it took, by its end."""
+        return self.ended[6] if self.ended is not None else 0
+
     def add(self, key: Key, line: Line) -> None:
         """Keep a line that is looked at only when somebody opens the attempt."""
         if self.evidence is None:

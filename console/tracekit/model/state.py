@@ -11,7 +11,7 @@ from array import array
 from bisect import bisect_right, insort
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracekit.model.causes import CauseIndex
 from tracekit.model.facts import (
@@ -58,7 +58,7 @@ __all__ = [
 ATTEMPT_BITS = 20
 MAX_ATTEMPT = (1 << ATTEMPT_BITS) - 1
 _BUILT_KEPT = 256
-_PENDING, _RUNNING = int(Status.PENDING), int(Status.RUNNING)
+_PENDING, _RUNNING, _PASSED = int(Status.PENDING), int(Status.RUNNING), int(Status.PASSED)
 
 
 class RunState:
@@ -256,6 +256,53 @@ class RunState:
             self.latest[i] = max(self.latest[i], number)
         return record
 
+    def first_attempt(self, line: dict[str, Any]) -> Record | None:
+        """The record of a first attempt that begins, as most do: a known test, once, before anything else of it.
+
+        What `record` and `settle` would do, without asking what cannot be so; None where it is not as most are.
+        """
+        get = line.get
+        scenario, number = get("scenario"), get("attempt")
+        if type(scenario) is not str or number.__class__ is not int or number != 1 or "parent" in line:
+            return None
+        i = self.index.get(scenario)
+        if i is None or self.latest[i] or self.facts[i].parent >= 0 or self.frozen is not None:
+            return None
+        record = self.records[i << ATTEMPT_BITS | 1] = Record()
+        self.attempts_count[i] = self.latest[i] = 1
+        self._tell_top(i, _RUNNING)
+        return record
+
+    def plain_end(self, key: Key, line: dict[str, Any]) -> bool:
+        """Take a green end of a first attempt of which nothing else was told; False, and nothing taken, otherwise."""
+        get = line.get
+        scenario, number = get("scenario"), get("attempt")
+        if (
+            get("verdict") != "passed"
+            or type(scenario) is not str
+            or number.__class__ is not int
+            or number != 1
+        ):
+            return False
+        i = self.index.get(scenario)
+        if i is None or self.told[i] != _RUNNING or self.latest[i] != 1 or self.facts[i].parent >= 0:
+            return False
+        record = self.records.get(i << ATTEMPT_BITS | 1)
+        if (
+            record is None
+            or record.teardown_failed
+            or record.red_children
+            or "subtests" in line
+            or "parent" in line
+        ):
+            return False
+        record.end(key, line)
+        self._tell_top(i, _PASSED)
+        self.duration[i] = record.ended_after
+        if self._built:
+            self._built.pop(i, None)
+        return True
+
     def settle(self, i: int, number: int, record: Record) -> None:
         """Bring a row, and the rows it is a sub-test of, up to what their records say now."""
         while True:
@@ -399,6 +446,16 @@ class RunState:
         if record is not None:
             self.records[key] = record
         return record
+
+    def _tell_top(self, i: int, status: int) -> None:
+        """A row that is no sub-test has another status."""
+        self.told[i] = status
+        shown = self._table[status]
+        counts = self.counts
+        counts[WORDS[self.status[i]]] -= 1
+        counts[WORDS[shown]] += 1
+        self.status[i] = shown
+        self._changed.add(i)
 
     def _tell(self, i: int, status: int) -> None:
         self.told[i] = status
