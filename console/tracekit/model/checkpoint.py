@@ -187,7 +187,6 @@ def _fold(payload: dict[str, Any], rows: list[str]) -> Fold:
         fold.take_notice(_key(key), dict(line))
     for row in payload["runner"]:
         state.add_runner_output(span_from(row, sources))
-    state.recount()
     state.run = lines.facts()
     state.show_again()
     state.generation, state.damaged, state.unknown = (int(count) for count in payload["counters"])

@@ -209,9 +209,7 @@ class Fold:
         return i, number, state.record(i, number)
 
     def _attempt_started(self, key: Key, line: Line) -> None:
-        record = self.state.first_attempt(line)
-        if record is not None:
-            record.start(key, line)
+        if self.state.plain_start(key, line):
             return
         of = self._of(line)
         if of is not None:
@@ -219,7 +217,7 @@ class Fold:
             self.state.settle(*of)
 
     def _attempt_ended(self, key: Key, line: Line) -> None:
-        if "rusage" not in line and "leaks" not in line and self.state.plain_end(key, line):
+        if self.state.plain_end(key, line):
             return
         of = self._of(line)
         if of is not None:
@@ -276,12 +274,15 @@ class Fold:
         if of is None:
             return
         record = of[2]
+        known = record.outputs is not None or record.started is not None
         if record.outputs is None:
             record.outputs = [span]
-            self.state.settle(*of)
         else:
             record.outputs.append(span)
-            self.state.touch(of[0])
+        if known:
+            self.state.touch(of[0])  # what an attempt prints is no verdict
+        else:
+            self.state.settle(*of)
 
     # -- the run
 

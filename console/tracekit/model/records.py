@@ -43,6 +43,9 @@ _PHASES = ("setup", "call", "teardown")
 # stands.
 _FROM_OUTSIDE: frozenset[str] = frozenset({"crashed", "timedout", "cancelled", "notrun"})
 
+# What an end may say beside its verdict and its durations.
+_ODD_ENDS = frozenset({"reason", "exit", "signal", "subtests", "parent", "leaks", "rusage"})
+
 
 class Record:
     """Everything the journal said of one attempt so far."""
@@ -97,8 +100,24 @@ class Record:
             coerce.natural(subtests.get("failed")) if type(subtests) is dict else 0,
         )
 
+    def end_plainly(self, key: Key, line: Line) -> bool:
+        """Note a green end with nothing but its durations, as most are; False, and nothing noted, otherwise."""
+        get = line.get
+        took, durations = get("d"), get("durations")
+        if (
+            type(took) is not int
+            or not 0 <= took <= coerce.INT64_MAX
+            or type(durations) is not dict
+            or self.ended is not None
+            or get("cause") is not None
+            or not _ODD_ENDS.isdisjoint(line)
+        ):
+            return False
+        self.ended = (1, *key, "passed", None, took, durations, None, None, None, 0)
+        return True
+
     @property
-    def ended_after(self) -> int:
+    def took(self) -> int:
         """How long it took, by its end."""
         return self.ended[6] if self.ended is not None else 0
 

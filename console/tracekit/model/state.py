@@ -58,6 +58,8 @@ __all__ = [
 ATTEMPT_BITS = 20
 MAX_ATTEMPT = (1 << ATTEMPT_BITS) - 1
 _BUILT_KEPT = 256
+# Small whole numbers are one object each; a `true` or a `1.0` of a stranger's journal is another.
+_FIRST = 1
 _PENDING, _RUNNING, _PASSED = int(Status.PENDING), int(Status.RUNNING), int(Status.PASSED)
 
 
@@ -73,10 +75,8 @@ class RunState:
         self.status = bytearray()
         self.duration: array[int] = array("q")
         self.attempts_count: array[int] = array("i")
-        # Sub-tests are rows of their own and are counted apart, so that the totals are those of the native
-        # runner.
-        self.counts: dict[str, int] = dict.fromkeys(WORDS, 0)
-        self.subtest_counts: dict[str, int] = dict.fromkeys(WORDS, 0)
+        self._counts: dict[str, int] | None = None  # None: to be counted when somebody asks
+        self._subtest_counts: dict[str, int] = {}
         self.notices: list[Notice] = []
         self.runner_output: list[OutputSpan] = []
         self.missing: dict[str, int] = {}
@@ -112,6 +112,25 @@ class RunState:
             ]
             self._built[i] = built
         return built
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many tests have each status, by its word; sub-tests are rows of their own and are counted apart, so
+        that the totals are those of the native runner.
+        """
+        if self._counts is None:
+            below = bytearray(self.status[i] for children in self.children.values() for i in children)
+            self._subtest_counts = {word: below.count(status) for status, word in enumerate(WORDS)}
+            self._counts = {
+                word: self.status.count(status) - self._subtest_counts[word]
+                for status, word in enumerate(WORDS)
+            }
+        return self._counts
+
+    @property
+    def subtest_counts(self) -> dict[str, int]:
+        """How many sub-tests have each status."""
+        return self._subtest_counts if self.counts else {}
 
     def attempt_numbers(self, i: int) -> list[int]:
         """The numbers of the attempts that the journal knows, ascending."""
@@ -218,7 +237,7 @@ class RunState:
             self.attempts_count.append(0)
             self.latest.append(0)
             self.found.append(None)
-            self.counts[WORDS[shown]] += 1
+            self._counts = None
             self._changed.add(i)
         return i
 
@@ -237,7 +256,7 @@ class RunState:
         for column in (self.duration, self.attempts_count, self.latest):
             column.frombytes(bytes(column.itemsize * size))
         self.found += [key] * size
-        self.counts[WORDS[shown]] += size
+        self._counts = None
         self._changed.update(range(first, first + size))
         return True
 
@@ -256,49 +275,55 @@ class RunState:
             self.latest[i] = max(self.latest[i], number)
         return record
 
-    def first_attempt(self, line: dict[str, Any]) -> Record | None:
-        """The record of a first attempt that begins, as most do: a known test, once, before anything else of it.
+    def plain_start(self, key: Key, line: dict[str, Any]) -> bool:
+        """Take the start of a first attempt, as most are: a known test, once, before anything else of it.
 
-        What `record` and `settle` would do, without asking what cannot be so; None where it is not as most are.
+        What `record` and `settle` would do, without asking what cannot be so; False, and nothing taken, where it is
+        not as most are.
         """
         get = line.get
-        scenario, number = get("scenario"), get("attempt")
-        if type(scenario) is not str or number.__class__ is not int or number != 1 or "parent" in line:
-            return None
-        i = self.index.get(scenario)
-        if i is None or self.latest[i] or self.facts[i].parent >= 0 or self.frozen is not None:
-            return None
-        record = self.records[i << ATTEMPT_BITS | 1] = Record()
-        self.attempts_count[i] = self.latest[i] = 1
-        self._tell_top(i, _RUNNING)
-        return record
-
-    def plain_end(self, key: Key, line: dict[str, Any]) -> bool:
-        """Take a green end of a first attempt of which nothing else was told; False, and nothing taken, otherwise."""
-        get = line.get
-        scenario, number = get("scenario"), get("attempt")
+        scenario = get("scenario")
+        i = self.index.get(scenario) if type(scenario) is str else None
         if (
-            get("verdict") != "passed"
-            or type(scenario) is not str
-            or number.__class__ is not int
-            or number != 1
+            i is None
+            or self.latest[i]
+            or get("attempt") is not _FIRST
+            or self.facts[i].parent >= 0
+            or "parent" in line
+            or self.frozen is not None
         ):
             return False
-        i = self.index.get(scenario)
-        if i is None or self.told[i] != _RUNNING or self.latest[i] != 1 or self.facts[i].parent >= 0:
+        record = self.records[i << ATTEMPT_BITS | 1] = Record()
+        record.start(key, line)
+        self.attempts_count[i] = self.latest[i] = 1
+        self.told[i] = _RUNNING
+        self.status[i] = self._table[_RUNNING]
+        self._counts = None
+        self._changed.add(i)
+        return True
+
+    def plain_end(self, key: Key, line: dict[str, Any]) -> bool:
+        """Take a green end of a first attempt that nothing contradicts; False, and nothing taken, otherwise."""
+        get = line.get
+        scenario = get("scenario")
+        i = self.index.get(scenario) if type(scenario) is str else None
+        if i is None or self.told[i] != _RUNNING or get("verdict") != "passed" or get("attempt") is not _FIRST:
             return False
         record = self.records.get(i << ATTEMPT_BITS | 1)
         if (
             record is None
+            or self.latest[i] != 1
+            or self.facts[i].parent >= 0
             or record.teardown_failed
             or record.red_children
-            or "subtests" in line
-            or "parent" in line
+            or not record.end_plainly(key, line)
         ):
             return False
-        record.end(key, line)
-        self._tell_top(i, _PASSED)
-        self.duration[i] = record.ended_after
+        self.duration[i] = record.took
+        self.told[i] = _PASSED
+        self.status[i] = self._table[_PASSED]
+        self._counts = None
+        self._changed.add(i)
         if self._built:
             self._built.pop(i, None)
         return True
@@ -345,9 +370,7 @@ class RunState:
         if self.facts[i].parent >= 0 or not scenario.startswith(parent + SUBTEST_MARK):
             return
         above = self.row(parent)
-        word = WORDS[self.status[i]]
-        self.counts[word] -= 1
-        self.subtest_counts[word] += 1
+        self._counts = None
         self.facts[i].parent = above
         self.children.setdefault(above, []).append(i)
         self._inherit(above, [i])
@@ -426,15 +449,8 @@ class RunState:
             i for i, (old, new) in enumerate(zip(self.status, shown, strict=True)) if old != new
         )
         self.status = shown
-        self.recount()
+        self._counts = None
         self.generation += 1
-
-    def recount(self) -> None:
-        """Count the statuses from the rows themselves."""
-        below = bytearray(self.status[i] for children in self.children.values() for i in children)
-        for status, word in enumerate(WORDS):
-            self.subtest_counts[word] = below.count(status)
-            self.counts[word] = self.status.count(status) - self.subtest_counts[word]
 
     def all_changed(self) -> None:
         """Every row is new to whoever reads this state first."""
@@ -447,20 +463,7 @@ class RunState:
             self.records[key] = record
         return record
 
-    def _tell_top(self, i: int, status: int) -> None:
-        """A row that is no sub-test has another status."""
-        self.told[i] = status
-        shown = self._table[status]
-        counts = self.counts
-        counts[WORDS[self.status[i]]] -= 1
-        counts[WORDS[shown]] += 1
-        self.status[i] = shown
-        self._changed.add(i)
-
     def _tell(self, i: int, status: int) -> None:
         self.told[i] = status
-        shown = self._table[status]
-        counts = self.counts if self.facts[i].parent < 0 else self.subtest_counts
-        counts[WORDS[self.status[i]]] -= 1
-        counts[WORDS[shown]] += 1
-        self.status[i] = shown
+        self.status[i] = self._table[status]
+        self._counts = None

@@ -269,6 +269,12 @@ impl Drain {
                     break;
                 }
             };
+            if batch.looked.next.saturating_sub(from.max(batch.writer.base)) > BELIEVABLE {
+                // Nothing of it is believed: its header may name the lane of a ring that is whole.
+                ring.damaged = true;
+                self.fault(process, &Problem::format("a head that no ring has", ring.file.path()));
+                break;
+            }
             if ring.lane == 0 || ring.writer != batch.writer {
                 self.end_lane(ring, "thread ended")?;
                 ring.lane = self.lane(folder, ring.file.home(), Some((&ring.file, &batch.writer)))?;
