@@ -307,7 +307,12 @@ class RunState:
         get = line.get
         scenario = get("scenario")
         i = self.index.get(scenario) if type(scenario) is str else None
-        if i is None or self.told[i] != _RUNNING or get("verdict") != "passed" or get("attempt") is not _FIRST:
+        if (
+            i is None
+            or self.told[i] != _RUNNING
+            or get("verdict") != "passed"
+            or get("attempt") is not _FIRST
+        ):
             return False
         record = self.records.get(i << ATTEMPT_BITS | 1)
         if (
