@@ -97,6 +97,7 @@ def pair(served: tuple[sshd.Box, str, Path], tmp_path: Path) -> Pair:
 def plain(line: dict[str, Any]) -> dict[str, Any]:
     """What of a line must not depend on where it was told."""
     hidden = {"n", "t", "m", "m0", "src", "run", "d", "durations", "pid", "at", "offset", "out", "console"}
+    hidden.add("rusage")  # told from a few milliseconds on
     return {key: value for key, value in line.items() if key not in hidden}
 
 
@@ -104,7 +105,9 @@ def told(lines: list[dict[str, Any]], project: Path) -> list[str]:
     """The lines of the test process in their order, without places and times."""
     found = []
     for line in lines:
-        if "/main/" in line["src"] and line["e"] not in {"process.spawned", "suite.found"}:
+        # A fixture that is quick and green is told only where it took its time.
+        quick = line["e"] == "step.ended" and (line["kind"], line["verdict"]) == ("fixture", "passed")
+        if "/main/" in line["src"] and not quick and line["e"] not in {"process.spawned", "suite.found"}:
             text = repr(sorted(plain(line).items())).replace(str(project), "ROOT")
             found.append(re.sub(r"0x[0-9a-f]+|in \d+\.\d+s|pytest-\d+", "*", text))
     return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from textual._compositor import LayoutUpdate
@@ -17,6 +17,8 @@ from textual.strip import Strip
 
 from tests.support.journals import BEGAN, ROOT, SECOND, Journal
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
+from tracekit.engine.saves import Save
+from tracekit.engine.watching import Choice
 from tracekit.model.facts import OutputSpan
 from tracekit.model.fold import Fold
 from tracekit.model.state import RunState
@@ -80,6 +82,44 @@ class FakeRow:
     counts: dict[str, int] = field(default_factory=dict)
 
 
+class FakeWatch:
+    """Saves that a test makes, and the choice that it prepared."""
+
+    def __init__(self, launch: Launch) -> None:
+        self.launch = launch
+        self.ready: Future[str] = Future()
+        self.ready.set_result("")
+        self.saves: list[Save] = []
+        self.theirs: list[str] = []
+        self.told: list[str] = []
+        self.asked: list[tuple[list[str], list[str], list[str]]] = []
+        self.choice = Choice("nothing", "nothing to run", ())
+
+    def begin(self) -> None:
+        self.told.append("begin")
+
+    def end(self) -> None:
+        self.told.append("end")
+
+    def close(self) -> None:
+        self.told.append("close")
+
+    def take(self) -> tuple[list[Save], list[str]]:
+        taken, self.saves, self.theirs = (self.saves, self.theirs), [], []
+        return taken
+
+    def choose(
+        self,
+        saves: Sequence[Save],
+        ran: Sequence[tuple[ViewFace, Sequence[str] | None]],
+        marked: Sequence[str],
+    ) -> Future[tuple[Choice, Launch]]:
+        self.asked.append(([save.path for save in saves], [view.run_id for view, _ in ran], list(marked)))
+        future: Future[tuple[Choice, Launch]] = Future()
+        future.set_result((self.choice, replace(self.launch, ids=self.choice.ids or ())))
+        return future
+
+
 class FakeEngine:
     """Answers each kind of request with what the test prepared; remembers what it was asked."""
 
@@ -87,6 +127,7 @@ class FakeEngine:
         self.answers = answers
         self.asked: list[Request] = []
         self.rows: list[FakeRow] = []
+        self.watches: list[FakeWatch] = []
         self.waiting: Future[ViewFace] = Future()
 
     def submit(self, request: Request) -> Future[ViewFace]:
@@ -106,6 +147,10 @@ class FakeEngine:
 
     def runs(self) -> Sequence[FakeRow]:
         return self.rows
+
+    def watch(self, launch: Launch) -> FakeWatch:
+        self.watches.append(FakeWatch(launch))
+        return self.watches[-1]
 
 
 @dataclass

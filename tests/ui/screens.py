@@ -162,6 +162,12 @@ SHOTS: tuple[Shot, ...] = (
     Shot("ascii", opened(journals.failing, ascii_only=True), BOTH, keys("J")),
     Shot("running", opened(journals.running), (*BOTH, SINGLE), keys("j", "j", "j", "j")),
     Shot("running-held", opened(journals.running), BOTH, scrolled_up),
+    Shot("flags", opened(journals.flagged), (*BOTH, SINGLE)),
+    Shot("flags-quarantined", opened(journals.flagged), BOTH, keys("J")),
+    Shot(
+        "flags-left-behind", opened(journals.flagged), BOTH, keys("slash", *"flag:leaks", "enter", "j", "1")
+    ),
+    Shot("flags-ascii", opened(journals.flagged, ascii_only=True), BOTH),
     Shot("green", opened(journals.green), BOTH),
     Shot("green-not-run", opened(journals.green), BOTH, keys("6")),
     Shot("launch-failure", opened(journals.launch_failure), BOTH),

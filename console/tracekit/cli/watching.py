@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterable
 from tracekit.cli import edge, summary
 from tracekit.cli.live import Signals, follow, submitted
 from tracekit.cli.painting import Paint
-from tracekit.config.loader import load
 from tracekit.engine.engine import Engine
 from tracekit.engine.requests import Launch, Request
+from tracekit.engine.savefeed import watched_here
 from tracekit.engine.saves import Look, Save, Saves, paths
 from tracekit.engine.view import RunView
 from tracekit.engine.watching import Choice, Watcher, Watching
 from tracekit.report.files import export
-from tracekit.wire.problems import Problem, ProblemError
+from tracekit.wire.problems import ProblemError
 
 SCHEMA = "tracekit.watch/1"
 _TICK = 0.1
@@ -28,7 +28,7 @@ _MOST_NAMED = 3
 
 def watch(engine: Engine, signals: Signals, launch: Launch, *, as_json: bool, junit: str | None) -> int:
     """Run, wait and run again; gives 128 and the number of the signal that ended it."""
-    _here(launch)
+    watched_here(launch.root, launch.profile, launch.environment)
     root = os.path.realpath(launch.root)
     places = engine.places
     ours = (str(places.state), str(places.cache), *([os.path.abspath(junit)] if junit else ()))
@@ -40,14 +40,6 @@ def watch(engine: Engine, signals: Signals, launch: Launch, *, as_json: bool, ju
                 return _left(signals)
         saves = Saves(root, places.environ, apart)
         return _Loop(engine, signals, launch, junit).go(watcher, saves, _Words(as_json=as_json))
-
-
-def _here(launch: Launch) -> None:
-    for name in launch.environment.split(","):
-        where = load(launch.root, flags={"profile": launch.profile}, implicit=False).profile.environment(name)
-        if where is not None and where.remote:
-            what = "files are watched on this machine, and this environment is another one"
-            raise ProblemError(Problem("cli.watch_remote", what, name, "watch with --env local"))
 
 
 def _left(signals: Signals) -> int:

@@ -31,6 +31,7 @@ from tracekit.store.runs import RunStore
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from tracekit.engine.savefeed import SaveFeed
     from tracekit.link.ssh import Asker
 
 _LAST_WORDS = 2.0
@@ -83,6 +84,13 @@ class Engine:
     def runs(self) -> list[RunSummary]:
         """Every run of this machine, newest first, live ones marked as such."""
         return History(self.store).summaries()
+
+    def watch(self, launch: Launch) -> SaveFeed:
+        """Saves of a project; whoever asked closes it."""
+        from tracekit.engine.savefeed import SaveFeed
+
+        ours = (str(self.places.state), str(self.places.cache))
+        return SaveFeed(self.submit, launch, self.places.environ, ours)
 
     def past(self) -> Past:
         """What recorded runs say together: a scenario's story, two runs compared, the trend. Reads the disk."""

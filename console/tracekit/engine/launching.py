@@ -56,7 +56,9 @@ class Launching:
             seed=request.seed,
             parent=request.parent,
             run_lease=request.run_lease,
-            extra=_extra(retries=request.retries, shuffle=request.shuffle),
+            extra=_extra(
+                retries=request.retries, until_failure=request.until_failure, shuffle=request.shuffle
+            ),
             isolate=request.isolate,
         )
         return await self._start(await anyio.to_thread.run_sync(plan))

@@ -39,6 +39,8 @@ class Launch:
     parent: str | None = None
     run_lease: float | None = None
     retries: int = 0
+    #: Again and again, up to so many times, until something is red.
+    until_failure: int = 0
     shuffle: bool = False
     #: Ids and globs of what runs in a process of its own.
     isolate: tuple[str, ...] = ()

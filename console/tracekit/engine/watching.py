@@ -32,6 +32,7 @@ _BURST_MS = 1500
 _READY_MS = 200
 # Where the system gives no events: too many folders, too few watches.
 _LOOK_EVERY = 1.0
+_TICK = 0.1
 _BLOCKING = frozenset({"launch", "discovery"})
 
 
@@ -108,10 +109,10 @@ class Choice:
 class Watching:
     """What one watch has learnt: which scenarios are red, over all its runs."""
 
-    def __init__(self, submit: Runs, launch: Launch, *, marked: Callable[[], Sequence[str]] = tuple) -> None:
+    def __init__(self, submit: Runs, launch: Launch, *, stopped: Callable[[], bool] = bool) -> None:
         self._submit = submit
         self._launch = launch
-        self._marked = marked
+        self._stopped = stopped
         self._red: dict[str, str] = {}  # red scenarios and their files
 
     @property
@@ -138,13 +139,12 @@ class Watching:
                 if asked is None and not self._launch.selectors:
                     self._red = {name: file for name, file in self._red.items() if name in state.index}
 
-    def choose(self, saves: Sequence[Save], files: Sequence[str]) -> Choice:
+    def choose(self, saves: Sequence[Save], files: Sequence[str], marked: Sequence[str] = ()) -> Choice:
         """What these saves are to run; `files` is every file of the project that counts."""
         gone = {save.path for save in saves if save.deleted}
         self._red = {name: file for name, file in self._red.items() if file not in gone}
-        marked = tuple(self._marked())
         if marked:
-            return Choice("marked", f"{_counted(len(marked))} marked", marked)
+            return Choice("marked", f"{_counted(len(marked))} marked", tuple(marked))
         if self._red:
             return Choice("failed", f"{_counted(len(self._red))} that failed", tuple(self._red))
         strange = [save.path for save in saves if not save.path.endswith(".py")]
@@ -167,7 +167,9 @@ class Watching:
     def _concerned(self, changed: Sequence[str], gone: set[str], files: Sequence[str]) -> Choice:
         launch = self._launch
         view = self._submit(Discover(launch.root, launch.profile, launch.environment))
-        view.done.wait()
+        while not view.done.wait(_TICK):
+            if self._stopped():
+                return Choice("nothing", "not watched any more", ())
         with view.lock:
             state = view.state
             rows = select(state, launch.selectors)

@@ -25,7 +25,7 @@ Flags = Callable[[], frozenset[str]]
 Test = Callable[[ScenarioFacts, int, Flags], bool]
 
 KINDS: tuple[str, ...] = ("test", "subtest")
-FLAGS: tuple[str, ...] = ("flaky", "slow", "quarantined", "expired")
+FLAGS: tuple[str, ...] = ("flaky", "slow", "quarantined", "expired", "leaks")
 # Words that stand for several statuses at once.
 _GROUPS: dict[str, frozenset[int]] = {
     "red": RED_STATUSES,

@@ -31,7 +31,7 @@ from tracekit.model.facts import (
 from tracekit.model.quarantine import Quarantine, Quarantined
 from tracekit.model.records import Key, Record, Span, build_attempt, span_of
 from tracekit.model.scenarios import named_facts
-from tracekit.model.status import RED_STATUSES, WORDS, Status, showing, status_of
+from tracekit.model.status import RED_STATUSES, WORDS, Status, red_rows, showing, status_of
 from tracekit.wire.ids import SUBTEST_MARK
 
 if TYPE_CHECKING:
@@ -98,6 +98,8 @@ class RunState:
         self._built: dict[int, list[Attempt]] = {}
         self._causes = CauseIndex()
         self._quarantine = Quarantine()
+        self._flaky: set[int] = set()
+        self._flaky_stale: set[int] = set()
 
     # -- for readers
 
@@ -158,6 +160,22 @@ class RunState:
             return False
         return any(self.record_red(i, number) for number in self.numbers[i][:-1])
 
+    def flaky_rows(self) -> set[int]:
+        """All of them; only rows that were settled since the last time are looked at."""
+        for i in self._flaky_stale:
+            if self.flaky(i):
+                self._flaky.add(i)
+            else:
+                self._flaky.discard(i)
+        self._flaky_stale.clear()
+        return self._flaky
+
+    def leaked(self, i: int) -> bool:
+        """Whether its last attempt left something behind."""
+        if not self.latest[i]:
+            return False
+        return any(line.get("leaks") for _, line in self.latest_record(i).evidence or ())
+
     def slow_ns(self, i: int) -> int:
         """From which duration on a scenario is slow, by the plan of its suite; 0 is never."""
         suite = self.facts[i].suite
@@ -185,11 +203,8 @@ class RunState:
             return []
         return [
             i
-            for i, status in enumerate(self.status)
-            if status in RED_STATUSES
-            and self.facts[i].parent < 0
-            and (entry := self.quarantined(i)) is not None
-            and not entry.expired
+            for i in red_rows(self.status)
+            if self.facts[i].parent < 0 and (entry := self.quarantined(i)) is not None and not entry.expired
         ]
 
     def flags(self, i: int) -> frozenset[str]:
@@ -200,6 +215,8 @@ class RunState:
             words.append("slow")
         if entry is not None:
             words.append("expired" if entry.expired else "quarantined")
+        if self.leaked(i):
+            words.append("leaks")
         return frozenset(words)
 
     @property
@@ -345,6 +362,8 @@ class RunState:
             else:
                 status, duration = status_of(record.word(ended)), ended[6]
             red = status in RED_STATUSES
+            if i in self.numbers:
+                self._flaky_stale.add(i)
             if number == self.latest[i]:
                 told = self.told[i]
                 if red or told in RED_STATUSES:
@@ -460,6 +479,7 @@ class RunState:
     def all_changed(self) -> None:
         """Every row is new to whoever reads this state first."""
         self._changed = set(range(len(self.ids)))
+        self._flaky_stale.update(self.numbers)
         self._causes.stale.update(i for i, status in enumerate(self.told) if status in RED_STATUSES)
 
     def _thaw(self, key: int) -> Record | None:

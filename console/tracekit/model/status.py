@@ -6,6 +6,7 @@ parts: a teardown that fails, a sub-test that fails. Nothing here looks at a jou
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import IntEnum
 
 from tracekit.wire.names import RED
@@ -47,6 +48,7 @@ class Status(IntEnum):
 WORDS: tuple[str, ...] = tuple(status.name.lower() for status in Status)
 BY_WORD: dict[str, Status] = {status.name.lower(): status for status in Status}
 RED_STATUSES: frozenset[int] = frozenset(int(BY_WORD[word]) for word in RED)
+_REDNESS = bytes(status in RED_STATUSES for status in range(256))
 
 # What a teardown error turns into an error: everything that a person would otherwise read as "nothing wrong
 # here".
@@ -76,6 +78,15 @@ def status_of(verdict: str) -> int:
     green.
     """
     return _ENDED.get(verdict, _ERROR)
+
+
+def red_rows(statuses: bytearray) -> Iterator[int]:
+    """The indices of the red ones; among a hundred thousand others they are found without a look at each."""
+    redness = statuses.translate(_REDNESS)
+    i = redness.find(1)
+    while i >= 0:
+        yield i
+        i = redness.find(1, i + 1)
 
 
 def showing(*, ended: bool, reason: str, lost: bool, discovers: bool) -> bytes:

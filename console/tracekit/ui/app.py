@@ -103,7 +103,8 @@ class ConsoleApp(App[int], inherit_bindings=False):
             self.board_screen.say(f"{problem.where}: {problem.what} · {problem.action}", warn=True)
 
     def on_unmount(self) -> None:
-        """Give the signals back."""
+        """Give the signals back, and let go of the files."""
+        self.board_screen.stop_watching()
         self.leaving.remove()
 
     def leave(self, code: int) -> None:

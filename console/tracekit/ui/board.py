@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tracekit.model.facts import Attempt, CauseGroup, Notice, ScenarioFacts
 from tracekit.model.state import RunState
-from tracekit.model.status import RED_STATUSES, Status
+from tracekit.model.status import RED_STATUSES, Status, red_rows
 from tracekit.ui.ports import ViewFace
 
 TROUBLE = frozenset({"launch", "discovery"})
@@ -32,6 +32,14 @@ class Delta:
     causes: bool = False  # a red row came, went or has more to say
     notices: bool = False
     any: bool = False
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What is told beside the verdicts of a whole board."""
+
+    flaky: int = 0
+    excused: int = 0  # red, and not counted
 
 
 class _Source:
@@ -68,6 +76,7 @@ class Board:
         self.running = 0  # sub-tests included
         self.trouble = 0  # notices of the newest run that say that something never ran
         self.version = 0
+        self._apart = (-1, Apart())
         self.touched = 0  # rows looked at so far; a test holds it to what has changed
 
     def push(self, view: ViewFace) -> None:
@@ -270,7 +279,7 @@ class Board:
         return (attempts[-1].reason or "") if attempts else ""
 
     def flags(self, row: int) -> frozenset[str]:
-        """What is said of a row beside its verdict: flaky, quarantined."""
+        """What is said of a row beside its verdict: flaky, slow, quarantined, leaks."""
         if self.owner[row] < 0:
             return frozenset()
         state = self.sources[self.owner[row]].view.state
@@ -301,12 +310,40 @@ class Board:
 
     def reds(self) -> Iterator[int]:
         """Rows that are red, in their order."""
-        return (row for row, status in enumerate(self.status) if status in RED_STATUSES)
+        return red_rows(self.status)
 
     @property
     def red_count(self) -> int:
         """How many scenarios are red."""
         return sum(self.tally[status] for status in RED_STATUSES)
+
+    @property
+    def counted_red(self) -> int:
+        """How many scenarios are red and not in quarantine."""
+        return self.red_count - self.apart.excused
+
+    @property
+    def apart(self) -> Apart:
+        """How many tests are flaky, and how many reds stand in quarantine, by the run that speaks for each row."""
+        at, apart = self._apart
+        if at != self.version:
+            flaky = excused = 0
+            for place, source in enumerate(self.sources):
+                state = source.view.state
+                if not state.numbers and not state.run.quarantine:
+                    continue
+                with source.view.lock:
+                    flaky += self._speaks_for(place, state.flaky_rows())
+                    excused += self._speaks_for(place, state.excused())
+            self._apart = self.version, (apart := Apart(flaky, excused))
+        return apart
+
+    def _speaks_for(self, place: int, found: Iterable[int]) -> int:
+        """How many of a run's tests are shown as that run says."""
+        rows = self.sources[place].rows
+        return sum(
+            1 for i in found if i < len(rows) and self.owner[rows[i]] == place and self.parent[rows[i]] < 0
+        )
 
     def progress(self) -> Counter[int]:
         """How far the run is while it goes on, by its own count; else where the whole chain stands."""

@@ -11,11 +11,15 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tracekit.engine.requests import Request
+from tracekit.engine.requests import Launch, Request
 from tracekit.model.state import OutputSpan, RunState
 from tracekit.wire.problems import Problem
+
+if TYPE_CHECKING:
+    from tracekit.engine.saves import Save
+    from tracekit.engine.watching import Choice
 
 
 class ViewFace(Protocol):
@@ -59,11 +63,29 @@ class RunRow(Protocol):
     def counts(self) -> Mapping[str, int]: ...
 
 
+class WatchFace(Protocol):
+    """Saves of a project, seen and judged on another thread; `ready` holds why not, where they are not seen."""
+
+    @property
+    def ready(self) -> Future[str]: ...
+    def begin(self) -> None: ...
+    def end(self) -> None: ...
+    def take(self) -> tuple[Sequence[Save], Sequence[str]]: ...
+    def choose(
+        self,
+        saves: Sequence[Save],
+        ran: Sequence[tuple[ViewFace, Sequence[str] | None]],
+        marked: Sequence[str],
+    ) -> Future[tuple[Choice, Launch]]: ...
+    def close(self) -> None: ...
+
+
 class EngineFace(Protocol):
     """What the screen asks of the engine; every answer comes as a future that the frame pump looks at."""
 
     def submit(self, request: Request) -> Future[ViewFace]: ...
     def runs(self) -> Sequence[RunRow]: ...
+    def watch(self, launch: Launch) -> WatchFace: ...
 
 
 class Trust(Protocol):

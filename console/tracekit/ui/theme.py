@@ -67,6 +67,9 @@ class Glyphs:
     branch: str = "└"
     warn: str = "!"
     bar: str = "─"
+    flaky: str = "↻"
+    quarantined: str = "⚑"
+    leaks: str = "◊"
     spinner: tuple[str, ...] = ("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏")
 
     def of(self, status: int, now: int = 0) -> str:
@@ -105,6 +108,9 @@ ASCII = Glyphs(
     branch="`",
     warn="!",
     bar="-",
+    flaky="%",
+    quarantined="Q",
+    leaks="&",
     spinner=("|", "/", "-", "\\"),
 )
 

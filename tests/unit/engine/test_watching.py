@@ -53,8 +53,8 @@ class Project:
             journal.add("discover.failed", suite="", file=file, message="invalid syntax")
         return view_of(self.root, journal.add("run.ended", reason="finished", verdicts={}))
 
-    def watching(self, marked: Sequence[str] = (), **launch: Any) -> Watching:
-        return Watching(self.submit, Launch(str(self.root), **launch), marked=lambda: marked)
+    def watching(self, **launch: Any) -> Watching:
+        return Watching(self.submit, Launch(str(self.root), **launch))
 
     def ran(self, *, reason: str = "finished", not_run: Sequence[str] = (), **verdicts: str) -> RunView:
         journal = started(self.root)
@@ -74,13 +74,10 @@ def project(tmp_path: Path) -> Project:
 
 def test_choose__marked_failed_and_changed__then_in_this_order(project: Project) -> None:
     save = [Save("tests/test_c.py")]
-    marked, plain = project.watching(marked=[A]), project.watching()
-    for watching in (marked, plain):
-        watching.learn(project.ran(a="passed", b="failed", c="passed"), None)
-    assert (marked.choose(save, project.files).why, marked.choose(save, project.files).ids) == (
-        "marked",
-        (A,),
-    )
+    plain = project.watching()
+    plain.learn(project.ran(a="passed", b="failed", c="passed"), None)
+    marked = plain.choose(save, project.files, [A])
+    assert (marked.why, marked.ids) == ("marked", (A,))
     assert (plain.choose(save, project.files).why, plain.choose(save, project.files).ids) == ("failed", (B,))
     assert project.asked == []
     plain.learn(project.ran(b="passed"), [B])

@@ -192,6 +192,11 @@ def _process(attempt: Attempt) -> list[tuple[str, str]]:
         told.append(("began", moment(attempt.started_t) + " UTC"))
     if attempt.pid is not None:
         told.append(("pid", str(attempt.pid)))
+    if attempt.rusage is not None:
+        used = attempt.rusage
+        told.append(("cpu", f"{used.user:.2f}s of its own, {used.system:.2f}s in the system"))
+        if used.peak_kib:
+            told.append(("memory", f"{used.peak_kib / 1024:.0f} MiB, the process's peak up to then"))
     for word in ("worker", "launch", "exit", "signal"):
         value = getattr(attempt, word)
         if value is not None and value != "":

@@ -41,6 +41,7 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
         damaged, missing = view.state.damaged, view.state.missing_total
     lines = [_headline(board, run, view, look), Line()]
     lines += _verdicts(board.progress(), look)
+    lines += _apart(board, look)
     lines.append(Line())
     took = (run.ended_t or now) - run.started_t if run.started_t else 0
     for word, value in (
@@ -78,7 +79,7 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
 
 
 def _headline(board: Board, run: RunFacts, view: ViewFace, look: Palette) -> Line:
-    red, tests = board.red_count, sum(board.tally.values())
+    red, tests = board.counted_red, sum(board.tally.values())
     if run.mode == "discover":
         return (
             Line()
@@ -101,6 +102,10 @@ def _headline(board: Board, run: RunFacts, view: ViewFace, look: Palette) -> Lin
         )
     if not tests:
         return Line().gap(2).own("nothing ran", look.warn)
+    if board.apart.excused:
+        passed = board.tally[Status.PASSED] + board.tally[Status.XPASSED]
+        line = Line().gap(2).own(f"{passed:,} of {tests:,} passed", look.strong)
+        return line.own(f", {board.apart.excused:,} red in quarantine, not counted", look.dim)
     return _without_reds(board.tally, tests, run, look)
 
 
@@ -116,6 +121,25 @@ def _without_reds(tally: Counter[int], tests: int, run: RunFacts, look: Palette)
         left = [f"the run ended early: {run.reason}" if run.reason else "the recording has no end"]
     line = Line().gap(2).own(f"{passed:,} of {tests:,} passed", look.strong)
     return line.name(", " + ", ".join(left), look.warn)
+
+
+def _apart(board: Board, look: Palette) -> list[Line]:
+    """What is said beside verdicts, each with the filter that shows the rows."""
+    told = (
+        (look.glyphs.flaky, "flaky", board.apart.flaky, "flag:flaky"),
+        (look.glyphs.quarantined, "excused", board.apart.excused, "flag:quarantined"),
+    )
+    return [
+        Line(6)
+        .gap(4)
+        .own(glyph, look.warn)
+        .own(f" {word:<10}", look.text)
+        .own(f"{number:,}", look.text)
+        .gap(2)
+        .own(f"/ {selector}", look.faint)
+        for glyph, word, number, selector in told
+        if number
+    ]
 
 
 def _verdicts(tally: Counter[int], look: Palette) -> list[Line]:

@@ -21,8 +21,8 @@ from tracekit.ui.board import Board, Delta
 from tracekit.ui.panes import states
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
-from tracekit.ui.screens.doing import Doing
 from tracekit.ui.screens.layout import Fit, fit
+from tracekit.ui.screens.watching import Watch
 from tracekit.ui.sections import CAUSE, LEAF
 from tracekit.ui.theme import QUIET
 from tracekit.ui.widgets.box import Box
@@ -48,7 +48,7 @@ def link_word(view: ViewFace) -> str:
     return LINK_WORDS.get(view.link, view.link)
 
 
-class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
+class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     """The main screen."""
 
     BINDINGS = bindings(CONSOLE)
@@ -132,6 +132,7 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         """What turns with the clock."""
         if not hasattr(self, "detail"):
             return
+        self.follow_saves()
         if not self.paused:
             self.scenarios.tick(now)
             self.detail.tick()
@@ -194,7 +195,9 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
             over=total - waiting,
             total=total,
             passed=tally[Status.PASSED] + tally[Status.XPASSED],
-            red=sum(tally[status] for status in RED_STATUSES),
+            red=sum(tally[status] for status in RED_STATUSES) - self.board.apart.excused,
+            flaky=self.board.apart.flaky,
+            excused=self.board.apart.excused,
             skipped=sum(tally[status] for status in (*QUIET, Status.XFAILED)),
             elapsed=elapsed,
             dropped=view.state.missing_total + view.state.damaged if view is not None else 0,
@@ -210,6 +213,8 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
         line.own("[failed first]" if self.scenarios.failed_first else "[in order]", look.faint)
         if self.refreshing:
             line.gap(2).own("looking again", look.dim).own(look.glyphs.dots, look.accent)
+        if self.watching:
+            line.gap(2).own("watching", look.accent)
         if self.filter_text:
             line.gap(2).own("/", look.accent).name(self.filter_text, look.accent)
         if self.scenarios.marks:
@@ -375,6 +380,7 @@ class ConsoleScreen(Doing, Screen[None], inherit_bindings=False):
             self.scenarios.only(None)
             return
         board = self.board
+        self.query_one("#footer", Footer).hush()
         self.scenarios.only(
             lambda row: selector.matches(board.facts[row], board.status[row], partial(board.flags, row))
         )

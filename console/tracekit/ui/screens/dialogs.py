@@ -232,6 +232,7 @@ class Help(Dialog[str]):
         for group, actions in by_group(self.actions):
             lines += [*([Line()] if lines else []), Line().own(group, self.look.accent)]
             lines += [action_line(action, self.look, self.room) for action in actions]
+        lines += [Line(), Line().own("Signs", self.look.accent), *self._signs()]
         self.fill(
             [
                 Line()
@@ -240,6 +241,20 @@ class Help(Dialog[str]):
             ],
             lines,
         )
+
+    def _signs(self) -> list[Line]:
+        glyphs = self.look.glyphs
+        told = (
+            (glyphs.flaky, "flaky: passed in the end, after an attempt that did not"),
+            (
+                glyphs.quarantined,
+                "in quarantine: its verdict does not count; in colour when that has expired",
+            ),
+            (glyphs.leaks, "left something behind: a process, a port, a file, a thread"),
+            (glyphs.xfailed, "failed, as its author expected"),
+            (glyphs.lost, "its box is gone, and nobody knows"),
+        )
+        return [Line().own(f"{sign:<14}", self.look.strong).own(text, self.look.text) for sign, text in told]
 
     def answer(self, at: int) -> str | None:
         """Help answers nothing."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tracekit.ui.widgets.detail import Detail
     from tracekit.ui.widgets.tree import ScenarioTree
 
+UNTIL_FAILURE = 1000
 LEAVE, CANCEL, STAY = "leave", "cancel", "stay"
 
 
@@ -225,6 +227,15 @@ class Doing:
         ids = self._ids(self.scenarios.rows())
         if ids:
             self.run(self._again(ids), f"running {len(ids)}")
+        else:
+            self.say("there is nothing to run on this row")
+
+    def action_run_until_failure(self) -> None:
+        """Run what the cursor stands on again and again; each time is an attempt of its own."""
+        ids = self._ids(self.scenarios.rows())
+        if ids:
+            what = f"running {len(ids)} until red, at most {UNTIL_FAILURE} times"
+            self.run(replace(self._again(ids), until_failure=UNTIL_FAILURE), what)
         else:
             self.say("there is nothing to run on this row")
 

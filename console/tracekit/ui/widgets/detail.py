@@ -11,7 +11,7 @@ from textual.containers import Vertical
 from tracekit.model.facts import Attempt, OutputSpan
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
-from tracekit.ui.panes import story, summary
+from tracekit.ui.panes import flags, story, summary
 from tracekit.ui.panes.failure import failure_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
@@ -256,9 +256,10 @@ class Detail(Vertical):
         facts = board.facts[self.row]
         attempt = shown[1] if shown else None
         stalls = story.stall_lines(shown[0].state.notices, facts, attempt, look) if shown and attempt else []
+        beside = self._flag_lines(shown)
         if tab == "failure":
             return (
-                [*failure_lines(attempt, look, self._root(shown)), *stalls]
+                [*failure_lines(attempt, look, self._root(shown)), *stalls, *beside]
                 if attempt
                 else [Line().own("  not run yet", look.dim)]
             )
@@ -266,10 +267,18 @@ class Detail(Vertical):
             return story.case_lines(board, self.row, look, now)
         if tab == "repro":
             return story.repro_lines(facts, attempt, self.command(), look, self._root(shown))
-        lines = story.story_lines(facts, attempt, look, now)
+        lines = [*beside[1:], *beside[:1], *story.story_lines(facts, attempt, look, now)]
         if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None}:
             lines = [Line(2).gap(2).name(attempt.reason, look.text), Line(), *lines]
         return [*lines, *stalls]
+
+    def _flag_lines(self, shown: tuple[ViewFace, Attempt] | None) -> list[Line]:
+        if shown is None:
+            return []
+        view, attempt = shown
+        with view.lock:
+            i = view.state.index.get(self.board.ids[self.row], -1)
+            return flags.flag_lines(view.state, i, attempt, self._palette) if i >= 0 else []
 
     def _root(self, shown: tuple[ViewFace, Attempt] | None) -> str:
         return shown[0].state.run.root or shown[0].root if shown else ""

@@ -27,6 +27,8 @@ class HeaderFacts:
     passed: int = 0
     red: int = 0
     skipped: int = 0
+    flaky: int = 0
+    excused: int = 0  # red and not counted: they stand in quarantine
     elapsed: str = ""
     dropped: int = 0
     link: str = ""
@@ -65,6 +67,12 @@ class Header(Widget):
             (look.glyphs.skipped, facts.skipped, look.dim),
         ):
             run.own(f"{glyph}{number:<{digits}}", style if number else look.faint).gap(1)
+        for glyph, number, style in (
+            (look.glyphs.flaky, facts.flaky, look.warn),
+            (look.glyphs.quarantined, facts.excused, look.dim),
+        ):
+            if number:
+                run.own(f"{glyph}{number}", style).gap(1)
         run.gap(1).own(f"{facts.elapsed:>5}", look.text)
         right = self._right()
         line = Line().own(" tracekit", look.accent)
@@ -116,6 +124,12 @@ class Footer(Widget):
         self._message = Line().gap(1).name(text, self._palette.warn if warn else self._palette.text)
         self._until = now + 6_000_000_000
         self.refresh()
+
+    def hush(self) -> None:
+        """What was said does not hold any more."""
+        if self._message is not None:
+            self._message = None
+            self.refresh()
 
     def tick(self, now: int) -> None:
         """Let an old message go."""

@@ -55,7 +55,12 @@ class RowPainter:
         took = board.duration[row]
         if status == Status.RUNNING and (since := board.running_since(row)):
             took = max(0, tree.now - since)
-        right = seconds(took) if took and status not in UNTIMED else ""
+        flags = board.flags(row)
+        right = self._flags(flags)
+        if took and status not in UNTIMED:
+            right.gap(1 if right.columns else 0).own(
+                seconds(took), look.warn if "slow" in flags else look.dim
+            )
         facts = board.facts[row]
         style = (
             look.strong
@@ -64,14 +69,27 @@ class RowPainter:
             if status in QUIET or status == Status.PENDING
             else look.text
         )
-        room = width - line.columns - (len(right) + 2 if right else 1)
+        room = width - line.columns - (right.columns + 2 if right.columns else 1)
         name = shorten_name(clean(facts.name), room, look.glyphs.dots)
         line.put(name, style)
         if status in REASONED and room - name.columns > 6 and (reason := board.reason(row)):
             line.gap(1).put(
                 shorten(clean(f"({reason})"), room - name.columns - 1, look.glyphs.dots), look.faint
             )
-        return line.gap(width - 1 - line.columns - len(right)).own(right, look.dim)
+        return line.gap(width - 1 - line.columns - right.columns).join(right)
+
+    def _flags(self, flags: frozenset[str]) -> Line:
+        """One sign for each thing that is said beside the verdict; the detail says it in words."""
+        look, line = self.palette, Line()
+        for word, glyph, style in (
+            ("leaks", look.glyphs.leaks, look.warn),
+            ("flaky", look.glyphs.flaky, look.warn),
+            ("quarantined", look.glyphs.quarantined, look.dim),
+            ("expired", look.glyphs.quarantined, look.warn),
+        ):
+            if word in flags:
+                line.own(glyph, style)
+        return line
 
     def _cause(self, section: Section, node: int, line: Line, width: int) -> Line:
         look = self.palette
