@@ -13,7 +13,7 @@ use crate::lanes::{Lanes, Pen};
 use crate::place::Page;
 use crate::problem::{Problem, Reason, Result};
 use crate::registry::{Registry, Shared, calling_thread};
-use crate::ring::Record;
+use crate::ring::SCENARIO_SHIFT;
 
 /// A thread that got no ring asks again after so many records.
 const ASK_AGAIN: u32 = 1024;
@@ -69,31 +69,32 @@ impl Drop for Held {
     }
 }
 
-#[inline]
-pub(crate) fn record(registry: &Registry, home: Home, mut record: Record) -> Result<()> {
+/// Not inlined into other crates: here the thread's cells are a fixed distance away, there they would be a call.
+pub(crate) fn record(registry: &Registry, home: Home, what: u64, ids: u64) -> std::result::Result<(), Reason> {
     let shared = &*registry.shared;
-    HOT.with(|hot| {
-        let pen = if home == Home::Calls { hot.calls.get() } else { hot.durable.get() };
-        let mine = hot.registry.get() == shared.number && hot.forks.get() == gate::forks();
-        if mine && !pen.is_null() && shared.open.load(Relaxed) {
-            if record.scenario == 0 {
-                record.scenario = match hot.scenario.get() {
-                    0 => shared.scenario.load(Relaxed),
-                    own => own,
-                };
-            }
-            // SAFETY: the pen is this thread's own, in its `HELD`, which takes it out of `HOT` before it goes.
-            unsafe { (*pen).write(record) };
-            Ok(())
-        } else {
-            slowly(registry, home, record)
+    // The address alone is asked for inside, so that this is an addition and no call.
+    let hot = HOT.with(ptr::from_ref);
+    // SAFETY: the cells of this thread, which runs; they are never dropped.
+    let hot = unsafe { &*hot };
+    let pen = if home == Home::Calls { hot.calls.get() } else { hot.durable.get() };
+    let mine = hot.registry.get() == shared.number && hot.forks.get() == gate::forks();
+    if mine && !pen.is_null() && shared.open.load(Relaxed) {
+        let mut what = what;
+        if what >> SCENARIO_SHIFT == 0 {
+            let own = hot.scenario.get();
+            let scenario = if own == 0 { shared.scenario.load(Relaxed) } else { own };
+            what |= u64::from(scenario) << SCENARIO_SHIFT;
         }
-    })
+        // SAFETY: the pen is this thread's own, in its `HELD`, which takes it out of `HOT` before it goes.
+        unsafe { (*pen).write(what, ids) };
+        return Ok(());
+    }
+    slowly(registry, home, what, ids)
 }
 
 #[cold]
 #[inline(never)]
-fn slowly(registry: &Registry, home: Home, record_: Record) -> Result<()> {
+fn slowly(registry: &Registry, home: Home, what: u64, ids: u64) -> std::result::Result<(), Reason> {
     if home == Home::Drain || (home == Home::Calls && !registry.settings().calls) {
         return Ok(()); // not asked for, so not missing
     }
@@ -106,13 +107,13 @@ fn slowly(registry: &Registry, home: Home, record_: Record) -> Result<()> {
         held[at].pen(registry, home)
     });
     match found {
-        Ok(Ok(())) => record(registry, home, record_),
+        Ok(Ok(())) => record(registry, home, what, ids),
         Ok(Err(reason)) => Err(drop_one(registry, reason)),
         Err(_) => Err(drop_one(registry, Reason::ThreadEnded)),
     }
 }
 
-fn drop_one(registry: &Registry, reason: Reason) -> Problem {
+fn drop_one(registry: &Registry, reason: Reason) -> Reason {
     // Without the gate where this thread knows the page: a flood that is refused must not hold up the others.
     let counted = HELD.try_with(|held| {
         held.try_borrow().is_ok_and(|held| {
@@ -123,7 +124,7 @@ fn drop_one(registry: &Registry, reason: Reason) -> Problem {
     if !counted.unwrap_or(false) {
         registry.shared.behind(&mut Passed::new()).page().count(reason);
     }
-    Problem::Dropped(reason)
+    reason
 }
 
 /// What this thread holds of the registry, at the end of the list; it gets it if it has nothing.
@@ -200,7 +201,7 @@ impl Held {
 
 pub(crate) fn register(registry: &Registry, label: u64) -> Result<()> {
     if !registry.is_open() {
-        return Err(drop_one(registry, Reason::Closed));
+        return Err(Problem::Dropped(drop_one(registry, Reason::Closed)));
     }
     let done = HELD.try_with(|held| {
         let Ok(mut held) = held.try_borrow_mut() else { return Err(Reason::ThreadEnded) };
@@ -210,7 +211,7 @@ pub(crate) fn register(registry: &Registry, label: u64) -> Result<()> {
         }
         held[at].pen(registry, Home::Durable)
     });
-    done.unwrap_or(Err(Reason::ThreadEnded)).map_err(|reason| drop_one(registry, reason))
+    done.unwrap_or(Err(Reason::ThreadEnded)).map_err(|reason| Problem::Dropped(drop_one(registry, reason)))
 }
 
 pub(crate) fn set_scenario(registry: &Registry, scenario: u32) -> Result<()> {
@@ -225,5 +226,5 @@ pub(crate) fn set_scenario(registry: &Registry, scenario: u32) -> Result<()> {
         });
         Ok(())
     });
-    done.unwrap_or(Err(Reason::ThreadEnded)).map_err(|reason| drop_one(registry, reason))
+    done.unwrap_or(Err(Reason::ThreadEnded)).map_err(|reason| Problem::Dropped(drop_one(registry, reason)))
 }

@@ -14,7 +14,7 @@ use crate::header::{
 };
 use crate::kind::Home;
 use crate::mapping::Mapping;
-use crate::ring::{Memory, Record, SLOT_BYTES, Slot, push};
+use crate::ring::{Memory, SLOT_BYTES, Slot, push};
 use crate::system::ProcessId;
 
 /// What every ring of a process says about it.
@@ -179,12 +179,12 @@ impl Pen {
     }
 
     #[inline]
-    pub(crate) fn write(&self, mut record: Record) {
-        record.time = if self.tsc { tsc() } else { monotonic_ns() };
+    pub(crate) fn write(&self, what: u64, ids: u64) {
+        let time = if self.tsc { tsc() } else { monotonic_ns() };
         // SAFETY: the ring lives as long as the pen, by the promise of whoever made it.
         let (head, slots) = unsafe { (&*self.head, &*self.slots) };
         let sequence = self.next.get();
-        push(head, slots, sequence, record.words());
+        push(head, slots, sequence, [time, what, ids]);
         self.next.set(sequence + 1);
     }
 }

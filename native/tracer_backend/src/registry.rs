@@ -184,7 +184,8 @@ impl Registry {
     /// It could not be recorded, and was counted with its reason.
     #[inline]
     pub fn record(&self, home: Home, record: Record) -> Result<()> {
-        hot::record(self, home, record)
+        let [_, what, ids] = record.words();
+        hot::record(self, home, what, ids).map_err(Problem::Dropped)
     }
 
     /// From here on, records of the calling thread belong to this scenario; 0 for none.

@@ -197,6 +197,9 @@ fn retain_from(out: &mut Vec<Copied>, start: usize, mut keep: impl FnMut(&Copied
     out.truncate(kept);
 }
 
+/// Where the scenario begins in the word that says what a record is.
+pub(crate) const SCENARIO_SHIFT: u32 = 32;
+
 /// A record as it stands in a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Record {
@@ -223,7 +226,7 @@ impl Record {
         let what = u64::from(self.kind)
             | u64::from(self.flags) << 8
             | u64::from(self.depth) << 16
-            | u64::from(self.scenario) << 32;
+            | u64::from(self.scenario) << SCENARIO_SHIFT;
         [self.time, what, u64::from(self.id) | u64::from(self.arg) << 32]
     }
 
