@@ -31,7 +31,7 @@ class Pytest:
 def need(python: str, version: str) -> Pytest:
     """A pytest of this version for a Python of that one, or the test says that it cannot run here."""
     interpreter = pythons.need(python)
-    packages = cache_directory() / "pytests" / f"python{python}-pytest{version}"
+    packages = cache_directory() / "pytests" / f"python{python}-pytest{version}-xdist"
     if not packages.is_dir():
         _download(python, version, packages)
     return Pytest(interpreter, packages)
@@ -39,7 +39,7 @@ def need(python: str, version: str) -> Pytest:
 
 def _download(python: str, version: str, packages: Path) -> None:
     part = packages.with_name(f"{packages.name}.{os.getpid()}.part")
-    wanted = [f"pytest=={version}", *([] if version.startswith("9") else ["pytest-subtests"])]
+    wanted = [f"pytest=={version}", "pytest-xdist", *([] if version.startswith("9") else ["pytest-subtests"])]
     if int(python.partition(".")[2]) < 11:
         # The installer asks its own Python which conditional dependencies apply.
         wanted += ["exceptiongroup", "tomli"]
