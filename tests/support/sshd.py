@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import getpass
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ import pytest
 from tests.support.unavailable import unavailable
 from tests.support.until import until
 
+_BOXES = itertools.count(1)
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
 
@@ -42,8 +44,11 @@ class Box:
 
 
 @contextlib.contextmanager
-def box(folder: Path, *, settings: str = "", shell: str = "/bin/sh") -> Iterator[Box]:
-    """Serve one; `settings` are lines of sshd_config, `shell` the login shell of the user that is made for it."""
+def box(folder: Path, *, settings: str | Callable[[Path], str] = "", shell: str = "/bin/sh") -> Iterator[Box]:
+    """Serve one; `settings` are lines of sshd_config, or what makes them of the host key's file.
+
+    `shell` is the login shell of the user that is made for it.
+    """
     if not Path(SSHD).is_file():
         unavailable("sshd: not installed")
     with _user(shell) as (user, home):
@@ -56,7 +61,8 @@ def box(folder: Path, *, settings: str = "", shell: str = "/bin/sh") -> Iterator
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
         authorized = place / "authorized_keys"
         authorized.write_text(user_key.with_suffix(".pub").read_text())
-        port = _free_port()
+        port = free_port()
+        settings = settings if isinstance(settings, str) else settings(host_key)
         config = place / "sshd_config"
         config.write_text(
             f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {host_key}\nAuthorizedKeysFile {authorized}\n"
@@ -79,7 +85,7 @@ def box(folder: Path, *, settings: str = "", shell: str = "/bin/sh") -> Iterator
             extra_groups=[] if os.geteuid() == 0 else None,
         )
         try:
-            until(lambda: _listens(port) or server.poll() is not None)
+            until(lambda: listens(port) or server.poll() is not None)
             if server.poll() is not None:
                 raise RuntimeError((folder / "sshd.log").read_text())
             yield Box(home, user, port, client, host_key, server.pid)
@@ -95,7 +101,7 @@ def _user(shell: str) -> Iterator[tuple[str, Path]]:
     if os.geteuid() != 0:
         yield getpass.getuser(), Path.home()
         return
-    name = f"tkbox{os.getpid() % 100000}"
+    name = f"tkbox{os.getpid() % 100000}x{next(_BOXES)}"
     home = Path(tempfile.mkdtemp(prefix="tracekit-home-"))
     subprocess.run(
         ["useradd", "--no-create-home", "--home-dir", str(home), "--shell", shell, "--password", "*", name],
@@ -129,13 +135,13 @@ def _end_processes_of(uid: int) -> None:
     until(lambda: not processes_of(uid))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

@@ -40,6 +40,8 @@ class Known:
     trusted: Keys
     authorities: Keys
     revoked: Keys
+    #: Whether what is trusted stands under this very port, so that another key means a change.
+    here: bool = True
 
 
 class HostKeys:
@@ -51,21 +53,22 @@ class HostKeys:
 
     def known(self, host: str, address: str, port: int) -> Known:
         """Everything the files hold about a host; revoked keys under its plain name count on every port."""
-        trusted: Keys = []
-        authorities: Keys = []
-        revoked: Keys = []
+        here, plain = _Entries(), _Entries()
         for file in self._files:
-            try:
-                entries = asyncssh.read_known_hosts(str(file))
-            except OSError:
-                continue
-            found = entries.match(host, address, port)
-            trusted += found[0]
-            authorities += found[1]
-            revoked += found[2]
-            if port != DEFAULT_PORT:
-                revoked += entries.match(host, address, None)[2]
-        return Known([key for key in trusted if key not in revoked], authorities, revoked)
+            entries = _read(file)
+            plain.take(entries, host, address)
+            for name in dict.fromkeys((host, address)) if port != DEFAULT_PORT else ():
+                if name:
+                    here.take(entries, f"[{name}]:{port}", "")
+        revoked = [*here.revoked, *plain.revoked]
+        # As with ssh: what stands under the plain name serves a port of which nothing is said.
+        chosen = here if here.trusted or here.authorities else plain
+        return Known(
+            [key for key in chosen.trusted if key not in revoked],
+            [key for key in chosen.authorities if key not in revoked],
+            revoked,
+            here=port == DEFAULT_PORT or chosen is here,
+        )
 
     def standing(self, host: str, address: str, port: int, key: asyncssh.SSHKey) -> Standing:
         """What `key` is for this host."""
@@ -74,7 +77,8 @@ class HostKeys:
             return Standing.REVOKED
         if key in known.trusted:
             return Standing.TRUSTED
-        return Standing.CHANGED if known.trusted or known.authorities else Standing.UNKNOWN
+        changed = (known.trusted and known.here) or known.authorities
+        return Standing.CHANGED if changed else Standing.UNKNOWN
 
     def save(self, host: str, port: int, key: asyncssh.SSHKey) -> None:
         """Trust a key from now on; raises OSError."""
@@ -84,6 +88,40 @@ class HostKeys:
         descriptor = os.open(self.own, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "a", encoding="ascii") as file:
             file.write(f"{name} {public[0]} {public[1]}\n")
+
+
+class _Entries:
+    """The keys that files hold under one name."""
+
+    def __init__(self) -> None:
+        self.trusted: Keys = []
+        self.authorities: Keys = []
+        self.revoked: Keys = []
+
+    def take(self, entries: asyncssh.SSHKnownHosts, host: str, address: str) -> None:
+        found = entries.match(host, address, None)
+        self.trusted += found[0]
+        self.authorities += found[1]
+        self.revoked += found[2]
+
+
+def _read(file: Path) -> asyncssh.SSHKnownHosts:
+    """What a file says; a line that is none is passed over, as ssh does it, and no file says nothing."""
+    try:
+        text = file.read_bytes().decode("utf-8", "replace")
+    except OSError:
+        return asyncssh.import_known_hosts("")
+    try:
+        return asyncssh.import_known_hosts(text)
+    except ValueError:
+        good = []
+        for line in text.splitlines():
+            try:
+                asyncssh.import_known_hosts(line)
+            except ValueError:
+                continue
+            good.append(line)
+        return asyncssh.import_known_hosts("\n".join(good))
 
 
 def fingerprint(key: asyncssh.SSHKey) -> str:

@@ -6,21 +6,21 @@ password or passphrase is asked for through `Asker` and never kept. What was sta
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import socket
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import anyio
 import asyncssh
 
 from tracekit.link.bootstrap import Arrival, command
-from tracekit.link.hostkeys import DEFAULT_PORT, HostKeys, Standing, fingerprint, refusal
+from tracekit.link.login import Address, Asker, Login, Question, Trust
+from tracekit.link.refusals import no_session, problem_of, timeout
 from tracekit.link.zipped import agent_zip
-from tracekit.wire.problems import Problem, ProblemError
+from tracekit.wire.problems import ProblemError
+
+__all__ = ["Address", "Asker", "Question", "SshLink", "Trust"]
 
 # A default sshd drops unauthenticated connections beyond ten; more at once than this have been seen to fail.
 HANDSHAKES = 4
@@ -45,51 +45,10 @@ _SETTINGS: dict[str, Any] = {
     "agent_forwarding": False,
     "x11_forwarding": False,
 }
+# A person reads, looks for a device and types; sshd itself waits for two minutes.
+_PERSON = 110
 _WINDOW = 2**24
 _PACKET = 2**17
-
-
-@dataclass(frozen=True)
-class Question:
-    """Something only a person knows: shown once, answered once, kept nowhere."""
-
-    kind: str  # passphrase, password, interactive, host-key
-    where: str
-    text: str
-    echo: bool = False
-    fingerprint: str = ""
-
-
-class Asker(Protocol):
-    """Who can ask a person."""
-
-    async def ask(self, question: Question) -> str | None:
-        """The answer, or None when there is none to be had."""
-        ...
-
-
-@dataclass(frozen=True)
-class Address:
-    """A machine as ssh is told of it; what is None comes from the person's configuration."""
-
-    host: str
-    user: str | None = None
-    port: int | None = None
-    fingerprint: str | None = None
-
-    def __str__(self) -> str:
-        user = f"{self.user}@" if self.user else ""
-        return f"{user}{self.host}" + (f":{self.port}" if self.port else "")
-
-
-@dataclass
-class Trust:
-    """How host keys are judged for one link."""
-
-    keys: HostKeys
-    accept_new: bool = False
-    #: Accepted by a person for as long as this console lives.
-    once: set[str] = field(default_factory=set)
 
 
 class SshLink:
@@ -126,7 +85,7 @@ class SshLink:
             for made in reversed(connections):
                 made.abort()
             if isinstance(fault, TimeoutError):
-                raise ProblemError(self._timeout()) from fault
+                raise ProblemError(timeout(self.address)) from fault
             raise
         return pipes
 
@@ -153,36 +112,39 @@ class SshLink:
         tunnel: asyncssh.SSHClientConnection | None,
         made: list[asyncssh.SSHClientConnection],
     ) -> asyncssh.SSHClientConnection:
-        client = _Client(self, address)
-        options = self._options(address, tunnel)
+        client = Login(address, self._trust, self._asker)
+        options = self._options(client, tunnel)
         limiter = self._limits.setdefault(address.host, anyio.CapacityLimiter(HANDSHAKES))
-        for last in (False, True):
+        keys: str | list[str] = ""
+        accepted = False
+        while True:
+            chosen = {**options, "server_host_key_algs": keys} if keys else options
             try:
                 async with limiter:
                     connection, _ = await asyncssh.create_connection(
-                        lambda: client, address.host, **options, known_hosts=client.known
+                        lambda: client, address.host, **chosen, known_hosts=client.known
                     )
             except (asyncssh.Error, OSError, ValueError) as fault:
-                if not last and await client.accepted():
+                other = client.other_keys(fault)
+                if other and not keys:
+                    keys = other
                     continue
-                raise ProblemError(self._problem(address, client, fault)) from fault
+                if not accepted and isinstance(fault, asyncssh.HostKeyNotVerifiable):
+                    accepted = await client.accepted()
+                    if accepted:
+                        continue
+                raise ProblemError(problem_of(address, client, fault)) from fault
             made.append(connection)
             return connection
-        raise AssertionError
 
-    def _options(self, address: Address, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
-        options = {**_SETTINGS, "config": self._config, "tunnel": tunnel}
-        if address.user is not None:
-            options["username"] = address.user
-        if address.port is not None:
-            options["port"] = address.port
+    def _options(self, client: Login, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
+        options = {**_SETTINGS, "config": self._config, "tunnel": tunnel, "passphrase": client.passphrase}
         if self._asker is not None:
-            asker = self._asker
-
-            async def passphrase(file: str) -> str | None:
-                return await asker.ask(Question("passphrase", str(address), f"passphrase of {file}"))
-
-            options["passphrase"] = passphrase
+            options["login_timeout"] = _PERSON
+        if client.address.user is not None:
+            options["username"] = client.address.user
+        if client.address.port is not None:
+            options["port"] = client.address.port
         return options
 
     def _jump(self, address: Address) -> str:
@@ -206,144 +168,7 @@ class SshLink:
                 max_pktsize=_PACKET,
             )
         except (asyncssh.Error, OSError) as fault:
-            what = f"the box lets us in and refuses a session: {fault}"
-            action = "MaxSessions of its sshd may be too small, or its account may not run commands"
-            raise ProblemError(Problem("ssh.no_session", what, str(self.address), action)) from fault
-
-    # -- what is asked of a person
-
-    async def ask(self, question: Question) -> str | None:
-        """An answer of the person, where there is one to ask."""
-        return await self._asker.ask(question) if self._asker is not None else None
-
-    @property
-    def can_ask(self) -> bool:
-        return self._asker is not None
-
-    @property
-    def trust(self) -> Trust:
-        return self._trust
-
-    # -- what went wrong
-
-    def _problem(self, address: Address, client: _Client, fault: Exception) -> Problem:
-        where = str(address)
-        if isinstance(fault, asyncssh.HostKeyNotVerifiable):
-            return client.refused(fault)
-        if isinstance(fault, asyncssh.PermissionDenied):
-            what = f"the box does not let {address.user or 'this user'} in: {fault.reason}"
-            action = f"`ssh {address.host}` must work from this terminal; keys come from the agent and ~/.ssh/config"
-            return Problem("ssh.denied", what, where, action)
-        if isinstance(fault, socket.gaierror):
-            what = f"no such host: {fault.strerror}"
-            return Problem("ssh.no_host", what, where, "correct `host` of the environment, or ~/.ssh/config")
-        if isinstance(fault, ConnectionRefusedError):
-            return Problem(
-                "ssh.refused", "nobody listens there", where, "start sshd there, or correct `port`"
-            )
-        if isinstance(fault, (TimeoutError, asyncio.TimeoutError)):
-            return self._timeout()
-        if isinstance(fault, asyncssh.KeyExchangeFailed):
-            action = "the two sides have no algorithm in common: see HostKeyAlgorithms and Ciphers of both"
-            return Problem("ssh.no_common", str(fault), where, action)
-        what = (
-            f"the connection failed: {getattr(fault, 'strerror', None) or str(fault) or type(fault).__name__}"
-        )
-        return Problem("ssh.unreachable", what, where, f"`ssh -v {address.host}` shows more")
-
-    def _timeout(self) -> Problem:
-        return Problem(
-            "ssh.timeout",
-            "the box does not answer in time",
-            str(self.address),
-            "check that it is up and reachable from here",
-        )
-
-
-class _Client(asyncssh.SSHClient):
-    """The callbacks of one connection: records and refuses a key that is not trusted."""
-
-    def __init__(self, link: SshLink, address: Address) -> None:
-        self._link = link
-        self._address = address
-        self._key: asyncssh.SSHKey | None = None
-        self._place = (address.host, "", address.port or DEFAULT_PORT)
-        self._passwords = 0
-
-    def known(self, host: str, address: str, port: int | None) -> tuple[Any, ...]:
-        self._place = (host, address, port or DEFAULT_PORT)
-        if self._address.fingerprint:
-            return [], [], []  # only the pinned key, whatever the files hold
-        known = self._link.trust.keys.known(*self._place)
-        return known.trusted, known.authorities, known.revoked
-
-    def validate_host_public_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
-        self._key = key
-        shown = fingerprint(key)
-        if self._address.fingerprint:
-            return shown == self._address.fingerprint
-        return shown in self._link.trust.once and self._standing() is Standing.UNKNOWN
-
-    def _standing(self) -> Standing:
-        if self._key is None:
-            return Standing.REVOKED
-        return self._link.trust.keys.standing(*self._place, self._key)
-
-    async def accepted(self) -> bool:
-        """Whether an unknown key may be trusted now: by a person who saw it, or by `accept_new`."""
-        trust, key = self._link.trust, self._key
-        if key is None or self._address.fingerprint or self._standing() is not Standing.UNKNOWN:
-            return False
-        host, _, port = self._place
-        shown = fingerprint(key)
-        if trust.accept_new:
-            answer: str | None = "save"
-        else:
-            question = Question("host-key", str(self._address), f"{host} shows {shown}", True, shown)
-            answer = await self._link.ask(question)
-        if answer == "save":
-            try:
-                trust.keys.save(host, port, key)
-            except OSError as fault:
-                what = f"the key cannot be kept: {fault.strerror or fault}"
-                where = str(trust.keys.own)
-                raise ProblemError(Problem("ssh.known_hosts", what, where, "make it writable")) from fault
-        if answer in {"save", "once"}:
-            trust.once.add(shown)
-            return True
-        return False
-
-    def refused(self, fault: Exception) -> Problem:
-        pinned = self._address.fingerprint
-        standing = Standing.REVOKED if "revoked" in str(fault) else self._standing()
-        known = self._link.trust.keys.known(*self._place)
-        shown_before = dict.fromkeys(fingerprint(key) for key in known.trusted)
-        expected = [pinned] if pinned else list(shown_before)
-        shown = fingerprint(self._key) if self._key is not None else ""
-        return refusal(standing, str(self._address), shown, expected, pinned=bool(pinned))
-
-    # -- logging in
-
-    async def password_auth_requested(self) -> str | None:
-        self._passwords += 1
-        if self._passwords > 3:
-            return None
-        return await self._link.ask(Question("password", str(self._address), "password"))
-
-    def kbdint_auth_requested(self) -> str | None:
-        return "" if self._link.can_ask else None
-
-    async def kbdint_challenge_received(
-        self, name: str, instructions: str, lang: str, prompts: Sequence[tuple[str, bool]]
-    ) -> list[str] | None:
-        answers = []
-        for prompt, echo in prompts:
-            text = "\n".join(part for part in (name, instructions, prompt) if part)
-            answer = await self._link.ask(Question("interactive", str(self._address), text, echo))
-            if answer is None:
-                return None
-            answers.append(answer)
-        return answers
+            raise ProblemError(no_session(self.address, fault)) from fault
 
 
 class SshPipes:
