@@ -222,8 +222,7 @@ class Fold:
         of = self._of(line)
         if of is not None:
             of[2].end(key, line)
-            if "leaks" in line or "rusage" in line:
-                of[2].add(key, {name: line[name] for name in ("e", "leaks", "rusage") if name in line})
+            of[2].keep_usage(key, line)
             self.state.settle(*of)
 
     def _attempt_stalled(self, key: Key, line: Line) -> None:
@@ -236,9 +235,14 @@ class Fold:
     def _step(self, key: Key, line: Line) -> None:
         of = self._of(line)
         if of is not None:
-            of[2].add(key, line)
-            of[2].note_step(line)
-            self.state.settle(*of)
+            i, _, record = of
+            known, failed = record.started is not None, record.teardown_failed
+            record.add(key, line)
+            record.note_step(line)
+            if known and record.teardown_failed == failed:
+                self.state.touch(i)  # it changes no verdict
+            else:
+                self.state.settle(*of)
 
     def _evidence(self, key: Key, line: Line) -> None:
         of = self._of(line)

@@ -44,7 +44,7 @@ _PHASES = ("setup", "call", "teardown")
 _FROM_OUTSIDE: frozenset[str] = frozenset({"crashed", "timedout", "cancelled", "notrun"})
 
 # What an end may say beside its verdict and its durations.
-_ODD_ENDS = frozenset({"reason", "exit", "signal", "subtests", "parent", "leaks", "rusage"})
+_ODD_ENDS = frozenset({"reason", "exit", "signal", "subtests", "parent"})
 
 
 class Record:
@@ -114,12 +114,18 @@ class Record:
         ):
             return False
         self.ended = (1, *key, "passed", None, took, durations, None, None, None, 0)
+        self.keep_usage(key, line)
         return True
 
     @property
     def took(self) -> int:
         """How long it took, by its end."""
         return self.ended[6] if self.ended is not None else 0
+
+    def keep_usage(self, key: Key, line: Line) -> None:
+        """Keep what it used and what it left behind, where its end says so."""
+        if "leaks" in line or "rusage" in line:
+            self.add(key, {name: line[name] for name in ("e", "leaks", "rusage") if name in line})
 
     def add(self, key: Key, line: Line) -> None:
         """Keep a line that is looked at only when somebody opens the attempt."""
@@ -130,13 +136,16 @@ class Record:
 
     def note_step(self, line: Line) -> None:
         """Watch for a failing teardown; start and end of a step may come in any order."""
+        kind, verdict = line.get("kind"), line.get("verdict")
+        red = type(verdict) is str and verdict in RED
+        if not red and kind != "teardown":
+            return
         step = coerce.text(line.get("step"))
-        if line.get("kind") == "teardown":
+        if kind == "teardown":
             if self.teardown_steps is None:
                 self.teardown_steps = set()
             self.teardown_steps.add(step)
-        verdict = line.get("verdict")
-        if type(verdict) is str and verdict in RED:
+        if red:
             if self.red_steps is None:
                 self.red_steps = set()
             self.red_steps.add(step)
