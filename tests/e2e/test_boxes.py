@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ import pytest
 
 from tests.support import sshd
 from tests.support.cli import Sandbox
+from tests.support.pairs import Pair, events
 from tests.support.until import until
 
 FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "verdicts"
@@ -37,49 +37,6 @@ def test_last():
 """
 
 
-class Pair:
-    """A project on a box and here, and a person who has both."""
-
-    def __init__(self, box: sshd.Box, home: Path, python: str, library: Path) -> None:
-        self.box = box
-        self.sandbox = Sandbox(home, {"HOME": str(box.client_home)})
-        self.here = home / "project"
-        self.there = box.home / home.name
-        self._python, self._library = python, library
-        config = box.client_home / ".ssh" / "config"
-        config.write_text(f"IdentityFile {box.client_home}/.ssh/id_ed25519\nIdentityAgent none\n")
-
-    def project(self, source: Path | str, **environment: Any) -> None:
-        """Put the same files on both sides."""
-        for place in (self.here, self.there):
-            if isinstance(source, Path):
-                shutil.copytree(source, place, ignore=shutil.ignore_patterns("__pycache__"))
-            else:
-                place.mkdir()
-                (place / "test_it.py").write_text(source)
-        sshd.give(self.box, self.there)
-        keys = {
-            "host": "127.0.0.1",
-            "user": self.box.user,
-            "port": self.box.port,
-            "how": "connect",
-            **environment,
-        }
-        table = "".join(
-            f"{key} = {value if isinstance(value, int) else chr(34) + value + chr(34)}\n"
-            for key, value in keys.items()
-        )
-        (self.here / "tracekit.toml").write_text(
-            f'[suite.it]\npython = "{self._python}"\nargs = ["-p", "no:cacheprovider"]\n'
-            f'env = {{ PYTHONPATH = "{self._library}", PYTHONDONTWRITEBYTECODE = "1" }}\n'
-            f'[env.box7]\n{table}path_map = {{ "{self.there}" = "." }}\n'
-        )
-
-    def trust(self, line: str | None = None) -> None:
-        """Put a line into the person's own known_hosts."""
-        (self.box.client_home / ".ssh" / "known_hosts").write_text(line or self.box.known_host)
-
-
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sshd.Box, str, Path]]:
     with sshd.box(tmp_path_factory.mktemp("box")) as box:
@@ -94,38 +51,23 @@ def pair(served: tuple[sshd.Box, str, Path], tmp_path: Path) -> Pair:
     return Pair(box, tmp_path / re.sub(r"\W", "", tmp_path.name), python, library)
 
 
-def plain(line: dict[str, Any]) -> dict[str, Any]:
-    """What of a line must not depend on where it was told."""
-    hidden = {"n", "t", "m", "m0", "src", "run", "d", "durations", "pid", "at", "offset", "out", "console"}
-    hidden.add("rusage")  # told from a few milliseconds on
-    return {key: value for key, value in line.items() if key not in hidden}
-
-
-def told(lines: list[dict[str, Any]], project: Path) -> list[str]:
-    """The lines of the test process in their order, without places and times."""
-    found = []
-    for line in lines:
-        # A fixture that is quick and green is told only where it took its time.
-        quick = line["e"] == "step.ended" and (line["kind"], line["verdict"]) == ("fixture", "passed")
-        if "/main/" in line["src"] and not quick and line["e"] not in {"process.spawned", "suite.found"}:
-            text = repr(sorted(plain(line).items())).replace(str(project), "ROOT")
-            found.append(re.sub(r"0x[0-9a-f]+|in \d+\.\d+s|pytest-\d+", "*", text))
-    return found
-
-
 def test_run__project_on_a_box__then_the_journal_is_the_same_as_here(pair: Pair) -> None:
     pair.project(FIXTURE)
     pair.trust()
     there = pair.sandbox.run("run", pair.here, "--env", "box7", "--json")
     here = pair.sandbox.run("run", pair.here, "--json")
     assert (there.code, here.code) == (1, 1), there.err
-    assert len(told(here.lines(), pair.here)) > 50, here.of("runner.failed_to_start")
-    assert told(there.lines(), pair.there) == told(here.lines(), pair.here)
+    runs = pair.sandbox.state / "runs"
+    alike = events(runs / here.run_id(), "local", pair.here)
+    assert set(alike) >= {"daemon", "supervisor", "main", "output"}
+    assert sum(map(len, alike.values())) > 80
+    for role, told in events(runs / there.run_id(), "box7", pair.there).items():
+        assert told == alike[role], role
     assert {line["src"].partition("/")[0] for line in there.lines()} == {"box7"}
     assert pair.sandbox.run("verify", there.run_id()).code == 0
     # What is here in full is gone there.
-    runs = pair.box.home / ".local" / "state" / "tracekit" / "box" / "runs"
-    until(lambda: not list(runs.iterdir()))
+    kept = pair.box.home / ".local" / "state" / "tracekit" / "box" / "runs"
+    until(lambda: not list(kept.iterdir()))
 
 
 def test_rerun__of_a_run_on_a_box__then_there_again(pair: Pair) -> None:
@@ -191,6 +133,86 @@ def test_detach__console_goes_and_another_comes__then_it_has_everything(pair: Pa
     assert done.code == 0, done.out
     assert [*done.verdicts().values()] == ["passed"] * 3
     assert pair.sandbox.run("verify", run).code == 0
+
+
+def test_attach__console_is_killed_and_two_others_come_at_once__then_both_have_all_of_it(
+    pair: Pair, tmp_path: Path
+) -> None:
+    pair.project(SLOW)
+    pair.trust()
+    first = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
+    runs = pair.sandbox.state / "runs"
+    until(lambda: runs.is_dir() and [*runs.iterdir()])
+    (folder,) = runs.iterdir()
+    until(lambda: size(folder / "box7" / "output.bin") > 0)
+    first.kill()
+    first.communicate()
+    elsewhere = another_machine(pair, tmp_path)
+    again = pair.sandbox.start("attach", folder.name, "--json")
+    other = elsewhere.start("attach", "box7", "--json", cwd=pair.here)
+    theirs = elsewhere.state / "runs" / folder.name / "box7"
+    until(lambda: size(theirs / "output.bin") > 0)
+    (pair.there / "gate").touch()
+    for process in (again, other):
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err.decode()
+        assert out.count(b'"e":"attempt.ended"') == 3
+    for name in ("run.json", "journal.ndjson", "output.bin"):
+        assert (folder / "box7" / name).read_bytes() == (theirs / name).read_bytes(), name
+    for sandbox in (pair.sandbox, elsewhere):
+        assert sandbox.run("verify", folder.name).code == 0
+    kept = pair.box.home / ".local" / "state" / "tracekit" / "box" / "runs"
+    until(lambda: not (kept / folder.name).exists())
+
+
+def test_attach__another_console_here_is_bringing_the_run__then_reads_it_and_takes_over(pair: Pair) -> None:
+    pair.project(SLOW)
+    pair.trust()
+    first = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
+    runs = pair.sandbox.state / "runs"
+    until(lambda: runs.is_dir() and [*runs.iterdir()])
+    (folder,) = runs.iterdir()
+    output = folder / "box7" / "output.bin"
+    until(lambda: size(output) > 0)
+    second = pair.sandbox.start("attach", folder.name, "--json")
+    assert second.stdout is not None
+    assert b'"e":"run.started"' in second.stdout.readline()
+    first.kill()
+    first.communicate()
+    before = size(output)
+    until(functools.partial(grown, output, before))
+    (pair.there / "gate").touch()
+    with second:
+        out = second.stdout.read()
+    assert second.wait(timeout=120) == 0
+    assert out.count(b'"e":"attempt.ended"') == 3
+    assert pair.sandbox.run("verify", folder.name).code == 0
+
+
+def test_rerun__of_a_run_that_another_machine_began__then_by_its_plan(pair: Pair, tmp_path: Path) -> None:
+    pair.project(FIXTURE)
+    pair.trust()
+    run = pair.sandbox.run(
+        "run", pair.here, "--env", "box7", "-s", "test_verdicts.py::test_parameters", "--detach"
+    )
+    elsewhere = another_machine(pair, tmp_path)
+    attached = elsewhere.run("attach", run.out.strip(), "--env", "box7", "--json", cwd=pair.here)
+    assert attached.code == 1, attached.err
+    again = elsewhere.run("rerun", attached.run_id(), "--failed", "--json")
+    assert [*again.verdicts().values()] == ["failed"], again.err
+    assert {line["src"].partition("/")[0] for line in again.lines()} == {"box7"}
+
+
+def test_attach__box_has_no_such_run__then_says_so(pair: Pair) -> None:
+    pair.project(FIXTURE)
+    pair.trust()
+    done = pair.sandbox.run("attach", "01ARZ3NDEKTSV4RRFFQ69G5FAV", "--env", "box7", cwd=pair.here)
+    assert (done.code, "the box has no such run" in done.err) == (2, True)
+
+
+def another_machine(pair: Pair, folder: Path) -> Sandbox:
+    """A person with the same keys, and with files of their own."""
+    return Sandbox(folder / "elsewhere", {"HOME": str(pair.box.client_home)})
 
 
 def test_run__host_key_is_not_known__then_refused_with_its_fingerprint_until_it_is_accepted(

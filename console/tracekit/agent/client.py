@@ -19,8 +19,10 @@ ACK_EVERY = 256 * 1024
 class Client:
     """One connection to an agent."""
 
-    def __init__(self, console: str) -> None:
+    def __init__(self, console: str, copier: str = "") -> None:
         self.console = console
+        #: Whose copy it is that grows: every console of one store fills the same.
+        self.copier = copier or console
         self.noise = b""
         self.ready = False
         self._decoder = FrameDecoder()
@@ -43,7 +45,7 @@ class Client:
         self._out += encode_message(kind, message)
 
     def start(self, message: dict[str, Any]) -> None:
-        self._send(FrameType.START, {"console": self.console, **message})
+        self._send(FrameType.START, {"console": self.console, "copier": self.copier, **message})
 
     def attach(
         self,
@@ -56,7 +58,7 @@ class Client:
         message: dict[str, Any] = {"run": run, "mode": mode, "files": files or {}, "window": window}
         if secrets is not None:
             message["secrets"] = secrets
-        self._send(FrameType.ATTACH, {"console": self.console, **message})
+        self._send(FrameType.ATTACH, {"console": self.console, "copier": self.copier, **message})
 
     def cancel(self, run: str, scenario: Optional[str] = None) -> None:
         message: dict[str, Any] = {"run": run, "console": self.console}
@@ -72,7 +74,7 @@ class Client:
         self._send(FrameType.ACK, {"run": run, "console": self.console, "files": files})
 
     def retire(self, run: str) -> None:
-        self._send(FrameType.RETIRE, {"run": run, "console": self.console})
+        self._send(FrameType.RETIRE, {"run": run, "console": self.console, "copier": self.copier})
 
     def ping(self, now_ns: int) -> int:
         self._pings += 1

@@ -12,13 +12,26 @@ from typing import Any, Optional
 
 from tracekit.agent.paths import read_json
 from tracekit.agent.system import System
-from tracekit.wire.ids import is_run_id
+from tracekit.wire.ids import is_blob_name, is_run_id
 from tracekit.wire.lines import encode
-from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, SPOOL_DIR
+from tracekit.wire.names import BLOB_DIR, JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR
 
 COPIERS = "copiers.json"
 #: A console that has not come back by then is not coming back.
 KEPT_SECONDS = 7 * 24 * 3600.0
+
+
+def whole_files(place: str) -> dict[str, int]:
+    """The files of a run that never grow, with their sizes: its plan and its blobs, each there in one piece."""
+    found: dict[str, int] = {}
+    names = [RUN_FILE]
+    with contextlib.suppress(OSError):
+        blobs = sorted(os.listdir(os.path.join(place, BLOB_DIR)))
+        names += [f"{BLOB_DIR}/{name}" for name in blobs if is_blob_name(name)]
+    for name in names:
+        with contextlib.suppress(OSError):
+            found[name] = os.stat(os.path.join(place, name)).st_size
+    return found
 
 
 class KeptRun:
@@ -34,7 +47,7 @@ class KeptRun:
 
     def info(self) -> dict[str, Any]:
         """What followers are told: everything is committed, nothing will come."""
-        sizes = {}
+        sizes = whole_files(self.place)
         for name in (JOURNAL_FILE, OUTPUT_FILE):
             with contextlib.suppress(OSError):
                 sizes[name] = os.stat(os.path.join(self.place, name)).st_size
@@ -42,7 +55,9 @@ class KeptRun:
 
     def summary(self) -> dict[str, Any]:
         """What HELLO and RUNS say of it."""
-        return {"run": self.run, "dir": self.directory, "box": self.box, **self.info()}
+        plan = (read_json(os.path.join(self.place, RUN_FILE)) or {}).get("plan")
+        mode = plan.get("mode", "") if isinstance(plan, dict) else ""
+        return {"run": self.run, "dir": self.directory, "box": self.box, "mode": mode, **self.info()}
 
 
 class Kept:

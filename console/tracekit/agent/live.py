@@ -13,6 +13,7 @@ from typing import Any, Optional
 from tracekit.agent import facts, killing
 from tracekit.agent.control import Channel, connect
 from tracekit.agent.ingest import Ingest
+from tracekit.agent.kept import whole_files
 from tracekit.agent.paths import Places, read_json
 from tracekit.agent.pump import Pump
 from tracekit.agent.recording import Recording, Restored
@@ -73,6 +74,8 @@ class LiveRun:
         self._gone = False
         self._swept = False
         self._warden_seen = False
+        # What of its files is there in one piece, and never grows.
+        self._whole: dict[str, int] = {}
 
     # -- beginning
 
@@ -128,6 +131,7 @@ class LiveRun:
         pid = os.getpid()
         source = f"{self.box}/daemon/{pid}-{self._system.processes.started(pid)}"
         recording = Recording(self._system, self.place, self.run, source, redactor)
+        self._whole = whole_files(self.place)
         restored = recording.open()
         ingest = Ingest(self._system, self._spool, self.run, self.box, redactor)
         ingest.supervisor = str(self.entry.get("supervisor", ""))
@@ -220,7 +224,7 @@ class LiveRun:
         """What followers are told."""
         pump = self._pump
         told: dict[str, Any] = {
-            "files": pump.recording.committed if pump else {},
+            "files": {**self._whole, **pump.recording.committed} if pump else {},
             "state": {"ended": "ended", "waiting": "waiting"}.get(self.phase, "live"),
             "reason": "",
             "incomplete": bool(pump and pump.recording.faults),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Optional
 
 from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import MessageAssembler, encode_message
-from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, PROTOCOL_MAJOR, PROTOCOL_MINOR
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, PROTOCOL_MAJOR, PROTOCOL_MINOR, RUN_FILE
 from tracekit.wire.problems import Problem
 
 MARKER = b"\0tracekit-agent/1\0"
@@ -22,7 +22,8 @@ TAIL = 64 * 1024
 # Answers that a peer does not read; past it, nothing more is read from that peer.
 CONGESTED = 1 << 20
 _MOST_FILES = 0xFFFF
-_PRIORITY = {JOURNAL_FILE: 0, OUTPUT_FILE: 1}
+_PRIORITY = {RUN_FILE: 0, JOURNAL_FILE: 1, OUTPUT_FILE: 2}
+_BLOB = 3
 _REQUESTS = frozenset(
     {
         FrameType.ATTACH,
@@ -190,7 +191,7 @@ class Session:
             room = follow.window - sum(copy.sent - copy.acked for copy in follow.copies.values())
             for copy in follow.copies.values():
                 length = min(copy.committed - copy.sent, room, MAX_PAYLOAD)
-                rank = _PRIORITY.get(copy.name, 2)
+                rank = _PRIORITY.get(copy.name, _BLOB)
                 if length > 0 and (best is None or rank < best[0]):
                     best = (rank, Want(run, copy.name, copy.sent, length))
         return best[1] if best else None

@@ -15,7 +15,7 @@ from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
 from tracekit.agent.system import read_range
 from tracekit.wire.frames import FrameType
 from tracekit.wire.ids import is_box_name, is_run_id
-from tracekit.wire.names import JOURNAL_FILE, MODES, OUTPUT_FILE, PLAN_SCHEMA, E
+from tracekit.wire.names import JOURNAL_FILE, MODES, PLAN_SCHEMA, E
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class Requests:
                 self._daemon.system.clock.sleep(0.02)
             else:
                 if not message.get("dir"):
-                    self._daemon.kept.copies(directory, str(entry["box"]), str(entry["console"]))
+                    self._daemon.kept.copies(directory, str(entry["box"]), _copier(message))
                 session.send(FrameType.STARTED, {"run": run, "again": False, "files": live.info()["files"]})
                 return
         session.error("START", [unwritable(directory, fault)], run)
@@ -125,15 +125,15 @@ class Requests:
             run.give_secrets({str(name): str(value) for name, value in secrets.items()})
         copying = message.get("mode") == "copy"
         if copying and run.directory == self._daemon.kept.default(run.run):
-            self._daemon.kept.copies(run.directory, run.box, str(message.get("console", "")))
+            self._daemon.kept.copies(run.directory, run.box, _copier(message))
         info = run.info()
         starts: dict[str, tuple[int, bool]] = {}
         theirs = message.get("files")
-        for name in (JOURNAL_FILE, OUTPUT_FILE) if copying else ():
+        for name in info["files"] if copying else ():
             copy = theirs.get(name) if isinstance(theirs, dict) else None
             starts[name] = _start_of(os.path.join(run.place, name), info["files"].get(name, 0), copy)
         if any(replaced for _, replaced in starts.values()):
-            # Journal and output point into each other: a copy that differs in one is another run's whole.
+            # They point into each other: a copy that differs in one is another run's whole.
             starts = dict.fromkeys(starts, (0, True))
         window = message.get("window")
         session.follow(
@@ -145,9 +145,9 @@ class Requests:
 
     def _retire(self, message: dict[str, Any]) -> None:
         """A console has the whole of an ended run: its directory goes, if it is one of ours and nobody else waits."""
-        name, console = str(message.get("run", "")), str(message.get("console", ""))
+        name = str(message.get("run", ""))
         if is_run_id(name):
-            self._daemon.kept.has(name, console)
+            self._daemon.kept.has(name, _copier(message))
 
     # -- cancel
 
@@ -192,6 +192,11 @@ def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:
     tail = read_range(path, max(0, length - TAIL), min(length, TAIL))
     same = hashlib.blake2b(tail, digest_size=16).hexdigest() == copy.get("tail")
     return (length, False) if same else (0, True)
+
+
+def _copier(message: dict[str, Any]) -> str:
+    """Whose copy a console fills: that of its store; an older console says only its own name."""
+    return str(message.get("copier") or message.get("console", ""))
 
 
 def _run_of(message: dict[str, Any]) -> str:

@@ -26,15 +26,32 @@ _FIRST_RETRY = 0.05
 _LONGEST_RETRY = 2.0
 # An agent that cannot be reached this often in a row is a problem for who waits for an answer; followers wait on.
 _PATIENCE = 4
+# Of a box whose first word was never heard: asking again gets the same answer, and may lock a person out.
+_FINAL = ("ssh.host_", "ssh.denied", "ssh.needs_a_person", "ssh.wrong_passphrase", "ssh.bad_key", "box.no_")
+# What may be under way at once; less would be waiting for acknowledgements where the line is long.
+_COPY_WINDOW = 16 << 20
 _ANSWER = 10.0
 
 
 class Box:
     """Connects to one agent, hands requests to it and its events to the followers."""
 
-    def __init__(self, opener: Opener, console: str, *, name: str = LOCAL_BOX, copying: bool = False) -> None:
+    def __init__(
+        self,
+        opener: Opener,
+        console: str,
+        *,
+        name: str = LOCAL_BOX,
+        copying: bool = False,
+        copier: Callable[[], str] = str,
+    ) -> None:
         self.name = name
         self.copying = copying
+        self._copier = copier
+        self._reaches: set[_Waiter] = set()
+        self._greeted = False
+        # In their order: whose end is being told.
+        self._settling: dict[Follower, anyio.Event] = {}
         self._opener = opener
         self._console = console
         self._followers: dict[str, Follower] = {}
@@ -52,7 +69,7 @@ class Box:
         while True:
             await self._wanted.wait()
             try:
-                async with connect(self._opener, self._console) as session:
+                async with connect(self._opener, self._console, self._copier()) as session:
                     greeted = await self._converse(session)
                 problem = _ended_early()
             except ProblemError as fault:
@@ -61,16 +78,17 @@ class Box:
                 greeted, problem = False, _ended_early(str(fault))
             self._session, self._ready = None, anyio.Event()
             # Somebody who still waits for an answer was not answered, whoever greeted us.
-            answered = greeted and not self._starts and not self._attaches
+            self._greeted = self._greeted or greeted
+            answered = greeted and not self._waiting
             delay = _FIRST_RETRY if answered else min(delay * 2, _LONGEST_RETRY)
             failures = 0 if answered else failures + 1
-            if failures >= _PATIENCE:
+            if failures >= _PATIENCE or (not self._greeted and problem.code.startswith(_FINAL)):
                 self._give_up(problem)
             for follower in self._followers.values():
                 if follower.view.link != "reconnecting":
                     follower.note(E.BOX_LOST)
                 follower.view.mark("reconnecting")
-            if not self._followers and not self._starts and not self._attaches:
+            if not self._followers and not self._waiting:
                 self._wanted = anyio.Event()
             await anyio.sleep(delay)
 
@@ -98,6 +116,7 @@ class Box:
             return
         finally:
             del self._attaches[run]
+        self._settling[follower] = anyio.Event()
         tasks.start_soon(self._until_ended, follower)
 
     async def cancel(self, run: str, scenario: str | None) -> None:
@@ -115,6 +134,24 @@ class Box:
                 continue
             return
 
+    @property
+    def _waiting(self) -> list[_Waiter]:
+        return [*self._starts.values(), *self._attaches.values(), *self._reaches]
+
+    async def reach(self) -> Event:
+        """Wait until the agent has greeted, and give what it said of its machine; raises ProblemError."""
+        if not self._ready.is_set():
+            waiter = _Waiter(lambda _: None)
+            self._reaches.add(waiter)
+            self._wanted.set()
+            try:
+                await waiter.answered.wait()
+            finally:
+                self._reaches.discard(waiter)
+            if waiter.problems:
+                raise ProblemError(waiter.problems)
+        return self.facts
+
     async def live_runs(self) -> list[dict[str, Any]]:
         """The runs that the agent has now; none when it does not answer."""
         self._wanted.set()
@@ -128,14 +165,28 @@ class Box:
         runs = self.facts.get("runs")
         return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
 
+    async def runs(self) -> list[dict[str, Any]]:
+        """The runs that the agent has, live ones and those that wait for somebody; raises ProblemError."""
+        await self.reach()
+        return await self.live_runs()
+
     async def _until_ended(self, follower: Follower) -> None:
-        await follower.run()
-        self._followers.pop(follower.view.run_id, None)
-        session = self._session
-        if self.copying and follower.end and session is not None:
-            # Everything is here now: the box need not keep it. What it does not hear now it forgets by itself.
-            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                await session.send(lambda client: client.retire(follower.view.run_id))
+        try:
+            await follower.run()
+            self._followers.pop(follower.view.run_id, None)
+            session = self._session
+            if self.copying and follower.end and session is not None:
+                # Everything is here now: the box need not keep it. What it does not hear now it forgets by itself.
+                with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                    await session.send(lambda client: client.retire(follower.view.run_id))
+        finally:
+            self._settling.pop(follower).set()
+
+    async def settle(self) -> None:
+        """Wait until the box has been told of every run that has ended here."""
+        for follower, settled in list(self._settling.items()):
+            if follower.view.done.is_set():
+                await settled.wait()
 
     async def _ask(self, waiter: _Waiter) -> None:
         self._wanted.set()
@@ -164,6 +215,8 @@ class Box:
     async def _resume(self, session: Session) -> None:
         for waiter in (*self._starts.values(), *self._attaches.values()):
             await session.send(waiter.say)
+        for waiter in self._reaches:
+            waiter.answer()
         for run, follower in self._followers.items():
             if run not in self._attaches:
                 await session.send(_attach(follower))
@@ -206,7 +259,7 @@ class Box:
             self._give_up(*problems)
 
     def _give_up(self, *problems: Problem) -> None:
-        for waiter in (*self._starts.values(), *self._attaches.values()):
+        for waiter in self._waiting:
             waiter.answer(list(problems))
 
 
@@ -226,7 +279,7 @@ def _attach(follower: Follower) -> Callable[[Client], None]:
     run, copy = follower.view.run_id, follower.copy
     if copy is None:
         return lambda client: client.attach(run, "inplace")
-    return lambda client: client.attach(run, "copy", files=copy.held())
+    return lambda client: client.attach(run, "copy", files=copy.held(), window=_COPY_WINDOW)
 
 
 def _ended_early(why: str = "") -> Problem:

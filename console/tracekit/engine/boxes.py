@@ -5,6 +5,7 @@ An SSH library is loaded only when a request names a machine. It holds no run an
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from tracekit.config.profile import Environment
 from tracekit.engine.box import Box
 from tracekit.engine.places import Places
 from tracekit.link.local import LocalLink
+from tracekit.store.copies import copier
 from tracekit.store.runs import LOCAL_BOX
 
 if TYPE_CHECKING:
@@ -67,6 +69,11 @@ class Boxes:
             _text(found.get("fingerprint")),
         )
 
+    async def settle(self) -> None:
+        """Let every box hear what has been copied to its end."""
+        for box in self._remote.values():
+            await box.settle()
+
     def _at(self, name: str, host: str, user: str | None, port: int | None, pinned: str | None) -> Box:
         key = (name, host, user, port, pinned)
         if key not in self._remote:
@@ -80,7 +87,13 @@ class Boxes:
                 config=(self._home() / ".ssh" / "config", Path("/etc/ssh/ssh_config")),
                 limits=self._limits,
             )
-            box = self._remote[key] = Box(link, self._console, name=name, copying=True)
+            box = self._remote[key] = Box(
+                link,
+                self._console,
+                name=name,
+                copying=True,
+                copier=functools.partial(copier, self._places.state, self._console),
+            )
             self._tasks.start_soon(box.serve)
         return self._remote[key]
 

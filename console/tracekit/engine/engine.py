@@ -126,6 +126,7 @@ class _Core:
             scope.cancel()
         with anyio.move_on_after(_LAST_WORDS):
             await self._discovery.stop()
+            await self._boxes.settle()
 
     async def _carry_out(self, request: Request) -> RunView:
         match request:
@@ -145,6 +146,8 @@ class _Core:
                 assert_never(request)
 
     async def _attach(self, request: Attach) -> RunView:
+        if request.environment is not None:
+            return self._known(await self._launching.attach_there(request))
         folder = self._engine.store.find(request.run)
         known = self._engine.views.get(folder.run_id)
         if known is not None and known.live:

@@ -64,7 +64,9 @@ class Follower:
         name = str(event.get("name", ""))
         if event["type"] == "file":
             replaced = bool(event.get("replaced"))
-            self.copy.begin(name, int(event["start"]), replaced=replaced)
+            length = event.get("length")
+            size = length if isinstance(length, int) else 0
+            self.copy.begin(name, int(event["start"]), replaced=replaced, size=size)
             if replaced and name == JOURNAL_FILE:
                 self._committed = 0
                 self.view.resume(Fold(), 0)
@@ -76,14 +78,16 @@ class Follower:
 
     def read_ended(self) -> bool:
         """Read a run that the agent has let go of; says whether it has its end."""
-        try:
-            fold_file(self.view, self.view.box_dir / JOURNAL_FILE)
-        except OSError:
-            return False
-        if not self.view.state.run.ended:
+        if not self.read_on():
             return False
         self._finish()
         return True
+
+    def read_on(self) -> bool:
+        """Fold what another console of this machine has written by now; says whether the end is there."""
+        with contextlib.suppress(OSError):
+            fold_file(self.view, self.view.box_dir / JOURNAL_FILE)
+        return self.view.state.run.ended
 
     def let_go(self, problem: Problem) -> None:
         """Take the agent's word that it does not have the run: it has ended on the disk, or it is lost."""

@@ -10,24 +10,27 @@ import functools
 import itertools
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import anyio
 
+from tracekit.config import loader
+from tracekit.engine.beside import beside
 from tracekit.engine.box import Box
+from tracekit.engine.boxes import box_name, noted
 from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.follow import Follower
 from tracekit.engine.keeping import Keeper
 from tracekit.engine.plan import Planned, plan_again, plan_for
-from tracekit.engine.requests import Discover, Launch, Rerun
+from tracekit.engine.requests import Attach, Discover, Launch, Rerun
 from tracekit.engine.view import RunView
 from tracekit.model.rerun import failed, outstanding
 from tracekit.model.selection import select
 from tracekit.store.copies import Copy
 from tracekit.store.runs import RunFolder, damaged
-from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.ids import SUBTEST_MARK, is_run_id
 from tracekit.wire.names import LINE_VERSION
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -104,6 +107,41 @@ class Launching:
         await self._follow(view, folder, self._context.boxes.noted(folder.facts()))
         return view
 
+    async def attach_there(self, request: Attach) -> RunView:
+        """Follow a run of a box that somebody else may have begun; raises ProblemError when there is none."""
+        flags = {"profile": request.profile, "environment": request.environment}
+        load = functools.partial(loader.load, request.root, flags=flags, environ=self._context.places.environ)
+        config = await anyio.to_thread.run_sync(load)
+        where = config.profile.environment(str(request.environment))
+        if where is None or not where.remote:
+            what = "this environment is no box"
+            raise ProblemError(Problem("env.no_box", what, str(request.environment), "name one with a host"))
+        box = self._context.boxes.of(where)
+        found = newest(await box.runs(), request.run)
+        if found is None:
+            what = "the box has no such run" if request.run else "no run goes on there, and none waits"
+            action = f"`tracekit box check {where.name}` lists what it has"
+            raise ProblemError(Problem("store.no_such_run", what, request.run or where.name, action))
+        run_id = str(found["run"])
+        try:
+            folder = self._context.store.find(run_id)
+        except ProblemError:
+            # The plan comes with the copy: this is only how it is found again from here.
+            facts = {
+                "run": run_id,
+                "parent": None,
+                "root": config.profile.root,
+                "profile": request.profile,
+                "console": str(found.get("console", "")),
+                "created": found.get("started_t"),
+                "boxes": [box_name(where)],
+                "box": noted(where),
+            }
+            folder = self._context.store.create(run_id, facts)
+        view = RunView(run_id, config.profile.root, folder.box_dir, link="connecting")
+        await self._follow(view, folder, box)
+        return view
+
     async def _start(self, planned: Planned) -> RunView:
         folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
@@ -133,12 +171,11 @@ class Launching:
             folder.note(self._context.console, {**fact, "run": view.run_id, "e": event})
 
         copy = Copy(folder.box_dir) if box.copying else None
+        follower = Follower(view, ended, note, copy)
         if copy is not None and not copy.claim():
-            what = "another console of this machine is bringing this run here"
-            raise ProblemError(
-                Problem("run.claimed", what, view.run_id, "look at it there, or close that one")
-            )
-        await box.follow(Follower(view, ended, note, copy), self._context.tasks)
+            beside(follower, copy, box, self._context.tasks)
+            return
+        await box.follow(follower, self._context.tasks)
 
     async def _selected(self, request: Launch) -> list[str]:
         view = await self._discovery.view(Discover(request.root, request.profile, request.environment))
@@ -209,6 +246,20 @@ class Launching:
             except ProblemError:
                 break
         return chain[::-1]
+
+
+def newest(runs: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] | None:
+    """The run of a box that a text names: its id or a part of it; without one the newest, live ones first."""
+    known = [
+        run
+        for run in runs
+        if is_run_id(str(run.get("run"))) and run.get("mode") != "discover" and run.get("box")
+    ]
+    if wanted:
+        text = wanted.upper()
+        fits = [run for run in known if str(run["run"]).startswith(text) or str(run["run"]).endswith(text)]
+        return fits[0] if len(fits) == 1 else None
+    return max(known, key=lambda run: (run.get("state") == "live", str(run["run"])), default=None)
 
 
 def _extra(**wishes: int | bool) -> dict[str, Any]:

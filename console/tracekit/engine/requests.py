@@ -71,9 +71,12 @@ class Cancel:
 
 @dataclass(frozen=True, slots=True)
 class Attach:
-    """Follow a run that goes on without this console."""
+    """Follow a run that goes on without this console; with an environment, one that another machine may have begun."""
 
     run: str
+    root: str = ""
+    profile: str | None = None
+    environment: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,8 @@ Event = dict[str, Any]
 class Session:
     """A connected agent; use it as `async with connect(opener, console) as session`."""
 
-    def __init__(self, pipes: Pipes, console: str) -> None:
-        self.client = Client(console)
+    def __init__(self, pipes: Pipes, console: str, copier: str = "") -> None:
+        self.client = Client(console, copier)
         self._pipes = pipes
         self._write_lock = anyio.Lock()
 
@@ -51,11 +51,11 @@ class Session:
 
 
 @contextlib.asynccontextmanager
-async def connect(opener: Opener, console: str) -> AsyncIterator[Session]:
+async def connect(opener: Opener, console: str, copier: str = "") -> AsyncIterator[Session]:
     """Open a session and close its pipes at the end; the agent and its runs go on."""
     pipes = await opener.open()
     try:
-        yield Session(pipes, console)
+        yield Session(pipes, console, copier)
     finally:
         with anyio.CancelScope(shield=True):
             await pipes.close()

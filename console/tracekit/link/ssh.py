@@ -47,6 +47,7 @@ _SETTINGS: dict[str, Any] = {
 }
 # A person reads, looks for a device and types; sshd itself waits for two minutes.
 _PERSON = 110
+_LAST_WORDS = 1.0
 _WINDOW = 2**24
 _PACKET = 2**17
 
@@ -206,6 +207,11 @@ class SshPipes:
             raise anyio.BrokenResourceError from fault
 
     async def close(self) -> None:
+        # A connection that ends takes with it what its server has not handed on: the bridge hears the end first.
+        with anyio.move_on_after(_LAST_WORDS), contextlib.suppress(asyncssh.Error, OSError):
+            self._process.stdin.write_eof()
+            while await self._process.stdout.read(_READ):
+                pass
         with contextlib.suppress(asyncssh.Error, OSError):
             self._process.close()
         for connection in reversed(self._connections):

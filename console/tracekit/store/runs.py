@@ -112,7 +112,24 @@ class RunFolder:
                     "open it with the version of tracekit that wrote it",
                 )
             )
+        if "plan" not in obj:
+            obj.update(self._plan_of_the_box(obj))
         return obj
+
+    def _plan_of_the_box(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        """How a run was started that another machine began, as its box kept it."""
+        boxes = facts.get("boxes")
+        name = boxes[0] if isinstance(boxes, list) and boxes else ""
+        try:
+            kept = json.loads((self.path / name / RUN_FILE).read_bytes()) if is_box_name(str(name)) else {}
+        except (OSError, ValueError, RecursionError, TypeError):
+            return {}
+        found = (
+            {key: kept[key] for key in ("plan", "plan_hash") if key in kept} if isinstance(kept, dict) else {}
+        )
+        if isinstance(found.get("plan"), dict):
+            found["parent"] = found["plan"].get("parent")
+        return found
 
     def note(self, console: str, fact: Mapping[str, Any]) -> None:
         """Append one of this console's own facts; they are lost silently when the disk is full, a run is not."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RUN_ID_LENGTH = 26
+BLOB_NAME_LENGTH = 64
 SUBTEST_MARK = " ▸ "
 
 
@@ -60,6 +61,11 @@ def ulid_ms(run_id: str) -> int:
 def is_box_name(text: str) -> bool:
     """Whether a box may be called this: its name is a directory of every run on it."""
     return 0 < len(text) <= 64 and not text.startswith(".") and "/" not in text and "\0" not in text
+
+
+def is_blob_name(text: str) -> bool:
+    """Whether a file of `blobs/` may be called this: the hash of its bytes, in hex."""
+    return len(text) == BLOB_NAME_LENGTH and all(letter in "0123456789abcdef" for letter in text)
 
 
 def is_run_id(text: str) -> bool:

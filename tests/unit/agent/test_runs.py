@@ -532,11 +532,9 @@ def test_copy__reader_with_a_part_and_one_with_a_false_part__then_both_hold_the_
             copies[event["name"]] = copies.get(event["name"], b"") + event["data"]
     replaced = {event["name"]: event["replaced"] for event in link.events if event["type"] == "file"}
     place = a_box.state / "runs" / run / "local"
-    assert copies == {name: (place / name).read_bytes() for name in ("journal.ndjson", "output.bin")}
-    assert replaced == {
-        "journal.ndjson": True,
-        "output.bin": True,
-    }  # a copy that differs in one is another run's
+    names = ("run.json", "journal.ndjson", "output.bin")
+    assert copies == {name: (place / name).read_bytes() for name in names}
+    assert replaced == dict.fromkeys(names, True)  # a copy that differs in one is another run's
 
 
 def test_daemon__live_run_that_is_silent__then_it_hardly_uses_the_processor(a_box: Box) -> None:
