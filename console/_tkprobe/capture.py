@@ -181,6 +181,7 @@ class OwnStream:
         self.text = text
         self.fd = -1
         self.position = 0
+        self._pread, self._fstat = os.pread, os.fstat
         with contextlib.suppress(OSError):
             import stat
 
@@ -191,16 +192,16 @@ class OwnStream:
         """What was printed up to here belongs to the runner."""
         if self.fd >= 0:
             self.push()
-            self.position = os.fstat(self.fd).st_size
+            self.position = self._fstat(self.fd).st_size
 
     def drain(self, sink: Sink) -> None:
         if self.fd < 0:
             return
-        data = os.pread(self.fd, CHUNK, self.position)
+        data = self._pread(self.fd, CHUNK, self.position)
         while data:
             self.position += len(data)
             sink(self.stream, data)
-            data = os.pread(self.fd, CHUNK, self.position)
+            data = self._pread(self.fd, CHUNK, self.position)
 
     def push(self) -> None:
         with contextlib.suppress(Exception):

@@ -61,7 +61,7 @@ class Leaks:
             try:
                 self.descriptors = move_up(os.open("/proc/self/fd", os.O_RDONLY | os.O_CLOEXEC))
                 self.listed = move_up(os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC))
-            except OSError:
+            except Exception:
                 self.off = True
             self.settle()
 
@@ -74,7 +74,7 @@ class Leaks:
             if counts != self.counts:
                 self.counts = counts
                 self.files, self.children, self.threads = _files(self.ours), _children(), set(self._threads)
-        except (OSError, RuntimeError, ValueError):
+        except Exception:  # a fixture may have replaced whatever is called here
             self.off = True
 
     def _read(self) -> Counts:
@@ -95,7 +95,7 @@ class Leaks:
                 return told
             before, self.counts = self.counts, now
             left = self._look(before, now, passed)
-        except (OSError, RuntimeError, ValueError):
+        except Exception:
             self.off = True
             return told
         if left:

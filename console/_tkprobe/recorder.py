@@ -85,14 +85,17 @@ class Recorder:
     def pytest_runtest_logstart(self, nodeid: Any) -> None:
         if self.off:
             return
-        if self.head:
-            self._end()
-        name = nodeid if type(nodeid) is str else str(nodeid)
-        sid = self.quoted.get(name)
-        if sid is None:
-            sid = self.quoted[name] = quote(self.scenario_of(name))
-        self.node = name
-        self._start(sid)
+        try:
+            if self.head:
+                self._end()
+            name = nodeid if type(nodeid) is str else str(nodeid)
+            sid = self.quoted.get(name)
+            if sid is None:
+                sid = self.quoted[name] = quote(self.scenario_of(name))
+            self.node = name
+            self._start(sid)
+        except Exception as error:
+            self.failed(error)
 
     def _start(self, sid: str) -> None:
         """Begin an attempt of a scenario, and say so at once."""
@@ -142,7 +145,10 @@ class Recorder:
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self) -> None:
         if self.head and not self.off:
-            self._end()
+            try:
+                self._end()
+            except Exception as error:
+                self.failed(error)
 
     def pytest_exception_interact(self, call: Any, report: Any) -> None:
         if self.off or not isinstance(report, pytest.TestReport):

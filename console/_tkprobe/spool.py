@@ -34,13 +34,16 @@ def start_time(pid: int) -> str:
         return str(int(time.time()))
 
 
-def move_up(fd: int) -> int:
+# Defaults are bound once: what a test puts into these modules does not reach them.
+def move_up(
+    fd: int, control: Callable[..., int] = fcntl.fcntl, close: Callable[[int], None] = os.close
+) -> int:
     """The same open file under a high, close-on-exec number, or `fd` itself where that is not allowed."""
     try:
-        high = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR)
+        high = control(fd, fcntl.F_DUPFD_CLOEXEC, HIGH_DESCRIPTOR)
     except OSError:
         return fd
-    os.close(fd)
+    close(fd)
     return high
 
 
@@ -56,6 +59,7 @@ class AppendFile:
         self._write = os.write
         self._seek = os.lseek
         self._open = os.open
+        self._close = os.close
 
     def open(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
@@ -95,7 +99,7 @@ class AppendFile:
     def forget(self) -> None:
         """Close our descriptor if it is still ours (a forked child must not write into its parent's file)."""
         if self.fd >= 0 and self.ours():
-            os.close(self.fd)
+            self._close(self.fd)
         self.fd = -1
 
 
@@ -106,8 +110,9 @@ class Spool:
         self.directory = directory
         self.role = role
         self.lock = threading.RLock()
-        self.wall = time.time_ns
         self.mono = time.monotonic_ns
+        # The time of day is counted on from here: suites that travel in time do so by replacing the clock of the day.
+        self.ahead = max(time.time_ns() - self.mono() for _ in range(3))
         self.n = 0
         self.pid = os.getpid()
         self.buffer: List[str] = []
@@ -124,7 +129,8 @@ class Spool:
     def put(self, body: str) -> None:
         """Take a line from somebody who holds the lock."""
         self.n = n = self.n + 1
-        self.buffer.append(f'{{"n":{n},"t":{self.wall()},"m":{self.mono()},"e":{body}}}\n')
+        m = self.mono()
+        self.buffer.append(f'{{"n":{n},"t":{m + self.ahead},"m":{m},"e":{body}}}\n')
 
     def put_now(self, body: str) -> None:
         """Take a line from somebody who holds the lock, and write everything taken so far."""
@@ -195,9 +201,11 @@ class Spool:
 
     def _gap(self) -> str:
         self.n += 1
-        why = quote(self.why)
+        why, m = quote(self.why), self.mono()
         counts = f'"count":{self.dropped},"bytes":{self.dropped_bytes}'
-        return f'{{"n":{self.n},"t":{self.wall()},"m":{self.mono()},"e":"gap","what":"spool",{counts},"why":{why}}}\n'
+        return (
+            f'{{"n":{self.n},"t":{m + self.ahead},"m":{m},"e":"gap","what":"spool",{counts},"why":{why}}}\n'
+        )
 
     def add_output(self, stream: str, where: str, data: bytes, attribution: str = "exact") -> None:
         """Keep bytes that a test printed. `where` is JSON text: scenario, attempt and step, or the launch."""

@@ -36,7 +36,7 @@ class Stalls:
         self.grew = False
         self.file = (0, 0)
         # Bound here: tests replace what `os` holds, and the background thread is not theirs.
-        self._getpid, self._fstat, self._write = os.getpid, os.fstat, os.write
+        self._getpid, self._fstat, self._write, self._kill = os.getpid, os.fstat, os.write, os.kill
         #: Raises in the running test, or does nothing when none can be ended now.
         self.end_test: Callable[[Any], None] = _nothing
 
@@ -94,13 +94,13 @@ class Stalls:
 
     def _stop(self, _number: int, frame: Optional[Any]) -> None:
         # A forked child took the handler along; it runs nobody's test.
-        if os.getpid() == self.pid:
+        if self._getpid() == self.pid:
             self.end_test(frame)
 
     def ask_again(self) -> None:
         """From another thread: the same signal once more, for a main thread that could not act on it."""
-        if os.getpid() == self.pid:
-            os.kill(self.pid, STOP)
+        if self._getpid() == self.pid:
+            self._kill(self.pid, STOP)
 
 
 def _nothing(_frame: Any) -> None:

@@ -34,17 +34,19 @@ class Stream:
     def __init__(self, name: str, number: int, path: str) -> None:
         self.name = name
         self.number = number
+        # Bound here: fixtures of a class or a module replace what `os` holds, for all the tests in it.
+        self._empty, self._point, self.read = os.ftruncate, os.dup2, os.pread
         self.saved = move_up(os.dup(number))
         self.file = move_up(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
         self.position = 0
 
     def begin(self) -> None:
-        os.ftruncate(self.file, 0)
+        self._empty(self.file, 0)
         self.position = 0
-        os.dup2(self.file, self.number)
+        self._point(self.file, self.number)
 
     def end(self) -> None:
-        os.dup2(self.saved, self.number)
+        self._point(self.saved, self.number)
 
 
 class Recorder:
@@ -226,11 +228,11 @@ class Recorder:
         if not self.head:
             return
         for stream in self.streams:
-            data = os.pread(stream.file, CHUNK, stream.position)
+            data = stream.read(stream.file, CHUNK, stream.position)
             while data:
                 stream.position += len(data)
                 self.spool.add_output(stream.name, f'{self.head},"step":"call"', data)
-                data = os.pread(stream.file, CHUNK, stream.position)
+                data = stream.read(stream.file, CHUNK, stream.position)
 
     def tick(self) -> None:
         """From the background thread, many times a second."""

@@ -144,7 +144,7 @@ def run_suite(
     base = environ_without_us() if environ is None else dict(environ)
     context = context_of(project, spool, base, mode, **(plan or {}))
     facts = suite_of(project, **suite)
-    runner = adapter("pytest")
+    runner = adapter(facts["runner"])
     ran = Ran(spool)
     spec: LaunchSpec | None = runner.start(facts, context, 1)
     while spec is not None and len(ran.launches) < LAUNCH_LIMIT:

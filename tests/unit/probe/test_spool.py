@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from _tkprobe.spool import AppendFile, Spool, quote
 from _tkprobe.ticker import Ticker
+from tests.support.until import until
 
 
 def _lines(spool: Spool) -> list[dict[str, Any]]:
@@ -116,3 +118,34 @@ def test_ticker__stopped_and_waited_for__then_the_kernel_counts_no_thread_of_our
 
     assert during == before + 1
     assert threads() == before
+
+
+def test_ticker__what_it_calls_raises__then_it_goes_on_and_nothing_is_said(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    called: list[int] = []
+
+    def tick() -> None:
+        called.append(1)
+        raise pytest.fail.Exception("a fake of a test")
+
+    ticker = Ticker(tick, 0.001)
+    ticker.start()
+    until(lambda: len(called) > 2)
+    ticker.stop(wait=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_spool__clock_of_the_day_is_faked__then_lines_keep_the_real_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = time.time_ns()
+    spool = Spool(str(tmp_path), "main")
+    monkeypatch.setattr(time, "time_ns", lambda: 0)
+    for _ in range(2):
+        spool.add_now('"warning","message":"x"')
+    monkeypatch.undo()
+
+    one, other = _lines(spool)
+    assert before <= one["t"] <= other["t"] <= time.time_ns()
+    assert other["t"] - one["t"] == other["m"] - one["m"]
