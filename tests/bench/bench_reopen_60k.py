@@ -57,7 +57,9 @@ def _run(here: Place, tests: int) -> Path:
         command, cwd=here.project, env=here.env, stdin=subprocess.DEVNULL, capture_output=True, check=False
     )
     if done.returncode or f"{tests} passed".encode() not in done.stdout:
-        raise RuntimeError(f"the run ended with {done.returncode}: {done.stdout[-400:]!r} {done.stderr[-400:]!r}")
+        raise RuntimeError(
+            f"the run ended with {done.returncode}: {done.stdout[-400:]!r} {done.stderr[-400:]!r}"
+        )
     found = list(Path(here.env["XDG_STATE_HOME"]).glob("tracekit/runs/*/local/journal.ndjson"))
     if len(found) != 1 or not list(found[0].parents[1].glob("**/checkpoint*")):
         raise RuntimeError(f"not one run with its checkpoint: {found}")
