@@ -15,7 +15,14 @@ from tools.tasks.common import BIN, tool
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PERSONAL = ("PYTEST_ADDOPTS", "PYTHONPATH", "PYTHONSTARTUP", "GITHUB_ACTIONS", "FORCE_COLOR")
+PERSONAL = (
+    "PYTEST_ADDOPTS",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "GITHUB_ACTIONS",
+    "FORCE_COLOR",
+)
 
 
 @dataclass(frozen=True)
