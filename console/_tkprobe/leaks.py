@@ -51,6 +51,8 @@ class Leaks:
         self.files: Set[Tuple[int, str]] = set()
         self.children: Set[int] = set()
         self.threads: Set[int] = set()
+        #: Processes that ended attempts left and that live on: what is printed may be theirs.
+        self.lingering: Set[int] = set()
         self.at_start: Any = None
 
     def begin(self) -> None:
@@ -114,8 +116,12 @@ class Leaks:
         if now[2] != before[2] or now[1] > 1:
             children, known = _children(), self.children
             self.children = children
+            self.lingering &= children
             for pid in sorted(children - known):
-                left += _process(pid)
+                told = _process(pid)
+                if told:
+                    self.lingering.add(pid)
+                left += told
         threads, known_threads = dict(self._threads), self.threads
         self.threads = set(threads)
         left += [_thread(one) for ident, one in threads.items() if ident not in known_threads]

@@ -294,7 +294,9 @@ class Recorder:
     def output(self, stream: str, data: bytes) -> None:
         """Bytes that were just printed: the running attempt's, or the runner's own between tests."""
         if self.head:
-            self.spool.add_output(stream, f'{self.head},"step":"{self.steps.current(self.phase)}"', data)
+            where = f'{self.head},"step":"{self.steps.current(self.phase)}"'
+            # A process that an earlier test left holds the same descriptors: whose bytes these are, nobody can say.
+            self.spool.add_output(stream, where, data, "inferred" if self.leaks.lingering else "exact")
         else:
             self.spool.add_output(stream, self.runner_output, data)
         if self.ended:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PROBE = Path(_tkprobe.__path__[0]).parent
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 LAUNCH_LIMIT = 60
-SECONDS = 120
+SECONDS = 600
 
 Line = dict[str, Any]
 

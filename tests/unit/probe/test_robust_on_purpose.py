@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,6 +27,8 @@ ODD = {
     '"quoted" \\ back',
 }
 DIE = ("leaves_at_once", "segfaults")
+#: Each costs a millisecond and more: TRACEKIT_TEST_IDS=60000 tries as many as big suites have.
+COUNT = int(os.environ.get("TRACEKIT_TEST_IDS", "2000"))
 
 
 @pytest.fixture(scope="module", params=WAYS)
@@ -105,11 +108,11 @@ def test_thousands_of_ids__then_each_has_one_end_and_none_is_told_twice(
     project = tmp_path / "many"
     project.mkdir()
     (project / "test_many.py").write_text(
-        "import pytest\n@pytest.mark.parametrize('n', range(2000))\ndef test_one(n): pass\n"
+        f"import pytest\n@pytest.mark.parametrize('n', range({COUNT}))\ndef test_one(n): pass\n"
     )
     ran = run_suite(project, tmp_path / "spool", args=["-p", "no:cacheprovider", *args])
 
-    ids = {f"pytest:test_many.py::test_one[{number}]" for number in range(2000)}
+    ids = {f"pytest:test_many.py::test_one[{number}]" for number in range(COUNT)}
     assert sorted(ran.found) == sorted(ids)
     assert sorted(line["scenario"] for line in ran.events("attempt.ended")) == sorted(ids)
     assert set(ran.verdicts.values()) == {"passed"}
