@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
+from _tkprobe import tracing
 from _tkprobe.apart import matcher
 from _tkprobe.capture import Capture, own_streams
 from _tkprobe.collect import Finder, Ids, Selection
@@ -39,6 +40,7 @@ class Settings:
     """What the adapter said in the environment, read once: tests may clear it."""
 
     def __init__(self, environ: Dict[str, str]) -> None:
+        self.environ = environ
         self.spool = environ.get("TRACEKIT_SPOOL", "")
         self.launch = environ.get("TRACEKIT_LAUNCH", "")
         self.prefix = environ.get("TRACEKIT_PREFIX", "pytest:")
@@ -106,6 +108,7 @@ class Probe:
             (quote(scenario), count) for scenario, count in read_attempts(settings.attempts).items()
         )
         recorder.leaks.worth_telling *= settings.tick / TICK_SECONDS
+        recorder.trace = tracing.start(settings.environ, self.untraced)
         capture.sink = recorder.output
         self.recorder = collecting.recorder = recorder
         self.stalls.end_test = recorder.end_test
@@ -123,6 +126,9 @@ class Probe:
         os.register_at_fork(
             before=self._before_fork, after_in_parent=self._after_fork, after_in_child=self._in_child
         )
+
+    def untraced(self, why: str) -> None:
+        self.spool.add(f'"gap","what":"trace","count":1,"why":{quote(why)}')
 
     def _tick(self) -> None:
         if self.recorder is not None:
@@ -147,12 +153,16 @@ class Probe:
         if self.recorder is not None:
             self.recorder.off = True
             self.recorder.capture.off = True
+            if self.recorder.trace is not None:
+                self.recorder.trace.forked(self.settings.pid)
 
     def end(self) -> None:
         if self.ticker is not None:
             self.ticker.stop()
         if self.recorder is not None:
             self.recorder.ended = True
+            if self.recorder.trace is not None:
+                self.recorder.trace.close()
         self.spool.flush()
 
 

@@ -18,6 +18,7 @@ from _tkprobe.leaks import Leaks
 from _tkprobe.spool import Spool, fields, quote
 from _tkprobe.steps import ANNOUNCE_AFTER, Steps
 from _tkprobe.subtests import Subtests
+from _tkprobe.tracing import Tracer
 
 #: What each phase of a failing report makes of the attempt.
 FAILED_AS = {"setup": ("error", "setup"), "call": ("failed", "exception"), "teardown": ("error", "teardown")}
@@ -45,6 +46,8 @@ class Recorder:
         self.steps = Steps(self)
         self.subtests = Subtests(self)
         self.leaks = Leaks(spool.directory)
+        #: What is recorded beside the lines, where it is.
+        self.trace: Optional[Tracer] = None
         self.off = False
         self.ended = False
         self.mono = spool.mono
@@ -113,6 +116,10 @@ class Recorder:
             self.elapsed = 0
             self.phase_started = spool.mono()
             spool.put_now(f'"attempt.started",{head},{self.tail}')
+        trace = self.trace
+        if trace is not None:
+            trace.begin(sid, attempt)
+            trace.step("setup", "setup")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -133,6 +140,8 @@ class Recorder:
             nanoseconds = int(report.duration * 1e9)
             self.elapsed += nanoseconds
             self.durations += f'"{when}":{nanoseconds},'
+            if self.trace is not None:
+                self._phase_traced(when, report.outcome)
             if not self.phases:
                 # A report is told before the next phase begins: that is one hook a phase less.
                 self.phase_started = self.mono()
@@ -141,6 +150,14 @@ class Recorder:
                 self._unusual(report)
         except Exception as error:
             self.failed(error)
+
+    def _phase_traced(self, when: str, outcome: str) -> None:
+        trace = self.trace
+        if trace is not None:
+            trace.step_ended(when, outcome)
+            if when != "teardown":
+                following = "call" if when == "setup" and outcome == "passed" else "teardown"
+                trace.step(following, following)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self) -> None:
@@ -156,6 +173,8 @@ class Recorder:
         try:
             if self.subtests.failure(call, report):
                 return
+            if self.trace is not None:
+                self.trace.exception(call.excinfo.value)
             cause = self.failures.record(self.head, call.excinfo.value, report)
             if report.when == "teardown":
                 self.steps.blame(call.excinfo.value)
@@ -228,6 +247,8 @@ class Recorder:
 
     def _end(self, verdict: str = "", reason: str = "") -> None:
         spool, head = self.spool, self.head
+        if self.trace is not None:
+            self.trace.end(verdict or self.verdict or "passed")
         left = self.leaks.end(self.elapsed, not (verdict or self.verdict))
         if not (verdict or self.verdict or self.subtests.any) and '"call":' in self.durations:
             with spool.lock:

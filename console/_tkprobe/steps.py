@@ -144,7 +144,10 @@ class Steps:
             yield
             return
         recorder.capture_edge()
-        step = self.begin("fixture", str(fixturedef.argname))
+        name, trace = str(fixturedef.argname), recorder.trace
+        step = self.begin("fixture", name)
+        if trace is not None:
+            trace.step(name, "fixture")
         closing = Finaliser(self, str(fixturedef.argname), getattr(fixturedef.func, "__code__", None))
         fixturedef.addfinalizer(closing.finish)
         before = len(getattr(fixturedef, "_finalizers", ()))
@@ -153,6 +156,8 @@ class Steps:
         recorder.capture_edge()
         if fixturedef.scope != "function":
             recorder.leaks.settle()
+        if trace is not None:
+            trace.step_ended(name, verdict)
         self.end(step, f',"verdict":"{verdict}","scope":"{fixturedef.scope}"')
         if len(getattr(fixturedef, "_finalizers", ())) > before:
             fixturedef.addfinalizer(closing.begin)

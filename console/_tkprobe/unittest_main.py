@@ -13,6 +13,7 @@ import sys
 import unittest
 from typing import Any, Dict, List, Optional, Tuple
 
+from _tkprobe import tracing
 from _tkprobe.apart import matcher
 from _tkprobe.facts import Frames, cut, message_of
 from _tkprobe.order import ordered
@@ -43,6 +44,7 @@ class Main:
         self.why = environ.get("TRACEKIT_PYTHON_WHY", "")
         self.suite = self.prefix.rstrip(":").partition("@")[2]
         self.base = os.getcwd()
+        self.environ = environ
         self.spool = Spool(environ["TRACEKIT_SPOOL"], "main")
         self.stalls = Stalls(self.spool.base)
         self.names = Names(self.prefix, self.base)
@@ -171,6 +173,7 @@ class Main:
             self.stalls.look()
 
         ticker = Ticker(tick, TICK_SECONDS)
+        recorder.trace = tracing.start(self.environ, self._untraced)
         self._mind_forks(recorder, ticker)
         ticker.start()
         stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
@@ -194,12 +197,17 @@ class Main:
         finally:
             ticker.stop()
             recorder.close()
+            if recorder.trace is not None:
+                recorder.trace.close()
         if interrupted or result is None:
             return self._ended(2, "KeyboardInterrupt")
         status = 0 if result.wasSuccessful() else 1
         if not collected.countTestCases() and not self.broken:
             status = NO_TESTS
         return self._ended(status, "failfast" if result.shouldStop else "")
+
+    def _untraced(self, why: str) -> None:
+        self.spool.add(f'"gap","what":"trace","count":1,"why":{quote(why)}')
 
     def _mind_forks(self, recorder: Recorder, ticker: Ticker) -> None:
         lock = self.spool.lock
@@ -214,6 +222,8 @@ class Main:
             self.spool.child()
             ticker.forget()
             recorder.off = True
+            if recorder.trace is not None:
+                recorder.trace.forked(self.spool.pid)
 
         def in_parent() -> None:
             lock.release()

@@ -17,6 +17,7 @@ from _tkprobe.compare import Comparison
 from _tkprobe.facts import TEXT_LIMIT, Frames, cut
 from _tkprobe.spool import Spool, fields, move_up, quote
 from _tkprobe.subtests import SEPARATOR, label_of
+from _tkprobe.tracing import Tracer
 from _tkprobe.unittest_ids import Names, import_failure
 
 CHUNK = 256 * 1024
@@ -60,6 +61,8 @@ class Recorder:
         self.names = names
         self.tail = f'"pid":{os.getpid()},"worker":null,"launch":{quote(launch)}'
         self.attempts = dict(attempts)
+        #: What is recorded beside the lines, where it is.
+        self.trace: Optional[Tracer] = None
         self.off = False
         self.head = ""
         self.verdict = ""
@@ -100,6 +103,8 @@ class Recorder:
         self.labels = {}
         self.started = self.spool.mono()
         self.spool.put_now(f'"attempt.started",{self.head},{self.tail}')
+        if self.trace is not None:
+            self.trace.begin(quote(scenario), number)
 
     def settle(self, verdict: str, cause: str = "", reason: str = "") -> None:
         """The worst of what was said: unittest may report a test and its cleanup apart."""
@@ -136,6 +141,8 @@ class Recorder:
         if self.reason:
             extra += f',"reason":{quote(cut(self.reason, REASON_LIMIT))}'
         told = f'"{cause}"' if cause else "null"
+        if self.trace is not None:
+            self.trace.end(verdict)
         self.spool.put(
             f'"attempt.ended",{self.head},"verdict":"{verdict}","cause":{told},"d":{lasted},'
             f'"durations":{{"call":{lasted}}}{extra}'
@@ -189,6 +196,8 @@ class Recorder:
 
     def failure(self, error: BaseException, when: str, text: str, head: str = "") -> None:
         where = f'{head or self.head},"step":"{when}"'
+        if self.trace is not None:
+            self.trace.exception(error)
         compared = compared_in(error)
         if compared is not None:
             compared.file = self.frames.place(compared.file)

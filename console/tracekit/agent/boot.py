@@ -42,7 +42,9 @@ def _unpack(archive: str, target: str) -> None:
     os.makedirs(part, mode=0o700)
     try:
         with zipfile.ZipFile(archive) as file:
-            file.extractall(part, [name for name in file.namelist() if name.startswith(("app/", "probe/"))])
+            file.extractall(
+                part, [name for name in file.namelist() if name.startswith(("app/", "probe/", "lib/"))]
+            )
         try:
             os.rename(part, target)
         except OSError:

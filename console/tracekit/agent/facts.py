@@ -51,10 +51,10 @@ def machine(state: str) -> dict[str, Any]:
     }
 
 
-def box_line(state: str, group: bool) -> dict[str, Any]:
+def box_line(state: str, group: bool, tracer: str = "") -> dict[str, Any]:
     """The `box.facts` line of a journal: where the run happened and what was not to be had there."""
     facts = machine(state)
-    missing = [{"what": "tracer", "why": "no box library was sent"}]
+    missing = [{"what": "tracer", "why": tracer}] if tracer else []
     if not group:
         missing.append({"what": "cgroup", "why": "no control group is delegated to this user"})
     kept = ("boot", "machine", "system", "arch", "libc", "python", "cpus", "memory", "disk")

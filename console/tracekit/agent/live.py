@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import Any, Optional
 
-from tracekit.agent import facts, killing
+from tracekit.agent import facts, killing, tracing
 from tracekit.agent.control import Channel, connect
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.kept import whole_files
@@ -69,6 +69,8 @@ class LiveRun:
         self._start: dict[str, Any] = {}
         self._secrets: Optional[dict[str, str]] = None
         self._pump: Optional[Pump] = None
+        self._trace: Optional[tracing.Trace] = None
+        self.followed = False
         self._since = system.clock.seconds()
         self._watched_at = self._since
         self._gone = False
@@ -125,7 +127,8 @@ class LiveRun:
     def _first_lines(self) -> list[dict[str, Any]]:
         line = first_line(self.plan, self.plan_hash, self.console)
         group = bool(killing.control_group(self.run))
-        return [line, {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group)}]
+        tracer = tracing.unavailable(self._probe) if tracing.traced(self.plan) else ""
+        return [line, {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group, tracer)}]
 
     def _build(self, redactor: Redactor) -> tuple[Pump, Restored]:
         pid = os.getpid()
@@ -138,7 +141,10 @@ class LiveRun:
         ingest.restore(restored)
         environ = dict(self._start.get("environ") or {})
         context = Context(self.plan, self._spool, self._probe, self._cache, self.token, environ)
-        return Pump(self._system, recording, ingest, context, _adapter), restored
+        pump = Pump(self._system, recording, ingest, context, _adapter)
+        self._trace = tracing.Trace(self.place, self._spool, self.plan, self._probe, redactor.pairs())
+        pump.ending = self._trace.end
+        return pump, restored
 
     def supervised(self, channel: Channel, spool: str) -> None:
         """The supervisor stands; what the driver already wants is asked of it."""
@@ -287,6 +293,7 @@ class LiveRun:
 
     def keep_lease(self, now: float, followed: bool) -> None:
         """A run that nobody watches may go on only so long."""
+        self.followed = followed
         if followed or self.phase != "live":
             self._watched_at = now
             return
@@ -328,6 +335,9 @@ class LiveRun:
             self._gone = False
             killing.sweep(self._system, self.token)
             pump.stop_dead("supervisor-died")
+        if self._trace is not None and not pump.driver.finished:
+            for line in self._trace.step(self._system.clock.seconds(), watched=self.followed):
+                pump.note(line)
         pump.step()
         self._ask()
         for alarm in pump.alarms():
@@ -369,6 +379,9 @@ class LiveRun:
         self._end()
         with contextlib.suppress(OSError):
             self._system.files.remove_tree(self._spool)
+        if self._trace is not None:
+            with contextlib.suppress(OSError):
+                self._system.files.remove_tree(self._trace.rings)
         self._places.forget_live(self.run)
         self._closed()
 

@@ -58,6 +58,8 @@ class Pump:
         self._told: dict[str, tuple[float, dict[str, Any]]] = {}
         self._watch = Watch()
         self._stacks = Stacks(system)
+        # What else is told just before the end.
+        self.ending: Callable[[], list[dict[str, Any]]] = list
 
     # -- where it stands
 
@@ -236,6 +238,7 @@ class Pump:
             elif isinstance(command, Finish):
                 self.finish = command.line
                 self._finish_since = self._clock.seconds()
+                batch.own += self.ending()
                 state = "incomplete" if self.recording.faults else "complete"
                 batch.own.append({**command.line, "recording": state})
         batch.note["driver"] = self.driver.snapshot()

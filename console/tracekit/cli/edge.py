@@ -99,6 +99,11 @@ def write(line: str) -> None:
     sys.stdout.write(line + "\n")
 
 
+def flush() -> None:
+    """Let go of what was written so far: somebody watches."""
+    sys.stdout.flush()
+
+
 def say_error(line: str) -> None:
     """One line on standard error; a closed one is no reason to fail."""
     try:

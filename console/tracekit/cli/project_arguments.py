@@ -28,6 +28,16 @@ def isolate_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def trace_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument that says how much of what happens inside is recorded."""
+    parser.add_argument(
+        "--trace",
+        choices=("off", "default", "calls"),
+        help="what is recorded inside test processes: nothing; marks, logs, exceptions and what reaches outside; "
+        "and the calls of the project's functions",
+    )
+
+
 def project_arguments(parser: argparse.ArgumentParser, *, selectors: bool = True) -> None:
     """The arguments by which a command names a project."""
     parser.add_argument(

@@ -32,6 +32,7 @@ SUMMARIES: dict[str, str] = {
     "compare": "show what changed from one run to another",
     "show": "show a run, or one scenario of it",
     "replay": "print or open a recorded run",
+    "events": "show what happened inside the processes of a run",
     "attach": "follow a run that goes on without a console",
     "cancel": "stop a run and everything it started",
     "export": "write a run as one file: a bundle, or another tool's format",

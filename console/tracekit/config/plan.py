@@ -97,6 +97,8 @@ def _suite(
         "needs": list(suite.needs),
         "locks": list(suite.locks),
         "trace": suite.trace,
+        "trace_include": list(suite.trace_include),
+        "trace_exclude": list(suite.trace_exclude),
     }
 
 

@@ -49,6 +49,8 @@ class Suite(NamedTuple):
     idempotent: bool = False
     isolate: tuple[str, ...] = ()
     trace: str | None = None
+    trace_include: tuple[str, ...] = ()
+    trace_exclude: tuple[str, ...] = ()
     where: str = ""
     why: str = ""  # of the runner, where nobody named one
 

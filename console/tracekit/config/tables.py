@@ -218,7 +218,20 @@ SUITE: Final = Table(
             "How much is recorded of what happens inside; without it, the setting.",
             example='"calls"',
             choices=TRACES,
-            later=True,
+        ),
+        Key(
+            "trace_include",
+            "strings",
+            "Packages beside the project's own whose calls are recorded, by name.",
+            example='["shop", "vendor.client"]',
+            default=(),
+        ),
+        Key(
+            "trace_exclude",
+            "strings",
+            "Packages and modules whose calls are not; of two rules the longer one decides.",
+            example='["shop.generated"]',
+            default=(),
         ),
     ),
 )
@@ -443,7 +456,7 @@ _EVERYWHERE: Final = (
         example='"calls"',
         default="default",
         choices=TRACES,
-        later=True,
+        flag="--trace",
     ),
     Key(
         "seed",

@@ -63,6 +63,7 @@ class Launching:
                 retries=request.retries, until_failure=request.until_failure, shuffle=request.shuffle
             ),
             isolate=request.isolate,
+            trace=request.trace,
         )
         return await self._start(await anyio.to_thread.run_sync(plan))
 
@@ -98,6 +99,7 @@ class Launching:
             extra=extra,
             in_order=request.in_order,
             isolate=request.isolate,
+            trace=request.trace,
         )
         return await self._start(await anyio.to_thread.run_sync(plan))
 

@@ -110,6 +110,7 @@ def plan_for(
     run_lease: float | None = None,
     extra: Mapping[str, Any] = NOTHING,
     isolate: Sequence[str] = (),
+    trace: str | None = None,
 ) -> Planned:
     """Plan a project; raises ProblemError for every fault of its configuration."""
     flags = {"profile": profile, "environment": environment}
@@ -129,6 +130,7 @@ def plan_for(
     plan.update(_quarantine(config.quarantine, places))
     plan.update(extra)
     _isolate(plan, isolate)
+    _trace(plan, trace)
     planned = _planned(plan, config.profile, profile, root, places)
     where = config.profile.environment(environment)
     if where is None or not where.remote:
@@ -148,6 +150,7 @@ def plan_again(
     extra: Mapping[str, Any] = NOTHING,
     in_order: bool = False,
     isolate: Sequence[str] = (),
+    trace: str | None = None,
 ) -> Planned:
     """The plan of an earlier run, narrowed to some scenarios; flags, seed and order stay."""
     plan: dict[str, Any] = facts["plan"]
@@ -184,6 +187,7 @@ def plan_again(
         kept.pop("shuffle", None)
     again = {**kept, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
     _isolate(again, isolate)
+    _trace(again, trace)
     planned = _planned(again, config.profile, chosen, root, places)
     where = config.profile.environment(str(plan.get("environment", "")))
     if where is not None and where.remote:
@@ -214,6 +218,13 @@ def _isolate(plan: dict[str, Any], wished: Sequence[str]) -> None:
         plan["isolate"] = list(wished)
         for suite in plan["suites"]:
             suite["isolate"] = [*isolation.patterns(suite), *wished]
+
+
+def _trace(plan: dict[str, Any], wished: str | None) -> None:
+    """What was asked for stands above every suite's own table."""
+    if wished is not None:
+        plan["trace"] = wished
+        plan["suites"] = [{**suite, "trace": None} for suite in plan["suites"]]
 
 
 def _quarantine(entries: Sequence[quarantine.Entry], places: Places) -> dict[str, Any]:

@@ -44,6 +44,8 @@ class Launch:
     shuffle: bool = False
     #: Ids and globs of what runs in a process of its own.
     isolate: tuple[str, ...] = ()
+    #: off, default or calls; None leaves it to the configuration.
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ class Rerun:
     #: Run `ids` in exactly this order, in one process.
     in_order: bool = False
     isolate: tuple[str, ...] = ()
+    #: As of `Launch`; None repeats what the run had.
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

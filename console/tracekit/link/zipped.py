@@ -7,6 +7,7 @@ reading them. The zip itself is content-hashed, so two consoles of one version s
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 from pathlib import Path
 
@@ -27,7 +28,7 @@ def agent_zip(cache: Path) -> Path:
             return built
     except OSError:
         pass
-    made = zipapp.build(zipapp.collect())
+    made = zipapp.build({**zipapp.collect(), **_library()})
     built = folder / f"{made.hash}.pyz"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,6 +44,15 @@ def agent_zip(cache: Path) -> Path:
             )
         ) from fault
     return built
+
+
+def _library() -> dict[str, bytes]:
+    """The box library as it was built with this installation, named by what it runs on."""
+    from tracekit import _native
+
+    architecture, libc = _native.box_target()
+    data = _native.box_library()
+    return {f"lib/{architecture}-{libc}.so": data} if data else {}
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -64,4 +74,9 @@ def _installed() -> str:
                     elif entry.name.endswith(".py"):
                         facts = entry.stat()
                         digest.update(os.fsencode(f"{entry.path}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
+    # The library inside it is part of what is carried.
+    found_native = importlib.util.find_spec("tracekit._native")
+    if found_native is not None and found_native.origin:
+        built = Path(found_native.origin).stat()
+        digest.update(os.fsencode(f"{found_native.origin}\0{built.st_size}\0{built.st_mtime_ns}\n"))
     return digest.hexdigest()

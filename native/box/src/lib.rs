@@ -1,6 +1,8 @@
-//! `libtracekit_box.so`: what runs inside test processes and agents, loaded by ctypes into any `CPython` from 3.9.
-//! A plain C ABI and nothing else is exported (`exports.txt` lists it); it must never unwind, block, print or
-//! allocate in its callers' hot paths, and it knows no Python.
+//! `libtracekit_box.so`: what runs inside test processes and agents, in any `CPython` from 3.9 that is a standard build.
+//! A plain C ABI and the start of one module are exported, and nothing else (`exports.txt` lists them). It must never
+//! unwind, block or print, and it never runs code of the program that it records.
+
+mod python;
 
 use std::ffi::c_char;
 

@@ -3,6 +3,7 @@
 
 mod box_library;
 mod text;
+mod trace;
 
 use pyo3::prelude::*;
 
@@ -12,6 +13,8 @@ mod _native {
     use crate::box_library::{box_library, box_target};
     #[pymodule_export]
     use crate::text::{Safe, safe, safe_lines};
+    #[pymodule_export]
+    use crate::trace::{Event, TraceView, recover_trace, verify_trace};
 
     #[pymodule_export]
     const DEFAULT_COLUMNS: usize = tracekit_text::DEFAULT_COLUMNS;

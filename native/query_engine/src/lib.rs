@@ -1,5 +1,12 @@
-//! Answers about a trace, from its blocks: what the console, the command line and assistants ask. So far it holds the
-//! version that binds it to the other crates; the filter of a question stands in its own crate.
+//! Answers about a trace, from its blocks: what the console, the command line and assistants ask. It reads a trace while
+//! it grows and after its writer died, never holds all of it, and never writes; the filter of a question stands in its
+//! own crate.
+
+mod told;
+mod view;
+
+pub use told::Told;
+pub use view::{LaneTold, View};
 
 /// The version of the crate, that of the whole workspace.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

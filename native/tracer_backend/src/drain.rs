@@ -16,6 +16,7 @@ use crate::problem::{Problem, REASONS, Reason, Result};
 use crate::reader::{ProcessFolder, RingFile};
 use crate::ring::{Copied, Record};
 use crate::row::Row;
+use crate::secrets::Secrets;
 use crate::segment::{Recording, Segment, segments};
 use crate::strings::{Strings, Tag, entries, entries_from};
 use crate::system;
@@ -34,11 +35,13 @@ pub struct Limits {
     pub trace_bytes: u64,
     /// Whether folders of processes that are gone are removed once they are safe.
     pub remove: bool,
+    /// What must not be written.
+    pub secrets: Secrets,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { trace_bytes: 2 << 30, remove: true }
+        Self { trace_bytes: 2 << 30, remove: true, secrets: Secrets::default() }
     }
 }
 
@@ -285,7 +288,7 @@ impl Drain {
                 continue;
             }
             // After the records, so that every string that they name is there; and one moment later than all of them.
-            process.read_strings(folder, &mut self.out.strings)?;
+            process.read_strings(folder, &mut self.out.strings, &self.limits.secrets)?;
             let now = later(&ring.file, process.same_boot);
             let scale = Scale::new(ring.file.header().word(TSC) == 1, &ring.anchor, &now);
             self.take(ring, process, &scale, &now, batch.looked.next, passed)?;
@@ -385,7 +388,8 @@ impl Drain {
             payload::put(&mut body, "name", writer.name.as_bytes());
             payload::put(&mut body, "traceparent", file.header().text(header::TRACEPARENT).as_bytes());
         }
-        self.out.strings.number(Tag::Lane, &body)
+        let clean = self.limits.secrets.string(Tag::Lane, &body);
+        self.out.strings.number(Tag::Lane, clean.as_deref().unwrap_or(&body))
     }
 
     /// What the process itself could not record, as far as it is not told yet.
@@ -471,7 +475,7 @@ impl Process {
     }
 
     /// Numbers the process's new strings for the box.
-    fn read_strings(&mut self, folder: &ProcessFolder, out: &mut Strings) -> Result<()> {
+    fn read_strings(&mut self, folder: &ProcessFolder, out: &mut Strings, secrets: &Secrets) -> Result<()> {
         use std::os::unix::fs::FileExt;
         let path = folder.strings();
         let Ok(file) = fs::File::open(&path) else { return Ok(()) };
@@ -485,7 +489,8 @@ impl Process {
         let mut found = if self.strings_at == 0 { entries(&bytes) } else { entries_from(&bytes, next) };
         let begin = self.strings_at;
         while let Some(entry) = found.next() {
-            let number = match out.number(entry.tag, entry.body) {
+            let clean = secrets.string(entry.tag, entry.body);
+            let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
                 Err(Problem::Dropped(_)) => 0,
                 other => other?,
             };

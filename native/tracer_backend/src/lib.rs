@@ -12,6 +12,7 @@ pub mod kind;
 pub mod kinds;
 mod lanes;
 mod mapping;
+mod own_file;
 mod pairing;
 pub mod payload;
 mod place;
@@ -22,6 +23,7 @@ pub mod ring;
 pub mod row;
 #[cfg(test)]
 mod scratch;
+pub mod secrets;
 pub mod segment;
 mod settings;
 pub mod strings;

@@ -201,6 +201,12 @@ impl Registry {
         self.shared.scenario.store(scenario, Relaxed);
     }
 
+    /// What was set so.
+    #[inline]
+    pub fn process_scenario(&self) -> u32 {
+        self.shared.scenario.load(Relaxed)
+    }
+
     /// The number of a text, committed before this returns; 0 for one that could not be kept, which is counted.
     pub fn text(&self, text: &str) -> u32 {
         self.string(Tag::Text, text.as_bytes())

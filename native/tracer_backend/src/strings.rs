@@ -2,11 +2,12 @@
 //! string is in the file before the first record that names it; the drain writes `strings.tkd` in the same format.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::own_file::OwnFile;
 use crate::problem::{Problem, Result};
 
 /// First bytes of a string segment, its version among them.
@@ -128,7 +129,7 @@ fn cut(body: &[u8]) -> &[u8] {
 #[derive(Debug)]
 pub struct Strings {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<OwnFile>,
     length: u64,
     most: u64,
     known: HashMap<(Tag, Arc<[u8]>), u32>,
@@ -164,6 +165,7 @@ impl Strings {
             .open(path)
             .map_err(Problem::io(what, path))?;
         file.write_all_at(&MAGIC, 0).map_err(Problem::io(what, path))?;
+        let file = OwnFile::new(file, path).map_err(Problem::io(what, path))?;
         Ok(Self { path: path.to_path_buf(), file: Some(file), ..Self::in_memory() })
     }
 
@@ -188,7 +190,7 @@ impl Strings {
         }
         strings.length = found.committed() as u64;
         file.set_len(strings.length).map_err(Problem::io("cut", path))?;
-        strings.file = Some(file);
+        strings.file = Some(OwnFile::new(file, path).map_err(Problem::io("open the strings", path))?);
         Ok(strings)
     }
 
@@ -227,7 +229,7 @@ impl Strings {
         if number == u32::MAX || self.length + self.buffer.len() as u64 > self.most {
             return Err(Problem::Dropped(crate::problem::Reason::StringsFull));
         }
-        if let Some(file) = &self.file {
+        if let Some(file) = &mut self.file {
             // A part of it that a full disk let through is overwritten by the next one.
             file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write a string to", &self.path))?;
         }
@@ -247,7 +249,7 @@ impl Strings {
             encode(self.next_number(), tag, body, &mut self.buffer);
             self.keep(tag, Arc::from(body));
         }
-        if let Some(file) = &self.file {
+        if let Some(file) = &mut self.file {
             file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write strings to", &self.path))?;
         }
         self.length += self.buffer.len() as u64;

@@ -12,10 +12,10 @@ PROFILE = """\
 runner = "pytest"
 idempotent = true
 timeout = "5s"
-trace = "calls"
 
 [suite.db]
 runner = "pytest"
+idempotent = false
 """
 
 
@@ -24,7 +24,7 @@ def test_not_acted_on__two_such_keys__then_both_with_file_line_and_key(tmp_path:
     found = not_acted_on(load(str(tmp_path), environ={"HOME": str(tmp_path)}, implicit=False).profile)
     assert [problem.where for problem in found] == [
         "tracekit.toml:3:suite.api.idempotent",
-        "tracekit.toml:5:suite.api.trace",
+        "tracekit.toml:8:suite.db.idempotent",
     ]
     assert (
         not_acted_on(load(str(tmp_path / ".."), environ={"HOME": str(tmp_path)}, implicit=False).profile)

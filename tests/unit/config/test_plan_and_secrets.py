@@ -85,6 +85,8 @@ def test_to_plan__profile__then_the_plan_of_both_suites_without_any_secret(tmp_p
         "needs": [],
         "locks": [],
         "trace": None,
+        "trace_include": [],
+        "trace_exclude": [],
     }
     assert (web["cwd"], web["needs"], web["locks"], web["stall"]) == (
         str(tmp_path / "web"),

@@ -155,9 +155,13 @@ def test_module__names__then_as_declared() -> None:
         "DEFAULT_COLUMNS",
         "MAX_COLUMNS",
         "VERSION",
+        "Event",
         "Safe",
+        "TraceView",
         "box_library",
         "box_target",
+        "recover_trace",
         "safe",
         "safe_lines",
+        "verify_trace",
     }

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
-from tracekit.agent import isolation
+from tracekit.agent import isolation, tracing
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import interpreter, pytest_ends
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
@@ -78,6 +78,7 @@ class PytestAdapter(Adapter):
             "TRACEKIT_MODE": "discover" if discovers(context) else "run",
             "TRACEKIT_LOCALS": "1" if context.plan.get("locals", True) else "0",
             "TRACEKIT_PYTHON_WHY": python.why,
+            **tracing.environ(context.plan, suite, context.probe, context.spool),
         }
         files: dict[str, bytes] = {}
         if only is not None and suite.get("order") == "given":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import project
-from tracekit.cli.project_arguments import count, isolate_argument
+from tracekit.cli.project_arguments import count, isolate_argument, trace_argument
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="again and again, up to N times, until something is red",
     )
     isolate_argument(parser)
+    trace_argument(parser)
     parser.add_argument(
         "--in-order",
         action="store_true",
@@ -55,7 +56,11 @@ def run(args: argparse.Namespace) -> int:
     elif args.ids:
         request = Rerun(args.run, "ids", tuple(args.ids))
     request = replace(
-        request, until_failure=args.until_failure, in_order=args.in_order, isolate=tuple(args.isolate)
+        request,
+        until_failure=args.until_failure,
+        in_order=args.in_order,
+        isolate=tuple(args.isolate),
+        trace=args.trace,
     )
     with Signals().caught() as signals, Engine(project.places()) as engine:
         view = submitted(engine, request, signals)

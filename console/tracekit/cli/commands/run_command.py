@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import edge, project
-from tracekit.cli.project_arguments import count, isolate_argument, project_arguments
+from tracekit.cli.project_arguments import count, isolate_argument, project_arguments, trace_argument
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,6 +30,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="run what is red again, up to N times; each adds an attempt",
     )
     isolate_argument(parser)
+    trace_argument(parser)
     parser.add_argument(
         "--fail-on-flaky", action="store_true", help="exit 1 when a scenario passed only after a red attempt"
     )
@@ -70,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
             retries=args.retries,
             shuffle=args.shuffle,
             isolate=tuple(args.isolate),
+            trace=args.trace,
         )
         if args.watch:
             from tracekit.cli.watching import watch

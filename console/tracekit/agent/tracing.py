@@ -1,0 +1,233 @@
+"""The trace of one run: what its test processes are told, and the drain that takes their records out of the rings.
+
+The drain is native and lives in the box library; where there is none for this machine, nothing is traced and the
+journal says why. It never delays the end of a run for longer than one look at all rings, and never raises into it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Optional
+
+from tracekit.wire.names import RINGS_DIR, E
+
+LIBRARIES = "lib"
+WATCHED_EVERY = 0.05
+EVERY = 0.02
+OLDEST, NEWEST = (3, 9), (3, 13)
+#: More lanes than this are told in sums.
+NAMED = 50
+_LOADED: dict[str, Any] = {}
+
+
+def level_of(plan: Mapping[str, Any], suite: Optional[Mapping[str, Any]] = None) -> str:
+    """How much is traced: off, default or calls. A discovery is never traced."""
+    if plan.get("mode") == "discover":
+        return "off"
+    wanted = (suite or {}).get("trace") or plan.get("trace") or "default"
+    return wanted if wanted in {"default", "calls"} else "off"
+
+
+def traced(plan: Mapping[str, Any]) -> bool:
+    """Whether any suite of a plan is traced."""
+    return any(level_of(plan, suite) != "off" for suite in plan.get("suites", ()))
+
+
+def library(probe: str) -> str:
+    """Where the library for this machine is, beside the probe; whether it is there, its loader finds out."""
+    libc = "gnu" if _glibc() else "musl"
+    return os.path.join(os.path.dirname(probe), LIBRARIES, f"{os.uname().machine}-{libc}.so")
+
+
+def _glibc() -> bool:
+    try:
+        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
+    except (ValueError, OSError):
+        return False
+
+
+def rings(spool: str) -> str:
+    """The folder of the rings of a run, beside its spool."""
+    return os.path.join(os.path.dirname(spool), RINGS_DIR)
+
+
+def environ(plan: Mapping[str, Any], suite: Mapping[str, Any], probe: str, spool: str) -> dict[str, str]:
+    """What the processes of a suite are told; `off` too, whatever runs around us."""
+    level = level_of(plan, suite)
+    told = {"TRACEKIT_TRACE": level, "TRACEKIT_RINGS": ""}
+    if level == "off":
+        return told
+    rules = {
+        "roots": sorted({os.path.abspath(str(plan["root"])), os.path.abspath(str(suite["cwd"]))}),
+        "include": list(suite.get("trace_include") or ()),
+        "exclude": list(suite.get("trace_exclude") or ()),
+    }
+    return {
+        **told,
+        "TRACEKIT_RINGS": rings(spool),
+        "TRACEKIT_BOX": library(probe),
+        "TRACEKIT_TRACE_RULES": json.dumps(rules),
+    }
+
+
+def load(path: str) -> Any:
+    """The box library as a module of this very process; raises OSError with the reason."""
+    if path in _LOADED:
+        return _LOADED[path]
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        raise OSError(0, "the agent's Python is none that the box library knows")
+    if not os.path.isfile(path):
+        raise OSError(0, "there is no box library for this machine")
+    from importlib.machinery import ExtensionFileLoader
+    from importlib.util import module_from_spec, spec_from_loader
+
+    try:
+        spec = spec_from_loader("_tkbox", ExtensionFileLoader("_tkbox", path))
+        if spec is None:
+            raise OSError(0, "the box library cannot be loaded")
+        _LOADED[path] = module_from_spec(spec)
+    except (ImportError, SystemError) as fault:
+        raise OSError(0, f"the box library cannot be loaded: {fault}") from fault
+    return _LOADED[path]
+
+
+def unavailable(probe: str) -> str:
+    """Why nothing can be traced on this box, or nothing."""
+    try:
+        load(library(probe))
+    except OSError as fault:
+        return fault.strerror or str(fault)
+    return ""
+
+
+class Trace:
+    """The drain of one run; without a library, or with tracing off, it does nothing."""
+
+    def __init__(
+        self,
+        place: str,
+        spool: str,
+        plan: Mapping[str, Any],
+        probe: str,
+        forms: Sequence[tuple[bytes, bytes]],
+    ) -> None:
+        self._place = place
+        self.rings = rings(spool)
+        self._forms = list(forms)
+        self._library = library(probe)
+        self._limit = int(plan.get("trace_bytes") or 0)
+        self.wanted = traced(plan)
+        self._box: Any = None
+        self._drain: Optional[int] = None
+        self._next = 0.0
+        self._written = 0.0
+        self._faults: list[str] = []
+        self._failing = ""
+
+    def step(self, now: float, *, watched: bool) -> list[dict[str, Any]]:
+        """One look, when it is time; gives the lines to note about it."""
+        if not self.wanted or now < self._next:
+            return []
+        self._next = now + EVERY
+        write = watched and now - self._written >= WATCHED_EVERY
+        if write:
+            self._written = now
+        if self._drain is None and not self._open():
+            return self._lines()
+        self._ask("drain_pass", self._drain, write)
+        return self._lines()
+
+    def end(self) -> list[dict[str, Any]]:
+        """The run is over: everything goes to the disk, and it is told what became of it."""
+        if not self.wanted:
+            return []
+        self.wanted = False
+        if self._drain is None and not self._open():
+            return self._lines()
+        self._ask("drain_finish", self._drain)
+        told = self._report()
+        with contextlib.suppress(Exception):
+            self._box.drain_close(self._drain)
+        self._drain = None
+        return [*self._lines(), *told]
+
+    def _open(self) -> bool:
+        """Begin once there is something to take."""
+        if not os.path.isdir(self.rings):
+            return False
+        try:
+            self._box = load(self._library)
+            self._drain = self._box.drain_open(self.rings, self._place, self._limit, self._forms)
+        except (OSError, ValueError) as fault:
+            self._fail(fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault))
+        return self._drain is not None
+
+    def _ask(self, name: str, *arguments: Any) -> None:
+        try:
+            answer = getattr(self._box, name)(*arguments)
+        except (OSError, ValueError) as fault:
+            self._fail(str(fault))
+            return
+        self._failing = ""
+        self._faults += answer[4:]
+
+    def _fail(self, why: str) -> None:
+        if why != self._failing:
+            self._failing = why
+            self._faults.append(why)
+
+    def _lines(self) -> list[dict[str, Any]]:
+        faults, self._faults = self._faults, []
+        return [{"e": E.GAP, "what": "trace", "count": 1, "why": why} for why in faults]
+
+    def _report(self) -> list[dict[str, Any]]:
+        try:
+            text = self._box.drain_report(self._place)
+        except (OSError, ValueError) as fault:
+            self._fail(str(fault))
+            return []
+        return [summed(text)]
+
+
+def summed(text: str) -> dict[str, Any]:
+    """The line about the whole trace, from what the library says of each lane."""
+    lanes = records = 0
+    lost: dict[str, int] = {}
+    missing: list[dict[str, Any]] = []
+    faults: list[str] = []
+    for line in text.splitlines():
+        kind, *rest = line.split("\t")
+        if kind == "lane" and len(rest) == 7:
+            pid, tid, lane, count, gone, end, name = rest
+            lanes += 1
+            records += int(count)
+            if gone != "0" or not (end or lane == "process"):
+                missing.append(
+                    {
+                        "pid": int(pid),
+                        "tid": int(tid),
+                        "lane": lane,
+                        "name": name,
+                        "lost": int(gone),
+                        "end": end,
+                    }
+                )
+        elif kind == "lost" and len(rest) == 2:
+            lost[rest[1]] = lost.get(rest[1], 0) + int(rest[0])
+        elif kind == "fault":
+            faults += rest
+    return {
+        "e": E.TRACE_ENDED,
+        "lanes": lanes,
+        "records": records,
+        "lost": sum(lost.values()),
+        "why": lost,
+        "complete": not (missing or faults),
+        "missing": missing[:NAMED],
+        "missing_count": len(missing),
+        "faults": faults[:NAMED],
+    }

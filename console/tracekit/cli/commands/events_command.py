@@ -1,0 +1,149 @@
+"""`tracekit events`: what happened inside the processes of a run, row by row, through a filter."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from typing import TYPE_CHECKING, Any
+
+from tracekit.cli import edge, project
+from tracekit.cli.painting import Paint
+from tracekit.store.runs import RunStore
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit._native import Event
+    from tracekit.store.tracing import Trace
+
+SCHEMA = "tracekit.event/1"
+_WINDOW = 2048
+_FOLLOW_EVERY = 0.1
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.add_argument(
+        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+    )
+    parser.add_argument(
+        "filter",
+        nargs="?",
+        default="",
+        metavar="FILTER",
+        help="which rows, in the filter language; all of them otherwise",
+    )
+    parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
+    parser.add_argument("--count", action="store_true", help="only how many rows there are, by kind")
+    parser.add_argument("--json", action="store_true", help="one JSON line a row")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the rows; exit 4 when there are none."""
+    from tracekit.store.tracing import Trace
+
+    trace = Trace(RunStore(project.places().state).find(args.run))
+    trace.filter(args.filter)
+    if args.count and not args.follow:
+        return _counts(trace, as_json=args.json)
+    shown = _show(trace, 0, as_json=args.json)
+    while args.follow:
+        over = trace.over()
+        trace.poll()
+        shown = _show(trace, shown, as_json=args.json)
+        if over:
+            break
+        edge.flush()
+        time.sleep(_FOLLOW_EVERY)
+    if not shown:
+        raise ProblemError(_nothing(trace, args.filter))
+    return edge.OK
+
+
+def _nothing(trace: Trace, text: str) -> Problem:
+    if len(trace.whole):
+        return Problem(
+            "select.nothing",
+            "no row passes the filter",
+            text,
+            "`tracekit events RUN --count` shows what there is",
+        )
+    why = trace.why_empty()
+    return Problem(
+        "select.nothing",
+        f"nothing was traced: {why}",
+        trace.run_id,
+        "`tracekit show` has its steps and output",
+    )
+
+
+def _counts(trace: Trace, *, as_json: bool) -> int:
+    counts = trace.rows.kinds()
+    if as_json:
+        edge.say_json(
+            "tracekit.event_counts/1",
+            {"run": trace.run_id, "kinds": dict(counts), "damaged": trace.rows.damaged},
+        )
+    for kind, count in () if as_json else counts:
+        edge.say(f"{count:>10}  {kind}")
+    if not counts:
+        raise ProblemError(_nothing(trace, ""))
+    return edge.OK
+
+
+def _show(trace: Trace, start: int, *, as_json: bool) -> int:
+    """Print the rows from one on; gives how many there have been."""
+    paint = Paint(on=edge.colours())
+    begin = (trace.rows.times or (0, 0))[0]
+    while True:
+        rows = trace.rows.rows(start, _WINDOW)
+        for row in rows:
+            if as_json:
+                edge.say_json(SCHEMA, fact(trace.run_id, row))
+            else:
+                edge.write(_line(row, begin, paint))
+        start += len(rows)
+        if len(rows) < _WINDOW:
+            return start
+
+
+def fact(run_id: str, row: Event) -> dict[str, Any]:
+    """A row as scripts get it; what it does not have is left out."""
+    told: dict[str, Any] = {
+        "run": run_id,
+        "m": row.time,
+        "kind": row.kind,
+        "level": row.level if row.level != "none" else None,
+        "scenario": row.scenario or None,
+        "name": row.name or None,
+        "text": row.text or None,
+        "file": row.file or None,
+        "line": row.line or None,
+        "value": row.value,
+        "d": row.duration,
+        "depth": row.depth if row.kind in {"enter", "exit", "unwind"} else None,
+        "pid": row.pid,
+        "tid": row.tid,
+        "thread": row.thread or None,
+        "lane": row.lane,
+        "n": row.sequence,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _line(row: Event, begin: int, paint: Paint) -> str:
+    when = f"{(row.time - begin) / 1e9:+12.6f}s"
+    lane = f"{row.pid}" if row.tid == row.pid else f"{row.pid}/{row.tid}"
+    words = [paint.dim(f"{when} {lane:>15}"), f"{row.kind:14}"]
+    if row.level != "none":
+        words.append(row.level)
+    indent = "  " * min(row.depth, 40) if row.kind in {"enter", "exit", "unwind"} else ""
+    words.append(indent + edge.clean(row.name))
+    if row.text:
+        words.append(edge.clean(row.text))
+    if row.value is not None:
+        words.append(str(row.value))
+    if row.duration is not None:
+        words.append(paint.dim(f"{row.duration / 1e6:.3f}ms"))
+    if row.file:
+        words.append(paint.dim(edge.clean(f"{row.file}:{row.line}")))
+    return " ".join(words)

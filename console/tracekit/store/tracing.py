@@ -1,0 +1,110 @@
+"""The trace of a recorded or live run, as the native view gives it: rows through a filter, and what became of it.
+
+It reads only, decodes no row itself, and holds none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tracekit._native import TraceView
+from tracekit.store.runs import RunFolder, damaged
+from tracekit.wire.lines import LineError, decode
+from tracekit.wire.names import RED, RINGS_DIR, SPOOL_DIR, E
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_END = b'"e":"' + E.RUN_ENDED.encode() + b'"'
+_TAIL = 1 << 16
+
+
+class Trace:
+    """One run's trace; raises ProblemError where its files cannot be read."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+        self.run_id = folder.run_id
+        try:
+            self.whole = TraceView(folder.box_dir)
+            self.rows = TraceView(folder.box_dir)
+        except OSError as fault:
+            raise ProblemError(self._damaged(fault)) from fault
+
+    def _damaged(self, fault: OSError) -> Problem:
+        return damaged(self.run_id, f"its trace cannot be read: {fault}", str(self._folder.box_dir))
+
+    def filter(self, text: str) -> None:
+        """Look through a filter; raises ProblemError with a caret where it cannot be understood."""
+        failures = list(self._failures()) if "@" in text else []
+        plan = self._folder.facts().get("plan")
+        environment = str(plan.get("environment", "")) if isinstance(plan, dict) else ""
+        try:
+            self.rows.filter(text, failures=failures, env=environment, run=self.run_id)
+        except ValueError as fault:
+            what, _, drawing = str(fault).partition("\n")
+            action = "docs/filter.md has the fields and operators"
+            raise ProblemError(Problem("select.filter", what, f"in the filter\n{drawing}", action)) from fault
+        except OSError as fault:
+            raise ProblemError(self._damaged(fault)) from fault
+
+    def poll(self) -> int:
+        """Look for what came since; how many rows that pass are new."""
+        try:
+            self.whole.poll()
+            return self.rows.poll()
+        except OSError as fault:
+            raise ProblemError(self._damaged(fault)) from fault
+
+    def over(self) -> bool:
+        """Whether the run has ended, or nobody is left who could end it."""
+        box = self._folder.box_dir
+        try:
+            with self._folder.journal.open("rb") as file:
+                size = file.seek(0, 2)
+                file.seek(max(0, size - _TAIL))
+                if _END in file.read():
+                    return True
+        except OSError:
+            return True
+        return not (box / SPOOL_DIR).is_dir() and not (box / RINGS_DIR).is_dir()
+
+    def ended(self) -> dict[str, Any]:
+        """What the journal says became of the trace; empty where it says nothing."""
+        told: dict[str, Any] = {}
+        for line in self._lines(E.TRACE_ENDED):
+            told = line
+        return told
+
+    def why_empty(self) -> str:
+        """Why there are no rows, as far as the journal knows."""
+        for line in self._lines(E.BOX_FACTS):
+            for missing in line.get("unavailable") or ():
+                if isinstance(missing, dict) and missing.get("what") == "tracer":
+                    return str(missing.get("why"))
+        for line in self._lines(E.GAP):
+            if line.get("what") == "trace":
+                return str(line.get("why"))
+        for line in self._lines(E.RUN_STARTED):
+            if line.get("trace") == "off":
+                return "tracing was off"
+        return "no test process recorded anything"
+
+    def _failures(self) -> Iterator[int]:
+        for line in self._lines(E.ATTEMPT_ENDED):
+            if line.get("verdict") in RED and isinstance(line.get("m"), int):
+                yield line["m"]
+
+    def _lines(self, event: str) -> Iterator[dict[str, Any]]:
+        marker = b'"e":"' + event.encode() + b'"'
+        try:
+            with self._folder.journal.open("rb") as file:
+                for line in file:
+                    if marker in line:
+                        try:
+                            yield decode(line)
+                        except LineError:
+                            continue
+        except OSError:
+            return

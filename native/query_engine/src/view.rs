@@ -1,0 +1,288 @@
+//! A window into a trace that may still grow: which rows pass a filter is known as counts of blocks; only the rows that
+//! are asked for are ever decoded.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use tracekit_filter::{Bound, Context, Fault, Filter, bind, parse};
+use tracer_backend::block::Block;
+use tracer_backend::segment::{Segment, segments, strings_path};
+use tracer_backend::strings::{entries, entries_from};
+use tracer_backend::{Kind, Problem, Result, Row, Tag, payload};
+
+use crate::told::Told;
+
+/// A block by its place, and how many of its rows pass, those of all before it included.
+#[derive(Clone, Copy, Debug)]
+struct Passing {
+    segment: usize,
+    block: usize,
+    until: u64,
+}
+
+/// A lane, as its description says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneTold {
+    /// Its number.
+    pub number: u32,
+    /// The process.
+    pub pid: u64,
+    /// The thread.
+    pub tid: u64,
+    /// The name of the thread.
+    pub name: Vec<u8>,
+    /// calls, durable or process.
+    pub kind: Vec<u8>,
+}
+
+/// A window into a trace.
+#[derive(Debug)]
+pub struct View {
+    folder: PathBuf,
+    strings: Vec<(Tag, Vec<u8>)>,
+    strings_at: u64,
+    segments: Vec<(u64, Segment)>,
+    /// Where the next look for blocks begins.
+    seen: (usize, usize),
+    filter: Option<(Filter, Bound)>,
+    context: Context,
+    passing: Vec<Passing>,
+    damaged: u64,
+    times: Option<(u64, u64)>,
+    buffer: Vec<u8>,
+}
+
+impl View {
+    /// Opens the trace in a box's folder; one that is not there yet is empty, and grows.
+    ///
+    /// # Errors
+    /// Files are there and cannot be read.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let mut view = Self {
+            folder: folder.to_path_buf(),
+            strings: Vec::new(),
+            strings_at: 0,
+            segments: Vec::new(),
+            seen: (0, 0),
+            filter: None,
+            context: Context::default(),
+            passing: Vec::new(),
+            damaged: 0,
+            times: None,
+            buffer: Vec::new(),
+        };
+        view.poll()?;
+        Ok(view)
+    }
+
+    /// What a filter may ask that no row knows. From here on relative times count from the first row.
+    pub fn set_context(&mut self, context: Context) {
+        self.context = context;
+    }
+
+    /// Looks through another filter; an empty one lets everything through.
+    ///
+    /// # Errors
+    /// The outer one: files cannot be read. The inner one: the filter cannot be understood, and nothing changed.
+    pub fn set_filter(&mut self, text: &str) -> Result<std::result::Result<(), Fault>> {
+        let filter = match parse(text) {
+            Ok(filter) => filter,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut context = self.context.clone();
+        context.begin = self.times.map_or(0, |(first, _)| first);
+        self.filter = (!text.trim().is_empty()).then(|| {
+            let bound = bind(&filter, context);
+            (filter, bound)
+        });
+        self.passing.clear();
+        self.seen = (0, 0);
+        self.count()?;
+        Ok(Ok(()))
+    }
+
+    /// Looks for what came since; how many rows that pass are new.
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn poll(&mut self) -> Result<u64> {
+        let before = self.count_passing();
+        for (number, path) in segments(&self.folder)? {
+            match self.segments.last() {
+                Some((last, _)) if number <= *last => {}
+                _ => match Segment::open(&path) {
+                    Ok(segment) => self.segments.push((number, segment)),
+                    // Just made: its header is on the way.
+                    Err(Problem::Format { .. }) => break,
+                    Err(problem) => return Err(problem),
+                },
+            }
+        }
+        // Only the last grows, and the one before it may have grown since the last look.
+        let from = self.segments.len().saturating_sub(2);
+        for (_, segment) in &mut self.segments[from..] {
+            segment.poll()?;
+        }
+        self.read_strings()?;
+        self.count()?;
+        Ok(self.count_passing() - before)
+    }
+
+    fn read_strings(&mut self) -> Result<()> {
+        let path = strings_path(&self.folder);
+        let fault = |cause| Problem::Io { what: "read", path: path.clone(), cause };
+        let file = match File::open(&path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            other => other.map_err(fault)?,
+        };
+        let length = file.metadata().map_err(fault)?.len();
+        if length <= self.strings_at {
+            return Ok(());
+        }
+        let mut bytes = vec![0; usize::try_from(length - self.strings_at).unwrap_or(0)];
+        file.read_exact_at(&mut bytes, self.strings_at).map_err(fault)?;
+        let next = u32::try_from(self.strings.len() + 1).unwrap_or(u32::MAX);
+        let mut found = if self.strings_at == 0 { entries(&bytes) } else { entries_from(&bytes, next) };
+        for entry in found.by_ref() {
+            self.strings.push((entry.tag, entry.body.to_vec()));
+        }
+        self.strings_at += found.committed() as u64;
+        Ok(())
+    }
+
+    /// Counts the rows of blocks that were not looked at yet.
+    fn count(&mut self) -> Result<()> {
+        if let Some((_, bound)) = &mut self.filter {
+            bound.learn(self.strings.as_slice());
+        }
+        let (mut at, mut block) = self.seen;
+        let mut until = self.count_passing();
+        while let Some((_, segment)) = self.segments.get(at) {
+            while block < segment.blocks().len() {
+                let Some(zone) = segment.blocks().nth(block) else { break };
+                if zone.strings > self.strings_at {
+                    self.seen = (at, block);
+                    return Ok(()); // its strings are on the way
+                }
+                let count = match &self.filter {
+                    None => zone.rows,
+                    Some((_, bound)) => {
+                        let loaded = segment.load(block, &mut self.buffer)?;
+                        self.damaged += u64::from(loaded.is_none());
+                        loaded.map_or(0, |loaded| bound.select(&loaded).count())
+                    }
+                };
+                let (first, last) = self.times.unwrap_or(zone.times);
+                self.times = Some((first.min(zone.times.0), last.max(zone.times.1)));
+                if count > 0 {
+                    until += count as u64;
+                    self.passing.push(Passing { segment: at, block, until });
+                }
+                block += 1;
+            }
+            if at + 1 == self.segments.len() {
+                break;
+            }
+            (at, block) = (at + 1, 0);
+        }
+        self.seen = (at, block);
+        Ok(())
+    }
+
+    /// How many rows pass.
+    pub fn count_passing(&self) -> u64 {
+        self.passing.last().map_or(0, |passing| passing.until)
+    }
+
+    /// The first and the last moment, where there are rows.
+    pub fn times(&self) -> Option<(u64, u64)> {
+        self.times
+    }
+
+    /// Blocks that could not be read, so far.
+    pub fn damaged(&self) -> u64 {
+        self.damaged
+    }
+
+    /// Rows that pass, from one on, as many as there are and are wanted.
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn rows(&mut self, from: u64, most: usize) -> Result<Vec<Told>> {
+        let mut out = Vec::new();
+        self.each(from, most, |row, strings| out.push(Told::new(row, strings)))?;
+        Ok(out)
+    }
+
+    fn each(&mut self, from: u64, most: usize, mut take: impl FnMut(&Row, &[(Tag, Vec<u8>)])) -> Result<()> {
+        let mut left = most;
+        let mut at = self.passing.partition_point(|passing| passing.until <= from);
+        let mut position = at.checked_sub(1).map_or(0, |before| self.passing[before].until);
+        while let (Some(passing), 1..) = (self.passing.get(at), left) {
+            let (_, segment) = &self.segments[passing.segment];
+            let skip = usize::try_from(from.saturating_sub(position)).unwrap_or(usize::MAX);
+            if let Some(block) = segment.load(passing.block, &mut self.buffer)? {
+                for row in chosen(self.filter.as_ref().map(|(_, bound)| bound), &block).skip(skip).take(left) {
+                    take(&block.row(row), &self.strings);
+                    left -= 1;
+                }
+            }
+            position = passing.until;
+            at += 1;
+        }
+        Ok(())
+    }
+
+    /// How many rows of each kind pass.
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn kinds(&mut self) -> Result<Vec<(String, u64)>> {
+        let mut counts = [0_u64; 256];
+        self.each(0, usize::MAX, |row, _| counts[usize::from(row.kind)] += 1)?;
+        let named = (0..=u8::MAX).zip(counts).filter(|(_, count)| *count > 0);
+        Ok(named.map(|(kind, count)| (Kind(kind).name().into_owned(), count)).collect())
+    }
+
+    /// How many rows that pass lie in each of so many equal stretches between the first and the last moment.
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn rate(&mut self, stretches: usize) -> Result<Vec<u64>> {
+        let mut counts = vec![0; stretches];
+        let (Some((first, last)), 1..) = (self.times, stretches) else { return Ok(counts) };
+        let span = u128::from(last - first) + 1;
+        self.each(0, usize::MAX, |row, _| {
+            let far = u128::from(row.time.clamp(first, last) - first) * stretches as u128 / span;
+            counts[usize::try_from(far).unwrap_or(0)] += 1;
+        })?;
+        Ok(counts)
+    }
+
+    /// Every lane.
+    pub fn lanes(&self) -> Vec<LaneTold> {
+        let described = (1..).zip(&self.strings).filter(|(_, (tag, _))| *tag == Tag::Lane);
+        let bytes = |body: &[u8], name: &str| payload::field(body, name).unwrap_or_default().to_vec();
+        described
+            .map(|(number, (_, body))| LaneTold {
+                number,
+                pid: payload::number(body, "pid").unwrap_or(0),
+                tid: payload::number(body, "tid").unwrap_or(0),
+                name: bytes(body, "name"),
+                kind: bytes(body, "kind"),
+            })
+            .collect()
+    }
+}
+
+/// The rows of a block that pass.
+fn chosen<'a>(bound: Option<&Bound>, block: &Block<'a>) -> Box<dyn Iterator<Item = usize> + 'a> {
+    match bound {
+        None => Box::new(0..block.rows()),
+        Some(bound) => {
+            let rows: Vec<usize> = bound.select(block).rows().collect();
+            Box::new(rows.into_iter())
+        }
+    }
+}

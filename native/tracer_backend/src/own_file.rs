@@ -1,0 +1,94 @@
+//! A file that stays ours: programs that are recorded close descriptors that they never opened, and what they open next
+//! gets our number. So it lies up high, and is held against what it was before anything is written through it.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+/// Out of the way of programs that close the first few dozen.
+const HIGH: libc::c_int = 700;
+
+/// An open file that knows which one it is.
+#[derive(Debug)]
+pub(crate) struct OwnFile {
+    file: ManuallyDrop<File>,
+    path: PathBuf,
+    is: (u64, u64),
+}
+
+fn identity(file: &File) -> io::Result<(u64, u64)> {
+    let facts = file.metadata()?;
+    Ok((facts.dev(), facts.ino()))
+}
+
+fn high(file: File) -> File {
+    // SAFETY: the descriptor is open; the new one is owned by what is made of it.
+    let moved = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, HIGH) };
+    if moved < 0 {
+        return file; // not allowed here: it stays where it is
+    }
+    // SAFETY: just made, and nobody else's.
+    unsafe { File::from_raw_fd(moved) }
+}
+
+impl OwnFile {
+    pub(crate) fn new(file: File, path: &Path) -> io::Result<Self> {
+        let is = identity(&file)?;
+        Ok(Self { file: ManuallyDrop::new(high(file)), path: path.to_path_buf(), is })
+    }
+
+    fn ours(&self) -> bool {
+        identity(&self.file).is_ok_and(|found| found == self.is)
+    }
+
+    /// Writes through it, or through the path again where somebody took the descriptor.
+    pub(crate) fn write_all_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+        if !self.ours() {
+            let again = OpenOptions::new().read(true).write(true).open(&self.path)?;
+            if identity(&again)? != self.is {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            // The old number is somebody else's now: it is not closed.
+            self.file = ManuallyDrop::new(high(again));
+        }
+        self.file.write_all_at(bytes, at)
+    }
+
+    pub(crate) fn sync_data(&self) -> io::Result<()> {
+        self.file.sync_data()
+    }
+}
+
+impl Drop for OwnFile {
+    fn drop(&mut self) {
+        if self.ours() {
+            // SAFETY: dropped here, once, and never used again.
+            unsafe { ManuallyDrop::drop(&mut self.file) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scratch::Folder;
+
+    #[test]
+    fn file__whose_descriptor_was_taken__then_written_by_its_path_and_nobody_elses_is_touched() {
+        let scratch = Folder::new();
+        let (path, other) = (scratch.path().join("own"), scratch.path().join("other"));
+        let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        let mut own = OwnFile::new(file, &path).unwrap();
+        own.write_all_at(b"one", 0).unwrap();
+        std::fs::write(&other, b"theirs").unwrap();
+        let theirs = OpenOptions::new().read(true).write(true).open(&other).unwrap();
+        // SAFETY: what a program does that closes everything and opens a file.
+        unsafe { libc::dup2(theirs.as_raw_fd(), own.file.as_raw_fd()) };
+        own.write_all_at(b"two", 3).unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"onetwo");
+        assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
+    }
+}

@@ -1,0 +1,150 @@
+"""What happens inside test processes is recorded, survives them, and is shown; verdicts are as without it."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import pythons
+from tests.support.cli import Done, Sandbox
+
+TRACED = (Path(__file__).parents[1] / "fixtures" / "traced" / "test_traced.py").read_text()
+HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
+#: From here on calls can be recorded.
+CALLS = ("3.11", "3.12", "3.13")
+VERDICTS = {
+    "test_logs": "passed",
+    "test_processes": "passed",
+    "test_raises": "failed",
+    "test_tasks": "passed",
+    "test_threads": "passed",
+    "test_zz_killed": "crashed",
+    "test_zz_segfault": "crashed",
+}
+SECRET = "hunter2 in plain words"
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    sandbox = Sandbox(tmp_path / "home")
+    sandbox.environ["SHOP_PASSWORD"] = SECRET
+    return sandbox
+
+
+def project(sandbox: Sandbox, version: str = "", text: str = TRACED, **keys: str) -> Path:
+    """The traced tests, by pytest, or by unittest on another Python."""
+    files = {"test_traced.py": text}
+    table = [f"{key} = {value}" for key, value in keys.items()]
+    if version:
+        table += ['runner = "unittest"', f'python = "{pythons.need(version)}"']
+    if table:
+        files["tracekit.toml"] = "\n".join(["[suite.shop]", *table, ""])
+    return sandbox.project(files)
+
+
+def verdicts(done: Done) -> dict[str, str]:
+    return {name.rpartition("::")[2]: word for name, word in done.verdicts().items()}
+
+
+def events(sandbox: Sandbox, root: Path, run: str, text: str = "") -> list[dict[str, Any]]:
+    done = sandbox.run("events", run, text, "--json", cwd=root)
+    assert done.code in {0, 4}, done.err
+    return done.lines()
+
+
+def scenario_of(row: dict[str, Any]) -> str:
+    return str(row.get("scenario", "")).rpartition("::")[2]
+
+
+@pytest.mark.parametrize("version", ["", "3.9", "3.12", "3.13"])
+def test_events__by_default__then_marks_logs_and_failures_of_every_process_in_the_right_scenario(
+    sandbox: Sandbox, version: str
+) -> None:
+    root = project(sandbox, version)
+    done = sandbox.run("run", root, "--json")
+    assert verdicts(done) == VERDICTS, done.err
+    rows = events(sandbox, root, done.run_id())
+    logs = [row for row in rows if row["kind"] == "log" and row["text"].startswith("here is")]
+    assert [row for row in logs if row["text"] != f"here is {scenario_of(row)}"] == []
+    said = {"test_threads": 7, "test_tasks": 5, "test_processes": 3}
+    assert Counter(map(scenario_of, logs)) == {name: said.get(name, 1) for name in VERDICTS}
+    assert len({row["pid"] for row in logs if scenario_of(row) == "test_processes"}) == 3
+    raised = [row for row in rows if row["kind"] == "exception" and row["name"] == "LookupError"]
+    assert raised, "the failure is told"
+    assert {(row["text"], scenario_of(row)) for row in raised} == {("no such cart", "test_raises")}
+    began = [scenario_of(row) for row in rows if row["kind"] == "scenario.start"]
+    assert sorted(began) == sorted(VERDICTS)
+    ended = done.of("trace.ended")
+    assert [(line["lost"], line["complete"], line["faults"]) for line in ended] == [(0, True, [])]
+    assert ended[0]["records"] + ended[0]["lanes"] == len(rows)
+    assert SECRET not in done.out
+    connecting = next(row["text"] for row in rows if row.get("text", "").startswith("connecting"))
+    assert connecting == "connecting with «redacted:SHOP_PASSWORD»"
+    assert not list((sandbox.home / "state").rglob("rings"))
+
+
+@pytest.mark.parametrize("version", ["", "3.13"])
+def test_events__of_tests_that_were_killed__then_their_last_calls_and_the_line_before_death(
+    sandbox: Sandbox, version: str
+) -> None:
+    root = project(sandbox, version)
+    done = sandbox.run("run", root, "--trace", "calls", "--json")
+    assert verdicts(done) == VERDICTS, done.err
+    for name in ("test_zz_killed", "test_zz_segfault"):
+        rows = events(sandbox, root, done.run_id(), f"scenario:*{name} kind:enter,exit,log")
+        rows.sort(key=lambda row: row["m"])
+        told = [(row["kind"], row.get("text") or row["name"].rpartition(".")[2]) for row in rows]
+        assert told[-8:] == [
+            ("enter", name),
+            ("enter", "say"),
+            ("log", f"here is {name}"),
+            ("exit", "say"),
+            ("enter", "total"),
+            ("enter", "price"),
+            ("exit", "price"),
+            ("exit", "total"),
+        ]
+        assert [row["d"] >= 0 for row in rows if row["kind"] == "exit"], "calls that ended have a duration"
+
+
+def test_events__through_filters__then_what_passes_or_why_not(sandbox: Sandbox) -> None:
+    root = project(sandbox)
+    run = sandbox.run("run", root, "--json").run_id()
+    errors = sandbox.run("events", run, "level>=error", cwd=root)
+    assert errors.code == 0
+    assert "LookupError no such cart" in errors.out
+    assert "«redacted:SHOP_PASSWORD»" in errors.out
+    around = events(sandbox, root, run, "@fail(-10s..+10s) kind:log")
+    assert around
+    wrong = sandbox.run("events", run, "levvel>=error", cwd=root)
+    assert (wrong.code, "did you mean level?" in wrong.err, "^^^^^^" in wrong.err) == (2, True, True)
+    nothing = sandbox.run("events", run, "nowhere_to_be_found", cwd=root)
+    assert (nothing.code, nothing.out) == (4, "")
+    counted = sandbox.run("events", run, "--count", "--json", cwd=root).lines()[0]
+    assert counted["kinds"]["scenario.start"] == len(VERDICTS)
+    assert counted["damaged"] == 0
+
+
+def test_events__with_tracing_off__then_nothing_is_recorded_and_that_is_said(sandbox: Sandbox) -> None:
+    root = project(sandbox)
+    done = sandbox.run("run", root, "--trace", "off", "--json")
+    assert verdicts(done) == VERDICTS
+    assert not list((sandbox.home / "state").rglob("*.tks"))
+    shown = sandbox.run("events", cwd=root)
+    assert (shown.code, shown.out) == (4, "")
+    assert "tracing was off" in shown.err
+
+
+def test_events__calls_of_chosen_packages__then_the_longer_rule_decides(sandbox: Sandbox) -> None:
+    root = project(sandbox, trace='"calls"', trace_include='["json"]', trace_exclude='["json.decoder"]')
+    text = "import json\n\n\ndef test_it():\n    json.dumps([1])\n    json.loads('[1]')\n"
+    (root / "test_traced.py").write_text(text)
+    run = sandbox.run("run", root, "--json").run_id()
+    names = {row["name"] for row in events(sandbox, root, run, "kind:enter")}
+    assert any(name.endswith("json.dumps") for name in names)
+    assert not any("json.decoder" in name for name in names)
+    assert "test_traced.test_it" in names
