@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -206,14 +206,30 @@ def native_seconds(suite: Suite, source: Path | None, python: Path) -> float:
 
 
 def traced_seconds(suite: Suite, source: Path | None, python: Path) -> float:
-    """The wall time of `tracekit run`, its own start and the agent's included; the agent is unpacked already."""
+    """The wall time of `tracekit run`, its own start and its agent's included.
+
+    It is not the first run of this installation: the agent is unpacked, and the probe compiled for this interpreter.
+    """
     with places() as place:
         folder, env = profiled(suite, tree(source, place / "tree"), python), environment(place)
-        call([tool("tracekit"), "doctor"], folder, env)
+        first = profiled(replace(suite, paths=(), arguments=()), tree(None, place / "first"), python)
+        (first / "test_first.py").write_text(FIRST, encoding="utf-8")
+        # A state of its own has an agent of its own: the one that is timed starts anew.
+        call([tool("tracekit"), "run"], first, env | {"XDG_STATE_HOME": str(place / "other")})
         before = time.monotonic()
         call([tool("tracekit"), "run"], folder, env)
         return time.monotonic() - before
 
+
+# What any runner finds and passes.
+FIRST = """\
+import unittest
+
+
+class TestFirst(unittest.TestCase):
+    def test_first(self):
+        pass
+"""
 
 # A native verdict is told by pytest's own words for it: what its summary line would count.
 PYTEST = """\
