@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.cli import Sandbox
+from tests.support.until import until
+from tracekit.engine.engine import Engine
+from tracekit.engine.places import Places
+from tracekit.engine.requests import Discover
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,3 +149,25 @@ def test_list__suites_with_names_and_directories_of_their_own__then_each_keeps_i
     assert done.out.splitlines()[-1] == "pytest@api:test_c.py::test_six"
     assert len(done.out.splitlines()) == 4
     assert project.collected() == ["test_c.py"]
+
+
+def test_console__opens_what_was_found_before__then_there_without_a_look_at_the_sources_and_judged_behind(
+    sandbox: Sandbox, project: Project
+) -> None:
+    listed(sandbox, project)
+    environ = {**os.environ, **sandbox.environ}
+    places = Places(sandbox.state, sandbox.home / "cache" / "tracekit", environ, agent_idle=1.0)
+    with Engine(places) as engine:
+        request = Discover(str(project.place), at_once=True)
+        view = engine.submit(request).result(60)
+        assert sorted(view.state.ids) == [
+            f"pytest:tests/test_{test}" for test in ("a.py::test_one", "a.py::test_two", "b.py::test_three")
+        ]
+        until(lambda: view.stale is not None)
+        assert view.stale is False
+        project.write("tests/test_b.py", "test_three", "test_four")
+        view = engine.submit(request).result(60)
+        until(lambda: view.stale is not None)
+        assert view.stale is True
+        assert len(view.state.ids) == 3
+        assert len(engine.submit(Discover(str(project.place), wait=True)).result(60).state.ids) == 4

@@ -57,9 +57,7 @@ class Discovery:
         if not request.refresh:
             kept = await anyio.to_thread.run_sync(self._inventories.load, request.root, key)
         if kept is not None and request.at_once:
-            view = await self._shown(request, kept)
-            view.stale = bool(await anyio.to_thread.run_sync(self._compare, kept)) or bool(kept.problems)
-            return view
+            return await self._shown(request, kept, judged=False)
         now = await anyio.to_thread.run_sync(self._look, request.root, kept)
         if kept is not None:
             known = kept.survey
@@ -86,7 +84,10 @@ class Discovery:
         return survey(root, config_files(environ), environ, also)
 
     def _compare(self, kept: Inventory) -> bool:
-        return self._look(kept.root, kept) != kept.survey
+        try:
+            return self._look(kept.root, kept) != kept.survey
+        except OSError:
+            return True  # whoever asks for all of it is told what is wrong
 
     async def _newer(
         self, request: Discover, kept: Inventory, now: Survey, asked: list[str]
@@ -97,17 +98,21 @@ class Discovery:
         found = await (await self._start(request, now, asked)).found()
         return None if found is None else found._replace(suites=kept.suites)
 
-    async def _shown(self, request: Discover, inventory: Inventory) -> RunView:
-        """A view of an inventory whose beginning is there at once, and the rest a moment later."""
+    async def _shown(self, request: Discover, inventory: Inventory, *, judged: bool = True) -> RunView:
+        """A view of an inventory whose beginning is there at once, and the rest a moment later.
+
+        Unless it was `judged` before, that comes last of all: whoever opens a project waits for the first rows.
+        """
         quarantined = await anyio.to_thread.run_sync(self._quarantine, request)
         view = _view_of(inventory)
         told = _told(inventory, quarantined)
+        if not judged:
+            view.stale = None
         view.feed(b"".join(itertools.islice(told, FIRST_LINES)))
-        self._context.tasks.start_soon(self._feed, view, told)
+        self._context.tasks.start_soon(self._feed, view, told, inventory)
         return view
 
-    @staticmethod
-    async def _feed(view: RunView, told: Iterator[bytes]) -> None:
+    async def _feed(self, view: RunView, told: Iterator[bytes], inventory: Inventory) -> None:
         def feed(data: bytes) -> None:
             with rare_collections():
                 view.feed(data)
@@ -115,6 +120,8 @@ class Discovery:
         while data := b"".join(itertools.islice(told, LINES_AT_ONCE)):
             await anyio.to_thread.run_sync(feed, data)
         view.mark("ended")
+        if view.stale is None:
+            view.stale = bool(inventory.problems) or await anyio.to_thread.run_sync(self._compare, inventory)
 
     def _quarantine(self, request: Discover) -> list[dict[str, Any]]:
         # Not a part of the inventory: it changes by the day, without a change of any source.

@@ -36,8 +36,8 @@ class RunView:
         self.problem: Problem | None = None
         self.end: dict[str, Any] = {}
         self.done = threading.Event()
-        # An inventory that was shown at once, although the sources are others now.
-        self.stale = False
+        # An inventory that was shown at once: whether the sources are others now; None until that is known.
+        self.stale: bool | None = False
         self._fold = Fold()
         self._taps: list[Tap] = []
         self._folded = 0

@@ -132,6 +132,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         """What turns with the clock."""
         if not hasattr(self, "detail"):
             return
+        self.look_behind()
         self.follow_saves()
         if not self.paused:
             self.scenarios.tick(now)

@@ -38,6 +38,7 @@ class Doing:
     problems: tuple[Problem, ...]
     _last: Launch | Rerun | None = None
     _adopted: ViewFace | None = None  # a run that was opened; its project becomes the console's
+    _remembered: ViewFace | None = None  # what was found last time, until it is known whether it still holds
     refreshing = False  # what is shown was found earlier; what has changed since is being looked for
     _checking = False  # a question is being prepared: a second key must not begin another run
 
@@ -80,8 +81,16 @@ class Doing:
     def _found_first(self, view: ViewFace) -> None:
         self._found(view)
         self.owner.find_live(self.owner.root, self._offer)
+        self._remembered = view
+        self.look_behind()
+
+    def look_behind(self) -> None:
+        """Look for what has changed, once it is known that what was found last time does not hold any more."""
+        view = self._remembered
+        if view is None or view.stale is None:
+            return
+        self._remembered = None
         if view.stale:
-            # What was found last time is on the screen; what has changed since is looked for behind it.
             self.refreshing = True
             newer = Discover(self.owner.root, self.owner.profile, self.owner.environment, wait=True)
             self.owner.pump.expect(self.ports.engine.submit(newer), functools.partial(self._refreshed, view))
