@@ -119,7 +119,7 @@ class Recorder:
         trace = self.trace
         if trace is not None:
             trace.begin(sid, attempt)
-            trace.step("setup", "setup")
+            trace.phases()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: Any) -> None:
@@ -141,7 +141,7 @@ class Recorder:
             self.elapsed += nanoseconds
             self.durations += f'"{when}":{nanoseconds},'
             if self.trace is not None:
-                self._phase_traced(when, report.outcome)
+                self.trace.phase(when, report.outcome)
             if not self.phases:
                 # A report is told before the next phase begins: that is one hook a phase less.
                 self.phase_started = self.mono()
@@ -150,14 +150,6 @@ class Recorder:
                 self._unusual(report)
         except Exception as error:
             self.failed(error)
-
-    def _phase_traced(self, when: str, outcome: str) -> None:
-        trace = self.trace
-        if trace is not None:
-            trace.step_ended(when, outcome)
-            if when != "teardown":
-                following = "call" if when == "setup" and outcome == "passed" else "teardown"
-                trace.step(following, following)
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_logfinish(self) -> None:

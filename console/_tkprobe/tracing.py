@@ -113,6 +113,10 @@ class Tracer:
             raise Missing(str(error)) from None
         self._mark = self.box.mark
         self._scenario = self.box.scenario
+        self._turn = self.box.turn
+        #: What is told when a phase ends so: itself, its outcome, what follows.
+        self.turns: Dict[Tuple[str, str], Tuple[int, int, int]] = {}
+        self.setup = self.text("setup")
         self.watch_logs()
         for source in (self._audit, self._monitor):
             try:
@@ -209,6 +213,19 @@ class Tracer:
             self.watch_logs()
         self.scenario = number
         self._scenario(number, attempt)
+
+    def phases(self) -> None:
+        """The first phase of a scenario begins."""
+        self._turn(0, 0, self.setup)
+
+    def phase(self, when: str, outcome: str) -> None:
+        """A phase is over, and the next one begins."""
+        told = self.turns.get((when, outcome))
+        if told is None:
+            following = "call" if when == "setup" and outcome == "passed" else "teardown"
+            after = 0 if when == "teardown" else self.text(following)
+            told = self.turns[when, outcome] = (self.text(when), self.text(outcome), after)
+        self._turn(*told)
 
     def end(self, verdict: str) -> None:
         self._scenario(self.scenario, self.text(verdict), ENDS)

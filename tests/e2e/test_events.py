@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.test_recover import kill_everything
 from tests.support import pythons
 from tests.support.cli import Done, Sandbox
+from tests.support.until import until
 
 TRACED = (Path(__file__).parents[1] / "fixtures" / "traced" / "test_traced.py").read_text()
 HERE = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -26,6 +28,15 @@ VERDICTS = {
     "test_zz_segfault": "crashed",
 }
 SECRET = "hunter2 in plain words"
+HANGS = """class Hangs(unittest.TestCase):
+    def test_hangs(self):
+        say("test_hangs")
+        total(["a"])
+        open("hangs", "w").close()
+        threading.Event().wait()
+
+
+class Traced"""
 
 
 @pytest.fixture
@@ -134,9 +145,12 @@ def test_events__with_tracing_off__then_nothing_is_recorded_and_that_is_said(san
     done = sandbox.run("run", root, "--trace", "off", "--json")
     assert verdicts(done) == VERDICTS
     assert not list((sandbox.home / "state").rglob("*.tks"))
-    shown = sandbox.run("events", cwd=root)
-    assert (shown.code, shown.out) == (4, "")
+    shown = sandbox.run("events", "last", "kind:attempt.ended level:error", "--json", cwd=root)
     assert "tracing was off" in shown.err
+    red = {name for name, word in VERDICTS.items() if word in {"failed", "crashed"}}
+    assert {scenario_of(row) for row in shown.lines()} == red, (
+        "the journal's lines take the place of the trace's"
+    )
 
 
 def test_events__calls_of_chosen_packages__then_the_longer_rule_decides(sandbox: Sandbox) -> None:
@@ -148,3 +162,74 @@ def test_events__calls_of_chosen_packages__then_the_longer_rule_decides(sandbox:
     assert any(name.endswith("json.dumps") for name in names)
     assert not any("json.decoder" in name for name in names)
     assert "test_traced.test_it" in names
+
+
+def test_events__after_the_death_of_everything__then_recovered_out_of_the_rings(sandbox: Sandbox) -> None:
+    text = TRACED.replace("class Traced", HANGS)
+    root = project(sandbox, text=text)
+    marker = root / "hangs"
+    live = sandbox.start("run", root, "-s", "*test_hangs", "--trace", "calls", "--json")
+    until(marker.exists)
+    (place,) = (path.parent for path in (sandbox.state / "runs").rglob("rings"))
+    kill_everything(sandbox)
+    live.communicate()
+    rings = place / "rings"
+    assert any(rings.iterdir())
+    recovered = sandbox.run("recover", str(place.parent), "--json", cwd=root)
+    assert recovered.code == 0, recovered.err
+    assert not rings.exists()
+    rows = events(sandbox, root, place.parent.name, "kind:enter,log")
+    assert {row["text"] for row in rows if row["kind"] == "log"} == {"here is test_hangs"}
+    assert any(row["name"].endswith(".price") for row in rows)
+    verified = sandbox.run("verify", place.parent.name, "--json", cwd=root).lines()[-1]
+    assert (verified["ok"], verified["events"] >= len(rows)) == (True, True)
+
+
+@pytest.mark.parametrize("version", ["", "3.9"])
+def test_events__with_a_library_that_is_none__then_verdicts_as_ever_and_the_reason_is_told(
+    sandbox: Sandbox, version: str
+) -> None:
+    root = project(sandbox, version)
+    assert verdicts(sandbox.run("run", root, "--json")) == VERDICTS
+    for library in (sandbox.home / "cache").rglob("*.so"):
+        library.chmod(0o600)
+        library.write_bytes(b"no library at all")
+    done = sandbox.run("run", root, "--json")
+    assert verdicts(done) == VERDICTS
+    told = [line for line in done.of("gap") if line["what"] == "trace"]
+    assert told
+    assert all("cannot be loaded" in line["why"] for line in told)
+    unavailable = {item["what"] for item in done.of("box.facts")[0]["unavailable"]}
+    assert ("tracer" in unavailable, done.of("trace.ended")) == (True, [])
+
+
+def test_events__beside_tools_that_hold_the_ids_of_monitoring__then_said_and_gone_on_without(
+    sandbox: Sandbox,
+) -> None:
+    taken = "import sys\nfor tool in (3, 4):\n    sys.monitoring.use_tool_id(tool, 'another')\n"
+    root = project(sandbox, "3.12", text=taken + TRACED)
+    done = sandbox.run("run", root, "--trace", "calls", "--json")
+    assert verdicts(done) == VERDICTS
+    rows = events(sandbox, root, done.run_id())
+    assert [row for row in rows if row["kind"] == "enter"] == []
+    assert [row for row in rows if row["kind"] == "log" and row["text"] == "here is test_zz_killed"]
+    assert any("other tools hold the ids" in line["why"] for line in done.of("gap"))
+
+
+def test_events__of_tests_that_close_every_descriptor__then_nothing_is_written_where_it_does_not_belong(
+    sandbox: Sandbox,
+) -> None:
+    text = (
+        "import logging, os\n\n\n"
+        "def test_closes(tmp_path):\n"
+        "    os.closerange(3, 1000)\n"
+        "    files = [open(tmp_path / str(n), 'w+') for n in range(30)]\n"
+        "    for n in range(20):\n"
+        "        logging.getLogger('late').warning('line %d', n)\n"
+        "    assert [file.read() for file in files] == [''] * 30\n"
+    )
+    root = project(sandbox, text=text)
+    done = sandbox.run("run", root, "--json", "--", "-p", "no:cacheprovider", "-s")
+    assert verdicts(done) == {"test_closes": "passed"}, done.out
+    rows = events(sandbox, root, done.run_id(), "kind:log name:late")
+    assert [row["text"] for row in rows] == [f"line {n}" for n in range(20)]

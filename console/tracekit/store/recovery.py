@@ -21,7 +21,7 @@ from tracekit.agent.redact import Redactor
 from tracekit.agent.system import RESERVE, System
 from tracekit.model.scenarios import group_facts
 from tracekit.wire.lines import LineError, decode
-from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, SPOOL_DIR, E
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RINGS_DIR, SPOOL_DIR, E
 from tracekit.wire.problems import Problem, ProblemError
 
 REASON = "agent-died"
@@ -42,6 +42,8 @@ class Recovered:
     #: Attempts that got the end that nobody wrote.
     ended: int = 0
     not_run: int = 0
+    #: Events that were still in rings.
+    traced: int = 0
     #: Bytes of spools that could not be checked for secrets, and are gone.
     dropped_bytes: int = 0
     verdicts: dict[str, int] = field(default_factory=dict)
@@ -102,6 +104,7 @@ def recover(
         else:
             ingest = Ingest(system, str(spool), run, place.name, Redactor(secrets))
             batch = _ingested(recording, ingest, restored)
+        batch.own += _traced(place, secrets, done)
         _close(recording, first, batch, done, source)
         recording.sync()
     except OSError as fault:
@@ -111,7 +114,33 @@ def recover(
     done.output_bytes = recording.committed[OUTPUT_FILE]
     with contextlib.suppress(OSError):
         system.files.remove_tree(str(spool))
+    with contextlib.suppress(OSError):
+        system.files.remove_tree(str(place / RINGS_DIR))
     return done
+
+
+def _traced(place: Path, secrets: dict[str, str] | None, done: Recovered) -> list[dict[str, Any]]:
+    """What the rings still hold becomes part of the trace; gives the lines about it."""
+    rings = place / RINGS_DIR
+    if not rings.is_dir():
+        return []
+    if secrets is None:
+        why = "the run had secrets that nobody can name, so its rings were not read"
+        return [{"e": E.GAP, "what": "trace", "count": 1, "why": why}]
+    from tracekit._native import TraceView, recover_trace, verify_trace
+
+    try:
+        done.traced, _ = recover_trace(rings, place, Redactor(secrets).pairs())
+        lanes, records, lost, _, complete, faults = verify_trace(place)
+        gaps = TraceView(place)
+        gaps.filter("kind:gap")
+        missing = Counter[str]()
+        for row in gaps.rows(0, len(gaps)):
+            missing[row.name] += row.value or 0
+    except OSError as fault:
+        return [{"e": E.GAP, "what": "trace", "count": 1, "why": str(fault)}]
+    told = {"lanes": lanes, "records": records, "lost": lost, "why": dict(missing), "complete": complete}
+    return [{"e": E.TRACE_ENDED, **told, "faults": faults[:_NAMED]}]
 
 
 def _ingested(recording: Recording, ingest: Ingest, restored: Restored) -> Batch:

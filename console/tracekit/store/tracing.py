@@ -23,20 +23,33 @@ _TAIL = 1 << 16
 class Trace:
     """One run's trace; raises ProblemError where its files cannot be read."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(self, folder: RunFolder, *, waits: bool = False) -> None:
         self._folder = folder
         self.run_id = folder.run_id
+        self._text = ""
         try:
             self.whole = TraceView(folder.box_dir)
-            self.rows = TraceView(folder.box_dir)
+            #: Whether there is a trace; else the rows are the journal's lines.
+            self.traced = len(self.whole) > 0 or (waits and not self.over())
+            self.rows = TraceView(folder.box_dir, journal=not self.traced)
         except OSError as fault:
             raise ProblemError(self._damaged(fault)) from fault
 
     def _damaged(self, fault: OSError) -> Problem:
         return damaged(self.run_id, f"its trace cannot be read: {fault}", str(self._folder.box_dir))
 
+    def fall_back(self) -> None:
+        """Nothing was traced after all: the rows are the journal's lines."""
+        self.traced = False
+        try:
+            self.rows = TraceView(self._folder.box_dir, journal=True)
+        except OSError as fault:
+            raise ProblemError(self._damaged(fault)) from fault
+        self.filter(self._text)
+
     def filter(self, text: str) -> None:
         """Look through a filter; raises ProblemError with a caret where it cannot be understood."""
+        self._text = text
         failures = list(self._failures()) if "@" in text else []
         plan = self._folder.facts().get("plan")
         environment = str(plan.get("environment", "")) if isinstance(plan, dict) else ""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tracekit.store.runs import RunFolder
 from tracekit.wire import lines
-from tracekit.wire.names import BLOB_DIR, LINE_VERSION, OUTPUT_FILE, SPOOL_DIR, E
+from tracekit.wire.names import BLOB_DIR, LINE_VERSION, OUTPUT_FILE, SPOOL_DIR, TRACE_DIR, E
 from tracekit.wire.problems import Problem, ProblemError
 
 MAX_SHOWN = 100
@@ -29,6 +29,10 @@ class Verified:
     sources: int = 0
     output_bytes: int = 0
     blobs: int = 0
+    #: Of the trace: rows, rows that are said to be missing, and whether nothing is missing at all.
+    events: int = 0
+    events_lost: int = 0
+    trace_complete: bool = True
     ended: bool = False
     problems: list[Problem] = field(default_factory=list)
     more: int = 0
@@ -72,11 +76,25 @@ def verify(folder: RunFolder) -> Verified:
     try:
         _journal(folder.journal, found, held=(folder.box_dir / SPOOL_DIR).is_dir())
         _blobs(folder.box_dir / BLOB_DIR, found)
+        _trace(folder.box_dir, found)
     except OSError as fault:
         found.add(
             "unreadable", f"cannot be read: {fault.strerror or fault}", str(fault.filename or folder.path)
         )
     return found
+
+
+def _trace(place: Path, found: Verified) -> None:
+    if not (place / TRACE_DIR).is_dir():
+        return
+    from tracekit._native import verify_trace
+
+    _, found.events, found.events_lost, _, found.trace_complete, faults = verify_trace(place)
+    for fault in faults:
+        # While it is written, its last block may be half there.
+        if found.ended or "not whole" not in fault:
+            where, _, what = fault.rpartition(": ")
+            found.add("trace", what, where or str(place), "its other rows can still be shown")
 
 
 def _journal(path: Path, found: Verified, *, held: bool) -> None:

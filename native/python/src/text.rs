@@ -11,6 +11,13 @@ pub(crate) struct Safe {
     inner: tracekit_text::Safe,
 }
 
+impl Safe {
+    /// One line out of these bytes.
+    pub(crate) fn of(bytes: &[u8], columns: usize) -> Self {
+        Self { inner: tracekit_text::line(bytes, columns) }
+    }
+}
+
 #[pymethods]
 impl Safe {
     /// Printable characters only.

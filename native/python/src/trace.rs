@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use query_engine::{Told, View};
+use query_engine::{JournalView, Told, View};
 use tracer_backend::drain::{Drain, Limits};
 use tracer_backend::secrets::Secrets;
 use tracer_backend::verify::verify;
 use tracer_backend::{Problem, Result};
+
+use crate::text::Safe;
 
 fn fault(problem: &Problem) -> PyErr {
     PyOSError::new_err(problem.to_string())
@@ -62,76 +64,177 @@ impl From<Told> for Event {
     }
 }
 
-/// A window into the trace of a box's folder, which may still grow.
+/// What a window looks into.
+enum Source {
+    Trace(Box<View>),
+    Journal(Box<JournalView>),
+}
+
+impl Source {
+    fn poll(&mut self) -> Result<u64> {
+        match self {
+            Self::Trace(view) => view.poll(),
+            Self::Journal(view) => view.poll(),
+        }
+    }
+
+    fn rows(&mut self, start: u64, count: usize) -> Result<Vec<Told>> {
+        match self {
+            Self::Trace(view) => view.rows(start, count),
+            Self::Journal(view) => view.rows(start, count),
+        }
+    }
+
+    fn count(&self) -> u64 {
+        match self {
+            Self::Trace(view) => view.count_passing(),
+            Self::Journal(view) => view.count_passing(),
+        }
+    }
+
+    fn times(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Trace(view) => view.times(),
+            Self::Journal(view) => view.times(),
+        }
+    }
+}
+
+/// A row as a screen shows it: time, duration, kind, level, depth, lane, and safe text of name, message and place.
+type Shown = (u64, Option<u64>, String, &'static str, u16, u32, Safe, Safe, Safe);
+
+/// A window into the trace of a box's folder, or into its journal alone; either may still grow.
 #[pyclass(module = "tracekit._native")]
 pub(crate) struct TraceView {
-    view: View,
+    source: Source,
 }
 
 #[pymethods]
 impl TraceView {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // how a path comes out of Python
-    fn new(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
-        let view = py.detach(|| View::open(&folder)).map_err(|problem| fault(&problem))?;
-        Ok(Self { view })
+    #[pyo3(signature = (folder, journal = false))]
+    fn new(py: Python<'_>, folder: PathBuf, journal: bool) -> PyResult<Self> {
+        let open = || {
+            if journal {
+                return JournalView::open(&folder.join("journal.ndjson")).map(|view| Source::Journal(Box::new(view)));
+            }
+            View::open(&folder).map(|view| Source::Trace(Box::new(view)))
+        };
+        Ok(Self { source: py.detach(open).map_err(|problem| fault(&problem))? })
     }
 
     /// Looks through a filter; `ValueError` with a caret where it cannot be understood. `failures`, `env` and `run` are
     /// what a filter may ask and no row knows.
     #[pyo3(signature = (text, failures = Vec::new(), env = String::new(), run = String::new()))]
     fn filter(&mut self, py: Python<'_>, text: &str, failures: Vec<u64>, env: String, run: String) -> PyResult<()> {
-        let view = &mut self.view;
-        view.set_context(tracekit_filter::Context { begin: 0, failures, env, run });
-        let done = py.detach(|| view.set_filter(text)).map_err(|problem| fault(&problem))?;
+        let context = tracekit_filter::Context { begin: 0, failures, env, run };
+        let source = &mut self.source;
+        let done = py.detach(|| match source {
+            Source::Trace(view) => {
+                view.set_context(context);
+                view.set_filter(text)
+            }
+            Source::Journal(view) => {
+                view.set_context(context);
+                view.set_filter(text)
+            }
+        });
+        let done = done.map_err(|problem| fault(&problem))?;
         done.map_err(|wrong| PyValueError::new_err(wrong.to_string()))
     }
 
     /// Looks for what came since; how many rows that pass are new.
     fn poll(&mut self, py: Python<'_>) -> PyResult<u64> {
-        let view = &mut self.view;
-        py.detach(|| view.poll()).map_err(|problem| fault(&problem))
+        let source = &mut self.source;
+        py.detach(|| source.poll()).map_err(|problem| fault(&problem))
     }
 
     fn __len__(&self) -> usize {
-        usize::try_from(self.view.count_passing()).unwrap_or(usize::MAX)
+        usize::try_from(self.source.count()).unwrap_or(usize::MAX)
     }
 
     /// Rows that pass, from one on, as many as there are and are wanted.
     fn rows(&mut self, py: Python<'_>, start: u64, count: usize) -> PyResult<Vec<Event>> {
-        let view = &mut self.view;
-        let rows = py.detach(|| view.rows(start, count)).map_err(|problem| fault(&problem))?;
+        let source = &mut self.source;
+        let rows = py.detach(|| source.rows(start, count)).map_err(|problem| fault(&problem))?;
         Ok(rows.into_iter().map(Event::from).collect())
+    }
+
+    /// The same rows as a screen shows them: time, duration, kind, level, depth, lane, and safe text of name, message and
+    /// place, each of so many columns at most.
+    fn shown(&mut self, py: Python<'_>, start: u64, count: usize, columns: usize) -> PyResult<Vec<Shown>> {
+        let source = &mut self.source;
+        let rows = py.detach(|| source.rows(start, count)).map_err(|problem| fault(&problem))?;
+        let safe = |bytes: &[u8]| Safe::of(bytes, columns);
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let place = if row.file.is_empty() {
+                    Vec::new()
+                } else {
+                    [&row.file[..], format!(":{}", row.line).as_bytes()].concat()
+                };
+                (
+                    row.time,
+                    row.duration,
+                    row.kind,
+                    row.level,
+                    row.depth,
+                    row.lane,
+                    safe(&row.name),
+                    safe(&row.text),
+                    safe(&place),
+                )
+            })
+            .collect())
     }
 
     /// How many rows of each kind pass.
     fn kinds(&mut self, py: Python<'_>) -> PyResult<Vec<(String, u64)>> {
-        let view = &mut self.view;
-        py.detach(|| view.kinds()).map_err(|problem| fault(&problem))
+        let source = &mut self.source;
+        let counted = py.detach(|| match source {
+            Source::Trace(view) => view.kinds(),
+            Source::Journal(view) => {
+                let mut counts = std::collections::BTreeMap::new();
+                for row in view.rows(0, usize::MAX)? {
+                    *counts.entry(row.kind).or_default() += 1;
+                }
+                Ok(counts.into_iter().collect())
+            }
+        });
+        counted.map_err(|problem| fault(&problem))
     }
 
     /// How many rows that pass lie in each of so many equal stretches of the whole time.
     fn rate(&mut self, py: Python<'_>, stretches: usize) -> PyResult<Vec<u64>> {
-        let view = &mut self.view;
-        py.detach(|| view.rate(stretches.min(1 << 16))).map_err(|problem| fault(&problem))
+        let source = &mut self.source;
+        match source {
+            Source::Trace(view) => py.detach(|| view.rate(stretches.min(1 << 16))).map_err(|problem| fault(&problem)),
+            Source::Journal(_) => Ok(Vec::new()),
+        }
     }
 
     /// Each lane: its number, process, thread, name and kind.
     fn lanes(&self) -> Vec<(u32, u64, u64, String, String)> {
-        let lanes = self.view.lanes();
+        let Source::Trace(view) = &self.source else { return Vec::new() };
+        let lanes = view.lanes();
         lanes.into_iter().map(|lane| (lane.number, lane.pid, lane.tid, lossy(&lane.name), lossy(&lane.kind))).collect()
     }
 
     /// The first and the last moment, in nanoseconds of the box's monotonic clock; None of an empty trace.
     #[getter]
     fn times(&self) -> Option<(u64, u64)> {
-        self.view.times()
+        self.source.times()
     }
 
     /// Blocks that could not be read.
     #[getter]
     fn damaged(&self) -> u64 {
-        self.view.damaged()
+        match &self.source {
+            Source::Trace(view) => view.damaged(),
+            Source::Journal(_) => 0,
+        }
     }
 }
 

@@ -2,9 +2,11 @@
 //! it grows and after its writer died, never holds all of it, and never writes; the filter of a question stands in its
 //! own crate.
 
+mod journal;
 mod told;
 mod view;
 
+pub use journal::JournalView;
 pub use told::Told;
 pub use view::{LaneTold, View};
 

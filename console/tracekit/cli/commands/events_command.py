@@ -41,10 +41,12 @@ def run(args: argparse.Namespace) -> int:
     """Show the rows; exit 4 when there are none."""
     from tracekit.store.tracing import Trace
 
-    trace = Trace(RunStore(project.places().state).find(args.run))
+    trace = Trace(RunStore(project.places().state).find(args.run), waits=args.follow)
     trace.filter(args.filter)
+    if not trace.traced:
+        _say_untraced(trace)
     if args.count and not args.follow:
-        return _counts(trace, as_json=args.json)
+        return _counts(trace, args.filter, as_json=args.json)
     shown = _show(trace, 0, as_json=args.json)
     while args.follow:
         over = trace.over()
@@ -54,29 +56,25 @@ def run(args: argparse.Namespace) -> int:
             break
         edge.flush()
         time.sleep(_FOLLOW_EVERY)
+    if trace.traced and not len(trace.whole):
+        trace.fall_back()
+        _say_untraced(trace)
+        shown = _show(trace, 0, as_json=args.json)
     if not shown:
-        raise ProblemError(_nothing(trace, args.filter))
+        raise ProblemError(_nothing(args.filter))
     return edge.OK
 
 
-def _nothing(trace: Trace, text: str) -> Problem:
-    if len(trace.whole):
-        return Problem(
-            "select.nothing",
-            "no row passes the filter",
-            text,
-            "`tracekit events RUN --count` shows what there is",
-        )
-    why = trace.why_empty()
-    return Problem(
-        "select.nothing",
-        f"nothing was traced: {why}",
-        trace.run_id,
-        "`tracekit show` has its steps and output",
-    )
+def _say_untraced(trace: Trace) -> None:
+    edge.say_error(f"tracekit: nothing was traced: {trace.why_empty()}; these are the lines of the journal")
 
 
-def _counts(trace: Trace, *, as_json: bool) -> int:
+def _nothing(text: str) -> Problem:
+    action = "`tracekit events RUN --count` shows what there is"
+    return Problem("select.nothing", "no row passes the filter", text, action)
+
+
+def _counts(trace: Trace, text: str, *, as_json: bool) -> int:
     counts = trace.rows.kinds()
     if as_json:
         edge.say_json(
@@ -86,7 +84,7 @@ def _counts(trace: Trace, *, as_json: bool) -> int:
     for kind, count in () if as_json else counts:
         edge.say(f"{count:>10}  {kind}")
     if not counts:
-        raise ProblemError(_nothing(trace, ""))
+        raise ProblemError(_nothing(text))
     return edge.OK
 
 

@@ -54,6 +54,8 @@ def _lines(done: Recovered, paint: Paint) -> Iterator[str]:
     size = runwords.size(done.output_bytes)
     yield f"recovered {done.run}: {runwords.plural(done.lines, 'line')}, {size} of output"
     yield f"  {counted(done.verdicts, paint)}"
+    if done.traced:
+        yield f"  {runwords.plural(done.traced, 'event')} were still in the rings"
     if done.ended:
         yield f"  {runwords.plural(done.ended, 'attempt')} had no end, and got one with its reason"
     if done.not_run:

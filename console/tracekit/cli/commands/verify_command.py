@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tracekit.cli import edge, project
 from tracekit.store.runs import RunFolder, RunStore
-from tracekit.store.verify import verify
+from tracekit.store.verify import Verified, verify
 from tracekit.wire.names import RUN_FILE
 
 
@@ -21,6 +21,13 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="a run id, a part of it, `last`, or a run directory",
     )
     parser.add_argument("--json", action="store_true", help="one JSON line a problem, and one for the whole")
+
+
+def _trace(found: Verified) -> str:
+    if not found.events and not found.events_lost:
+        return ""
+    missing = "" if not found.events_lost else f", {found.events_lost} missing and said to be"
+    return f", {found.events} events{missing}"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,6 +49,9 @@ def run(args: argparse.Namespace) -> int:
                 "sources": found.sources,
                 "output_bytes": found.output_bytes,
                 "blobs": found.blobs,
+                "events": found.events,
+                "events_lost": found.events_lost,
+                "trace_complete": found.trace_complete,
                 "problems": len(found.problems) + found.more,
             },
         )
@@ -53,6 +63,6 @@ def run(args: argparse.Namespace) -> int:
         open_end = "" if found.ended else ", not ended"
         edge.say(
             f"run {found.run_id} is {state}{open_end}: {found.journal_lines} lines of {found.sources} sources, "
-            f"{found.output_bytes} bytes of output"
+            f"{found.output_bytes} bytes of output{_trace(found)}"
         )
     return edge.RED if found.problems else edge.OK

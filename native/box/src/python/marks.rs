@@ -86,6 +86,20 @@ pub(crate) extern "C" fn mark(_: Ref, arguments: *const Ref, count: isize) -> Re
     api.nothing()
 }
 
+/// `turn(ended, verdict, next)`: one step is over, and, unless it is 0, the next one begins under its own name as its kind.
+pub(crate) extern "C" fn turn(_: Ref, arguments: *const Ref, count: isize) -> Ref {
+    let Some(api) = api() else { return std::ptr::null_mut() };
+    let given = api.arguments(arguments, count);
+    let [ended, verdict, next] = [0, 1, 2].map(|at| small(api.number_in(given, at)));
+    if ended != 0 {
+        record(kinds::STEP_END, 0, ended, verdict);
+    }
+    if next != 0 {
+        record(kinds::STEP_START, 0, next, next);
+    }
+    api.nothing()
+}
+
 /// `told(kind, name, message, file, line, level)`: a record of texts.
 pub(crate) extern "C" fn told(_: Ref, arguments: *const Ref, count: isize) -> Ref {
     let Some(api) = api() else { return std::ptr::null_mut() };

@@ -1,0 +1,182 @@
+//! The lines of a journal as rows of the same kind as a trace's: what is shown where nothing was traced.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use tracekit_filter::journal::Line;
+use tracekit_filter::{Bound, Context, Fact, Fault, Field, Given, Memo, bind, parse};
+use tracer_backend::kind::{LEVEL_MASK, level_name, level_named};
+use tracer_backend::{Problem, Result};
+
+use crate::told::Told;
+
+/// Lines longer than a journal's are not read.
+const MAX_LINE: usize = 2 << 20;
+const PIECE: usize = 1 << 20;
+
+/// A window into a journal that may still grow.
+#[derive(Debug)]
+pub struct JournalView {
+    path: PathBuf,
+    filter: Option<(Bound, Memo)>,
+    context: Context,
+    /// Where the lines that pass begin, and how long they are.
+    passing: Vec<(u64, usize)>,
+    seen: u64,
+    times: Option<(u64, u64)>,
+}
+
+fn text(line: &Line, field: &Field) -> Vec<u8> {
+    match line.given(field) {
+        Some(Given::Text(text)) => text.as_bytes().to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+fn number(line: &Line, field: &Field) -> Option<u64> {
+    match line.given(field) {
+        Some(Given::Number(number)) => u64::try_from(number).ok(),
+        _ => None,
+    }
+}
+
+fn told(line: &Line) -> Told {
+    let level = String::from_utf8(text(line, &Field::Level)).unwrap_or_default();
+    let attribute = |name: &str| Field::Attribute(name.to_owned());
+    Told {
+        time: number(line, &Field::Time).unwrap_or(0),
+        duration: number(line, &Field::Duration),
+        kind: String::from_utf8(text(line, &Field::Kind)).unwrap_or_default(),
+        level: level_name(level_named(&level).unwrap_or(0) & LEVEL_MASK),
+        pid: number(line, &attribute("pid")).unwrap_or(0),
+        thread: text(line, &Field::Lane),
+        scenario: text(line, &Field::Scenario),
+        name: text(line, &Field::Name),
+        text: text(line, &Field::Text),
+        value: number(line, &Field::Value),
+        file: text(line, &attribute("file")),
+        line: number(line, &attribute("line")).unwrap_or(0),
+        sequence: number(line, &attribute("n")).unwrap_or(0),
+        ..Told::default()
+    }
+}
+
+impl JournalView {
+    /// Opens a journal; one that is not there yet is empty, and grows.
+    ///
+    /// # Errors
+    /// It is there and cannot be read.
+    pub fn open(path: &Path) -> Result<Self> {
+        let path = path.to_path_buf();
+        let (filter, context) = (None, Context::default());
+        let mut view = Self { path, filter, context, passing: Vec::new(), seen: 0, times: None };
+        view.poll()?;
+        Ok(view)
+    }
+
+    /// What a filter may ask that no line knows.
+    pub fn set_context(&mut self, context: Context) {
+        self.context = context;
+    }
+
+    /// Looks through another filter; an empty one lets everything through.
+    ///
+    /// # Errors
+    /// The outer one: the journal cannot be read. The inner one: the filter cannot be understood, and nothing changed.
+    pub fn set_filter(&mut self, text: &str) -> Result<std::result::Result<(), Fault>> {
+        let filter = match parse(text) {
+            Ok(filter) => filter,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        let mut context = self.context.clone();
+        context.begin = self.times.map_or(0, |(first, _)| first);
+        self.filter = (!text.trim().is_empty()).then(|| (bind(&filter, context), Memo::default()));
+        self.passing.clear();
+        self.seen = 0;
+        self.poll()?;
+        Ok(Ok(()))
+    }
+
+    /// Looks for lines that came since; how many that pass are new.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn poll(&mut self) -> Result<u64> {
+        let fault = |cause| Problem::Io { what: "read", path: self.path.clone(), cause };
+        let file = match File::open(&self.path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+            other => other.map_err(fault)?,
+        };
+        let before = self.passing.len();
+        let mut buffer = vec![0; PIECE];
+        loop {
+            let count = file.read_at(&mut buffer, self.seen).map_err(fault)?;
+            let Some(whole) = buffer[..count].iter().rposition(|byte| *byte == b'\n') else {
+                if count == buffer.len() && count < MAX_LINE {
+                    buffer.resize(MAX_LINE, 0);
+                    continue;
+                }
+                break;
+            };
+            for line in buffer[..=whole].split_inclusive(|byte| *byte == b'\n') {
+                take(line, self.seen, &mut self.filter, &mut self.passing, &mut self.times);
+                self.seen += line.len() as u64;
+            }
+        }
+        Ok((self.passing.len() - before) as u64)
+    }
+
+    /// How many lines pass.
+    pub fn count_passing(&self) -> u64 {
+        self.passing.len() as u64
+    }
+
+    /// The first and the last moment, where there are lines.
+    pub fn times(&self) -> Option<(u64, u64)> {
+        self.times
+    }
+
+    /// Lines that pass, from one on, as many as there are and are wanted.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn rows(&self, from: u64, most: usize) -> Result<Vec<Told>> {
+        let fault = |cause| Problem::Io { what: "read", path: self.path.clone(), cause };
+        let start = usize::try_from(from).unwrap_or(usize::MAX).min(self.passing.len());
+        let wanted = &self.passing[start..start.saturating_add(most).min(self.passing.len())];
+        if wanted.is_empty() {
+            return Ok(Vec::new());
+        }
+        let file = File::open(&self.path).map_err(fault)?;
+        let mut out = Vec::with_capacity(wanted.len());
+        let mut buffer = Vec::new();
+        for (at, length) in wanted {
+            buffer.resize(*length, 0);
+            file.read_exact_at(&mut buffer, *at).map_err(fault)?;
+            out.extend(Line::parse(&buffer).as_ref().map(told));
+        }
+        Ok(out)
+    }
+}
+
+fn take(
+    bytes: &[u8],
+    at: u64,
+    filter: &mut Option<(Bound, Memo)>,
+    passing: &mut Vec<(u64, usize)>,
+    times: &mut Option<(u64, u64)>,
+) {
+    let Some(line) = Line::parse(bytes) else { return };
+    if let Some(time) = number(&line, &Field::Time) {
+        let (first, last) = times.unwrap_or((time, time));
+        *times = Some((first.min(time), last.max(time)));
+    }
+    // What the writer keeps for itself is nobody's event.
+    if text(&line, &Field::Kind) == b"ingested" {
+        return;
+    }
+    if filter.as_mut().is_none_or(|(bound, memo)| bound.matches(&line, memo)) {
+        passing.push((at, bytes.len()));
+    }
+}
