@@ -13,6 +13,7 @@ WHOLE = frozenset({"P1", "P3", "P11", "P16"})
 PROMISES: dict[str, str] = {
     "P1": "committed events survive the death of the traced process",
     "P2": "death of console or agent loses nothing",
+    "P3": "a cut connection loses nothing",
     "P4": "decoders never panic, hang or over-allocate",
     "P5": "rings are right under every interleaving",
     "P8": "a full or failing disk never changes a verdict",
