@@ -92,7 +92,7 @@ def test_run__line_is_cut_in_the_middle__then_nothing_is_missing(pair: Pair) -> 
     for _ in range(3):
         before = size(output)
         until(functools.partial(grown, output, before))
-        for pid in sessions(pair.box):
+        for pid in sshd.connections(pair.box):
             os.kill(pid, signal.SIGKILL)
     (pair.there / "gate").touch()
     out, err = process.communicate(timeout=120)
@@ -108,20 +108,6 @@ def grown(file: Path, before: int) -> bool:
 
 def size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
-
-
-def sessions(box: sshd.Box) -> list[int]:
-    """The server's processes that serve one connection each."""
-    listed = subprocess.run(
-        ["ps", "-eo", "pid=,ppid=,comm="],
-        capture_output=True,
-        text=True,
-        check=True,
-        stdin=subprocess.DEVNULL,
-    ).stdout
-    rows = [line.split() for line in listed.splitlines()]
-    children = {int(pid) for pid, parent, name in rows if int(parent) == box.pid and name.startswith("sshd")}
-    return sorted(children)
 
 
 def test_detach__console_goes_and_another_comes__then_it_has_everything(pair: Pair) -> None:

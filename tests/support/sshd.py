@@ -135,6 +135,20 @@ def _end_processes_of(uid: int) -> None:
     until(lambda: not processes_of(uid))
 
 
+def connections(box: Box) -> list[int]:
+    """The server's processes that serve one connection each."""
+    listed = subprocess.run(
+        ["ps", "-eo", "pid=,ppid=,comm="],
+        capture_output=True,
+        text=True,
+        check=True,
+        stdin=subprocess.DEVNULL,
+    ).stdout
+    rows = [line.split() for line in listed.splitlines()]
+    children = {int(pid) for pid, parent, name in rows if int(parent) == box.pid and name.startswith("sshd")}
+    return sorted(children)
+
+
 def free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Optional
 
 from tracekit.agent.protocol import MARKER
-from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType
+from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import MessageAssembler, encode_message
 
 MAX_NOISE = 64 * 1024
@@ -84,6 +84,14 @@ class Client:
     def bye(self, agent: str = "") -> None:
         """Ask a daemon without runs to make room for another agent."""
         self._send(FrameType.BYE, {"agent": agent})
+
+    def offer(self, message: dict[str, Any]) -> None:
+        """Say which files a run is made of; the agent answers with those it does not have."""
+        self._send(FrameType.OFFER, {"console": self.console, **message})
+
+    def put(self, offset: int, data: bytes) -> None:
+        """Send the next bytes of what the agent needs."""
+        self._out += encode_frame(FrameType.PUT, data, offset=offset)
 
     # -- in
 

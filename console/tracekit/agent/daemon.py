@@ -23,6 +23,7 @@ from tracekit.agent.locks import LOCKS_DIR
 from tracekit.agent.paths import Places, Settings
 from tracekit.agent.protocol import Session
 from tracekit.agent.requests import Requests
+from tracekit.agent.slots import Slots
 from tracekit.agent.system import System, read_range
 from tracekit.wire.frames import FrameError
 from tracekit.wire.lines import encode
@@ -55,6 +56,7 @@ class Daemon:
         self.places = places
         self.runs: dict[str, LiveRun] = {}
         self.kept = Kept(system, settings.state)
+        self.slots = Slots(system, settings.state)
         self.leaving = False
         self._lock = lock
         self._selector = selectors.DefaultSelector()
@@ -84,6 +86,7 @@ class Daemon:
         note["agent"] = self.settings.agent
         self._recover()
         self.kept.forget_old()
+        self.slots.blobs.forget_old(self.system.clock.wall() / 1e9)
         with contextlib.suppress(OSError):  # a full disk: who looks for us looks for the socket, too
             self.system.files.put(self.places.note, encode(note))
         while not self.leaving:
@@ -361,6 +364,8 @@ class Daemon:
         if console.mask:
             self._selector.unregister(console.socket)
         console.socket.close()
+        if console.session.incoming is not None:
+            console.session.incoming[1].drop()
 
     def _lose(self, number: int) -> None:
         console = self._consoles.get(number)

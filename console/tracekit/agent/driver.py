@@ -89,7 +89,10 @@ class Driver:
         exit_of: Callable[[dict[str, Any]], Exit],
     ) -> None:
         self._plan = plan
-        self._suites: list[dict[str, Any]] = passes.in_order(plan.get("suites", ()))
+        # What prepares the run stands before its suites, and nothing runs behind one of these that failed.
+        first = list(plan.get("preparing", ()))
+        self._preparing = frozenset(str(step.get("name", "")) for step in first)
+        self._suites: list[dict[str, Any]] = [*first, *passes.in_order(plan.get("suites", ()))]
         self._context = context
         self._adapter = adapter
         self._facts_of = facts_of
@@ -233,9 +236,10 @@ class Driver:
                 break
             suite = self._suites[self._memory.suite]
             self._memory.before = None
-            need = passes.unmet(self._plan, suite, self._memory.unmet)
+            need = self._unprepared() or passes.unmet(self._plan, suite, self._memory.unmet)
             if need:
-                commands.append(self._block(suite, need))
+                blocked = self._block(suite, need)
+                commands += [] if suite.get("name") in self._preparing else [blocked]
                 continue
             try:
                 adapter = self._adapter(str(suite.get("runner", "")))
@@ -277,6 +281,9 @@ class Driver:
         self._memory.launch = ""
         self._settle(broken=True)
         return self._advance()
+
+    def _unprepared(self) -> str:
+        return next((name for name in self._memory.unmet if name in self._preparing), "")
 
     def _block(self, suite: dict[str, Any], need: str) -> Write:
         # It was not collected: what nobody chose by name has no names to leave.

@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import Any, Optional
 
-from tracekit.agent import facts, killing, tracing
+from tracekit.agent import artefacts, facts, killing, tracing
 from tracekit.agent.control import Channel, connect
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.kept import whole_files
@@ -128,7 +128,7 @@ class LiveRun:
         line = first_line(self.plan, self.plan_hash, self.console)
         group = bool(killing.control_group(self.run))
         tracer = tracing.unavailable(self._probe) if tracing.traced(self.plan) else ""
-        return [line, {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group, tracer)}]
+        return [line, {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group, tracer)}, *left_out(self.plan)]
 
     def _build(self, redactor: Redactor) -> tuple[Pump, Restored]:
         pid = os.getpid()
@@ -143,8 +143,22 @@ class LiveRun:
         context = Context(self.plan, self._spool, self._probe, self._cache, self.token, environ)
         pump = Pump(self._system, recording, ingest, context, _adapter)
         self._trace = tracing.Trace(self.place, self._spool, self.plan, self._probe, redactor.pairs())
-        pump.ending = self._trace.end
+        pump.ending = self._ending
         return pump, restored
+
+    def _ending(self) -> list[dict[str, Any]]:
+        """What is told in front of the end, once it is decided."""
+        return [*(self._trace.end() if self._trace is not None else ()), *self._artefacts()]
+
+    def _artefacts(self) -> list[dict[str, Any]]:
+        """What the plan wants of the files that the run leaves, brought to where it is replicated."""
+        globs, root = self.plan.get("artefacts"), str(self.plan.get("root", ""))
+        if not globs or not os.path.isdir(root):
+            return []
+        redactor = Redactor(self._secrets or {})
+        lines = artefacts.collect(self._system.files, root, map(str, globs), self.place, redactor)
+        self._whole = whole_files(self.place)
+        return lines
 
     def supervised(self, channel: Channel, spool: str) -> None:
         """The supervisor stands; what the driver already wants is asked of it."""
@@ -407,6 +421,16 @@ def first_line(plan: dict[str, Any], plan_hash: str, console: str) -> dict[str, 
     line["plan_hash"], line["console"] = plan_hash, console
     line["suites"] = [{key: suite.get(key) for key in _SUITE} for suite in plan.get("suites", ())]
     return line
+
+
+def left_out(plan: dict[str, Any]) -> list[dict[str, Any]]:
+    """What of the project was not brought to the box, as a warning that every reader shows."""
+    names = [str(name) for name in (plan.get("tree") or {}).get("left_out") or ()]
+    if not names:
+        return []
+    shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
+    message = f"not brought to the box, because it looks like a secret: {shown}"
+    return [{"e": E.WARNING, "message": message, "category": "sync"}]
 
 
 def _adapter(name: str) -> Adapter:

@@ -34,6 +34,7 @@ _REQUESTS = frozenset(
         FrameType.RUNS,
         FrameType.RETIRE,
         FrameType.BYE,
+        FrameType.OFFER,
     }
 )
 
@@ -90,6 +91,8 @@ class Session:
         self._bulk = b""
         self._follows: dict[str, _Follow] = {}
         self._numbers = 0
+        #: Files that this console is sending, as whoever answers requests keeps them.
+        self.incoming: Any = None
         self.send(FrameType.HELLO, {"major": PROTOCOL_MAJOR, "minor": PROTOCOL_MINOR, **hello})
 
     # -- in
@@ -111,6 +114,8 @@ class Session:
                 self._pong(frame.payload)
             elif not frame.known:
                 continue
+            elif frame.type == FrameType.PUT:
+                found.append(Request(frame.type, {"offset": frame.offset, "data": frame.payload}))
             elif frame.type in _REQUESTS:
                 message = self._assembler.feed(frame)
                 if message is not None:

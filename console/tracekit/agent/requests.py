@@ -9,9 +9,11 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
+from tracekit.agent.blobs import blobs_of
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
 from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
+from tracekit.agent.slots import TREE, is_project, tree_of
 from tracekit.agent.system import read_range
 from tracekit.wire.frames import FrameType
 from tracekit.wire.ids import is_box_name, is_run_id
@@ -57,6 +59,10 @@ class Requests:
             session.send(FrameType.RUNS, {"runs": self._daemon.summaries()})
         elif kind == FrameType.RETIRE:
             self._retire(message)
+        elif kind == FrameType.OFFER:
+            self._offered(session, message)
+        elif kind == FrameType.PUT:
+            self._put(session, message)
         elif kind == FrameType.BYE and all(run.closed for run in self._daemon.runs.values()):
             self._daemon.leaving = True
 
@@ -99,6 +105,11 @@ class Requests:
         start = {
             key: message.get(key) for key in ("plan", "nonce", "plan_hash", "environ", "secrets", "console")
         }
+        try:
+            self._place(entry, start)
+        except OSError as full:
+            session.error("START", [unwritable(directory, full)], run)
+            return
         fault = OSError()
         for _ in range(START_TRIES):
             try:
@@ -112,6 +123,69 @@ class Requests:
                 session.send(FrameType.STARTED, {"run": run, "again": False, "files": live.info()["files"]})
                 return
         session.error("START", [unwritable(directory, fault)], run)
+
+    def _place(self, entry: dict[str, Any], start: dict[str, Any]) -> None:
+        """Where the run's files were brought, and what has to be done before its suites; raises OSError."""
+        plan = start["plan"]
+        tree = tree_of(plan)
+        if tree is None:
+            return
+        slots = self._daemon.slots
+        entry["slot"] = slots.take(entry["run"], str(tree["project"]), self._used())
+        start["plan"] = {**plan, "preparing": slots.preparing(tree, str(entry["slot"]))}
+
+    # -- files
+
+    def _used(self) -> list[str]:
+        return [str(run.entry.get("slot", "")) for run in self._daemon.runs.values() if not run.closed]
+
+    def _offered(self, session: Session, message: dict[str, Any]) -> None:
+        """A console says what a run's files are: it hears which are missing, or where they will be."""
+        run, project = str(message.get("run", "")), message.get("project")
+        wanted = blobs_of(message.get("blobs"))
+        if not is_run_id(run) or not is_project(project) or wanted is None:
+            session.error("OFFER", [_refused("the offered files are not named as files are", "update")], run)
+            return
+        slots = self._daemon.slots
+        try:
+            slot = slots.reserve(run, str(project), self._used())
+        except OSError as fault:
+            session.error("OFFER", [unwritable(self._daemon.settings.state, fault)], run)
+            return
+        missing = slots.blobs.missing(wanted)
+        if session.incoming is not None:
+            session.incoming[1].drop()
+        root = os.path.join(slot, TREE)
+        session.incoming = ((run, root), slots.blobs.receive(missing)) if missing else None
+        if missing:
+            session.send(FrameType.NEED, {"run": run, "blobs": [blob.name for blob in missing]})
+        else:
+            session.send(FrameType.HELD, {"run": run, "root": root})
+
+    def _put(self, session: Session, message: dict[str, Any]) -> None:
+        if session.incoming is None:
+            return
+        (run, root), incoming = session.incoming
+        try:
+            follows = incoming.feed(message["offset"], message["data"])
+        except OSError as fault:
+            incoming.drop()
+            session.incoming = None
+            session.error("OFFER", [unwritable(self._daemon.settings.state, fault)], run)
+            return
+        if follows and not incoming.done:
+            return
+        session.incoming = None
+        if not follows or incoming.wrong:
+            incoming.drop()
+            what = (
+                f"{len(incoming.wrong)} files changed while they were sent"
+                if follows
+                else "bytes out of place"
+            )
+            session.error("OFFER", [Problem("sync.changed", what, run, "run again")], run)
+        else:
+            session.send(FrameType.HELD, {"run": run, "root": root})
 
     # -- attach
 

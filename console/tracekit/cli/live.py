@@ -229,7 +229,11 @@ class _Journal:
         offset, length = fact.get("offset"), fact.get("length")
         if fact.get("e") != "output" or not isinstance(offset, int) or not isinstance(length, int):
             return line
-        data = self._view.output([OutputSpan("", offset, min(length, _INLINE), True, None, 0)])
+        span = OutputSpan("", offset, min(length, _INLINE), True, None, 0)
+        # Of a box the line comes before the bytes that it speaks of: they are on their way.
+        while len(data := self._view.output([span])) < span.length and self._view.live and not self.gone:
+            if self._over.wait(_TICK):
+                break
         return lines.encode({**fact, **_inline(data)})
 
     def tick(self) -> None:

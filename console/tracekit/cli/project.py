@@ -70,9 +70,7 @@ def places(*, writable: bool = True) -> Places:
 
 
 def _supported(name: str, environment: Environment | None) -> None:
-    if environment is not None and environment.remote and environment.how != "connect":
-        what = (
-            f'how = "{environment.how}" brings no files to a box yet; this version runs what is there already'
-        )
-        action = 'put the project there and say how = "connect" and path_map = { "/its/path" = "." }'
+    if environment is not None and environment.remote and environment.how == "git":
+        what = 'how = "git" is not acted on in this version'
+        action = 'say how = "sync", which brings what git lists, committed or not'
         raise ProblemError(Problem("env.how", what, environment.where or f"env.{name}", action))

@@ -7,6 +7,7 @@ themselves while somebody follows a run.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from tracekit.agent.client import Client
+from tracekit.engine.bringing import Bringing
 from tracekit.engine.follow import Follower
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Event, Session, connect
@@ -49,6 +51,8 @@ class Box:
         self.copying = copying
         self._copier = copier
         self._reaches: set[_Waiter] = set()
+        self._brings: dict[str, tuple[Bringing, _Waiter]] = {}
+        self._senders: TaskGroup | None = None
         self._greeted = False
         # In their order: whose end is being told.
         self._settling: dict[Follower, anyio.Event] = {}
@@ -101,6 +105,25 @@ class Box:
         finally:
             del self._starts[run]
 
+    async def bring(self, bringing: Bringing) -> str:
+        """Have a project's files on the box, and give where they will stand; raises ProblemError."""
+        waiter = _Waiter(lambda client: client.offer(bringing.offer()))
+        self._brings[bringing.run] = (bringing, waiter)
+        try:
+            async with anyio.create_task_group() as tasks:
+                self._senders = tasks
+                await self._ask(waiter)
+                tasks.cancel_scope.cancel()
+        finally:
+            del self._brings[bringing.run]
+        return waiter.word
+
+    async def _send_files(self, session: Session, bringing: Bringing, needed: list[str]) -> None:
+        """Send what is needed, piece by piece; a cut ends it, and the next offer begins where the box is then."""
+        with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+            for offset, data in bringing.pieces(needed):
+                await session.send(functools.partial(_put, offset, data))
+
     async def follow(self, follower: Follower, tasks: TaskGroup) -> None:
         """Attach to a run and fold it from now on; raises ProblemError when the agent does not know it."""
         run = follower.view.run_id
@@ -136,7 +159,8 @@ class Box:
 
     @property
     def _waiting(self) -> list[_Waiter]:
-        return [*self._starts.values(), *self._attaches.values(), *self._reaches]
+        brings = (waiter for _, waiter in self._brings.values())
+        return [*self._starts.values(), *self._attaches.values(), *brings, *self._reaches]
 
     async def reach(self) -> Event:
         """Wait until the agent has greeted, and give what it said of its machine; raises ProblemError."""
@@ -213,7 +237,7 @@ class Box:
         return greeted
 
     async def _resume(self, session: Session) -> None:
-        for waiter in (*self._starts.values(), *self._attaches.values()):
+        for waiter in self._waiting:
             await session.send(waiter.say)
         for waiter in self._reaches:
             waiter.answer()
@@ -239,6 +263,13 @@ class Box:
                 self._attaches[run].answer()
         elif kind in {"file", "data"} and run in self._followers:
             self._followers[run].arrived(event)
+        elif kind in {"need", "held"} and run in self._brings:
+            bringing, waiter = self._brings[run]
+            if kind == "held":
+                waiter.answer(word=str(event.get("root", "")))
+            elif self._session is not None and self._senders is not None:
+                needed = [str(name) for name in event.get("blobs") or ()]
+                self._senders.start_soon(self._send_files, self._session, bringing, needed)
         elif kind == "runs":
             self.facts["runs"] = event.get("runs")
             self._told.set()
@@ -248,6 +279,9 @@ class Box:
     def _refused(self, event: Event, run: str) -> None:
         problems = [Problem.from_json(each) for each in event.get("problems", ()) if isinstance(each, dict)]
         problems = problems or [_ended_early()]
+        if event.get("for") == "OFFER" and run in self._brings:
+            self._brings[run][1].answer(problems)
+            return
         table = {"START": self._starts, "ATTACH": self._attaches}.get(str(event.get("for")))
         if table is not None and run in table:
             table[run].answer(problems)
@@ -268,11 +302,17 @@ class _Waiter:
         self.say = say
         self.answered = anyio.Event()
         self.problems: list[Problem] = []
+        self.word = ""
 
-    def answer(self, problems: list[Problem] | None = None) -> None:
+    def answer(self, problems: list[Problem] | None = None, word: str = "") -> None:
         if not self.answered.is_set():
             self.problems = problems or []
+            self.word = word
             self.answered.set()
+
+
+def _put(offset: int, data: bytes, client: Client) -> None:
+    client.put(offset, data)
 
 
 def _attach(follower: Follower) -> Callable[[Client], None]:

@@ -18,6 +18,7 @@ from tracekit.config import loader, quarantine
 from tracekit.config.paths import config_files
 from tracekit.engine.box import Box
 from tracekit.engine.boxes import box_name
+from tracekit.engine.bringing import brought
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower, rare_collections
 from tracekit.engine.plan import Planned, plan_for
@@ -157,6 +158,7 @@ class Discovery:
             asking.then = lambda found: self._inventories.save(
                 found, inventory_key(request.profile, request.environment)
             )
+        planned = asking.planned = await brought(planned, box, self._context)
         await box.start(planned.message(base, self._context.console))
         await box.follow(Follower(view, lambda _: self._ended(asking), copy=copy), self._context.tasks)
         return asking
@@ -172,7 +174,7 @@ class _Asking:
     def __init__(self, view: RunView, planned: Planned, now: Survey, base: Path) -> None:
         self.view = view
         self.then: Callable[[Inventory], None] = lambda _: None
-        self._planned = planned
+        self.planned = planned
         self._now = now
         self._base = base
         self._over = anyio.Event()
@@ -207,12 +209,12 @@ class _Asking:
                 told = tuple(telling(journal))
         except OSError:
             return None
-        suites = tuple(self._planned.plan["suites"])
+        suites = tuple(self.planned.plan["suites"])
         found = Inventory(
-            self._planned.root,
+            self.planned.root,
             self._now,
             told,
-            runs_of(self._planned.root, suites, told),
+            runs_of(self.planned.root, suites, told),
             suites,
             tuple(notice_json(notice) for notice in blocking),
         )

@@ -19,6 +19,7 @@ from tracekit.config import loader
 from tracekit.engine.beside import beside
 from tracekit.engine.box import Box
 from tracekit.engine.boxes import box_name, noted
+from tracekit.engine.bringing import brought
 from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.follow import Follower
@@ -149,6 +150,10 @@ class Launching:
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
         try:
             box = self._context.boxes.of(planned.environment)
+            placed = await brought(planned, box, self._context)
+            if placed is not planned:
+                planned = placed
+                folder.write(planned.facts(self._context.console))
             await box.start(planned.message(folder.path, self._context.console))
             await self._follow(view, folder, box)
         except BaseException:

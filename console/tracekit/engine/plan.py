@@ -31,7 +31,19 @@ from tracekit.wire.secrets import secrets_in
 
 _MAX_SEED = 1 << 31
 _ONE_RUN = frozenset(
-    {"until_failure", "watch", "retries", "isolate", "git", "fingerprint", "versions", "quarantine"}
+    {
+        "until_failure",
+        "watch",
+        "retries",
+        "isolate",
+        "git",
+        "fingerprint",
+        "versions",
+        "quarantine",
+        "tree",
+        "preparing",
+        "artefacts",
+    }
 )
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 _MARK = re.compile(r"\\u00abredacted:([^\\]+)\\u00bb")
@@ -138,7 +150,14 @@ def plan_for(
         if mode == "run":
             plan.update(_provenance(config.profile.root, places))
         return planned
-    return replace(planned, plan=relocated(planned.plan, where), environment=where)
+    if where.artefacts and mode == "run":
+        plan["artefacts"] = list(where.artefacts)
+    if where.how == "connect":
+        return replace(planned, plan=relocated(planned.plan, where), environment=where)
+    # Its files are brought from here: what they are is known, and where they will stand is not.
+    if mode == "run":
+        plan.update(_provenance(config.profile.root, places))
+    return replace(planned, environment=where)
 
 
 def plan_again(
@@ -192,6 +211,10 @@ def plan_again(
     where = config.profile.environment(str(plan.get("environment", "")))
     if where is not None and where.remote:
         planned = replace(planned, environment=where)
+        if where.artefacts:
+            planned.plan["artefacts"] = list(where.artefacts)
+        if where.how != "connect":
+            planned.plan.update(_provenance(root, places))
     else:
         planned.plan.update(_provenance(str(plan.get("root", root)), places))
     planned.plan.update(_with(again, planned.secrets))

@@ -13,12 +13,16 @@ from tracekit.config.profile import Environment
 from tracekit.wire.problems import Problem, ProblemError
 
 
-def relocated(plan: Mapping[str, Any], environment: Environment) -> dict[str, Any]:
-    """The plan as the box understands it; raises ProblemError when the project's place there is not known."""
+def moved(plan: Mapping[str, Any], there: str) -> dict[str, Any]:
+    """The plan with its root, wherever that was, at another place."""
     root = str(plan["root"])
-    there = box_root(root, environment)
     suites = [{**suite, **_moved(suite, root, there)} for suite in plan["suites"]]
     return {**plan, "root": there, "suites": suites}
+
+
+def relocated(plan: Mapping[str, Any], environment: Environment) -> dict[str, Any]:
+    """The plan as the box understands it; raises ProblemError when the project's place there is not known."""
+    return moved(plan, box_root(str(plan["root"]), environment))
 
 
 def box_root(root: str, environment: Environment) -> str:

@@ -131,6 +131,19 @@ class RunFolder:
             found["parent"] = found["plan"].get("parent")
         return found
 
+    def put(self, facts: Mapping[str, Any]) -> None:
+        """Write `run.json` whole; raises OSError."""
+        part = self.path / f"{RUN_FILE}.part"
+        part.write_bytes(json.dumps({"schema": RUN_SCHEMA, **facts}, indent=1).encode() + b"\n")
+        part.replace(self.path / RUN_FILE)
+
+    def write(self, facts: Mapping[str, Any]) -> None:
+        """Write `run.json` anew, before the run begins; raises ProblemError when the disk does not allow it."""
+        try:
+            self.put(facts)
+        except OSError as fault:
+            raise ProblemError(unwritable(self.path.parent.parent, fault)) from fault
+
     def note(self, console: str, fact: Mapping[str, Any]) -> None:
         """Append one of this console's own facts; they are lost silently when the disk is full, a run is not."""
         try:
@@ -152,9 +165,7 @@ class RunStore:
         folder = RunFolder(self.runs_dir / run_id, run_id)
         try:
             folder.path.mkdir(parents=True, mode=0o700)
-            part = folder.path / f"{RUN_FILE}.part"
-            part.write_bytes(json.dumps({"schema": RUN_SCHEMA, **facts}, indent=1).encode() + b"\n")
-            part.replace(folder.path / RUN_FILE)
+            folder.put(facts)
         except OSError as fault:
             shutil.rmtree(folder.path, ignore_errors=True)
             raise ProblemError(unwritable(self.state, fault)) from fault

@@ -38,6 +38,10 @@ class FrameType(IntEnum):
     STARTED = 14
     RETIRE = 15
     BYE = 16
+    OFFER = 17
+    NEED = 18
+    PUT = 19
+    HELD = 20
 
 
 _KNOWN = frozenset(int(kind) for kind in FrameType)

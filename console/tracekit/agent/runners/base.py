@@ -99,5 +99,9 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.unittest import UnittestAdapter
 
         return UnittestAdapter()
+    if name == "prepare":
+        from tracekit.agent.runners.prepare import PrepareAdapter
+
+        return PrepareAdapter()
     what = f"no runner is called {name!r}"
     raise ProblemError(Problem("runner.unknown", what, "", "choose pytest or unittest"))
