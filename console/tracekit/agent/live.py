@@ -128,7 +128,11 @@ class LiveRun:
         line = first_line(self.plan, self.plan_hash, self.console)
         group = bool(killing.control_group(self.run))
         tracer = tracing.unavailable(self._probe) if tracing.traced(self.plan) else ""
-        return [line, {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group, tracer)}, *left_out(self.plan)]
+        return [
+            line,
+            {"e": E.BOX_FACTS, **facts.box_line(self._places.state, group, tracer)},
+            *left_out(self.plan),
+        ]
 
     def _build(self, redactor: Redactor) -> tuple[Pump, Restored]:
         pid = os.getpid()

@@ -1,4 +1,4 @@
-"""Trees out of manifests: whatever a manifest says stays inside, what is kept moves over, blobs are as they are named."""
+"""Trees out of manifests: all stays inside, what is kept moves over, and blobs are what their names say."""
 
 from __future__ import annotations
 
