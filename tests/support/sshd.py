@@ -44,13 +44,21 @@ class Box:
 
 
 @contextlib.contextmanager
-def box(folder: Path, *, settings: str | Callable[[Path], str] = "", shell: str = "/bin/sh") -> Iterator[Box]:
+def box(
+    folder: Path,
+    *,
+    settings: str | Callable[[Path], str] = "",
+    shell: str = "/bin/sh",
+    terminals: bool = False,
+) -> Iterator[Box]:
     """Serve one; `settings` are lines of sshd_config, or what makes them of the host key's file.
 
-    `shell` is the login shell of the user that is made for it.
+    `shell` is the login shell of the user that is made for it. Only a server of root's gives `terminals`.
     """
     if not Path(SSHD).is_file():
         unavailable("sshd: not installed")
+    if terminals and os.geteuid() != 0:
+        unavailable("sshd gives terminals to root's servers only")
     with _user(shell) as (user, home):
         # sshd wants folders that nobody else may write, and its user must reach them.
         place = Path(tempfile.mkdtemp(prefix="tracekit-sshd-", dir=home))
@@ -72,6 +80,7 @@ def box(folder: Path, *, settings: str | Callable[[Path], str] = "", shell: str 
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
             subprocess.run(["chown", "-R", user, str(place)], check=True)
+        own = os.geteuid() == 0 and not terminals
         command = [SSHD, "-D", "-e", "-f", str(config)]
         log = (folder / "sshd.log").open("wb")
         server = subprocess.Popen(
@@ -80,9 +89,9 @@ def box(folder: Path, *, settings: str | Callable[[Path], str] = "", shell: str 
             stdout=log,
             stderr=log,
             start_new_session=True,
-            user=user if os.geteuid() == 0 else None,
-            group=pwd.getpwnam(user).pw_gid if os.geteuid() == 0 else None,
-            extra_groups=[] if os.geteuid() == 0 else None,
+            user=user if own else None,
+            group=pwd.getpwnam(user).pw_gid if own else None,
+            extra_groups=[] if own else None,
         )
         try:
             until(lambda: listens(port) or server.poll() is not None)

@@ -17,6 +17,13 @@ def _memory() -> int:
         return 0
 
 
+def _load() -> float:
+    try:
+        return round(os.getloadavg()[0], 2)
+    except OSError:
+        return 0.0
+
+
 def _libc() -> str:
     try:
         return os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
@@ -46,6 +53,7 @@ def machine(state: str) -> dict[str, Any]:
         "cpus": os.cpu_count() or 1,
         "memory": _memory(),
         "disk": _disk(state),
+        "load": _load(),
         "uid": os.getuid(),
         "pid": os.getpid(),
     }

@@ -35,6 +35,7 @@ SUMMARIES: dict[str, str] = {
     "events": "show what happened inside the processes of a run",
     "attach": "follow a run that goes on without a console",
     "cancel": "stop a run and everything it started",
+    "box": "machines that run tests: add, list, check, shell, remove",
     "export": "write a run as one file: a bundle, or another tool's format",
     "import": "bring in a run that was exported as a bundle",
     "bisect": "find which tests before it make a scenario fail",

@@ -109,6 +109,16 @@ def check_text(data: bytes, label: str = OWN) -> tuple[Profile | None, list[Prob
     return _profile(None, "/", file, (), faults), faults.problems()
 
 
+def boxes(text: str) -> tuple[Environment, ...]:
+    """The environments of a `boxes.toml`; raises ProblemError with every fault of it."""
+    faults = Faults()
+    document = parse(text.encode(), "boxes.toml", faults)
+    file = _checked(document, BOXES, faults) if document is not None else None
+    found = build_environments(file.document, file.clean, faults) if file is not None else ()
+    faults.raise_any()
+    return found
+
+
 def _load(
     root: str,
     flags: Mapping[str, Any],

@@ -21,10 +21,47 @@ from tracekit.store.copies import copier
 from tracekit.store.runs import LOCAL_BOX
 
 if TYPE_CHECKING:
-    from tracekit.link.ssh import Asker, Trust
+    from tracekit.link.ssh import Asker, SshLink, Trust
 
 
-class Boxes:
+class Ways:
+    """How the machines of a person are reached: their configuration, their keys, and whom they trust."""
+
+    def __init__(self, places: Places, *, asker: Asker | None = None, accept_new: bool = False) -> None:
+        self._places = places
+        self._asker = asker
+        self._accept_new = accept_new
+        self._limits: dict[str, Any] = {}
+        self._trust: Trust | None = None
+
+    def link(self, host: str, user: str | None, port: int | None, pinned: str | None) -> SshLink:
+        """The way to a machine, as this person may go it."""
+        from tracekit.link.ssh import Address, SshLink
+
+        return SshLink(
+            Address(host, user, port, pinned),
+            self._places.cache,
+            self._trusted(),
+            asker=self._asker,
+            config=(self._home() / ".ssh" / "config", Path("/etc/ssh/ssh_config")),
+            limits=self._limits,
+        )
+
+    def _trusted(self) -> Trust:
+        if self._trust is None:
+            from tracekit.link.hostkeys import HostKeys
+            from tracekit.link.ssh import Trust
+
+            own = Path(config_dir(self._places.environ)) / "known_hosts"
+            others = (self._home() / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
+            self._trust = Trust(HostKeys(own, others), accept_new=self._accept_new)
+        return self._trust
+
+    def _home(self) -> Path:
+        return Path(self._places.environ.get("HOME") or Path.home())
+
+
+class Boxes(Ways):
     """Gives the box of an environment, the same one every time."""
 
     def __init__(
@@ -36,14 +73,10 @@ class Boxes:
         asker: Asker | None = None,
         accept_new: bool = False,
     ) -> None:
-        self._places = places
+        super().__init__(places, asker=asker, accept_new=accept_new)
         self._console = console
         self._tasks = tasks
-        self._asker = asker
-        self._accept_new = accept_new
         self._remote: dict[tuple[Any, ...], Box] = {}
-        self._limits: dict[str, Any] = {}
-        self._trust: Trust | None = None
         self.local = Box(LocalLink(places.state, places.cache, idle=places.agent_idle), console)
         tasks.start_soon(self.local.serve)
 
@@ -77,16 +110,7 @@ class Boxes:
     def _at(self, name: str, host: str, user: str | None, port: int | None, pinned: str | None) -> Box:
         key = (name, host, user, port, pinned)
         if key not in self._remote:
-            from tracekit.link.ssh import Address, SshLink
-
-            link = SshLink(
-                Address(host, user, port, pinned),
-                self._places.cache,
-                self._trusted(),
-                asker=self._asker,
-                config=(self._home() / ".ssh" / "config", Path("/etc/ssh/ssh_config")),
-                limits=self._limits,
-            )
+            link = self.link(host, user, port, pinned)
             box = self._remote[key] = Box(
                 link,
                 self._console,
@@ -96,19 +120,6 @@ class Boxes:
             )
             self._tasks.start_soon(box.serve)
         return self._remote[key]
-
-    def _trusted(self) -> Trust:
-        if self._trust is None:
-            from tracekit.link.hostkeys import HostKeys
-            from tracekit.link.ssh import Trust
-
-            own = Path(config_dir(self._places.environ)) / "known_hosts"
-            others = (self._home() / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
-            self._trust = Trust(HostKeys(own, others), accept_new=self._accept_new)
-        return self._trust
-
-    def _home(self) -> Path:
-        return Path(self._places.environ.get("HOME") or Path.home())
 
 
 def noted(environment: Environment | None) -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ password or passphrase is asked for through `Asker` and never kept. What was sta
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,16 @@ class SshLink:
                 raise ProblemError(timeout(self.address)) from fault
             raise
         return pipes
+
+    @contextlib.asynccontextmanager
+    async def connected(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
+        """A connection without an agent, closed at the end; raises ProblemError."""
+        connections: list[asyncssh.SSHClientConnection] = []
+        try:
+            yield await self._connect(self.address, connections, 0)
+        finally:
+            for made in reversed(connections):
+                made.abort()
 
     # -- connecting
 

@@ -6,7 +6,7 @@ import argparse
 import os
 from typing import TYPE_CHECKING
 
-from tracekit.cli import project
+from tracekit.cli import asking, project
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Attach
 
-    with Signals().caught() as signals, Engine(project.places()) as engine:
+    with Signals().caught() as signals, Engine(project.places(), asker=asking.asker()) as engine:
         request = Attach(args.run or "last")
         environment = args.environment or _box(engine, args)
         if environment is not None:

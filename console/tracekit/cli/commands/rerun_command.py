@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tracekit.cli import project
+from tracekit.cli import asking, project
 from tracekit.cli.project_arguments import count, isolate_argument, trace_argument
 
 
@@ -62,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
         isolate=tuple(args.isolate),
         trace=args.trace,
     )
-    with Signals().caught() as signals, Engine(project.places()) as engine:
+    with Signals().caught() as signals, Engine(project.places(), asker=asking.asker()) as engine:
         view = submitted(engine, request, signals)
         job = GithubJob(engine.places, as_json=args.json)
         with job.outside_text():

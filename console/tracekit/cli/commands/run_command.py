@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tracekit.cli import edge, project
+from tracekit.cli import asking, edge, project
 from tracekit.cli.project_arguments import count, isolate_argument, project_arguments, trace_argument
 
 
@@ -60,7 +60,10 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.engine.requests import Launch
 
     found = project.project(args)
-    with Signals().caught() as signals, Engine(project.places(), accept_new=args.accept_new) as engine:
+    with (
+        Signals().caught() as signals,
+        Engine(project.places(), asker=asking.asker(), accept_new=args.accept_new) as engine,
+    ):
         request = Launch(
             found.root,
             found.profile,

@@ -1,0 +1,274 @@
+"""`tracekit box`: the machines that run tests: add one, list them, look at them, open a shell, take one away."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from typing import TYPE_CHECKING, Any
+
+from tracekit.cli import edge, project
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.config.profile import Environment
+    from tracekit.engine.boxes import Ways
+    from tracekit.engine.health import Health
+
+SCHEMA = "tracekit.box/1"
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="add|list|check|shell|remove")
+    add = verbs.add_parser("add", help="look at a machine and keep it in boxes.toml, for every project")
+    add.add_argument("name", metavar="NAME", help="what --env will call it")
+    add.add_argument("address", metavar="[USER@]HOST[:PORT]", help="as ssh knows it")
+    add.add_argument("--how", choices=("sync", "connect"), help="how projects get there (default: sync)")
+    add.add_argument(
+        "--prepare", action="append", default=[], metavar="COMMAND", help="run before; repeatable"
+    )
+    add.add_argument("--keep", action="append", default=[], metavar="PATH", help="what survives; repeatable")
+    add.add_argument(
+        "--artefact", action="append", default=[], metavar="GLOB", help="what comes back; repeatable"
+    )
+    add.add_argument("--at", metavar="PATH", help="with --how connect: where the project stands there")
+    add.add_argument("--fingerprint", metavar="SHA256:…", help="the only host key that is accepted")
+    add.add_argument("--accept-new", action="store_true", help="trust its host key if it is not known yet")
+    add.add_argument("--unseen", action="store_true", help="keep it without looking at it")
+    listing = verbs.add_parser("list", help="the boxes of this project, and your own")
+    check = verbs.add_parser("check", help="is it reachable and well: python, disk, load, clock, live runs")
+    check.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all)")
+    check.add_argument("--accept-new", action="store_true", help="trust a host key that is not known yet")
+    shell = verbs.add_parser("shell", help="a shell there, in a run's directory with its variables")
+    shell.add_argument("name", metavar="NAME", help="the box")
+    shell.add_argument("run", nargs="?", metavar="RUN", help="a run on it: its directory and its variables")
+    remove = verbs.add_parser("remove", help="take a box out of boxes.toml")
+    remove.add_argument("name", metavar="NAME")
+    for each in (add, listing, check, remove):
+        each.add_argument("--json", action="store_true", help="one JSON line a box")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Do what the verb says."""
+    verbs = {"add": _add, "list": _list, "check": _check, "shell": _shell, "remove": _remove}
+    return verbs[args.verb](args)
+
+
+# -- what is declared
+
+
+def _declared() -> list[Environment]:
+    """The boxes of the project here and of the user, in the order of their names; raises ProblemError."""
+    from tracekit.config import loader, roots
+
+    root = roots.find_root(os.path.abspath("."))
+    config = loader.load(root, environ=os.environ, implicit=False)
+    return sorted((each for each in config.profile.environments if each.remote), key=lambda each: each.name)
+
+
+def _named(name: str) -> Environment:
+    declared = _declared()
+    for found in declared:
+        if found.name == name:
+            return found
+    known = ", ".join(each.name for each in declared) or "none"
+    raise ProblemError(
+        Problem("env.no_box", "no box is called so", name, f"known: {known}; `tracekit box add` adds one")
+    )
+
+
+def _row(found: Environment) -> dict[str, Any]:
+    return {
+        "name": found.name,
+        "host": found.host,
+        "user": found.user,
+        "port": found.port,
+        "how": found.how,
+        "declared": found.where,
+    }
+
+
+def _address(found: Environment) -> str:
+    user = f"{found.user}@" if found.user else ""
+    return f"{user}{found.host}" + (f":{found.port}" if found.port else "")
+
+
+def _list(args: argparse.Namespace) -> int:
+    declared = _declared()
+    for found in declared:
+        if args.json:
+            edge.say_json(SCHEMA, _row(found))
+        else:
+            edge.say(f"{found.name:16} {_address(found):32} {found.how:8} {found.where}")
+    if not declared and not args.json:
+        edge.say("no boxes; `tracekit box add NAME HOST` adds one")
+    return edge.OK
+
+
+# -- looking
+
+
+def _check(args: argparse.Namespace) -> int:
+    from tracekit.cli import asking
+    from tracekit.engine.boxes import Ways
+
+    chosen = [_named(name) for name in dict.fromkeys(args.names)] or _declared()
+    if not chosen:
+        raise ProblemError(
+            Problem("env.no_box", "no box is declared", "", "`tracekit box add NAME HOST` adds one")
+        )
+    ways = Ways(project.places(), asker=asking.asker(), accept_new=args.accept_new)
+    well = True
+    for found in chosen:
+        well &= _looked(ways, found, as_json=args.json)
+    return edge.OK if well else edge.UNREACHABLE
+
+
+def _looked(ways: Ways, found: Environment, *, as_json: bool) -> bool:
+    """Look at one box and say how it is; whether it is well."""
+    try:
+        health = _health(ways, found)
+        problems = health.problems
+    except ProblemError as fault:
+        health, problems = None, list(fault.problems)
+    if as_json:
+        told = [problem.to_json() for problem in problems]
+        edge.say_json(SCHEMA, {**_row(found), **_facts(health), "ok": not problems, "problems": told})
+        return not problems
+    if health is not None:
+        edge.say(f"{'✗' if problems else '✓'} {found.name:16} {_words(health)}")
+    else:
+        edge.say(f"✗ {found.name:16} {_address(found)}")
+    for problem in problems:
+        edge.say(f"  {problem.what}")
+        edge.say(f"  → {problem.action}")
+    return not problems
+
+
+def _health(ways: Ways, found: Environment) -> Health:
+    import anyio
+
+    from tracekit.engine.health import look
+
+    link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
+    return anyio.run(look, link, found.name)
+
+
+def _facts(health: Health | None) -> dict[str, Any]:
+    if health is None:
+        return {}
+    names = ("machine", "system", "arch", "libc", "python", "cpus", "memory", "disk", "load")
+    facts = {name: health.facts.get(name) for name in names}
+    clock = {"offset": round(health.offset, 6), "error": round(health.round_trip / 2, 6)}
+    return {**facts, "clock": clock, "live": health.live}
+
+
+def _words(health: Health) -> str:
+    facts = health.facts
+    disk = facts.get("disk")
+    free = disk.get("free", 0) if isinstance(disk, dict) else 0
+    said = [
+        f"python {facts.get('python')}",
+        f"{facts.get('arch')}, {facts.get('cpus')} cpus, load {facts.get('load')}",
+        f"{free / (1 << 30):.1f} GiB free",
+        f"clock {health.offset:+.3f} s ± {health.round_trip / 2:.3f}",
+        f"answers in {health.took:.1f} s",
+    ]
+    if health.live:
+        said.append(f"live: {', '.join(health.live)}")
+    return edge.clean("; ".join(said))
+
+
+# -- adding and removing
+
+
+def _add(args: argparse.Namespace) -> int:
+    from tracekit.cli import asking
+    from tracekit.config import boxes_edit, paths
+    from tracekit.engine.boxes import Ways
+
+    keys = _keys(args)
+    place = paths.config_files(os.environ)[1]
+    before = boxes_edit.read(place)
+    text = boxes_edit.added(before, args.name, keys)
+    found = _valid(text, args.name)
+    if not args.unseen:
+        ways = Ways(project.places(), asker=asking.asker(), accept_new=args.accept_new)
+        health = _health(ways, found)
+        if not args.json:
+            edge.say(f"✓ {args.name:16} {_words(health)}")
+    boxes_edit.write(place, text)
+    if args.json:
+        edge.say_json(SCHEMA, {**_row(found), "declared": place})
+    else:
+        edge.say(f"kept in {place}; `tracekit run --env {args.name}` runs there")
+    return edge.OK
+
+
+def _valid(text: str, name: str) -> Environment:
+    """The box as the reader of profiles sees it; raises ProblemError with every mistake."""
+    from tracekit.config import loader
+
+    for found in loader.boxes(text):
+        if found.name == name:
+            return found
+    raise ProblemError(Problem("config.by_hand", "it cannot be read again", name, "write it by hand"))
+
+
+def _keys(args: argparse.Namespace) -> dict[str, Any]:
+    user, at, place = args.address.rpartition("@")
+    host, colon, port = place.rpartition(":")
+    if not colon or not port.isdecimal() or (place.count(":") > 1 and not place.startswith("[")):
+        host, port = place, ""
+    keys: dict[str, Any] = {"host": host.strip("[]")}
+    if at:
+        keys["user"] = user
+    if port:
+        keys["port"] = int(port)
+    if args.fingerprint:
+        keys["fingerprint"] = args.fingerprint
+    if args.how:
+        keys["how"] = args.how
+    lists = {"prepare": args.prepare, "keep": args.keep, "artefacts": args.artefact}
+    keys.update({name: given for name, given in lists.items() if given})
+    if args.at:
+        keys["path_map"] = {args.at: "."}
+    return keys
+
+
+def _remove(args: argparse.Namespace) -> int:
+    from tracekit.config import boxes_edit, paths
+
+    place = paths.config_files(os.environ)[1]
+    boxes_edit.write(place, boxes_edit.removed(boxes_edit.read(place), args.name))
+    if args.json:
+        edge.say_json(SCHEMA, {"name": args.name, "removed": True})
+    else:
+        edge.say(f"{args.name} is out of {place}")
+    return edge.OK
+
+
+# -- a shell
+
+
+def _shell(args: argparse.Namespace) -> int:
+    import anyio
+
+    from tracekit.cli import asking
+    from tracekit.engine.boxes import Ways
+    from tracekit.link.shell import command, shell
+    from tracekit.store.runs import RunStore
+
+    found = _named(args.name)
+    directory, variables = "", {}
+    places = project.places()
+    if args.run:
+        plan = RunStore(places.state).find(args.run).facts().get("plan")
+        plan = plan if isinstance(plan, dict) else {}
+        directory = str(plan.get("root", ""))
+        for suite in plan.get("suites", ())[:1]:
+            directory = str(suite.get("cwd", directory))
+            variables = {str(name): str(value) for name, value in suite.get("env", {}).items()}
+    ways = Ways(places, asker=asking.asker())
+    link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
+    return anyio.run(shell, link, command(directory, variables))

@@ -1,0 +1,89 @@
+"""How a box is: what its agent says of the machine, and how far its clock is from ours.
+
+One connection, a handful of questions, nothing left behind but the agent itself.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+
+from tracekit.link.pipes import Opener
+from tracekit.link.session import Session, connect
+from tracekit.wire.problems import Problem, ProblemError
+
+PINGS = 5
+#: Below this a run fails for want of space sooner or later.
+LITTLE = 1 << 30
+#: A clock that is further off makes certificates, tokens and merged timelines wrong.
+FAR_OFF = 1.0
+_PATIENCE = 120.0
+
+
+@dataclass(frozen=True)
+class Health:
+    """What was seen of one box."""
+
+    facts: dict[str, Any]
+    took: float
+    round_trip: float
+    #: How far its clock is ahead, in seconds, give or take half a round trip.
+    offset: float
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def live(self) -> list[str]:
+        """The runs that go on there."""
+        runs = self.facts.get("runs")
+        return [str(run.get("run")) for run in runs or () if run.get("state") == "live"]
+
+
+async def look(opener: Opener, where: str) -> Health:
+    """Look at one box; raises ProblemError when it cannot be reached."""
+    began = time.monotonic()
+    with anyio.move_on_after(_PATIENCE):
+        async with connect(opener, "check") as session:
+            return await _look(session, where, began)
+    raise ProblemError(Problem("ssh.timeout", "the box does not answer in time", where, "try again"))
+
+
+async def _look(session: Session, where: str, began: float) -> Health:
+    facts: dict[str, Any] = {}
+    seen: list[tuple[float, float]] = []
+    took, sent = 0.0, 0
+    async for event in session.events():
+        if event["type"] == "hello":
+            facts, took = event, time.monotonic() - began
+        elif event["type"] == "pong":
+            back = time.time_ns()
+            trip = (back - sent) / 1e9
+            theirs = event.get("clock", {}).get("t", sent)
+            seen.append((trip, (theirs - (sent + back) / 2) / 1e9))
+        elif event["type"] == "error":
+            raise ProblemError([Problem.from_json(each) for each in event.get("problems", ())])
+        if len(seen) >= PINGS:
+            break
+        sent = time.time_ns()
+        await session.send(lambda client, now=sent: client.ping(now))  # type: ignore[misc]
+    if not seen:
+        raise ProblemError(
+            Problem("link.agent_gone", "the agent went away while it was asked", where, "try again")
+        )
+    trip, offset = min(seen)
+    return Health(facts, took, trip, offset, list(_problems(facts, trip, offset, where)))
+
+
+def _problems(facts: dict[str, Any], trip: float, offset: float, where: str) -> list[Problem]:
+    found = []
+    disk = facts.get("disk")
+    free = disk.get("free", 0) if isinstance(disk, dict) else 0
+    if free < LITTLE:
+        what = f"only {free >> 20} MiB are free where runs are kept"
+        found.append(Problem("box.disk", what, where, "free space on the box"))
+    if abs(offset) - trip / 2 > FAR_OFF:
+        what = f"its clock is {offset:+.1f} s off"
+        found.append(Problem("box.clock", what, where, "set the clock there, as by NTP"))
+    return found

@@ -1,0 +1,80 @@
+"""A shell on a box, for a person: one more connection for as long as it is open, apart from the agent's.
+
+It carries bytes and sizes of a terminal both ways. What stands on the screen is the box's own; nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+
+import asyncssh
+
+from tracekit.link.ssh import SshLink
+from tracekit.wire.problems import Problem, ProblemError
+
+LOST = 255
+
+
+def command(directory: str, variables: Mapping[str, str]) -> str:
+    """What the login shell there is asked to run: the person's own shell, in a directory, with variables."""
+    words = " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items())
+    place = f"cd {shlex.quote(directory)} || echo the directory is not there any more; " if directory else ""
+    inner = f'{place}exec env {words} "${{SHELL:-/bin/sh}}" -i' if sys.stdin.isatty() else ""
+    inner = inner or f'{place}exec env {words} "${{SHELL:-/bin/sh}}"'
+    return f"exec sh -c {shlex.quote(inner)}"
+
+
+async def shell(link: SshLink, line: str) -> int:
+    """Be a terminal on the box until its shell ends; gives its exit code. Raises ProblemError."""
+    terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    async with link.connected() as connection:
+        try:
+            process = await connection.create_process(
+                line,
+                encoding=None,
+                # The library closes what it is given.
+                stdin=os.fdopen(os.dup(0), "rb", buffering=0),
+                stdout=os.fdopen(os.dup(1), "wb", buffering=0),
+                stderr=os.fdopen(os.dup(2), "wb", buffering=0),
+                term_type=os.environ.get("TERM", "xterm") if terminal else None,
+                term_size=_size() if terminal else (80, 24),
+            )
+        except (asyncssh.Error, OSError) as fault:
+            what = f"the box opens no shell: {fault}"
+            raise ProblemError(
+                Problem("ssh.no_session", what, str(link.address), "MaxSessions of its sshd may be too small")
+            ) from fault
+        with _raw(terminal):
+            if terminal:
+                loop = asyncio.get_running_loop()
+                loop.add_signal_handler(signal.SIGWINCH, lambda: process.change_terminal_size(*_size()))
+            done = await process.wait(check=False)
+        # A session without an exit status was lost, and says nothing of its command.
+        return done.returncode if done.returncode is not None else LOST
+
+
+def _size() -> tuple[int, int]:
+    found = os.get_terminal_size(sys.stdout.fileno())
+    return found.columns, found.lines
+
+
+@contextlib.contextmanager
+def _raw(terminal: bool) -> Iterator[None]:
+    if not terminal:
+        yield
+        return
+    import termios
+    import tty
+
+    before = termios.tcgetattr(sys.stdin.fileno())
+    try:
+        tty.setraw(sys.stdin.fileno())
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin.fileno(), termios.TCSADRAIN, before)
