@@ -20,8 +20,6 @@ from tracekit.engine.boxes import Boxes
 from tracekit.engine.context import Context
 from tracekit.engine.discovery import Discovery
 from tracekit.engine.history import History
-from tracekit.engine.launching import Launching
-from tracekit.engine.past import Past
 from tracekit.engine.places import Places
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.engine.view import RunView
@@ -31,6 +29,8 @@ from tracekit.store.runs import RunStore
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from tracekit.engine.launching import Launching
+    from tracekit.engine.past import Past
     from tracekit.engine.savefeed import SaveFeed
     from tracekit.link.ssh import Asker
 
@@ -94,6 +94,8 @@ class Engine:
 
     def past(self) -> Past:
         """What recorded runs say together: a scenario's story, two runs compared, the trend. Reads the disk."""
+        from tracekit.engine.past import Past
+
         return Past(History(self.store))
 
 
@@ -107,8 +109,17 @@ class _Core:
         self._history = History(engine.store)
         context = Context(places, engine.store, self._boxes, self._history, tasks, engine.console)
         self._discovery = Discovery(context, InventoryStore(places.cache))
-        self._launching = Launching(context, self._discovery)
+        self._context = context
+        self._launcher: Launching | None = None
         self._scopes: set[anyio.CancelScope] = set()
+
+    def _launching(self) -> Launching:
+        """Loaded when something is launched: whoever opens a project waits for its first rows."""
+        if self._launcher is None:
+            from tracekit.engine.launching import Launching
+
+            self._launcher = Launching(self._context, self._discovery)
+        return self._launcher
 
     async def handle(self, request: Request) -> RunView:
         """Carry out one request; raises ProblemError when the engine closes in the middle of it."""
@@ -133,9 +144,9 @@ class _Core:
             case Discover():
                 return self._known(await self._discovery.view(request))
             case Launch():
-                return self._known(await self._launching.launch(request))
+                return self._known(await self._launching().launch(request))
             case Rerun():
-                return self._known(await self._launching.rerun(request))
+                return self._known(await self._launching().rerun(request))
             case Attach():
                 return await self._attach(request)
             case Cancel():
@@ -147,7 +158,7 @@ class _Core:
 
     async def _attach(self, request: Attach) -> RunView:
         if request.environment is not None:
-            return self._known(await self._launching.attach_there(request))
+            return self._known(await self._launching().attach_there(request))
         folder = self._engine.store.find(request.run)
         known = self._engine.views.get(folder.run_id)
         if known is not None and known.live:
@@ -157,7 +168,7 @@ class _Core:
             return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
         box = self._boxes.noted(folder.facts())
         if folder.run_id in {str(run.get("run")) for run in await box.live_runs()}:
-            return self._known(await self._launching.attach(folder))
+            return self._known(await self._launching().attach(folder))
         return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
 
     async def _cancel(self, request: Cancel) -> RunView:
