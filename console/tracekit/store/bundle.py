@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import struct
@@ -30,6 +31,8 @@ from tracekit.wire.names import (
     OUTPUT_FILE,
     RUN_FILE,
     SPOOL_DIR,
+    STRINGS_FILE,
+    TRACE_DIR,
 )
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -43,6 +46,7 @@ _MOST_MANIFEST = 16 << 20
 _ALWAYS_ALLOWED = 1 << 30
 _MOST_RATIO = 100
 _LEFT_FREE = 64 << 20
+_SEGMENT = re.compile(r"seg-[0-9]{6}\.tks")
 # No box is called like what stands beside it.
 _TAKEN = frozenset({RUN_FILE, "pin", "checkpoints", "imported.json", "copiers.json"})
 _DAMAGE = (
@@ -119,8 +123,17 @@ def write(folder: RunFolder, file: BinaryIO) -> Contents:
 def _entries(folder: RunFolder) -> Iterator[Entry]:
     box = folder.box_dir
     blobs = sorted((box / BLOB_DIR).iterdir()) if (box / BLOB_DIR).is_dir() else []
-    named = [folder.path / RUN_FILE, *(box / name for name in (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE))]
-    for path in (*named, *(blob for blob in blobs if _is_hash(blob.name))):
+    named = [
+        folder.path / RUN_FILE,
+        *(box / name for name in (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE, STRINGS_FILE)),
+    ]
+    trace = box / TRACE_DIR
+    segments = sorted(trace.iterdir()) if trace.is_dir() else []
+    for path in (
+        *named,
+        *(blob for blob in blobs if _is_hash(blob.name)),
+        *(segment for segment in segments if _SEGMENT.fullmatch(segment.name)),
+    ):
         if path.is_file() and not path.is_symlink():
             size, digest = _measured(path)
             yield Entry(path.relative_to(folder.path).as_posix(), size, digest)
@@ -280,9 +293,16 @@ def _manifest(manifest: Any, path: Path) -> Contents:
 
 def _entry(row: Any, box: str, path: Path) -> Entry:
     name, size, digest = row["name"], row["size"], row["blake2b"]
-    known = {RUN_FILE, *(f"{box}/{file}" for file in (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE))}
-    place, _, blob = str(name).rpartition("/")
-    ours = isinstance(name, str) and (name in known or (place == f"{box}/{BLOB_DIR}" and _is_hash(blob)))
+    known = {
+        RUN_FILE,
+        *(f"{box}/{file}" for file in (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE, STRINGS_FILE)),
+    }
+    place, _, last = str(name).rpartition("/")
+    ours = isinstance(name, str) and (
+        name in known
+        or (place == f"{box}/{BLOB_DIR}" and _is_hash(last))
+        or (place == f"{box}/{TRACE_DIR}" and _SEGMENT.fullmatch(last) is not None)
+    )
     if not ours or type(size) is not int or size < 0 or not _is_hash(str(digest)):
         raise ProblemError(_damaged(path, f"it holds what is no file of a run: {str(name)[:80]!r}"))
     return Entry(name, size, digest)
