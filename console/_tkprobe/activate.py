@@ -109,6 +109,8 @@ class Probe:
         )
         recorder.leaks.worth_telling *= settings.tick / TICK_SECONDS
         recorder.trace = tracing.start(settings.environ, self.untraced)
+        if recorder.trace is not None and recorder.trace.settings.level == "calls":
+            tracing.children_too()
         capture.sink = recorder.output
         self.recorder = collecting.recorder = recorder
         self.stalls.end_test = recorder.end_test

@@ -268,6 +268,52 @@ def _sample() -> None:
     """Called once by the library, to see that frames are what it takes them for."""
 
 
+def start_child(environ: Dict[str, str]) -> Optional[Tracer]:
+    """The tracer of a Python process that a traced one started: it is in that one's scenario. Nobody is told what is
+    missing here: a child has no spool.
+    """
+    tracer = start(environ, lambda _why: None)
+    if tracer is not None:
+        tracer.box.inherit(tracer.settings.rings)
+        tracer.box.mark(PROCESS, tracer.text("started"), os.getppid(), 0)
+        if tracer.logging is None:
+            _when_logging(tracer)
+    return tracer
+
+
+def _when_logging(tracer: Tracer) -> None:
+    """Logs are watched as soon as the program imports `logging`, and it is imported only then."""
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, _path: Any = None, _target: Any = None) -> Any:
+            if name != "logging" or Finder not in sys.meta_path:
+                return None
+            sys.meta_path.remove(Finder)
+            from importlib.util import find_spec
+
+            spec: Any = find_spec(name)
+            if spec is None or spec.loader is None:
+                return spec
+            execute = spec.loader.exec_module
+
+            def exec_module(module: Any) -> None:
+                execute(module)
+                tracer.watch_logs()
+
+            spec.loader.exec_module = exec_module
+            return spec
+
+    sys.meta_path.insert(0, Finder)
+
+
+def children_too() -> None:
+    """Python processes that are started from here begin with a folder on their path that holds our start alone."""
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "site")
+    known = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = folder + (os.pathsep + known if known else "")
+
+
 def start(environ: Dict[str, str], say: Callable[[str], None]) -> Optional[Tracer]:
     """The tracer of this process; None where none is wanted, or none is possible, which is told."""
     settings = Settings(environ)

@@ -174,6 +174,8 @@ class Main:
 
         ticker = Ticker(tick, TICK_SECONDS)
         recorder.trace = tracing.start(self.environ, self._untraced)
+        if recorder.trace is not None and recorder.trace.settings.level == "calls":
+            tracing.children_too()
         self._mind_forks(recorder, ticker)
         ticker.start()
         stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")

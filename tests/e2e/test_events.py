@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,21 @@ VERDICTS = {
     "test_zz_killed": "crashed",
     "test_zz_segfault": "crashed",
 }
+CHILDREN = """\
+import subprocess, sys, unittest
+
+CHILD = "import logging, sys; assert not [path for path in sys.path if '_tkprobe' in path];"
+CHILD += "logging.getLogger('child').warning('for %s', sys.argv[1])"
+
+
+class Children(unittest.TestCase):
+    def test_first(self):
+        subprocess.run([sys.executable, "-c", CHILD, "test_first"], check=True)
+
+    def test_second(self):
+        command = f'"{sys.executable}" -c "{CHILD}" test_second && true'
+        subprocess.run(["sh", "-c", command], check=True)
+"""
 SECRET = "hunter2 in plain words"
 HANGS = """class Hangs(unittest.TestCase):
     def test_hangs(self):
@@ -233,3 +250,69 @@ def test_events__of_tests_that_close_every_descriptor__then_nothing_is_written_w
     assert verdicts(done) == {"test_closes": "passed"}, done.out
     rows = events(sandbox, root, done.run_id(), "kind:log name:late")
     assert [row["text"] for row in rows] == [f"line {n}" for n in range(20)]
+
+
+@pytest.mark.parametrize("version", ["", "3.13"])
+def test_events__of_python_children__then_in_the_scenario_that_started_them(
+    sandbox: Sandbox, version: str
+) -> None:
+    root = project(sandbox, version, text=CHILDREN)
+    done = sandbox.run("run", root, "--trace", "calls", "--json")
+    assert verdicts(done) == {"test_first": "passed", "test_second": "passed"}, done.out
+    rows = events(sandbox, root, done.run_id(), "kind:log name:child")
+    assert [(row["text"], scenario_of(row)) for row in rows] == [
+        ("for test_first", "test_first"),
+        ("for test_second", "test_second"),
+    ]
+    assert len({row["pid"] for row in rows}) == 2
+
+
+def test_export__of_a_trace__then_every_begin_of_a_slice_has_its_end_unless_its_process_died(
+    sandbox: Sandbox,
+) -> None:
+    root = project(sandbox)
+    run = sandbox.run("run", root, "--trace", "calls", "--json").run_id()
+    chrome = sandbox.run("export", run, "--chrome", "-", cwd=root)
+    told = json.loads(chrome.out)["traceEvents"]
+    open_slices: dict[tuple[int, int], list[str]] = {}
+    for event in told:
+        track = (event["pid"], event.get("tid", 0))
+        if event["ph"] == "B":
+            open_slices.setdefault(track, []).append(event["name"])
+        elif event["ph"] == "E":
+            assert open_slices[track].pop() == event["name"]
+    left = sorted(name.rpartition(".")[2] for names in open_slices.values() for name in names)
+    assert [name for name in left if name.startswith("test_")] == ["test_zz_killed", "test_zz_segfault"]
+    target = root / "trace.pftrace"
+    assert sandbox.run("export", run, "--perfetto", target, cwd=root).code == 0
+    packets = list(fields(target.read_bytes()))
+    assert {number for number, _ in packets} == {1}
+    kinds = Counter(number for _, packet in packets for number, _ in fields(packet) if number in {11, 60})
+    assert kinds[11] == sum(event["ph"] in {"B", "E", "i"} for event in told)
+    assert kinds[60] > len({event["pid"] for event in told})
+
+
+def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The fields of a message in the wire format of protocol buffers: numbers as they are, the others as bytes."""
+    at = 0
+
+    def number() -> int:
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = number()
+        if key & 7 == 0:
+            yield key >> 3, number().to_bytes(10, "little")
+            continue
+        assert key & 7 == 2
+        length = number()
+        yield key >> 3, data[at : at + length]
+        at += length

@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from tracekit.engine.view import RunView
+from tracekit.report.chrome import chrome
 from tracekit.report.ctrf import ctrf
 from tracekit.report.junit import junit
+from tracekit.report.perfetto import perfetto
 from tracekit.store import bundle
 from tracekit.store.runs import RunFolder
 from tracekit.wire.names import JOURNAL_FILE
@@ -23,17 +25,35 @@ def journal(view: RunView) -> Iterator[str]:
         yield from file
 
 
-FORMATS: dict[str, Callable[[RunView], Iterable[str]]] = {"junit": junit, "ctrf": ctrf, "json": journal}
+FORMATS: dict[str, Callable[[RunView], Iterable[str]]] = {
+    "junit": junit,
+    "ctrf": ctrf,
+    "json": journal,
+    "chrome": chrome,
+}
+BINARY: dict[str, Callable[[RunView], Iterable[bytes]]] = {"perfetto": perfetto}
 
 
 def export(view: RunView, form: str, target: str) -> None:
     """Write one export; raises ProblemError when it cannot be written."""
+    if form in BINARY:
+        _export_binary(BINARY[form](view), target)
+        return
     pieces = FORMATS[form](view)
     if target == "-":
         for piece in pieces:
             sys.stdout.write(piece)
         return
     with _whole(target) as part, part.open("w", encoding="utf-8") as file:
+        file.writelines(pieces)
+
+
+def _export_binary(pieces: Iterable[bytes], target: str) -> None:
+    if target == "-":
+        for piece in pieces:
+            sys.stdout.buffer.write(piece)
+        return
+    with _whole(target) as part, part.open("wb") as file:
         file.writelines(pieces)
 
 

@@ -59,6 +59,8 @@ pub const HEAD: usize = 128;
 pub const DROPS: usize = 128;
 /// In the page of a process: 36 bytes, the boot it ran in.
 pub const BOOT: usize = 40;
+/// In the page of a process: the number of the string of the scenario that it is in, 0 for none.
+pub const SCENARIO: usize = 48;
 /// Bytes of a text in a header.
 pub const TEXT_BYTES: usize = 64;
 

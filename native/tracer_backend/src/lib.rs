@@ -2,6 +2,7 @@
 //! another process reads them, while the first one runs or after it died; neither waits for the other. What could not
 //! be recorded is counted with its reason. This crate must never print, panic or block in a caller's hot path.
 
+mod ancestry;
 pub mod block;
 pub mod clock;
 pub mod drain;
@@ -30,6 +31,7 @@ pub mod strings;
 mod system;
 pub mod verify;
 
+pub use ancestry::inherited_scenario;
 pub use kind::{Home, Kind};
 pub use problem::{Problem, REASONS, Reason, Result};
 pub use registry::{Lane, RINGS_VARIABLE, Registry};

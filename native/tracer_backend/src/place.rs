@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crate::header::{
-    BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, PID, PROCESS_MAGIC, START, TRACEPARENT, TSC, VERSION, write_anchor,
-    write_text,
+    BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, PID, PROCESS_MAGIC, SCENARIO, START, TRACEPARENT, TSC, VERSION,
+    write_anchor, write_text,
 };
 use crate::kind::Home;
 use crate::lanes::Identity;
@@ -119,6 +119,10 @@ impl Page {
 
     pub(crate) fn count_many(&self, reason: Reason, many: u64) {
         self.0.words()[DROPS + reason as usize].fetch_add(many, Relaxed);
+    }
+
+    pub(crate) fn set_scenario(&self, scenario: u32) {
+        self.0.words()[SCENARIO].store(scenario.into(), Relaxed);
     }
 
     pub(crate) fn counts(&self) -> [u64; REASONS] {

@@ -98,6 +98,7 @@ impl Shared {
         let inner = self.inner(passed);
         if inner.forks != gate::forks() {
             inner.begin_again(self.root.as_deref());
+            inner.page.set_scenario(self.scenario.load(Relaxed));
         }
         inner
     }
@@ -199,6 +200,7 @@ impl Registry {
     /// The scenario of threads that have none of their own.
     pub fn set_process_scenario(&self, scenario: u32) {
         self.shared.scenario.store(scenario, Relaxed);
+        self.shared.behind(&mut Passed::new()).page.set_scenario(scenario);
     }
 
     /// What was set so.

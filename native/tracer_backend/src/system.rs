@@ -52,6 +52,12 @@ fn fields(stat: &str) -> impl Iterator<Item = &str> {
     stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_ascii_whitespace()
 }
 
+/// The process that started a process, or took it over.
+pub(crate) fn parent_of(pid: u64) -> Option<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    fields(&text).nth(1)?.parse().ok()
+}
+
 fn start_of(path: &str) -> Option<u64> {
     let text = fs::read_to_string(path).ok()?;
     fields(&text).nth(19)?.parse().ok()

@@ -311,3 +311,21 @@ fn reader__file_cut_short_while_it_is_open__then_a_fault_and_no_signal() {
     fs::File::options().write(true).open(&copy).unwrap().set_len(4100).unwrap();
     assert!(ring.read(0, 10, true, &mut Vec::new()).is_err());
 }
+
+#[test]
+fn scenario__of_a_process__then_told_in_its_page_and_in_the_one_of_a_forked_child() {
+    let folder = Folder::new();
+    let registry = Registry::in_folder(folder.path(), small()).unwrap();
+    let name = registry.text("pytest:test_a.py::test_it");
+    registry.set_process_scenario(name);
+    let said = |process: &ProcessFolder| process.page().unwrap().word(tracer_backend::header::SCENARIO);
+    assert_eq!(said(&ProcessFolder::all(folder.path()).unwrap()[0]), u64::from(name));
+    in_child(|| {
+        registry.record(Home::Durable, Record { kind: kinds::LOG.0, ..Record::default() }).unwrap();
+        0
+    });
+    let all = ProcessFolder::all(folder.path()).unwrap();
+    assert_eq!(all.iter().map(said).collect::<Vec<_>>(), [u64::from(name); 2]);
+    // Nobody above this process records there.
+    assert_eq!(tracer_backend::inherited_scenario(folder.path()), None);
+}

@@ -20,6 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--junit", metavar="FILE", help="JUnit XML, with flaky and rerun attempts; - prints it"
     )
     forms.add_argument("--ctrf", metavar="FILE", help="the Common Test Report Format; - prints it")
+    forms.add_argument(
+        "--perfetto",
+        metavar="FILE",
+        help="the trace, for ui.perfetto.dev and its trace processor; - prints it",
+    )
+    forms.add_argument("--chrome", metavar="FILE", help="the trace as Chrome's trace events; - prints it")
     forms.add_argument("--json", metavar="FILE", help="the journal, line by line; - prints it")
 
 
@@ -30,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.cli.live import submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Replay
-    from tracekit.report.files import FORMATS, export
+    from tracekit.report.files import BINARY, FORMATS, export
 
     with Engine(project.places(writable=False)) as engine:
         view = submitted(engine, Replay(args.run))
-        form = next(form for form in FORMATS if getattr(args, form) is not None)
+        form = next(form for form in (*FORMATS, *BINARY) if getattr(args, form) is not None)
         export(view, form, getattr(args, form))
     return edge.OK
 

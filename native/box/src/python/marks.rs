@@ -3,7 +3,7 @@
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use tracer_backend::{Kind, Record, Registry, Settings, kinds};
+use tracer_backend::{Kind, Record, Registry, Settings, inherited_scenario, kinds};
 
 use crate::python::api::{Api, Ref, api};
 use crate::python::state::{is_call, keep, message, record, registry, text as number};
@@ -72,6 +72,19 @@ pub(crate) extern "C" fn scenario(_: Ref, arguments: *const Ref, count: isize) -
         registry.set_process_scenario(0);
     }
     api.nothing()
+}
+
+/// `inherit(rings)`: this process was started, not forked; it is in the scenario of whoever started it. Its number.
+pub(crate) extern "C" fn inherit(_: Ref, arguments: *const Ref, count: isize) -> Ref {
+    let Some(api) = api() else { return std::ptr::null_mut() };
+    let rings = api.text_in(api.arguments(arguments, count), 0);
+    let rings = Path::new(std::ffi::OsStr::from_bytes(&rings));
+    let found = registry().and_then(|registry| {
+        let name = number(registry, &inherited_scenario(rings)?);
+        registry.set_process_scenario(name);
+        Some(name)
+    });
+    (api.new_number)(found.unwrap_or(0).into())
 }
 
 /// `mark(kind, id, arg, flags)`: a record of numbers.

@@ -6,11 +6,12 @@ use crate::python::{audit, calls, draining, exceptions, logs, marks};
 /// The version of the stable interface that we keep to.
 const STABLE: std::ffi::c_int = 3;
 
-static METHODS: [Method; 25] = [
+static METHODS: [Method; 26] = [
     Method::new(c"open", marks::open),
     Method::new(c"close", marks::close),
     Method::new(c"text", marks::text),
     Method::new(c"scenario", marks::scenario),
+    Method::new(c"inherit", marks::inherit),
     Method::new(c"mark", marks::mark),
     Method::new(c"turn", marks::turn),
     Method::new(c"told", marks::told),
