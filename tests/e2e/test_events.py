@@ -316,3 +316,27 @@ def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
         length = number()
         yield key >> 3, data[at : at + length]
         at += length
+
+
+def test_events__followed__then_rows_come_while_the_test_runs_and_it_ends_with_the_run(
+    sandbox: Sandbox,
+) -> None:
+    text = (
+        "import logging, pathlib, threading\n\n\n"
+        "def test_it():\n"
+        "    logging.getLogger('early').warning('here')\n"
+        "    while not pathlib.Path('go').exists():\n"
+        "        threading.Event().wait(0.02)\n"
+        "    logging.getLogger('late').warning('gone')\n"
+    )
+    root = project(sandbox, text=text)
+    live = sandbox.start("run", root, "--json")
+    until(lambda: list(sandbox.state.rglob("rings")))
+    followed = sandbox.start("events", "last", "kind:log", "--follow", "--json", cwd=root)
+    assert followed.stdout is not None
+    assert json.loads(followed.stdout.readline())["name"] == "early"
+    (root / "go").touch()
+    rest, _ = followed.communicate()
+    assert [json.loads(line)["name"] for line in rest.splitlines()] == ["late"]
+    assert followed.returncode == 0
+    live.communicate()
