@@ -245,3 +245,11 @@ def test_sync__line_is_cut_while_files_are_sent__then_the_rest_follows(here: Her
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err.decode()
     assert out.count(b'"verdict":"passed"') >= 2
+
+
+def test_sync__box_is_not_there__then_says_so_as_ever(here: Here) -> None:
+    here.profile()
+    text = (here.root / "tracekit.toml").read_text()
+    (here.root / "tracekit.toml").write_text(text.replace(f"port = {here.box.port}", "port = 1"))
+    done = here.run()
+    assert (done.code, "nobody listens there" in done.err) == (5, True)

@@ -26,6 +26,49 @@ SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
 
 @dataclass(frozen=True)
+class Network:
+    """A network of its own, with one machine in it and one cable to it."""
+
+    name: str
+    address: str
+
+    @property
+    def inside(self) -> list[str]:
+        """What stands before a command that is to run in there."""
+        return ["ip", "netns", "exec", self.name]
+
+    def pull_the_plug(self) -> None:
+        """Nothing comes through any more, not even the end of a connection."""
+        subprocess.run(["ip", "link", "set", self.name, "down"], check=True)
+
+
+@contextlib.contextmanager
+def network(number: int) -> Iterator[Network]:
+    """One of several; only root may make it."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        unavailable("network namespaces: only root may make them, with iproute2")
+    name = f"tk{os.getpid() % 100000}n{number}"
+    ours, theirs = (f"10.213.{number}.{each}" for each in (1, 2))
+    commands = [
+        f"ip netns add {name}",
+        f"ip link add {name} type veth peer name {name}p",
+        f"ip link set {name}p netns {name}",
+        f"ip addr add {ours}/30 dev {name}",
+        f"ip link set {name} up",
+        f"ip netns exec {name} ip addr add {theirs}/30 dev {name}p",
+        f"ip netns exec {name} ip link set {name}p up",
+        f"ip netns exec {name} ip link set lo up",
+    ]
+    try:
+        for command in commands:
+            subprocess.run(command.split(), check=True, capture_output=True)
+        yield Network(name, theirs)
+    finally:
+        subprocess.run(["ip", "link", "delete", name], check=False, capture_output=True)
+        subprocess.run(["ip", "netns", "delete", name], check=False, capture_output=True)
+
+
+@dataclass(frozen=True)
 class Box:
     """A running server and what is needed to get in."""
 
@@ -35,12 +78,13 @@ class Box:
     client_home: Path
     host_key: Path
     pid: int
+    address: str = "127.0.0.1"
 
     @property
     def known_host(self) -> str:
         """The line of a known_hosts file that trusts this server."""
         kind, key = self.host_key.with_suffix(".pub").read_text().split()[:2]
-        return f"[127.0.0.1]:{self.port} {kind} {key}\n"
+        return f"[{self.address}]:{self.port} {kind} {key}\n"
 
 
 @contextlib.contextmanager
@@ -50,10 +94,12 @@ def box(
     settings: str | Callable[[Path], str] = "",
     shell: str = "/bin/sh",
     terminals: bool = False,
+    network: Network | None = None,
 ) -> Iterator[Box]:
     """Serve one; `settings` are lines of sshd_config, or what makes them of the host key's file.
 
-    `shell` is the login shell of the user that is made for it. Only a server of root's gives `terminals`.
+    `shell` is the login shell of the user that is made for it. Only a server of root's gives `terminals`. With a
+    `network` it is the only machine there.
     """
     if not Path(SSHD).is_file():
         unavailable("sshd: not installed")
@@ -70,10 +116,11 @@ def box(
         authorized = place / "authorized_keys"
         authorized.write_text(user_key.with_suffix(".pub").read_text())
         port = free_port()
+        address = network.address if network else "127.0.0.1"
         settings = settings if isinstance(settings, str) else settings(host_key)
         config = place / "sshd_config"
         config.write_text(
-            f"ListenAddress 127.0.0.1\nPort {port}\nHostKey {host_key}\nAuthorizedKeysFile {authorized}\n"
+            f"ListenAddress {address}\nPort {port}\nHostKey {host_key}\nAuthorizedKeysFile {authorized}\n"
             f"PidFile {place / 'pid'}\nStrictModes no\nUsePAM no\nPasswordAuthentication no\n"
             f"KbdInteractiveAuthentication no\nSubsystem sftp internal-sftp\n{settings}\n"
         )
@@ -81,7 +128,7 @@ def box(
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
             subprocess.run(["chown", "-R", user, str(place)], check=True)
         own = os.geteuid() == 0 and not terminals
-        command = [SSHD, "-D", "-e", "-f", str(config)]
+        command = [*(network.inside if network else ()), SSHD, "-D", "-e", "-f", str(config)]
         log = (folder / "sshd.log").open("wb")
         server = subprocess.Popen(
             command,
@@ -89,15 +136,15 @@ def box(
             stdout=log,
             stderr=log,
             start_new_session=True,
-            user=user if own else None,
-            group=pwd.getpwnam(user).pw_gid if own else None,
-            extra_groups=[] if own else None,
+            user=user if own and network is None else None,
+            group=pwd.getpwnam(user).pw_gid if own and network is None else None,
+            extra_groups=[] if own and network is None else None,
         )
         try:
-            until(lambda: listens(port) or server.poll() is not None)
+            until(lambda: listens(port, address) or server.poll() is not None)
             if server.poll() is not None:
                 raise RuntimeError((folder / "sshd.log").read_text())
-            yield Box(home, user, port, client, host_key, server.pid)
+            yield Box(home, user, port, client, host_key, server.pid, address)
         finally:
             server.terminate()
             server.wait(timeout=30)
@@ -164,9 +211,9 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-def listens(port: int) -> bool:
+def listens(port: int, address: str = "127.0.0.1") -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((address, port)) == 0
 
 
 def lend_pytest(box: Box) -> tuple[str, Path]:

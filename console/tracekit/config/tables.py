@@ -200,10 +200,9 @@ SUITE: Final = Table(
         Key(
             "idempotent",
             "boolean",
-            "Its tests may be run again after a crash without cleaning up.",
+            "Its tests may run again elsewhere, without cleaning up, when the box that ran them is lost (`--share`).",
             example="true",
             default=False,
-            later=True,
         ),
         Key(
             "isolate",

@@ -51,8 +51,7 @@ class Box:
         self.copying = copying
         self._copier = copier
         self._reaches: set[_Waiter] = set()
-        self._brings: dict[str, tuple[Bringing, _Waiter]] = {}
-        self._senders: TaskGroup | None = None
+        self._brings: dict[str, tuple[Bringing, _Waiter, TaskGroup]] = {}
         self._greeted = False
         # In their order: whose end is being told.
         self._settling: dict[Follower, anyio.Event] = {}
@@ -108,14 +107,17 @@ class Box:
     async def bring(self, bringing: Bringing) -> str:
         """Have a project's files on the box, and give where they will stand; raises ProblemError."""
         waiter = _Waiter(lambda client: client.offer(bringing.offer()))
-        self._brings[bringing.run] = (bringing, waiter)
         try:
             async with anyio.create_task_group() as tasks:
-                self._senders = tasks
-                await self._ask(waiter)
+                self._brings[bringing.run] = (bringing, waiter, tasks)
+                # A refusal is raised behind the group, as itself.
+                with contextlib.suppress(ProblemError):
+                    await self._ask(waiter)
                 tasks.cancel_scope.cancel()
         finally:
-            del self._brings[bringing.run]
+            self._brings.pop(bringing.run, None)
+        if waiter.problems:
+            raise ProblemError(waiter.problems)
         return waiter.word
 
     async def _send_files(self, session: Session, bringing: Bringing, needed: list[str]) -> None:
@@ -159,7 +161,7 @@ class Box:
 
     @property
     def _waiting(self) -> list[_Waiter]:
-        brings = (waiter for _, waiter in self._brings.values())
+        brings = (waiter for _, waiter, _ in self._brings.values())
         return [*self._starts.values(), *self._attaches.values(), *brings, *self._reaches]
 
     async def reach(self) -> Event:
@@ -264,12 +266,12 @@ class Box:
         elif kind in {"file", "data"} and run in self._followers:
             self._followers[run].arrived(event)
         elif kind in {"need", "held"} and run in self._brings:
-            bringing, waiter = self._brings[run]
+            bringing, waiter, senders = self._brings[run]
             if kind == "held":
                 waiter.answer(word=str(event.get("root", "")))
-            elif self._session is not None and self._senders is not None:
+            elif self._session is not None:
                 needed = [str(name) for name in event.get("blobs") or ()]
-                self._senders.start_soon(self._send_files, self._session, bringing, needed)
+                senders.start_soon(self._send_files, self._session, bringing, needed)
         elif kind == "runs":
             self.facts["runs"] = event.get("runs")
             self._told.set()

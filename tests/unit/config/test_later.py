@@ -8,14 +8,14 @@ from tracekit.config.later import not_acted_on
 from tracekit.config.loader import load
 
 PROFILE = """\
-[suite.api]
-runner = "pytest"
-idempotent = true
-timeout = "5s"
+[env.api]
+host = "api.lab"
+protected = true
+how = "sync"
 
-[suite.db]
-runner = "pytest"
-idempotent = false
+[env.db]
+host = "db.lab"
+protected = false
 """
 
 
@@ -23,8 +23,8 @@ def test_not_acted_on__two_such_keys__then_both_with_file_line_and_key(tmp_path:
     (tmp_path / "tracekit.toml").write_text(PROFILE)
     found = not_acted_on(load(str(tmp_path), environ={"HOME": str(tmp_path)}, implicit=False).profile)
     assert [problem.where for problem in found] == [
-        "tracekit.toml:3:suite.api.idempotent",
-        "tracekit.toml:8:suite.db.idempotent",
+        "tracekit.toml:3:env.api.protected",
+        "tracekit.toml:8:env.db.protected",
     ]
     assert (
         not_acted_on(load(str(tmp_path / ".."), environ={"HOME": str(tmp_path)}, implicit=False).profile)

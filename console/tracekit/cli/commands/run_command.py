@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from tracekit.cli import asking, edge, project
 from tracekit.cli.project_arguments import count, isolate_argument, project_arguments, trace_argument
+from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.cli.live import Signals
+    from tracekit.engine.engine import Engine
+    from tracekit.engine.requests import Launch
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +35,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         default=0,
         metavar="N",
         help="run what is red again, up to N times; each adds an attempt",
+    )
+    parser.add_argument(
+        "--share", action="store_true", help="deal the scenarios to the boxes of --env a,b, longest first"
+    )
+    parser.add_argument(
+        "--lost-after",
+        type=count,
+        default=60,
+        metavar="SECONDS",
+        help="with several boxes: how long one may be away before it is lost (default: 60)",
     )
     isolate_argument(parser)
     trace_argument(parser)
@@ -76,6 +93,9 @@ def run(args: argparse.Namespace) -> int:
             isolate=tuple(args.isolate),
             trace=args.trace,
         )
+        boxes = found.settings.environment.split(",")
+        if len(boxes) > 1 or args.share:
+            return _several(args, engine, signals, request, boxes)
         if args.watch:
             from tracekit.cli.watching import watch
 
@@ -93,3 +113,24 @@ def run(args: argparse.Namespace) -> int:
 
             export(view, "junit", args.junit)
         return code
+
+
+def _several(
+    args: argparse.Namespace, engine: Engine, signals: Signals, request: Launch, boxes: list[str]
+) -> int:
+    """The same on several boxes, or shared among them."""
+    import os
+
+    from tracekit.cli.several import Several
+    from tracekit.config import loader
+
+    for flag, given in (("--watch", args.watch), ("--detach", args.detach), ("--junit", args.junit)):
+        if given:
+            what = f"{flag} is for one environment"
+            raise ProblemError(Problem("cli.several", what, ",".join(boxes), "name one, or leave it out"))
+    if len(set(boxes)) < len(boxes):
+        raise ProblemError(Problem("cli.several", "a box stands twice", ",".join(boxes), "name each once"))
+    flags = {"profile": request.profile, "environment": boxes[0]}
+    config = loader.load(request.root, flags=flags, environ=os.environ)
+    how = {"lost_after": float(args.lost_after), "as_json": args.json, "share": args.share}
+    return Several(engine, signals, request, boxes, config.profile, **how).run()
