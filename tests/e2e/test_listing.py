@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -155,8 +154,7 @@ def test_console__opens_what_was_found_before__then_there_without_a_look_at_the_
     sandbox: Sandbox, project: Project
 ) -> None:
     listed(sandbox, project)
-    environ = {**os.environ, **sandbox.environ}
-    places = Places(sandbox.state, sandbox.home / "cache" / "tracekit", environ, agent_idle=1.0)
+    places = Places(sandbox.state, sandbox.home / "cache" / "tracekit", sandbox.environ, agent_idle=1.0)
     with Engine(places) as engine:
         request = Discover(str(project.place), at_once=True)
         view = engine.submit(request).result(60)

@@ -27,7 +27,7 @@ def watched_here(root: str, profile: str | None, environment: str) -> None:
         where = load(root, flags={"profile": profile}, implicit=False).profile.environment(name)
         if where is not None and where.remote:
             what = "files are watched on this machine, and this environment is another one"
-            raise ProblemError(Problem("watch.remote", what, name, "watch with --env local"))
+            raise ProblemError(Problem("cli.watch_remote", what, name, "watch with --env local"))
 
 
 class SaveFeed:
