@@ -28,6 +28,8 @@ from tests.torture.registry import Outcome, scaled
 
 CUTS = 200
 PER_RUN = 25
+# A line that breaks before anything has begun ends the command with an error, and nothing is lost by that.
+MOST_REFUSED = 20
 SEED = 20_03
 # More than a connection carries in the time that a run gives it, and less than a run prints.
 LONGEST = 3 << 20
@@ -63,6 +65,7 @@ class Tally:
     broken: Counter[str] = field(default_factory=Counter)
     passed: int = 0
     runs: int = 0
+    refused: int = 0
     lost: int = 0
     doubled: int = 0
     differing: int = 0
@@ -78,16 +81,22 @@ def main(scale: float) -> Outcome:
         box, python, library = lent
         while sum(tally.broken.values()) < cuts and len(tally.outcome.faults) < 5:
             wanted = min(PER_RUN, cuts - sum(tally.broken.values()))
-            place = Path(base) / f"run{tally.runs}"
-            with relay(box.port, SEED + tally.runs, LONGEST) as line:
-                _one(Pair(box, place / f"home{tally.runs}", python, library), line, wanted, tally)
+            number = tally.runs + tally.refused
+            place = Path(base) / f"run{number}"
+            with relay(box.port, SEED + number, LONGEST) as line:
+                begun = _one(Pair(box, place / f"home{number}", python, library), line, wanted, tally)
             tally.broken += line.broken
             tally.passed += line.passed
-            tally.runs += 1
+            tally.runs += begun
+            tally.refused += not begun
+            if tally.refused > MOST_REFUSED:
+                tally.outcome.fault(f"{tally.refused} runs ended before they were under way")
+                break
     tally.outcome.figures = {
         "cuts": sum(tally.broken.values()),
         **{way.replace(" ", "_"): tally.broken[way] for way in WAYS},
         "runs": tally.runs,
+        "refused": tally.refused,
         "lost": tally.lost,
         "doubled": tally.doubled,
         "differing": tally.differing,
@@ -103,8 +112,8 @@ def _served(base: Path) -> Iterator[tuple[sshd.Box, str, Path]]:
         yield (box, *sshd.lend_pytest(box))
 
 
-def _one(pair: Pair, line: Relay, wanted: int, tally: Tally) -> None:
-    """One run: broken so many times while it prints, and on to its end."""
+def _one(pair: Pair, line: Relay, wanted: int, tally: Tally) -> bool:
+    """One run: broken so many times while it prints, and on to its end; False when it ended before it had begun."""
     name = f"run {tally.runs}"
     pair.project(FLOOD, port=line.port)
     pair.trust(pair.box.known_host + pair.box.known_host.replace(str(pair.box.port), str(line.port)))
@@ -112,9 +121,12 @@ def _one(pair: Pair, line: Relay, wanted: int, tally: Tally) -> None:
     process = pair.sandbox.start("run", pair.here, "--env", "box7", "--json", **quiet)
     runs = pair.sandbox.state / "runs"
     try:
-        if not wait(lambda: any(runs.glob("*/box7/journal.ndjson")), PATIENCE):
-            tally.outcome.fault(f"{name}: never under way")
-            return
+        wait(lambda: any(runs.glob("*/box7/journal.ndjson")) or process.poll() is not None, PATIENCE)
+        if process.poll() is not None:
+            return False
+        if not any(runs.glob("*/box7/journal.ndjson")):
+            tally.outcome.fault(f"{name}: never under way, and no end")
+            return True
         (folder,) = runs.iterdir()
         if not _bystander(pair, folder.name):
             tally.outcome.fault(f"{name}: nobody else could attach")
@@ -123,8 +135,9 @@ def _one(pair: Pair, line: Relay, wanted: int, tally: Tally) -> None:
         (pair.there / "gate").touch()
         if not wait(lambda: process.poll() is not None, PATIENCE) or process.returncode:
             tally.outcome.fault(f"{name}: ended with {process.poll()}")
-            return
+            return True
         _judge(pair, folder, name, tally)
+        return True
     finally:
         if process.poll() is None:
             process.kill()
