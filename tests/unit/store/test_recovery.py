@@ -28,7 +28,8 @@ from tracekit.wire.problems import ProblemError
 RUN = "01M7YGETZKM89S7E5TNP41GRM2"
 A, B, C = (f"pytest:t.py::{name}" for name in "abc")
 SECRET = "correct-horse-battery"
-NONCE = "5b6f0a3c9d1e4f7788990a1b2c3d4e5f"
+# Of this process alone: a live process of one test must not keep the run of another worker alive.
+NONCE = f"{os.getpid():08x}0a3c9d1e4f7788990a1b2c3d"
 
 
 class Still(Clock):
