@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from textual._compositor import LayoutUpdate
@@ -41,6 +41,7 @@ class FakeView:
         self.fold = Fold()
         self.problem: Problem | None = None
         self.stale = False
+        self.shown = threading.Event()
         self.fed = 0
         self.reads = 0
         self.feed(len(journal.lines) if fed is None else fed)
@@ -116,7 +117,7 @@ class FakeWatch:
     ) -> Future[tuple[Choice, Launch]]:
         self.asked.append(([save.path for save in saves], [view.run_id for view, _ in ran], list(marked)))
         future: Future[tuple[Choice, Launch]] = Future()
-        future.set_result((self.choice, replace(self.launch, ids=self.choice.ids or ())))
+        future.set_result((self.choice, self.launch._replace(ids=self.choice.ids or ())))
         return future
 
 

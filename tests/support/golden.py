@@ -54,7 +54,7 @@ def folded(view: RunView) -> Any:
                 }
                 for index, facts in enumerate(state.facts)
             },
-            "results": [asdict(row) for row in results(state)],
+            "results": [row._asdict() for row in results(state)],
         }
         spans = {
             scenario: [attempt.outputs for attempt in state.attempts(index)]

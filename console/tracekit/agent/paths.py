@@ -11,8 +11,7 @@ import hashlib
 import json
 import os
 import stat
-from dataclasses import dataclass
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from tracekit.agent.system import Files, boot_id, read_range
 from tracekit.wire.problems import Problem, ProblemError
@@ -23,8 +22,7 @@ IDLE = 60.0
 _LONGEST_NAME = 32
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """What a daemon is told when it is started."""
 
     state: str

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracekit.cli import edge
 from tracekit.config import paths
@@ -16,16 +15,18 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from tracekit.config.profile import Environment
     from tracekit.config.settings import Settings
+    from tracekit.link.bridge import Bridge
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(NamedTuple):
     """What a command works on."""
 
     root: str
     selectors: tuple[str, ...]
     profile: str | None
     settings: Settings
+    #: Whether anything of it is done on this machine.
+    here: bool = True
 
 
 def project(args: argparse.Namespace) -> Project:
@@ -52,13 +53,17 @@ def project(args: argparse.Namespace) -> Project:
     config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
     for notice in not_acted_on(config.profile):
         edge.say_error(f"tracekit: {notice}")
-    for name in config.settings.environment.split(","):
-        _supported(name, config.profile.environment(name))
+    environments = [
+        (name, config.profile.environment(name)) for name in config.settings.environment.split(",")
+    ]
+    for name, environment in environments:
+        _supported(name, environment)
     # A profile's file is named from where it was typed; from here on the project is where the profile stands.
     profile = config.settings.profile
     if profile is not None and ("/" in profile or profile.endswith(".toml")):
         profile = os.path.join(root, profile)
-    return Project(config.profile.root, tuple(chosen), profile, config.settings)
+    here = any(environment is None or not environment.remote for _, environment in environments)
+    return Project(config.profile.root, tuple(chosen), profile, config.settings, here)
 
 
 def places(*, writable: bool = True) -> Places:
@@ -67,6 +72,13 @@ def places(*, writable: bool = True) -> Places:
     cache = paths.usable_cache_dir(os.environ) if writable else paths.cache_dir(os.environ)
     idle = os.environ.get("TRACEKIT_AGENT_IDLE")
     return Places(Path(state), Path(cache), agent_idle=float(idle) if idle and idle.isdecimal() else None)
+
+
+def begun(places: Places, *, here: bool = True) -> Bridge | None:
+    """The bridge to this machine's agent, which comes up while the rest of a command is still being loaded."""
+    from tracekit.link.bridge import Bridge
+
+    return Bridge(places.state, places.cache, idle=places.agent_idle) if here else None
 
 
 def _supported(name: str, environment: Environment | None) -> None:

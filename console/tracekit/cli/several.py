@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, summary
@@ -130,7 +130,7 @@ class Several:
 
     def _launch(self, box: str, ids: tuple[str, ...]) -> None:
         selectors = () if ids else self.request.selectors
-        request = replace(self.request, environment=box, ids=ids, selectors=selectors)
+        request = self.request._replace(environment=box, ids=ids, selectors=selectors)
         self.parts.append(Part(box, ids, self.engine.submit(request)))
 
     # -- following

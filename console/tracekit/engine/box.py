@@ -9,13 +9,12 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from anyio.abc import TaskGroup
 
 from tracekit.agent.client import Client
-from tracekit.engine.bringing import Bringing
 from tracekit.engine.follow import Follower
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Event, Session, connect
@@ -23,6 +22,9 @@ from tracekit.store.runs import LOCAL_BOX
 from tracekit.wire.frames import FrameError
 from tracekit.wire.names import E
 from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.engine.bringing import Bringing
 
 _FIRST_RETRY = 0.05
 _LONGEST_RETRY = 2.0

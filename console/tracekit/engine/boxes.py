@@ -21,6 +21,7 @@ from tracekit.store.copies import copier
 from tracekit.store.runs import LOCAL_BOX
 
 if TYPE_CHECKING:
+    from tracekit.link.bridge import Bridge
     from tracekit.link.ssh import Asker, SshLink, Trust
 
 
@@ -72,12 +73,14 @@ class Boxes(Ways):
         *,
         asker: Asker | None = None,
         accept_new: bool = False,
+        begun: Bridge | None = None,
     ) -> None:
         super().__init__(places, asker=asker, accept_new=accept_new)
         self._console = console
         self._tasks = tasks
         self._remote: dict[tuple[Any, ...], Box] = {}
-        self.local = Box(LocalLink(places.state, places.cache, idle=places.agent_idle), console)
+        self._here = LocalLink(places.state, places.cache, idle=places.agent_idle, begun=begun)
+        self.local = Box(self._here, console)
         tasks.start_soon(self.local.serve)
 
     def of(self, environment: Environment | None) -> Box:
@@ -104,6 +107,7 @@ class Boxes(Ways):
 
     async def settle(self) -> None:
         """Let every box hear what has been copied to its end."""
+        self._here.close()
         for box in self._remote.values():
             await box.settle()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from anyio.abc import TaskGroup
 
@@ -12,8 +12,7 @@ from tracekit.engine.places import Places
 from tracekit.store.runs import RunStore
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """Handed to every part that starts or follows runs."""
 
     places: Places

@@ -18,7 +18,6 @@ from tracekit.config import loader, quarantine
 from tracekit.config.paths import config_files
 from tracekit.engine.box import Box
 from tracekit.engine.boxes import box_name
-from tracekit.engine.bringing import brought
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower, rare_collections
 from tracekit.engine.plan import Planned, plan_for
@@ -36,6 +35,8 @@ from tracekit.wire.problems import ProblemError
 # Lines of an inventory that are folded before it is shown, and in one go behind it.
 FIRST_LINES = 200
 LINES_AT_ONCE = 500
+# How long the first rows may take to be painted before the rest is folded all the same.
+_PAINTED = 2.0
 
 
 class Discovery:
@@ -118,6 +119,8 @@ class Discovery:
             with rare_collections():
                 view.feed(data)
 
+        if view.stale is None:
+            await anyio.to_thread.run_sync(view.shown.wait, _PAINTED)
         while data := b"".join(itertools.islice(told, LINES_AT_ONCE)):
             await anyio.to_thread.run_sync(feed, data)
         view.mark("ended")
@@ -158,7 +161,10 @@ class Discovery:
             asking.then = lambda found: self._inventories.save(
                 found, inventory_key(request.profile, request.environment)
             )
-        planned = asking.planned = await brought(planned, box, self._context)
+        if planned.remote:
+            from tracekit.engine.bringing import brought
+
+            planned = asking.planned = await brought(planned, box, self._context)
         await box.start(planned.message(base, self._context.console))
         await box.follow(Follower(view, lambda _: self._ended(asking), copy=copy), self._context.tasks)
         return asking

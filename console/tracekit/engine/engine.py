@@ -18,21 +18,21 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from tracekit.engine.boxes import Boxes
 from tracekit.engine.context import Context
-from tracekit.engine.discovery import Discovery
 from tracekit.engine.history import History
 from tracekit.engine.places import Places
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.engine.view import RunView
-from tracekit.store.catalogue import RunSummary
-from tracekit.store.inventory import InventoryStore
 from tracekit.store.runs import RunStore
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from tracekit.engine.discovery import Discovery
     from tracekit.engine.launching import Launching
     from tracekit.engine.past import Past
     from tracekit.engine.savefeed import SaveFeed
+    from tracekit.link.bridge import Bridge
     from tracekit.link.ssh import Asker
+    from tracekit.store.catalogue import RunSummary
 
 _LAST_WORDS = 2.0
 
@@ -40,8 +40,17 @@ _LAST_WORDS = 2.0
 class Engine:
     """Use it as a context manager, or call `start` and `close`."""
 
-    def __init__(self, places: Places, *, asker: Asker | None = None, accept_new: bool = False) -> None:
+    def __init__(
+        self,
+        places: Places,
+        *,
+        asker: Asker | None = None,
+        accept_new: bool = False,
+        begun: Bridge | None = None,
+    ) -> None:
         self.places = places
+        #: The way to this machine's agent, where it was started before anything else was loaded.
+        self.begun = begun
         self.asker = asker
         self.accept_new = accept_new
         self.store = RunStore(places.state)
@@ -105,13 +114,29 @@ class _Core:
     def __init__(self, engine: Engine, tasks: TaskGroup) -> None:
         self._engine = engine
         places = engine.places
-        self._boxes = Boxes(places, engine.console, tasks, asker=engine.asker, accept_new=engine.accept_new)
+        self._boxes = Boxes(
+            places,
+            engine.console,
+            tasks,
+            asker=engine.asker,
+            accept_new=engine.accept_new,
+            begun=engine.begun,
+        )
         self._history = History(engine.store)
         context = Context(places, engine.store, self._boxes, self._history, tasks, engine.console)
-        self._discovery = Discovery(context, InventoryStore(places.cache))
         self._context = context
+        self._finder: Discovery | None = None
         self._launcher: Launching | None = None
         self._scopes: set[anyio.CancelScope] = set()
+
+    def _discovery(self) -> Discovery:
+        """Loaded when something is to be found: a run of everything asks for nothing before it."""
+        if self._finder is None:
+            from tracekit.engine.discovery import Discovery
+            from tracekit.store.inventory import InventoryStore
+
+            self._finder = Discovery(self._context, InventoryStore(self._context.places.cache))
+        return self._finder
 
     def _launching(self) -> Launching:
         """Loaded when something is launched: whoever opens a project waits for its first rows."""
@@ -136,13 +161,14 @@ class _Core:
         for scope in tuple(self._scopes):
             scope.cancel()
         with anyio.move_on_after(_LAST_WORDS):
-            await self._discovery.stop()
+            if self._finder is not None:
+                await self._finder.stop()
             await self._boxes.settle()
 
     async def _carry_out(self, request: Request) -> RunView:
         match request:
             case Discover():
-                return self._known(await self._discovery.view(request))
+                return self._known(await self._discovery().view(request))
             case Launch():
                 return self._known(await self._launching().launch(request))
             case Rerun():

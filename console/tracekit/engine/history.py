@@ -5,12 +5,12 @@ What is shown of an ended run is folded from the same lines as when it was live;
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from tracekit.store.catalogue import Catalogue, RunSummary
 from tracekit.store.runs import RunFolder, RunStore, damaged, known_version
 from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import JOURNAL_FILE, SPOOL_DIR
@@ -19,6 +19,7 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from tracekit.engine.view import RunView
     from tracekit.model.results import Result
+    from tracekit.store.catalogue import Catalogue, RunSummary
 
 # A smaller journal folds faster than a checkpoint is found.
 _WORTH_A_CHECKPOINT = 512 * 1024
@@ -35,7 +36,13 @@ class History:
 
     def __init__(self, store: RunStore) -> None:
         self.store = store
-        self.catalogue = Catalogue(store.state)
+
+    @functools.cached_property
+    def catalogue(self) -> Catalogue:
+        """Loaded when it is asked for: a launch asks nothing of it before its end."""
+        from tracekit.store.catalogue import Catalogue
+
+        return Catalogue(self.store.state)
 
     def summaries(self, limit: int | None = None, progress: Progress | None = None) -> list[RunSummary]:
         """The runs of this machine, newest first; rows that the catalogue lacks are folded now."""
@@ -152,6 +159,8 @@ class History:
                 facts = folder.facts()
             except ProblemError:
                 facts = {}
+            from tracekit.store.catalogue import RunSummary
+
             return RunSummary(
                 folder.run_id,
                 str(facts.get("root", "")),
@@ -245,6 +254,8 @@ def _summary(folder: RunFolder, view: RunView) -> RunSummary:
         "python": {suite.name: suite.python_version for suite in run.suites},
         "framework": {suite.name: suite.framework for suite in run.suites},
     }
+    from tracekit.store.catalogue import RunSummary
+
     return RunSummary(
         run_id=folder.run_id,
         # Where the project is for whoever started it; a box may have it elsewhere.

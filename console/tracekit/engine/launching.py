@@ -5,13 +5,12 @@ A rerun is a launch whose plan is its parent's, narrowed to some scenarios; runs
 
 from __future__ import annotations
 
-import difflib
 import functools
 import itertools
 import shutil
 import time
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -19,27 +18,27 @@ from tracekit.config import loader
 from tracekit.engine.beside import beside
 from tracekit.engine.box import Box
 from tracekit.engine.boxes import box_name, noted
-from tracekit.engine.bringing import brought
 from tracekit.engine.context import Context
-from tracekit.engine.discovery import Discovery
 from tracekit.engine.follow import Follower
-from tracekit.engine.keeping import Keeper
 from tracekit.engine.plan import Planned, plan_again, plan_for
 from tracekit.engine.requests import Attach, Discover, Launch, Rerun
 from tracekit.engine.view import RunView
 from tracekit.model.rerun import failed, outstanding
-from tracekit.model.selection import select
 from tracekit.store.copies import Copy
 from tracekit.store.runs import RunFolder, damaged
 from tracekit.wire.ids import SUBTEST_MARK, is_run_id
 from tracekit.wire.names import LINE_VERSION
 from tracekit.wire.problems import Problem, ProblemError
 
+if TYPE_CHECKING:
+    from tracekit.engine.discovery import Discovery
+    from tracekit.engine.keeping import Keeper
+
 
 class Launching:
     """Starts runs and follows them."""
 
-    def __init__(self, context: Context, discovery: Discovery) -> None:
+    def __init__(self, context: Context, discovery: Callable[[], Discovery]) -> None:
         self._context = context
         self._discovery = discovery
 
@@ -150,10 +149,13 @@ class Launching:
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
         try:
             box = self._context.boxes.of(planned.environment)
-            placed = await brought(planned, box, self._context)
-            if placed is not planned:
-                planned = placed
-                folder.write(planned.facts(self._context.console))
+            if planned.remote:
+                from tracekit.engine.bringing import brought
+
+                placed = await brought(planned, box, self._context)
+                if placed is not planned:
+                    planned = placed
+                    folder.write(planned.facts(self._context.console))
             await box.start(planned.message(folder.path, self._context.console))
             await self._follow(view, folder, box)
         except BaseException:
@@ -165,9 +167,8 @@ class Launching:
 
     async def _follow(self, view: RunView, folder: RunFolder, box: Box) -> None:
         def ended(_: Follower) -> None:
-            places = self._context.places
             self._context.history.remember(folder, view)
-            Keeper(self._context.history, places.now_ns).after_a_run(places.environ)
+            _keeper(self._context).after_a_run(self._context.places.environ)
 
         source = f"console/{self._context.console}"
         numbers = itertools.count(1)
@@ -183,9 +184,13 @@ class Launching:
             beside(follower, copy, box, self._context.tasks)
             return
         await box.follow(follower, self._context.tasks)
+        # What the end of the run needs is loaded while it runs.
+        self._context.tasks.start_soon(anyio.to_thread.run_sync, _keeper, self._context)
 
     async def _selected(self, request: Launch) -> list[str]:
-        view = await self._discovery.view(Discover(request.root, request.profile, request.environment))
+        from tracekit.model.selection import select
+
+        view = await self._discovery().view(Discover(request.root, request.profile, request.environment))
         await anyio.to_thread.run_sync(view.done.wait, abandon_on_cancel=True)
         with view.lock:
             found = [view.state.ids[index] for index in select(view.state, request.selectors)]
@@ -240,6 +245,8 @@ class Launching:
     def _known(self, ids: Sequence[str], view: RunView, parent: RunFolder) -> None:
         unknown = [scenario for scenario in ids if scenario not in view.state.index]
         if unknown:
+            import difflib
+
             near = difflib.get_close_matches(unknown[0], view.state.ids, n=1)
             hint = f"did you mean {near[0]}?" if near else f"`tracekit show {parent.run_id}` lists them"
             raise ProblemError(Problem("select.nothing", "no such scenario in that run", unknown[0], hint))
@@ -267,6 +274,12 @@ def newest(runs: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] 
         fits = [run for run in known if str(run["run"]).startswith(text) or str(run["run"]).endswith(text)]
         return fits[0] if len(fits) == 1 else None
     return max(known, key=lambda run: (run.get("state") == "live", str(run["run"])), default=None)
+
+
+def _keeper(context: Context) -> Keeper:
+    from tracekit.engine.keeping import Keeper
+
+    return Keeper(context.history, context.places.now_ns)
 
 
 def _extra(**wishes: int | bool) -> dict[str, Any]:

@@ -5,14 +5,12 @@ A key in the console and a command on the command line become the same request. 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 RerunSet = Literal["failed", "outstanding", "all", "ids"]
 
 
-@dataclass(frozen=True, slots=True)
-class Discover:
+class Discover(NamedTuple):
     """Find the scenarios of a project; from the cached inventory where its sources have not changed."""
 
     root: str
@@ -25,8 +23,7 @@ class Discover:
     wait: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """Run a project's scenarios: all of them, those that the selectors name, or exactly `ids`."""
 
     root: str
@@ -48,8 +45,7 @@ class Launch:
     trace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rerun:
+class Rerun(NamedTuple):
     """Run scenarios of an earlier run again, as a child of it, with the same flags."""
 
     run: str
@@ -65,16 +61,14 @@ class Rerun:
     trace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(NamedTuple):
     """Stop a run, or only one of its scenarios, and leave no process of it."""
 
     run: str
     scenario: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attach:
+class Attach(NamedTuple):
     """Follow a run that goes on without this console; with an environment, one that another machine may have begun."""
 
     run: str
@@ -83,8 +77,7 @@ class Attach:
     environment: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(NamedTuple):
     """Open a recorded run: a run id, or the path of a run directory or a journal."""
 
     target: str

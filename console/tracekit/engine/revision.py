@@ -25,23 +25,32 @@ _DIRTY = ("git", "-c", "core.fsmonitor=false", "status", "--porcelain", "--untra
 
 def revision(root: str, places: Places) -> dict[str, Any]:
     """The fields of a plan that say which sources it is about."""
+    # Git looks at the files at the same time as we do.
+    git = GitState(root, places.environ)
     told: dict[str, Any] = {"fingerprint": SourceStore(places.cache).fingerprint(root, places.now_ns())}
-    git = git_state(root, places.environ)
-    return {**told, "git": git} if git else told
+    state = git.told()
+    return {**told, "git": state} if state else told
 
 
-def git_state(root: str, environ: Mapping[str, str]) -> dict[str, Any]:
-    """Commit, branch and whether tracked files differ from it; empty outside a repository, without what is unknown."""
-    try:
-        found = _folder(Path(root))
-        if found is None:
-            return {}
-        work, folder = found
-        told = _head(folder)
-    except (OSError, ValueError):
-        return {}
-    dirty = _dirty(work, environ)
-    return told if dirty is None else {**told, "dirty": dirty}
+class GitState:
+    """What git says of a working tree: asked at once, and answered while something else is done."""
+
+    def __init__(self, root: str, environ: Mapping[str, str]) -> None:
+        self._head: dict[str, Any] = {}
+        self._asked: subprocess.Popen[bytes] | None = None
+        try:
+            found = _folder(Path(root))
+            if found is not None:
+                work, folder = found
+                self._head = _head(folder)
+                self._asked = _ask(work, environ)
+        except (OSError, ValueError):
+            return
+
+    def told(self) -> dict[str, Any]:
+        """Commit, branch, and whether tracked files differ from it; empty outside a repository."""
+        dirty = _dirty(self._asked) if self._asked is not None else None
+        return self._head if dirty is None else {**self._head, "dirty": dirty}
 
 
 def _folder(start: Path) -> tuple[Path, Path] | None:
@@ -95,19 +104,27 @@ def _text(file: Path) -> str:
         return opened.read(_LONGEST).decode("utf-8", "replace").strip()
 
 
-def _dirty(work: Path, environ: Mapping[str, str]) -> bool | None:
+def _ask(work: Path, environ: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
     # A hook of git's own that starts us would otherwise point us at its index.
     clean = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(
+        return subprocess.Popen(
             _DIRTY,
             cwd=work,
             env={**clean, "GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_PATIENCE,
-            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
-    except (OSError, ValueError, subprocess.SubprocessError):
+    except (OSError, ValueError):
         return None
-    return bool(done.stdout.strip()) if done.returncode == 0 else None
+
+
+def _dirty(asked: subprocess.Popen[bytes]) -> bool | None:
+    with asked:
+        try:
+            told, _ = asked.communicate(timeout=_PATIENCE)
+        except (OSError, ValueError, subprocess.SubprocessError):
+            asked.kill()
+            return None
+    return bool(told.strip()) if asked.returncode == 0 else None

@@ -38,6 +38,8 @@ class RunView:
         self.done = threading.Event()
         # An inventory that was shown at once: whether the sources are others now; None until that is known.
         self.stale: bool | None = False
+        # Set by a screen that has painted the first rows: until then nothing else takes the interpreter from it.
+        self.shown = threading.Event()
         self._fold = Fold()
         self._taps: list[Tap] = []
         self._folded = 0

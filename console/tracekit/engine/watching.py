@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -162,7 +162,7 @@ class Watching:
         """The run of a choice, with everything else as it was asked for at the beginning."""
         if choice.ids is None:
             return self._launch
-        return replace(self._launch, ids=choice.ids, selectors=())
+        return self._launch._replace(ids=choice.ids, selectors=())
 
     def _concerned(self, changed: Sequence[str], gone: set[str], files: Sequence[str]) -> Choice:
         launch = self._launch

@@ -1,58 +1,75 @@
-"""The link to this machine's agent: a bridge process and its two pipes.
-
-It differs from a remote link only in how the pipes are opened. The bridge gets a session of its own, so that a
-ctrl-c in the terminal reaches the console and nobody else.
-"""
+"""The link to this machine's agent. It differs from a remote link only in how the pipes are opened."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import anyio
 
-from tracekit.link.pipes import ProcessPipes
-from tracekit.link.zipped import agent_zip
-from tracekit.wire.problems import Problem, ProblemError
+from tracekit.link.bridge import Bridge
 
 
 class LocalLink:
-    """Opens bridges to the agent of one state directory on this machine."""
+    """Opens bridges to the agent of one state directory on this machine; the first may have been started before."""
 
-    def __init__(self, state: Path, cache: Path, *, idle: float | None = None) -> None:
+    def __init__(
+        self, state: Path, cache: Path, *, idle: float | None = None, begun: Bridge | None = None
+    ) -> None:
         self._state = state
         self._cache = cache
         self._idle = idle
+        self._begun = begun
 
-    async def open(self) -> ProcessPipes:
+    async def open(self) -> BridgePipes:
         """Start a bridge; raises ProblemError when this interpreter cannot be started."""
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(agent_zip(self._cache)),
-            "bridge",
-            "--state",
-            str(self._state),
-        ]
-        if self._idle is not None:
-            command += ["--idle", str(self._idle)]
-        # The daemon outlives this project directory, so it must not be the working directory of it.
-        environ = {**os.environ, "XDG_CACHE_HOME": str(self._cache.parent)}
-        try:
-            return ProcessPipes(
-                await anyio.open_process(
-                    command, stderr=subprocess.DEVNULL, start_new_session=True, cwd="/", env=environ
-                )
-            )
-        except OSError as fault:
-            raise ProblemError(
-                Problem(
-                    "link.no_bridge",
-                    f"the agent cannot be started: {fault.strerror or fault}",
-                    sys.executable,
-                    "`tracekit doctor` checks this installation",
-                )
-            ) from fault
+        bridge, self._begun = self._begun, None
+        return BridgePipes(bridge or Bridge(self._state, self._cache, idle=self._idle))
+
+    def close(self) -> None:
+        """Let go of what was started and never needed."""
+        bridge, self._begun = self._begun, None
+        if bridge is not None:
+            bridge.close()
+
+
+class BridgePipes:
+    """The pipes of a bridge that runs as a process of ours."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._open = True
+
+    async def receive(self, size: int) -> bytes:
+        """The next bytes of the agent; empty at the end."""
+        while self._open:
+            try:
+                return os.read(self._bridge.source, size)
+            except BlockingIOError:
+                with contextlib.suppress(anyio.ClosedResourceError):
+                    await anyio.wait_readable(self._bridge.source)
+            except OSError:
+                break
+        return b""
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`; raises BrokenResourceError when nobody reads."""
+        rest = memoryview(data)
+        while rest:
+            if not self._open:
+                raise anyio.ClosedResourceError
+            try:
+                rest = rest[os.write(self._bridge.target, rest) :]
+            except BlockingIOError:
+                await anyio.wait_writable(self._bridge.target)
+            except OSError as fault:
+                raise anyio.BrokenResourceError from fault
+
+    async def close(self) -> None:
+        """Let go of the pipes; the agent and its runs go on."""
+        if self._open:
+            self._open = False
+            for number in (self._bridge.source, self._bridge.target):
+                anyio.notify_closing(number)
+            await anyio.to_thread.run_sync(self._bridge.close)

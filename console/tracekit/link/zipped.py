@@ -14,7 +14,6 @@ from pathlib import Path
 import _tkprobe
 import tracekit.agent
 import tracekit.wire
-from tracekit.agent import zipapp
 from tracekit.wire.problems import Problem, ProblemError
 
 
@@ -28,6 +27,9 @@ def agent_zip(cache: Path) -> Path:
             return built
     except OSError:
         pass
+    # Once an installation; every later start finds it built.
+    from tracekit.agent import zipapp
+
     made = zipapp.build({**zipapp.collect(), **_library()})
     built = folder / f"{made.hash}.pyz"
     try:

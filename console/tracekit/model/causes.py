@@ -8,8 +8,7 @@ every frame.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracekit.model.facts import Assertion, CauseGroup, ExceptionFacts, Failure, Notice
 from tracekit.model.masking import mask, one_line
@@ -25,8 +24,7 @@ _ABOUT_CODE = frozenset({"ImportError", "ModuleNotFoundError", "NameError", "Att
 _BY_PHASE = {"setup": "setup", "teardown": "teardown"}
 
 
-@dataclass(frozen=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """The cause of one red row: what it is grouped by, and its words as they stand and masked."""
 
     key: str

@@ -7,8 +7,7 @@ had expired is a fact of the run.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracekit.model import coerce
 from tracekit.model.globs import glob
@@ -17,8 +16,7 @@ from tracekit.wire.ids import SUBTEST_MARK
 MAX_ENTRIES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Quarantined:
+class Quarantined(NamedTuple):
     """One entry, as the run was told it."""
 
     scenario: str

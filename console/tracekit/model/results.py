@@ -7,8 +7,7 @@ A row is taken from the records as they stand, without building what a reader of
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tracekit.model.status import WORDS, Status
 from tracekit.wire.names import GREEN, RED
@@ -25,8 +24,7 @@ SUBTEST = "subtest"
 QUARANTINED = "quarantined"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """How one scenario ended in one run."""
 
     scenario: str

@@ -7,9 +7,8 @@ scenario.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -31,8 +30,7 @@ _FIELD = re.compile(r"([A-Za-z][A-Za-z_-]*):(?!:)")
 _KEYWORDS = frozenset({"and", "or", "not"})
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(NamedTuple):
     """One condition; `field` is empty for a bare word, `exact` is true for a quoted value."""
 
     field: str
@@ -41,13 +39,11 @@ class Term:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Not:
+class Not(NamedTuple):
     inner: Node
 
 
-@dataclass(frozen=True, slots=True)
-class Junction:
+class Junction(NamedTuple):
     how: Literal["and", "or"]
     parts: tuple[Node, ...]
 
@@ -55,8 +51,7 @@ class Junction:
 Node = Term | Not | Junction
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: Literal["(", ")", "and", "or", "not", "term", "end"]
     offset: int
     term: Term | None = None

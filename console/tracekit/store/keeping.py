@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from tracekit.agent.kept import COPIERS, KEPT_SECONDS
 from tracekit.agent.paths import Places as AgentPlaces
@@ -31,8 +32,7 @@ _BEING_STARTED_NS = 3_600 * 10**9
 _SHARE_OF_DISK = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """How much is kept."""
 
     runs: int = 100
@@ -44,8 +44,7 @@ class Limits:
         return min(self.bytes, (free + used) // _SHARE_OF_DISK)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """A run that may go, and why it is its turn."""
 
     row: RunSummary

@@ -13,9 +13,8 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tracekit.wire import lines
 from tracekit.wire.ids import is_box_name, is_run_id
@@ -29,8 +28,7 @@ IMPORTED_FILE = "imported.json"
 MAX_REASON = 500
 
 
-@dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(NamedTuple):
     """One run directory on this machine."""
 
     path: Path

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import TypeVar
 
 from textual.app import App, SuspendNotSupported
@@ -19,7 +20,7 @@ from textual.timer import Timer
 
 from tracekit.engine.requests import Discover, Launch, Request
 from tracekit.ui import actions as registry
-from tracekit.ui.ports import Ports, RunRow, same_root
+from tracekit.ui.ports import Ports, RunRow, ViewFace, same_root
 from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
@@ -52,10 +53,12 @@ class ConsoleApp(App[int], inherit_bindings=False):
         keys: Mapping[str, str | Sequence[str]] | None = None,
         ascii_only: bool = False,
         pumped: bool = True,
+        ahead: Future[ViewFace] | None = None,
     ) -> None:
         super().__init__()
         self.ports = ports
         self.start = start
+        self._ahead = ahead
         self.root = root or _root_of(start)
         self.profile, self.environment = profile, environment
         self.ascii_only = ascii_only
@@ -90,15 +93,17 @@ class ConsoleApp(App[int], inherit_bindings=False):
         self.push_screen(self.board_screen, callback=None)
         if self._pumped:
             self._timer = self.set_interval(1 / HERTZ, self.pump.tick)
-        self.call_after_refresh(self._begin)
 
     def _watch_terminal(self) -> None:
         if gone():
             self.leave(128 + signal.SIGHUP)
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
+        """The screen stands, and nothing is painted yet: what is known by now is part of the first frame."""
         if self.start is not None:
-            self.board_screen.begin(self.start)
+            self.board_screen.begin(self.start, self._ahead)
+        if self._ahead is not None and self._ahead.done() and self._pumped:
+            self.pump.tick()
         for problem in self.key_problems[:1]:
             self.board_screen.say(f"{problem.where}: {problem.what} · {problem.action}", warn=True)
 

@@ -28,6 +28,7 @@ class ViewFace(Protocol):
     run_id: str
     root: str
     lock: threading.Lock
+    shown: threading.Event
 
     @property
     def stale(self) -> bool | None: ...

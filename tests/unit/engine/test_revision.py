@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tracekit.engine.places import Places
-from tracekit.engine.revision import git_state, revision
+from tracekit.engine.revision import GitState, revision
 from tracekit.store.sources import SourceStore
 
 NOW = 2_000_000_000 * 10**9
@@ -35,13 +35,13 @@ def repository(tmp_path: Path) -> Path:
 
 def test_git_state__clean_then_changed__then_commit_branch_and_dirty(repository: Path) -> None:
     commit = git(repository, "rev-parse", "HEAD")
-    assert git_state(str(repository / "tests"), os.environ) == {
+    assert GitState(str(repository / "tests"), os.environ).told() == {
         "commit": commit,
         "branch": "trunk",
         "dirty": False,
     }
     (repository / "tests" / "test_a.py").write_text("def test_b(): ...\n")
-    assert git_state(str(repository), os.environ)["dirty"] is True
+    assert GitState(str(repository), os.environ).told()["dirty"] is True
 
 
 def test_git_state__packed_detached_and_linked__then_the_commit_is_found(
@@ -49,12 +49,12 @@ def test_git_state__packed_detached_and_linked__then_the_commit_is_found(
 ) -> None:
     commit = git(repository, "rev-parse", "HEAD")
     git(repository, "pack-refs", "--all")
-    assert git_state(str(repository), os.environ)["commit"] == commit
+    assert GitState(str(repository), os.environ).told()["commit"] == commit
     git(repository, "worktree", "add", "-q", "-b", "feature/x", str(tmp_path / "linked"))
-    linked = git_state(str(tmp_path / "linked"), os.environ)
+    linked = GitState(str(tmp_path / "linked"), os.environ).told()
     assert (linked["commit"], linked["branch"]) == (commit, "feature/x")
     git(repository, "checkout", "-q", "--detach")
-    assert git_state(str(repository), os.environ) == {"commit": commit, "dirty": False}
+    assert GitState(str(repository), os.environ).told() == {"commit": commit, "dirty": False}
 
 
 def test_git_state__no_git_to_ask__then_commit_and_branch_without_dirty(
@@ -67,20 +67,20 @@ def test_git_state__no_git_to_ask__then_commit_and_branch_without_dirty(
     (broken / "git").write_text("#!/bin/sh\nexit 128\n")
     (broken / "git").chmod(0o755)
     environ = {"PATH": str(broken)}
-    assert git_state(str(repository), environ) == {"commit": commit, "branch": "trunk"}
+    assert GitState(str(repository), environ).told() == {"commit": commit, "branch": "trunk"}
 
 
 def test_git_state__inside_a_hook_of_another_repository__then_our_own_is_asked(repository: Path) -> None:
     (repository / "tests" / "test_a.py").write_text("changed = 1\n")
     environ = {**os.environ, "GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/index"}
-    assert git_state(str(repository), environ)["dirty"] is True
+    assert GitState(str(repository), environ).told()["dirty"] is True
 
 
 @pytest.mark.parametrize("head", [b"", b"ref: ../../../../etc/passwd", b"\xff\0", b"ref: refs/heads/none"])
 def test_git_state__damaged_repository__then_no_commit_and_no_fault(tmp_path: Path, head: bytes) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "HEAD").write_bytes(head)
-    assert "commit" not in git_state(str(tmp_path), os.environ)
+    assert "commit" not in GitState(str(tmp_path), os.environ).told()
 
 
 def test_revision__no_repository__then_a_fingerprint_alone(tmp_path: Path) -> None:

@@ -41,8 +41,6 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run again and follow."""
-    from dataclasses import replace
-
     from tracekit.cli.github_job import GithubJob
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
@@ -55,8 +53,7 @@ def run(args: argparse.Namespace) -> int:
         request = Rerun(args.run, "all")
     elif args.ids:
         request = Rerun(args.run, "ids", tuple(args.ids))
-    request = replace(
-        request,
+    request = request._replace(
         until_failure=args.until_failure,
         in_order=args.in_order,
         isolate=tuple(args.isolate),

@@ -71,15 +71,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run and follow."""
+    found = project.project(args)
+    places = project.places()
+    begun = project.begun(places, here=found.here)
+
     from tracekit.cli.github_job import GithubJob
     from tracekit.cli.live import Signals, follow, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Launch
 
-    found = project.project(args)
     with (
         Signals().caught() as signals,
-        Engine(project.places(), asker=asking.asker(), accept_new=args.accept_new) as engine,
+        Engine(places, asker=asking.asker(), accept_new=args.accept_new, begun=begun) as engine,
     ):
         request = Launch(
             found.root,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import os
-from typing import cast
+from typing import TYPE_CHECKING, Any, cast
 
 from tracekit.cli import edge, project
 from tracekit.cli.project_arguments import project_arguments
 from tracekit.engine.requests import Discover, Launch, Replay, Request
 from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+    from tracekit.engine.engine import Engine
+    from tracekit.engine.view import RunView
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,32 +59,55 @@ def _need_terminal(instead: str) -> None:
 
 
 def _open(request: Request, *, root: str, args: argparse.Namespace | None = None) -> int:
-    from tracekit.cli.desk import DeskClipboard, DeskEditor, DeskTrust
+    from tracekit.cli.desk import DeskTrust
     from tracekit.config import loader
     from tracekit.engine.engine import Engine
+
+    places = project.places()
+    # What is bundled with the program itself needs no question.
+    bundled = root in loader.bundled_profiles().values()
+    with Engine(places) as engine:
+        ahead = None
+        if isinstance(request, Discover) and (bundled or DeskTrust(places.state).known(root)):
+            # What was found last time is read while everything that paints is loaded.
+            ahead = engine.submit(request)
+        given = vars(args) if args is not None else {}
+        return _show(engine, request, ahead, root=root, given=given, bundled=bundled)
+
+
+def _show(
+    engine: Engine,
+    request: Request,
+    ahead: Future[RunView] | None,
+    *,
+    root: str,
+    given: dict[str, Any],
+    bundled: bool,
+) -> int:
+    from tracekit.cli.desk import DeskClipboard, DeskEditor, DeskTrust
+    from tracekit.config import loader
     from tracekit.ui.actions import ACTIONS
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.app import run as show
-    from tracekit.ui.ports import EngineFace, Ports, Trusting
+    from tracekit.ui.ports import EngineFace, Ports, Trusting, ViewFace
 
-    places = project.places()
-    given = vars(args) if args is not None else {}
     flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
     flags["glyphs"] = given.get("glyphs")
     keys = {action.id: action.keys for action in ACTIONS}
     config = loader.load(root or ".", flags=flags, environ=os.environ, actions=keys, implicit=False)
-    # What is bundled with the program itself needs no question.
-    trust = Trusting() if root in loader.bundled_profiles().values() else DeskTrust(places.state)
-    with Engine(places) as engine:
-        app = ConsoleApp(
-            Ports(
-                engine=cast("EngineFace", engine), trust=trust, editor=DeskEditor(), clipboard=DeskClipboard()
-            ),
-            request,
-            root=root,
-            profile=flags["profile"],
-            environment=config.settings.environment,
-            keys=config.keymap.bindings,
-            ascii_only=config.settings.glyphs == "ascii",
-        )
-        return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))
+    app = ConsoleApp(
+        Ports(
+            engine=cast("EngineFace", engine),
+            trust=Trusting() if bundled else DeskTrust(engine.places.state),
+            editor=DeskEditor(),
+            clipboard=DeskClipboard(),
+        ),
+        request,
+        root=root,
+        profile=flags["profile"],
+        environment=config.settings.environment,
+        keys=config.keymap.bindings,
+        ascii_only=config.settings.glyphs == "ascii",
+        ahead=cast("Future[ViewFace] | None", ahead),
+    )
+    return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))

@@ -95,6 +95,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         self._refit(self.app.size.width, self.app.size.height)
         self.use(self.board)
         self.show_state()
+        self.owner.begin()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size may want another way."""

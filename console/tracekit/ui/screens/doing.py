@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
@@ -18,6 +17,8 @@ from tracekit.ui.words import ago
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.widgets.detail import Detail
     from tracekit.ui.widgets.tree import ScenarioTree
@@ -80,8 +81,13 @@ class Doing:
 
     def _found_first(self, view: ViewFace) -> None:
         self._found(view)
-        self.owner.find_live(self.owner.root, self._offer)
         self._remembered = view
+        self.owner.call_after_refresh(self._painted_first, view)
+
+    def _painted_first(self, view: ViewFace) -> None:
+        """The first rows stand: whatever else takes time may begin."""
+        view.shown.set()
+        self.owner.find_live(self.owner.root, self._offer)
         self.look_behind()
 
     def look_behind(self) -> None:
@@ -122,8 +128,16 @@ class Doing:
         began = ago(row.started_t, self.ports.now())
         self.owner.ask("A run is going on here", (f"{row.run_id}, begun {began}",), answers, answered)
 
-    def begin(self, request: Request) -> None:
-        """The first request of the console; running the project's code may have to be allowed first."""
+    def begin(self, request: Request, ahead: Future[ViewFace] | None = None) -> None:
+        """The first request of the console; running the project's code may have to be allowed first.
+
+        `ahead` is its answer, where it could be asked for before there was a screen.
+        """
+        if ahead is not None:
+            self.stage = "discovering"
+            self.owner.pump.expect(ahead, self._found_first)
+            self.show_state()
+            return
         stages = {Discover: "discovering", Replay: "opening", Attach: "opening", Launch: "launching"}
         stage = stages.get(type(request), "launching")
         if isinstance(request, Discover):
@@ -244,7 +258,7 @@ class Doing:
         ids = self._ids(self.scenarios.rows())
         if ids:
             what = f"running {len(ids)} until red, at most {UNTIL_FAILURE} times"
-            self.run(replace(self._again(ids), until_failure=UNTIL_FAILURE), what)
+            self.run(self._again(ids)._replace(until_failure=UNTIL_FAILURE), what)
         else:
             self.say("there is nothing to run on this row")
 

@@ -1,0 +1,68 @@
+"""The bridge to this machine's agent: a process of ours and its two pipes.
+
+It loads nothing of the engine, so that a command can start it first and load the rest of itself beside it. The bridge
+gets a session of its own: a ctrl-c in the terminal reaches the console and nobody else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tracekit.link.zipped import agent_zip
+from tracekit.wire.problems import Problem, ProblemError
+
+
+class Bridge:
+    """A bridge that has been started; raises ProblemError when this interpreter cannot be started."""
+
+    def __init__(self, state: Path, cache: Path, *, idle: float | None = None) -> None:
+        command = [sys.executable, "-I", "-S", str(agent_zip(cache)), "bridge", "--state", str(state)]
+        if idle is not None:
+            command += ["--idle", str(idle)]
+        # Pipes of our own: the process's are files, which nobody closes behind a reader's back.
+        asked, self.target = os.pipe()
+        self.source, told = os.pipe()
+        try:
+            self._process = subprocess.Popen(
+                command,
+                stdin=asked,
+                stdout=told,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+                # The daemon outlives this project directory, so it must not be the working directory of it.
+                cwd="/",
+                env={**os.environ, "XDG_CACHE_HOME": str(cache.parent)},
+            )
+        except OSError as fault:
+            self._close_pipes()
+            raise ProblemError(
+                Problem(
+                    "link.no_bridge",
+                    f"the agent cannot be started: {fault.strerror or fault}",
+                    sys.executable,
+                    "`tracekit doctor` checks this installation",
+                )
+            ) from fault
+        finally:
+            os.close(asked)
+            os.close(told)
+        os.set_blocking(self.source, False)
+        os.set_blocking(self.target, False)
+
+    def close(self, patience: float = 2.0) -> None:
+        """Let go of the pipes, upon which the bridge ends; the agent and its runs go on."""
+        self._close_pipes()
+        try:
+            self._process.wait(patience)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _close_pipes(self) -> None:
+        for number in (self.source, self.target):
+            with contextlib.suppress(OSError):
+                os.close(number)
