@@ -4,12 +4,16 @@ from typing import Final, final
 __all__ = [
     "DEFAULT_COLUMNS",
     "MAX_COLUMNS",
+    "PACKED_HEAD",
     "VERSION",
     "Event",
+    "Packer",
     "Safe",
     "TraceView",
+    "Unpacker",
     "box_library",
     "box_target",
+    "packed_size",
     "recover_trace",
     "safe",
     "safe_lines",
@@ -19,6 +23,22 @@ __all__ = [
 VERSION: Final[str]
 DEFAULT_COLUMNS: Final[int]
 MAX_COLUMNS: Final[int]
+PACKED_HEAD: Final[int]
+
+@final
+class Packer:
+    def __new__(cls, size: int) -> Packer: ...
+    def pack(self, data: bytes) -> bytes: ...
+    def finish(self) -> bytes: ...
+
+@final
+class Unpacker:
+    @property
+    def hungry(self) -> bool: ...
+    @property
+    def done(self) -> bool: ...
+    def __new__(cls) -> Unpacker: ...
+    def unpack(self, data: bytes, most: int) -> bytes: ...
 
 @final
 class Safe:
@@ -44,6 +64,7 @@ def safe(text: str | bytes, max_columns: int = 4096) -> Safe: ...
 def safe_lines(data: bytes, max_columns: int = 4096) -> list[Safe]: ...
 def box_library() -> bytes: ...
 def box_target() -> tuple[str, str]: ...
+def packed_size(head: bytes) -> int | None: ...
 
 @final
 class Event:

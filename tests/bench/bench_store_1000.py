@@ -1,11 +1,13 @@
 """store-1000: what a look at 1,000 stored runs costs, from the start of the process to its end.
 
-The runs are those of one project of a few hundred scenarios, some of them red, flaky or slow. Beside the looks stands
-what they cost over one stored run, and what it costs once to build the catalogue from the runs alone.
+The runs are those of one project of a few hundred scenarios, some of them red, flaky or slow; all but those of the last
+day are packed, as `gc` leaves them. Beside the looks stands what they cost over one stored run, and what it costs once
+to build the catalogue from the runs alone, plain and packed, and to pack them.
 """
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -33,12 +35,18 @@ def measure(runs: int = 1000, scenarios: int = 300, rounds: int = 9) -> list[Fig
             here.env.update(TRACEKIT_KEEP_RUNS="100000", TRACEKIT_KEEP_FOR="3650d", TRACEKIT_KEEP_SIZE="1TiB")
             fill(Path(here.env["XDG_STATE_HOME"]) / "tracekit", count, scenarios)
         built = look(many, [TRACEKIT, "runs", "-n", "0"])
+        plain = weight(many)
+        packed = look(many, [TRACEKIT, "gc"])
+        packed_weight = weight(many)
+        rebuilt = look(many, [TRACEKIT, "gc", "--rebuild"])
         look(few, [TRACEKIT, "runs", "-n", "0"])
+        old = newest(many, min(runs, 100))
         looks = {
             "runs": ["runs"],
             "runs-all": ["runs", "-n", "0", "--json"],
             "show": ["show", "last"],
             "show-scenario": ["show", "last", "test_7_3"],
+            "show-packed": ["show", old, "test_7_3"],
             "history": ["history", "test_7_3"],
             "compare": ["compare", newest(many, 2), "last"],
         }
@@ -49,9 +57,9 @@ def measure(runs: int = 1000, scenarios: int = 300, rounds: int = 9) -> list[Fig
             bare.append(look(many, [PYTHON, "-c", "pass"]))
             for name, words in looks.items():
                 taken[name].append(look(many, [TRACEKIT, *words]))
-                if name != "compare":
+                if name not in {"compare", "show-packed"}:
                     one[name].append(look(few, [TRACEKIT, *words]))
-        promised = {"runs", "show", "show-scenario", "history"}
+        promised = {"runs", "show", "show-scenario", "show-packed", "history"}
         return [
             *(
                 Figure(
@@ -65,6 +73,9 @@ def measure(runs: int = 1000, scenarios: int = 300, rounds: int = 9) -> list[Fig
             ),
             Figure("bare-python", median(bare), "ms"),
             Figure("build-catalogue", built / 1000, "s"),
+            Figure("build-catalogue-packed", rebuilt / 1000, "s", built / 1000),
+            Figure("pack", packed / 1000, "s"),
+            Figure("weight", packed_weight / 2**20, "MiB", plain / 2**20),
         ]
 
 
@@ -74,6 +85,12 @@ def look(here: Place, command: list[str]) -> float:
     if cost.code:
         raise RuntimeError(f"{' '.join(command)} ended with {cost.code}")
     return cost.cpu * 1000
+
+
+def weight(here: Place) -> int:
+    """What all runs of a place weigh."""
+    store = RunStore(Path(here.env["XDG_STATE_HOME"]) / "tracekit")
+    return sum(folder.disk_bytes() for folder in store.folders())
 
 
 def newest(here: Place, back: int) -> str:
@@ -89,13 +106,16 @@ def fill(state: Path, runs: int, scenarios: int) -> None:
     store = RunStore(state)
     now_ms = time.time_ns() // 1_000_000
     for number in range(runs):
-        run = new_ulid(now_ms - (runs - number) * 3_600_000, chance.randbytes(10))
+        ended_ms = now_ms - (runs - number) * 3_600_000
+        run = new_ulid(ended_ms, chance.randbytes(10))
         told, output = variants[number % len(variants)]
         plan = {"suites": [{"name": "", "args": []}]}
         folder = store.create(run, {"run": run, "root": "/srv/chat-server", "parent": None, "plan": plan})
         folder.box_dir.mkdir()
         (folder.box_dir / "output.bin").write_bytes(output)
         folder.journal.write_bytes(told.replace(TEMPLATE.encode(), run.encode()))
+        for file in folder.box_dir.iterdir():
+            os.utime(file, (ended_ms / 1000, ended_ms / 1000))
 
 
 def journal(scenarios: int, chance: random.Random) -> tuple[bytes, bytes]:

@@ -13,11 +13,14 @@ from pathlib import Path
 
 from tests.support.golden import differences, expected, folded, formats, run_of
 from tests.torture.registry import Outcome
+from tracekit.agent.system import Files
 from tracekit.engine.history import History, open_path
 from tracekit.model.fold import Fold
 from tracekit.model.results import results
 from tracekit.report.files import export_bundle
 from tracekit.store import bundle
+from tracekit.store.packing import pack
+from tracekit.store.recorded import opened, packed
 from tracekit.store.runs import RunFolder, RunStore
 from tracekit.store.verify import verify
 from tracekit.wire.problems import ProblemError
@@ -103,7 +106,12 @@ def newer_run(folder: RunFolder) -> tuple[str, str]:
 
 
 def newer_lines(folder: RunFolder) -> tuple[str, str]:
-    folder.journal.write_bytes(folder.journal.read_bytes().replace(b'{"v":1,', b'{"v":2,'))
+    with opened(folder.journal) as file:
+        lines = file.read()
+    folder.journal.write_bytes(lines.replace(b'{"v":1,', b'{"v":2,'))
+    if packed(folder.journal).exists():
+        packed(folder.journal).unlink()
+        pack(folder.box_dir, Files(), smallest=0)
     return "version 2", "version 1"
 
 

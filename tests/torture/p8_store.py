@@ -20,7 +20,7 @@ from tests.torture.registry import Outcome
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.recording import Batch, Recording
 from tracekit.agent.redact import Redactor
-from tracekit.agent.system import System
+from tracekit.agent.system import Files, System
 from tracekit.engine import history as engine_history
 from tracekit.engine.history import History
 from tracekit.engine.keeping import Keeper
@@ -29,6 +29,7 @@ from tracekit.engine.recovering import recover_at
 from tracekit.report.files import export_bundle
 from tracekit.store import bundle
 from tracekit.store.keeping import Limits, pin
+from tracekit.store.packing import pack, unpack
 from tracekit.store.runs import RunStore
 from tracekit.store.verify import verify
 from tracekit.wire import lines
@@ -145,6 +146,18 @@ def recovered(ground: Ground) -> None:
     recover_at(ground.store, ground.name(RUNS + 1), {})
 
 
+def packed(ground: Ground) -> None:
+    for number in range(RUNS):
+        pack(ground.store.find(ground.name(number)).box_dir, Files(), smallest=0)
+
+
+def unpacked(ground: Ground) -> None:
+    folder = ground.store.find(ground.name(0))
+    if folder.journal.exists():
+        pack(folder.box_dir, Files(), smallest=0)
+    unpack(folder.box_dir, Files())
+
+
 ACTIONS: dict[str, Callable[[Ground], object]] = {
     "remember": remember,
     "history": look,
@@ -155,6 +168,8 @@ ACTIONS: dict[str, Callable[[Ground], object]] = {
     "export": lambda ground: export_bundle(ground.store.find(ground.name(0)), str(ground.target)),
     "import": bring_in,
     "recover": recovered,
+    "pack": packed,
+    "unpack": unpacked,
 }
 #: These have nothing to say to anybody: what they write can be made again.
 QUIET = {"remember", "history"}

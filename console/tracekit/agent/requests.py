@@ -17,7 +17,7 @@ from tracekit.agent.slots import TREE, is_project, tree_of
 from tracekit.agent.system import read_range
 from tracekit.wire.frames import FrameType
 from tracekit.wire.ids import is_box_name, is_run_id
-from tracekit.wire.names import JOURNAL_FILE, MODES, PLAN_SCHEMA, E
+from tracekit.wire.names import JOURNAL_FILE, MODES, PACKED, PLAN_SCHEMA, E
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Requests:
             session.error("START", [Problem("agent.other_plan", what, run, "start a new run")], run)
         elif known is not None:
             session.send(FrameType.STARTED, {"run": run, "again": True, "files": known.info()["files"]})
-        elif os.path.exists(os.path.join(directory, str(message.get("box", "local")), JOURNAL_FILE)):
+        elif _recorded(os.path.join(directory, str(message.get("box", "local")))):
             what = "this run was started before and is over"
             session.error("START", [Problem("agent.run_over", what, run, "start a new run")], run)
         else:
@@ -271,6 +271,11 @@ def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:
 def _copier(message: dict[str, Any]) -> str:
     """Whose copy a console fills: that of its store; an older console says only its own name."""
     return str(message.get("copier") or message.get("console", ""))
+
+
+def _recorded(place: str) -> bool:
+    """Whether a run has been recorded there; its console may have packed it since."""
+    return any(os.path.exists(os.path.join(place, JOURNAL_FILE + ending)) for ending in ("", PACKED))
 
 
 def _run_of(message: dict[str, Any]) -> str:

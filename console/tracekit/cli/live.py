@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from tracekit.cli import edge, summary
 from tracekit.cli.painting import GLYPHS, SLOW, Paint, seconds
@@ -26,7 +26,7 @@ from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice, OutputSpan, Status
 from tracekit.wire import lines
-from tracekit.wire.names import JOURNAL_FILE, RED
+from tracekit.wire.names import RED
 from tracekit.wire.problems import ProblemError
 
 _TICK = 0.1
@@ -168,6 +168,7 @@ class _Journal:
         self._signals = signals
         self._out = sys.stdout.fileno()
         self._printed = 0
+        self._recorded: BinaryIO | None = None
         self._news = threading.Event()
         self._over = threading.Event()
         self.deaf = False
@@ -185,7 +186,9 @@ class _Journal:
             while self._some():
                 pass
             if over:
-                return
+                break
+        if self._recorded is not None:
+            self._recorded.close()
 
     def _some(self) -> bool:
         """Print the next whole lines that are folded; says whether there were any."""
@@ -193,7 +196,7 @@ class _Journal:
         if left <= 0 or self.deaf or self.gone:
             return False
         try:
-            with (self._view.box_dir / JOURNAL_FILE).open("rb") as file:
+            with self._journal() as file:
                 file.seek(self._printed)
                 data = file.read(min(left, _AT_ONCE))
                 data = data[: lines.whole_lines(data)] or data + file.readline()
@@ -203,6 +206,14 @@ class _Journal:
         self._printed += len(data)
         self._write(b"".join(map(self._with_output, data.splitlines(keepends=True))))
         return True
+
+    def _journal(self) -> AbstractContextManager[BinaryIO]:
+        if self._view.live:
+            return self._view.journal()
+        # Nothing is written any more: it is opened once, for it may be packed.
+        if self._recorded is None:
+            self._recorded = self._view.journal()
+        return nullcontext(self._recorded)
 
     def _write(self, data: bytes) -> None:
         left = memoryview(data)

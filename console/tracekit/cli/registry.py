@@ -41,7 +41,7 @@ SUMMARIES: dict[str, str] = {
     "bisect": "find which tests before it make a scenario fail",
     "pin": "keep a run whatever the limits say",
     "delete": "take runs off the disk",
-    "gc": "let go of runs over the limits, rebuild the catalogue",
+    "gc": "let go of runs over the limits, pack old ones, rebuild the catalogue",
     "quarantine": "scenarios that do not fail a run for now: add, list, remove",
     "ci": "write a workflow for continuous integration: init",
     "verify": "check a recorded run for damage",

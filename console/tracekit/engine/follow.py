@@ -17,6 +17,7 @@ import anyio.lowlevel
 
 from tracekit.engine.view import RunView
 from tracekit.model.fold import Fold
+from tracekit.store import recorded
 from tracekit.store.copies import Copy
 from tracekit.wire.names import JOURNAL_FILE
 from tracekit.wire.problems import Problem
@@ -103,7 +104,7 @@ class Follower:
                 return
             self._wake = anyio.Event()
             try:
-                with rare_collections(), (self.view.box_dir / JOURNAL_FILE).open("rb") as file:
+                with rare_collections(), self.view.journal() as file:
                     await self._catch_up(file)
             except FileNotFoundError:
                 if not self.end:
@@ -168,7 +169,7 @@ def rare_collections() -> Iterator[None]:
 
 def fold_file(view: RunView, journal: Path) -> None:
     """Fold a recorded journal to its last whole line, at once; raises OSError."""
-    with rare_collections(), journal.open("rb") as file:
+    with rare_collections(), recorded.opened(journal) as file:
         file.seek(view.folded)
         rest = b""
         while data := file.read(1 << 20):

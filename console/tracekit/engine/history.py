@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from tracekit.store import recorded
 from tracekit.store.runs import RunFolder, RunStore, damaged, known_version
 from tracekit.wire.ids import is_run_id
-from tracekit.wire.names import JOURNAL_FILE, SPOOL_DIR
+from tracekit.wire.names import JOURNAL_FILE, PACKED, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class History:
 
         facts = folder.facts()
         view = RunView(folder.run_id, str(facts.get("root", "")), folder.box_dir, link="replay")
-        if not folder.journal.is_file():
+        if not folder.has_journal:
             raise ProblemError(damaged(folder.run_id, "the journal is missing", str(folder.journal)))
         known_version(folder.journal)
         held = checkpoints.load(folder)
@@ -113,8 +114,7 @@ class History:
         try:
             fold_file(view, folder.journal)
         except OSError as fault:
-            what = f"the journal cannot be read: {fault.strerror or fault}"
-            raise ProblemError(damaged(folder.run_id, what, str(folder.journal))) from fault
+            raise ProblemError(_unreadable(folder, fault)) from fault
         if view.state.run.ended and not self.catalogue.knows(folder.run_id, view.folded):
             self.remember(folder, view, checkpoint=held is None)
         return view
@@ -192,17 +192,21 @@ def open_path(path: Path) -> RunView:
     from tracekit.engine.follow import fold_file
     from tracekit.engine.view import RunView
 
-    candidates = (path,) if path.is_file() else (path / JOURNAL_FILE, path / "local" / JOURNAL_FILE)
+    named = path.with_name(path.name.removesuffix(PACKED)) if path.is_file() else path
+    candidates = (named,) if path.is_file() else (path / JOURNAL_FILE, path / "local" / JOURNAL_FILE)
     for journal in candidates:
-        if journal.is_file():
+        if recorded.there(journal):
             known_version(journal)
-            view = RunView(path.stem if path.is_file() else path.name, "", journal.parent, link="replay")
+            view = RunView(journal.stem if path.is_file() else path.name, "", journal.parent, link="replay")
             try:
                 fold_file(view, journal)
             except OSError as fault:
                 raise ProblemError(
                     Problem(
-                        "replay.unreadable", f"cannot be read: {fault.strerror or fault}", str(journal), ""
+                        "replay.unreadable",
+                        f"cannot be read: {fault.strerror or fault}",
+                        str(fault.filename or journal),
+                        "name a run that is whole, or a copy of the file",
                     )
                 ) from fault
             view.run_id = view.state.run.run_id or view.run_id
@@ -241,9 +245,13 @@ def _folded(folder: RunFolder) -> RunView:
     try:
         fold_file(view, folder.journal)
     except OSError as fault:
-        what = f"the journal cannot be read: {fault.strerror or fault}"
-        raise ProblemError(damaged(folder.run_id, what, str(folder.journal))) from fault
+        raise ProblemError(_unreadable(folder, fault)) from fault
     return view
+
+
+def _unreadable(folder: RunFolder, fault: OSError) -> Problem:
+    what = f"the journal cannot be read: {fault.strerror or fault}"
+    return damaged(folder.run_id, what, str(fault.filename or folder.journal))
 
 
 def _summary(folder: RunFolder, view: RunView) -> RunSummary:

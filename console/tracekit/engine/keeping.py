@@ -11,10 +11,26 @@ from dataclasses import replace
 
 from tracekit.engine.history import History, Progress
 from tracekit.store.catalogue import RunSummary
-from tracekit.store.keeping import Limits, Needed, Swept, remove, sweep
+from tracekit.store.keeping import (
+    Limits,
+    Needed,
+    Swept,
+    clear_parts,
+    pack_run,
+    remove,
+    superfluous,
+    sweep,
+    to_pack,
+)
+from tracekit.store.packing import DISK_FULL
 from tracekit.store.runs import RunFolder
 from tracekit.wire.names import SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
+
+# What the end of a run has time for: a fraction of a second. `gc` packs the rest.
+_RUNS_AT_AN_END = 4
+_BYTES_AT_AN_END = 32 << 20
+_ENDLESS = 1 << 62
 
 
 def limits(environ: Mapping[str, str]) -> Limits:
@@ -37,21 +53,56 @@ class Keeper:
     def after_a_run(self, environ: Mapping[str, str]) -> Swept | None:
         """Retention as a run's last act: quiet, and nothing at all where anything is wrong."""
         try:
-            return self.sweep(limits(environ))
+            return self.sweep(limits(environ), runs=_RUNS_AT_AN_END, work=_BYTES_AT_AN_END)
         except (ProblemError, OSError):
             return None
 
-    def sweep(self, kept: Limits, *, dry: bool = False) -> Swept:
-        """Let go of what is over the limits."""
+    def sweep(self, kept: Limits, *, dry: bool = False, runs: int = _ENDLESS, work: int = _ENDLESS) -> Swept:
+        """Let go of what is over the limits, and pack what is seldom looked at: so many runs, of so many bytes."""
         history = self._history
         every, unread = self._rows(history.catalogue.rows())
         if unread and sweep(history.store, every, kept, self._now_ns(), dry=True).removed:
             # Something is to go, and which is green and which is red is not known of all.
             every, _ = self._rows(history.asked(lambda catalogue: catalogue.rows()))
+        packed = Swept()
+        # First, since what is packed may fit.
+        every = self._pack(every, kept, packed, dry=dry, runs=runs, work=work)
         swept = sweep(history.store, every, kept, self._now_ns(), dry=dry)
+        swept.packed, swept.saved = packed.packed, packed.saved
+        swept.problems += packed.problems
         if not dry:
+            if work == _ENDLESS:
+                clear_parts(history.store)
             history.catalogue.forget(*(choice.row.run_id for choice in swept.removed))
         return swept
+
+    def _pack(
+        self, rows: list[RunSummary], kept: Limits, packed: Swept, *, dry: bool, runs: int, work: int
+    ) -> list[RunSummary]:
+        """Pack what there is time for, and weigh it again; the rows as they are then."""
+        store, now = self._history.store, self._now_ns()
+        going = {choice.row.run_id for choice in superfluous(rows, kept, now, _ENDLESS)}
+        needed, weights = Needed(store.state), dict[str, int]()
+        for row in to_pack(rows, now):
+            if packed.packed == runs:
+                break
+            if row.run_id in going:
+                continue
+            try:
+                done, saved = pack_run(store, row, needed, now, most=work, dry=dry)
+            except ProblemError as fault:
+                packed.problems.extend(fault.problems)
+                if fault.first.code == DISK_FULL:
+                    break
+                continue
+            if done:
+                packed.packed += 1
+                packed.saved += saved
+                work -= done
+                if not dry:
+                    weights[row.run_id] = RunFolder(store.runs_dir / row.run_id, row.run_id).disk_bytes()
+        self._history.catalogue.weigh(weights)
+        return [replace(row, disk_bytes=weights.get(row.run_id, row.disk_bytes)) for row in rows]
 
     def _rows(self, known: dict[str, RunSummary]) -> tuple[list[RunSummary], bool]:
         """A row for every run, and whether some of them have an end that nobody has read."""

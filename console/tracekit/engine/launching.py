@@ -160,7 +160,7 @@ class Launching:
             await self._follow(view, folder, box)
         except BaseException:
             # Nothing was begun: a folder without a journal would stand in every list as a damaged run.
-            if not folder.journal.exists():
+            if not folder.has_journal:
                 shutil.rmtree(folder.path, ignore_errors=True)
             raise
         return view

@@ -21,6 +21,7 @@ from tracekit.agent.paths import read_json
 from tracekit.agent.system import System
 from tracekit.config import loader
 from tracekit.config.plan import secrets as profile_secrets
+from tracekit.store import recorded
 from tracekit.store.copies import Copy
 from tracekit.store.recovery import Recovered, recover, waiting
 from tracekit.store.runs import LOCAL_BOX, RunFolder, RunStore
@@ -76,11 +77,11 @@ def _found(store: RunStore, target: str) -> _Part:
         folder = store.find(target)
         path = folder.path
     path = path.resolve()
-    if (path / JOURNAL_FILE).is_file() or (path / SPOOL_DIR).is_dir():
+    if recorded.there(path / JOURNAL_FILE) or (path / SPOOL_DIR).is_dir():
         place, path = path, path.parent
     else:
         place = RunFolder(path, path.name).box_dir
-    if not ((place / JOURNAL_FILE).is_file() or (place / SPOOL_DIR).is_dir()):
+    if not (recorded.there(place / JOURNAL_FILE) or (place / SPOOL_DIR).is_dir()):
         what = "there is neither a journal nor a spool"
         raise ProblemError(
             Problem("recover.not_a_run", what, str(path), "name a run directory, such as runs/RUN")
@@ -104,7 +105,7 @@ def _found(store: RunStore, target: str) -> _Part:
 
 
 def _first_run(place: Path) -> str:
-    with contextlib.suppress(OSError), (place / JOURNAL_FILE).open("rb") as file:
+    with contextlib.suppress(OSError), recorded.opened(place / JOURNAL_FILE) as file:
         found = re.search(rb'"run":"([0-9A-Z]{26})"', file.read(4096))
         return found.group(1).decode() if found else ""
     return ""

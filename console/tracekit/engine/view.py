@@ -9,11 +9,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from tracekit.model.fold import Fold
 from tracekit.model.state import OutputSpan, RunState
-from tracekit.wire.names import OUTPUT_FILE
+from tracekit.store import recorded
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE
 from tracekit.wire.problems import Problem
 
 LinkState = Literal["connecting", "attached", "reconnecting", "lost", "replay", "ended"]
@@ -34,6 +35,9 @@ class RunView:
         self.link: LinkState = link
         self.live = link not in {"replay", "ended"}
         self.problem: Problem | None = None
+        # What of the recording could not be read when somebody wanted to see it.
+        self.unread: Problem | None = None
+        self._window = recorded.Window(box_dir / OUTPUT_FILE)
         self.end: dict[str, Any] = {}
         self.done = threading.Event()
         # An inventory that was shown at once: whether the sources are others now; None until that is known.
@@ -115,7 +119,7 @@ class RunView:
         pieces: list[bytes] = []
         left = limit
         try:
-            with (self.box_dir / OUTPUT_FILE).open("rb") as file:
+            with self._window.opened() as file:
                 for span in spans:
                     if left <= 0:
                         break
@@ -123,6 +127,23 @@ class RunView:
                     piece = file.read(min(span.length, left))
                     left -= len(piece)
                     pieces.append(piece)
-        except OSError:
-            return b"".join(pieces)
+        except FileNotFoundError:
+            pass
+        except OSError as fault:
+            self._missed(fault)
         return b"".join(pieces)
+
+    def journal(self) -> BinaryIO:
+        """The journal, opened to be read from its start; raises OSError."""
+        return recorded.opened(self.box_dir / JOURNAL_FILE)
+
+    def _missed(self, fault: OSError) -> None:
+        if isinstance(fault, recorded.DamagedFileError):
+            self.unread = fault.problem
+        else:
+            where = str(fault.filename or self.box_dir / OUTPUT_FILE)
+            action = "make it readable, or free space there, and open the run again"
+            what = f"the recorded output cannot be read: {fault.strerror or fault}"
+            self.unread = Problem("run.output_unreadable", what, where, action)
+        if self.problem is None:
+            self.problem = self.unread

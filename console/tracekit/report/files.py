@@ -14,15 +14,16 @@ from tracekit.report.ctrf import ctrf
 from tracekit.report.junit import junit
 from tracekit.report.perfetto import perfetto
 from tracekit.store import bundle
+from tracekit.store.recorded import DamagedFileError
 from tracekit.store.runs import RunFolder
-from tracekit.wire.names import JOURNAL_FILE
 from tracekit.wire.problems import Problem, ProblemError
 
 
 def journal(view: RunView) -> Iterator[str]:
     """The run's own lines, as they were recorded."""
-    with (view.box_dir / JOURNAL_FILE).open(encoding="ascii", errors="backslashreplace") as file:
-        yield from file
+    with view.journal() as file:
+        for line in file:
+            yield line.decode("ascii", "backslashreplace")
 
 
 FORMATS: dict[str, Callable[[RunView], Iterable[str]]] = {
@@ -41,11 +42,14 @@ def export(view: RunView, form: str, target: str) -> None:
         return
     pieces = FORMATS[form](view)
     if target == "-":
-        for piece in pieces:
-            sys.stdout.write(piece)
+        with _readable():
+            for piece in pieces:
+                sys.stdout.write(piece)
+        _all_read(view)
         return
-    with _whole(target) as part, part.open("w", encoding="utf-8") as file:
+    with _whole(target) as part, _readable(), part.open("w", encoding="utf-8") as file:
         file.writelines(pieces)
+        _all_read(view)
 
 
 def _export_binary(pieces: Iterable[bytes], target: str) -> None:
@@ -59,8 +63,23 @@ def _export_binary(pieces: Iterable[bytes], target: str) -> None:
 
 def export_bundle(folder: RunFolder, target: str) -> None:
     """Write a run as a bundle; raises ProblemError when it cannot be written."""
-    with _whole(target) as part, part.open("wb") as file:
+    with _whole(target) as part, _readable(), part.open("wb") as file:
         bundle.write(folder, file)
+
+
+def _all_read(view: RunView) -> None:
+    """An export without output that was recorded is none."""
+    if view.unread is not None:
+        raise ProblemError(view.unread)
+
+
+@contextlib.contextmanager
+def _readable() -> Iterator[None]:
+    """What cannot be read of the run is no fault of the file that is written."""
+    try:
+        yield
+    except DamagedFileError as fault:
+        raise ProblemError(fault.problem) from fault
 
 
 @contextlib.contextmanager

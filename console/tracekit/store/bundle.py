@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from tracekit.agent.system import free_space
+from tracekit.store import recorded
 from tracekit.store.runs import RunFolder, RunStore, damaged, unwritable
 from tracekit.wire.ids import is_box_name, is_run_id
 from tracekit.wire.names import (
@@ -95,7 +96,7 @@ def write(folder: RunFolder, file: BinaryIO) -> Contents:
         what = "the run has not ended, or its last lines still wait in its spool"
         action = f"wait for its end, or `tracekit recover {folder.path}`"
         raise ProblemError(Problem("bundle.not_ended", what, folder.run_id, action))
-    if not folder.journal.is_file():
+    if not folder.has_journal:
         raise ProblemError(damaged(folder.run_id, "the journal is missing", str(folder.journal)))
     contents = Contents(folder.run_id, folder.box_dir.name, tuple(_entries(folder)))
     manifest = {
@@ -112,7 +113,7 @@ def write(folder: RunFolder, file: BinaryIO) -> Contents:
         for entry in contents.files:
             info = _info(entry.name)
             info.file_size = entry.size
-            with (folder.path / entry.name).open("rb") as source, packed.open(info, "w") as target:
+            with recorded.opened(folder.path / entry.name) as source, packed.open(info, "w") as target:
                 left = entry.size
                 while left and (piece := source.read(min(_CHUNK, left))):
                     target.write(piece)
@@ -134,14 +135,15 @@ def _entries(folder: RunFolder) -> Iterator[Entry]:
         *(blob for blob in blobs if _is_hash(blob.name)),
         *(segment for segment in segments if _SEGMENT.fullmatch(segment.name)),
     ):
-        if path.is_file() and not path.is_symlink():
+        # What is packed here is a plain file there: any other machine reads it, and the same run is the same bundle.
+        if recorded.there(path) and not (path.is_symlink() or recorded.packed(path).is_symlink()):
             size, digest = _measured(path)
             yield Entry(path.relative_to(folder.path).as_posix(), size, digest)
 
 
 def _measured(path: Path) -> tuple[int, str]:
     digest, size = hashlib.blake2b(digest_size=32), 0
-    with path.open("rb") as file:
+    with recorded.opened(path) as file:
         while piece := file.read(_CHUNK):
             digest.update(piece)
             size += len(piece)

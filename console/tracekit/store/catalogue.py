@@ -10,7 +10,7 @@ import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -156,6 +156,12 @@ class Catalogue:
 
         if run_ids:
             self._with(work)
+
+    def weigh(self, weights: Mapping[str, int]) -> None:
+        """What runs weigh on the disk by now."""
+        rows = [(weight, run_id) for run_id, weight in weights.items()]
+        if rows:
+            self._with(lambda db: db.executemany("UPDATE runs SET disk_bytes = ? WHERE run = ?", rows))
 
     def destroy(self) -> None:
         """Throw the whole away, unless a newer program wrote it; the next look builds it again."""

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from tracekit.model.fold import Fold
+from tracekit.store import recorded
 from tracekit.store.runs import RunFolder
 from tracekit.wire.problems import ProblemError
 
@@ -46,7 +47,7 @@ def load(folder: RunFolder) -> tuple[Fold, int] | None:
 
 
 def _tail_hash(journal: Path, folded: int) -> str:
-    with journal.open("rb") as file:
+    with recorded.opened(journal) as file:
         start = max(0, folded - _TAIL)
         file.seek(start)
         tail = file.read(folded - start)

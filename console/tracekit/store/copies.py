@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from tracekit.agent.protocol import TAIL
+from tracekit.agent.system import Files
+from tracekit.store.packing import unpack
 from tracekit.wire.ids import is_blob_name
 from tracekit.wire.names import BLOB_DIR, JOURNAL_FILE, OUTPUT_FILE, RUN_FILE
 from tracekit.wire.problems import Problem, ProblemError
@@ -67,6 +69,12 @@ class Copy:
             os.close(lock)
             return False
         self._lock = lock
+        try:
+            # What was packed meanwhile is appended to and compared as it was. Nobody packs while this lock is held.
+            unpack(self.place, Files(), all_of_it=False)
+        except ProblemError:
+            self.close()
+            raise
         return True
 
     def held(self) -> dict[str, dict[str, Any]]:

@@ -17,11 +17,13 @@ from typing import NamedTuple
 
 from tracekit.agent.kept import COPIERS, KEPT_SECONDS
 from tracekit.agent.paths import Places as AgentPlaces
-from tracekit.agent.system import free_space
+from tracekit.agent.system import Files, free_space
+from tracekit.store import recorded
 from tracekit.store.catalogue import RunSummary
+from tracekit.store.packing import clear, pack, plain_bytes
 from tracekit.store.runs import LOCAL_BOX, PIN_FILE, RunFolder, RunStore, unwritable
 from tracekit.wire.ids import is_run_id, ulid_ms
-from tracekit.wire.names import RED, SPOOL_DIR
+from tracekit.wire.names import RED, RINGS_DIR, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
 GONE = ".gone"
@@ -30,6 +32,10 @@ _DAY_NS = 86_400 * 10**9
 # The agent has a launch on its list well before this.
 _BEING_STARTED_NS = 3_600 * 10**9
 _SHARE_OF_DISK = 10
+# So many of the newest runs stay as they are for a day: they are opened again and again.
+_NEWEST = 20
+# Whoever was following it has seen its end by then.
+_JUST_ENDED_NS = 600 * 10**9
 
 
 class Limits(NamedTuple):
@@ -62,6 +68,9 @@ class Swept:
     freed: int = 0
     kept: int = 0
     kept_bytes: int = 0
+    #: Runs whose files were packed, and how much less they weigh for it, or how much there is to pack.
+    packed: int = 0
+    saved: int = 0
     pinned: int = 0
     room: int = 0
 
@@ -92,6 +101,54 @@ def superfluous(rows: Sequence[RunSummary], limits: Limits, now_ns: int, room: i
             count -= 1
             weight -= row.disk_bytes
     return list(chosen.values())
+
+
+def to_pack(rows: Sequence[RunSummary], now_ns: int) -> list[RunSummary]:
+    """The ended runs that are looked at seldom, oldest first: not of today, or not among the newest."""
+    newest = {row.run_id for row in sorted(rows, key=lambda row: row.run_id)[-_NEWEST:]}
+    return sorted(
+        (
+            row
+            for row in rows
+            if row.ended
+            and (
+                row.run_id not in newest or now_ns - max(ulid_ms(row.run_id) * 10**6, row.imported) > _DAY_NS
+            )
+        ),
+        key=lambda row: row.run_id,
+    )
+
+
+def pack_run(
+    store: RunStore, row: RunSummary, needed: Needed, now_ns: int, *, most: int, dry: bool
+) -> tuple[int, int]:
+    """Pack a run that has ended, if nobody needs it as it is and there are no more than `most` bytes to pack.
+
+    Gives how much there was to pack, and how much less it weighs. Raises ProblemError when the disk does not allow it.
+    """
+    folder = RunFolder(store.runs_dir / row.run_id, row.run_id)
+    place = folder.box_dir
+    work = plain_bytes(place)
+
+    def idle() -> bool:
+        return (
+            not needed.reason(folder, row.ended, now_ns)
+            and not any((place / name).is_dir() for name in (SPOOL_DIR, RINGS_DIR))
+            and _at_rest(folder.journal, row, now_ns)
+        )
+
+    if not work or work > most or not idle():
+        return 0, 0
+    return work, work if dry else pack(place, Files(), still=idle)
+
+
+def _at_rest(journal: Path, row: RunSummary, now_ns: int) -> bool:
+    """Whether a journal is what it was when its end was read, and was so for a while."""
+    try:
+        facts = journal.stat()
+    except OSError:
+        return recorded.there(journal)
+    return facts.st_size == row.journal_bytes and now_ns - facts.st_mtime_ns > _JUST_ENDED_NS
 
 
 def sweep(
@@ -146,7 +203,7 @@ class Needed:
         age = now_ns - ulid_ms(folder.run_id) * 10**6
         if (folder.box_dir / SPOOL_DIR).is_dir():
             return f"not ended: tracekit recover {folder.path}"
-        if not folder.journal.exists() and age < _BEING_STARTED_NS:
+        if not folder.has_journal and age < _BEING_STARTED_NS:
             return "being started"
         if folder.box_dir.name != LOCAL_BOX and age < KEPT_SECONDS * 10**9:
             return "its box may still have it"
@@ -180,6 +237,12 @@ def clear_leftovers(store: RunStore, now_ns: int) -> None:
             old = now_ns - entry.lstat().st_mtime_ns > _DAY_NS
             if f".{ending}" == GONE or (f".{ending}".startswith(PART) and old):
                 shutil.rmtree(entry, ignore_errors=True)
+
+
+def clear_parts(store: RunStore) -> None:
+    """What a packing left half done."""
+    for folder in store.folders():
+        clear(folder.box_dir)
 
 
 def pin(folder: RunFolder, reason: str) -> None:

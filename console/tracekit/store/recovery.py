@@ -20,6 +20,7 @@ from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.redact import Redactor
 from tracekit.agent.system import RESERVE, System
 from tracekit.model.scenarios import group_facts
+from tracekit.store import packing, recorded
 from tracekit.wire.lines import LineError, decode
 from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RINGS_DIR, SPOOL_DIR, E
 from tracekit.wire.problems import Problem, ProblemError
@@ -93,6 +94,7 @@ def recover(
             return done
         if not told.committed:
             raise ProblemError(_nothing(place))
+    packing.unpack(place, system.files)
     pid = os.getpid()
     source = f"{place.name}/daemon/{pid}-{system.processes.started(pid)}"
     recording = Recording(system, str(place), run, source, Redactor(secrets or {}))
@@ -238,7 +240,7 @@ def _end(scenario: str, number: int, line: dict[str, Any], told: _Told) -> dict[
 def _read(place: Path, ours: str = "") -> _Told:
     told = _Told()
     try:
-        with (place / JOURNAL_FILE).open("rb") as file:
+        with recorded.opened(place / JOURNAL_FILE) as file:
             for raw in file:
                 if raw.endswith(b"\n"):
                     with contextlib.suppress(LineError):
@@ -305,7 +307,7 @@ def _size(place: Path) -> int:
     total = 0
     for name in (JOURNAL_FILE, OUTPUT_FILE):
         with contextlib.suppress(OSError):
-            total += (place / name).stat().st_size
+            total += recorded.size(place / name)
     return total
 
 

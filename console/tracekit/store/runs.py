@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tracekit.store import recorded
 from tracekit.wire import lines
 from tracekit.wire.ids import is_box_name, is_run_id
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, RUN_FILE, RUN_SCHEMA, SPOOL_DIR
@@ -51,6 +52,11 @@ class RunFolder(NamedTuple):
     def journal(self) -> Path:
         """The journal that everything on a screen is folded from."""
         return self.box_dir / JOURNAL_FILE
+
+    @property
+    def has_journal(self) -> bool:
+        """Whether its journal is there, plain or packed."""
+        return recorded.there(self.journal)
 
     @property
     def pinned(self) -> str | None:
@@ -220,7 +226,7 @@ class RunStore:
 def known_version(journal: Path) -> None:
     """Refuse a journal whose lines are of a newer major version, by its first one; raises ProblemError."""
     try:
-        with journal.open("rb") as file:
+        with recorded.opened(journal) as file:
             version = lines.decode(file.readline(lines.MAX_LINE)).get("v")
     except (OSError, lines.LineError):
         return

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracekit._native import TraceView
+from tracekit.store import recorded
 from tracekit.store.runs import RunFolder, damaged
 from tracekit.wire.lines import LineError, decode
 from tracekit.wire.names import RED, RINGS_DIR, SPOOL_DIR, E
@@ -31,9 +32,14 @@ class Trace:
             self.whole = TraceView(folder.box_dir)
             #: Whether there is a trace; else the rows are the journal's lines.
             self.traced = len(self.whole) > 0 or (waits and not self.over())
-            self.rows = TraceView(folder.box_dir, journal=not self.traced)
+            self.rows = TraceView(folder.box_dir) if self.traced else self._of_the_journal()
+        except recorded.DamagedFileError as fault:
+            raise ProblemError(fault.problem) from fault
         except OSError as fault:
             raise ProblemError(self._damaged(fault)) from fault
+
+    def _of_the_journal(self) -> TraceView:
+        return TraceView(recorded.plain_folder(self._folder.journal, self), journal=True)
 
     def _damaged(self, fault: OSError) -> Problem:
         return damaged(self.run_id, f"its trace cannot be read: {fault}", str(self._folder.box_dir))
@@ -42,7 +48,7 @@ class Trace:
         """Nothing was traced after all: the rows are the journal's lines."""
         self.traced = False
         try:
-            self.rows = TraceView(self._folder.box_dir, journal=True)
+            self.rows = self._of_the_journal()
         except OSError as fault:
             raise ProblemError(self._damaged(fault)) from fault
         self.filter(self._text)
@@ -74,7 +80,7 @@ class Trace:
         """Whether the run has ended, or nobody is left who could end it."""
         box = self._folder.box_dir
         try:
-            with self._folder.journal.open("rb") as file:
+            with recorded.opened(self._folder.journal) as file:
                 size = file.seek(0, 2)
                 file.seek(max(0, size - _TAIL))
                 if _END in file.read():
@@ -112,12 +118,14 @@ class Trace:
     def _lines(self, event: str) -> Iterator[dict[str, Any]]:
         marker = b'"e":"' + event.encode() + b'"'
         try:
-            with self._folder.journal.open("rb") as file:
+            with recorded.opened(self._folder.journal) as file:
                 for line in file:
                     if marker in line:
                         try:
                             yield decode(line)
                         except LineError:
                             continue
+        except recorded.DamagedFileError as fault:
+            raise ProblemError(fault.problem) from fault
         except OSError:
             return

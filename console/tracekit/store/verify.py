@@ -11,6 +11,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tracekit.store import recorded
+from tracekit.store.packing import differing
+from tracekit.store.recorded import DamagedFileError
 from tracekit.store.runs import RunFolder
 from tracekit.wire import lines
 from tracekit.wire.names import BLOB_DIR, LINE_VERSION, OUTPUT_FILE, SPOOL_DIR, TRACE_DIR, E
@@ -66,25 +69,50 @@ def verify(folder: RunFolder) -> Verified:
             found.add("no_run_file", "run.json is missing", str(folder.path))
     except ProblemError as fault:
         found.problems.extend(fault.problems)
-    if not folder.journal.is_file():
+    if not folder.has_journal:
         found.add(
             "no_journal", "the journal is missing", str(folder.journal), "the run cannot be shown without it"
         )
         return found
-    output = folder.box_dir / OUTPUT_FILE
-    found.output_bytes = output.stat().st_size if output.is_file() else 0
-    try:
-        _journal(folder.journal, found, held=(folder.box_dir / SPOOL_DIR).is_dir())
-        _blobs(folder.box_dir / BLOB_DIR, found)
-        _trace(folder.box_dir, found)
-    except OSError as fault:
-        found.add(
-            "unreadable", f"cannot be read: {fault.strerror or fault}", str(fault.filename or folder.path)
-        )
+    for part in (_output, _recorded, _blobs, _trace):
+        try:
+            part(folder, found)
+        except DamagedFileError as fault:
+            action = "put a copy of the file in its place: nobody else can read what is in it"
+            found.add("packed", fault.what, fault.filename, action)
+        except OSError as fault:
+            found.add(
+                "unreadable", f"cannot be read: {fault.strerror or fault}", str(fault.filename or folder.path)
+            )
     return found
 
 
-def _trace(place: Path, found: Verified) -> None:
+def _output(folder: RunFolder, found: Verified) -> None:
+    file = folder.box_dir / OUTPUT_FILE
+    if not recorded.there(file):
+        return
+    found.output_bytes = recorded.size(file)
+    _beside(file, found)
+    if not file.is_file():
+        with recorded.opened(file) as packed:
+            while packed.read(_CHUNK):
+                pass
+
+
+def _beside(file: Path, found: Verified) -> None:
+    """A packing that was cut short leaves the plain file, which counts, and perhaps the packed one."""
+    if differing(file):
+        what = f"{file.name} and {recorded.packed(file).name} do not hold the same"
+        found.add("two_files", what, str(file), "the plain one is read: remove the one that is wrong")
+
+
+def _recorded(folder: RunFolder, found: Verified) -> None:
+    _beside(folder.journal, found)
+    _journal(folder.journal, found, held=(folder.box_dir / SPOOL_DIR).is_dir())
+
+
+def _trace(folder: RunFolder, found: Verified) -> None:
+    place = folder.box_dir
     if not (place / TRACE_DIR).is_dir():
         return
     from tracekit._native import verify_trace
@@ -98,12 +126,12 @@ def _trace(place: Path, found: Verified) -> None:
 
 
 def _journal(path: Path, found: Verified, *, held: bool) -> None:
-    if not path.stat().st_size:
+    if not recorded.size(path):
         found.add("empty_journal", "the journal is empty", str(path), "the run cannot be shown without it")
         return
     next_n: dict[str, int] = {}
     told = _Told()
-    with path.open("rb") as file:
+    with recorded.opened(path) as file:
         for number, line in enumerate(file, 1):
             where = f"{path}:{number}"
             if not line.endswith(b"\n"):
@@ -218,7 +246,8 @@ def _window(obj: dict[str, object], where: str, found: Verified) -> None:
         )
 
 
-def _blobs(folder: Path, found: Verified) -> None:
+def _blobs(of: RunFolder, found: Verified) -> None:
+    folder = of.box_dir / BLOB_DIR
     if not folder.is_dir():
         return
     for name in sorted(entry.name for entry in folder.iterdir()):

@@ -120,3 +120,5 @@ RINGS_DIR = "rings"
 TRACE_DIR = "trace"
 STRINGS_FILE = "strings.tkd"
 BLOB_DIR = "blobs"
+# What journal and output of an ended run are called, beside their names, once its console has packed them.
+PACKED = ".zst"

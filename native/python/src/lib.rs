@@ -2,6 +2,7 @@
 //! nothing itself.
 
 mod box_library;
+mod packing;
 mod text;
 mod trace;
 
@@ -12,6 +13,8 @@ mod _native {
     #[pymodule_export]
     use crate::box_library::{box_library, box_target};
     #[pymodule_export]
+    use crate::packing::{Packer, Unpacker, packed_size};
+    #[pymodule_export]
     use crate::text::{Safe, safe, safe_lines};
     #[pymodule_export]
     use crate::trace::{Event, TraceView, recover_trace, verify_trace};
@@ -20,6 +23,8 @@ mod _native {
     const DEFAULT_COLUMNS: usize = tracekit_text::DEFAULT_COLUMNS;
     #[pymodule_export]
     const MAX_COLUMNS: usize = tracekit_text::MAX_COLUMNS;
+    #[pymodule_export]
+    const PACKED_HEAD: usize = tracekit_packing::HEAD;
     #[pymodule_export]
     const VERSION: &str = tracekit_text::VERSION;
 }

@@ -142,7 +142,8 @@ def test_start__same_run_again__then_nothing_happens_and_another_plan_is_refused
     assert [line["e"] for line in a_box.journal(run)].count("run.started") == 1
 
 
-def test_start__run_that_is_over__then_it_is_not_run_again(a_box: Box) -> None:
+@pytest.mark.parametrize("ending", ["", ".zst"])
+def test_start__run_that_is_over__then_it_is_not_run_again(a_box: Box, ending: str) -> None:
     link = a_box.link()
     message = a_box.start_message()
     link.client.start(message)
@@ -156,6 +157,9 @@ def test_start__run_that_is_over__then_it_is_not_run_again(a_box: Box) -> None:
         return bool(told) and told[-1]["runs"] == []
 
     until(closed)
+    # Its console may have packed it since.
+    journal = a_box.state / "runs" / message["plan"]["run"] / "local" / "journal.ndjson"
+    journal.rename(f"{journal}{ending}")
     link.client.start(message)
     refused = link.until(lambda event: event["type"] == "error")
     assert refused["problems"][0]["code"] == "agent.run_over"

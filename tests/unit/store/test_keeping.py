@@ -16,7 +16,7 @@ from tracekit.agent.system import Files
 from tracekit.engine.history import History
 from tracekit.engine.keeping import Keeper, limits
 from tracekit.store.catalogue import Catalogue, RunSummary
-from tracekit.store.keeping import Limits, pin, remove, superfluous, unpin
+from tracekit.store.keeping import Limits, pin, remove, superfluous, to_pack, unpin
 from tracekit.store.runs import RunFolder, RunStore
 from tracekit.wire.ids import new_ulid, ulid_ms
 from tracekit.wire.problems import ProblemError
@@ -269,3 +269,166 @@ def test_remove__another_console_was_quicker__then_nothing_to_say(recorded: Reco
     remove(folder)
     remove(folder)
     assert not folder.path.exists()
+
+
+# -- packing
+
+OUTPUT = b"connected, all is well\n" * 4000
+HOUR_NS = 3600 * 10**9
+
+
+def at_rest(folder: RunFolder) -> RunFolder:
+    """As it is an hour after its end."""
+    for file in folder.box_dir.iterdir():
+        os.utime(file, ns=(NOW - HOUR_NS, NOW - HOUR_NS))
+    return folder
+
+
+def is_packed(folder: RunFolder) -> bool:
+    return not (folder.box_dir / "journal.ndjson").exists() or not (folder.box_dir / "output.bin").exists()
+
+
+def test_to_pack__of_today_and_among_the_newest__then_not_and_others_oldest_first() -> None:
+    rows = [row(hours / 24) for hours in range(1, 23)] + [row(1.1)]
+    rows[3] = replace(rows[3], ended=False)
+    assert [rows.index(each) for each in to_pack(rows, NOW)] == [22, 21, 20]
+    brought = replace(row(40), imported=NOW - HOUR_NS)
+    assert to_pack([brought], NOW) == []
+    assert to_pack([replace(brought, ended=False, imported=0), replace(brought, imported=0)], NOW) == [
+        replace(brought, imported=0)
+    ]
+
+
+def test_sweep__old_runs__then_packed_and_weighed_and_read_as_before(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    old, new = (at_rest(recorded(NOW_MS - age * DAY_MS, output=OUTPUT)) for age in (2, 0))
+    History(store).refresh()
+    before = {each.run_id: each for each in History(store).summaries()}
+    plain = (old.box_dir / "output.bin").stat().st_size
+    foretold = keeper.sweep(MANY, dry=True)
+    assert (foretold.packed, foretold.saved) == (1, plain)
+    assert not is_packed(old)
+    swept = keeper.sweep(MANY)
+    assert (swept.packed, swept.problems) == (1, [])
+    assert plain * 0.9 < swept.saved < plain
+    assert (is_packed(old), is_packed(new)) == (True, False)
+    after = {each.run_id: each for each in History(store).summaries()}
+    weight = before[old.run_id].disk_bytes - after[old.run_id].disk_bytes
+    assert weight >= swept.saved
+    assert swept.kept_bytes == sum(each.disk_bytes for each in after.values())
+    assert replace(after[old.run_id], disk_bytes=0) == replace(before[old.run_id], disk_bytes=0)
+    again = keeper.sweep(MANY)
+    assert (again.packed, again.saved) == (0, 0)
+
+
+def test_sweep__runs_that_fit_once_they_are_packed__then_packed_and_not_removed(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    folders = [at_rest(recorded(NOW_MS - age * DAY_MS, output=OUTPUT)) for age in (5, 4, 3)]
+    swept = keeper.sweep(Limits(bytes=len(OUTPUT)))
+    assert (swept.packed, swept.removed) == (3, [])
+    assert len(names(store)) == len(folders)
+
+
+def just_ended(store: RunStore, folder: RunFolder) -> None:
+    os.utime(folder.journal, ns=(NOW - 10**9, NOW - 10**9))
+
+
+def grown_since(store: RunStore, folder: RunFolder) -> None:
+    with folder.journal.open("ab") as journal:
+        journal.write(b"{}\n")
+    at_rest(folder)
+
+
+def spooling(store: RunStore, folder: RunFolder) -> None:
+    (folder.box_dir / "spool").mkdir()
+
+
+@pytest.mark.parametrize("hold", [hold_live, hold_copiers, just_ended, grown_since, spooling])
+def test_sweep__old_run_that_somebody_may_still_write_or_follow__then_not_packed(
+    store: RunStore, recorded: Recorded, keeper: Keeper, hold: object
+) -> None:
+    held = at_rest(recorded(NOW_MS - 2 * DAY_MS, output=OUTPUT))
+    History(store).refresh()
+    assert callable(hold)
+    hold(store, held)
+    assert keeper.sweep(MANY).packed == 0
+    assert not is_packed(held)
+
+
+def test_sweep__another_console_copies_it__then_not_packed(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    copied = at_rest(recorded(NOW_MS - 2 * DAY_MS, output=OUTPUT))
+    History(store).refresh()
+    with (copied.path / "box7.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert keeper.sweep(MANY).packed == 0
+    assert keeper.sweep(MANY).packed == 1
+
+
+def test_after_a_run__many_to_pack__then_a_few_of_them_and_none_that_is_large(
+    store: RunStore, recorded: Recorded, keeper: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tracekit.engine.keeping._BYTES_AT_AN_END", 5 * len(OUTPUT))
+    large = at_rest(recorded(NOW_MS - 20 * DAY_MS, output=OUTPUT * 6))
+    folders = [at_rest(recorded(NOW_MS - age * DAY_MS, output=OUTPUT)) for age in range(10, 4, -1)]
+    History(store).refresh()
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    swept = keeper.after_a_run(environ)
+    assert swept is not None
+    assert swept.packed == 4
+    assert [is_packed(folder) for folder in (large, *folders)] == [False, *[True] * 4, False, False]
+    keeper.after_a_run(environ)
+    assert [is_packed(folder) for folder in (large, *folders)] == [False, *[True] * 6]
+    assert keeper.sweep(MANY).packed == 1
+
+
+def test_sweep__full_disk__then_plain_files_stay_and_it_is_told_once(
+    store: RunStore, recorded: Recorded, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = [at_rest(recorded(NOW_MS - age * DAY_MS, output=OUTPUT)) for age in (5, 4, 3)]
+    History(store).refresh()
+
+    def full(self: Files, descriptor: int, data: bytes) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Files, "write", full)
+    swept = keeper.sweep(MANY)
+    assert [problem.code for problem in swept.problems] == ["store.disk_full"]
+    assert [is_packed(folder) for folder in folders] == [False] * 3
+    assert {path.suffix for folder in folders for path in folder.box_dir.iterdir()} == {".ndjson", ".bin"}
+    monkeypatch.undo()
+    assert keeper.sweep(MANY).packed == 3
+
+
+def test_sweep__half_packed_files__then_taken_away_and_the_only_good_one_never(
+    store: RunStore, recorded: Recorded, keeper: Keeper
+) -> None:
+    old, damaged = (at_rest(recorded(NOW_MS - age * DAY_MS, output=OUTPUT)) for age in (3, 2))
+    History(store).refresh()
+    (old.box_dir / "output.bin.zst.part").write_bytes(b"half")
+    (old.box_dir / "journal.ndjson.part").write_bytes(b"half")
+    assert keeper.sweep(MANY).packed == 2
+    assert sorted(path.name for path in old.box_dir.iterdir()) == ["journal.ndjson", "output.bin.zst"]
+    (damaged.box_dir / "output.bin.zst").write_bytes(b"damaged")
+    keeper.sweep(MANY)
+    keeper.rebuild()
+    keeper.sweep(MANY)
+    assert (damaged.box_dir / "output.bin.zst").read_bytes() == b"damaged"
+    assert damaged.journal.is_file()
+    assert [each.counts for each in History(store).summaries()] == [{"failed": 1, "passed": 1}] * 2
+
+
+def test_delete_and_pin__packed__then_as_plain(store: RunStore, recorded: Recorded, keeper: Keeper) -> None:
+    old = at_rest(recorded(NOW_MS - 2 * DAY_MS, output=OUTPUT))
+    History(store).refresh()
+    assert keeper.sweep(MANY).packed == 1
+    pin(old, "kept")
+    assert old.pinned == "kept"
+    assert keeper.rebuild() == 1
+    with pytest.raises(ProblemError):
+        keeper.delete([old])
+    assert keeper.delete([old], pinned=True) > 0
+    assert names(store) == []

@@ -1,4 +1,4 @@
-"""`tracekit gc`: let go of runs that are over the limits, and make again what can be made again."""
+"""`tracekit gc`: let go of runs that are over the limits, pack old ones, and make again what can be made again."""
 
 from __future__ import annotations
 
@@ -60,6 +60,10 @@ def _say(swept: Swept, kept: Limits, read: int | None, *, dry: bool) -> None:
         _rows(swept.removed, paint)
     else:
         edge.write("nothing to remove" if dry else "removed nothing")
+    if swept.packed:
+        how = "would pack" if dry else "packed"
+        gain = f"{runwords.size(swept.saved)} plain" if dry else f"{runwords.size(swept.saved)} less"
+        edge.write(f"{how} {runwords.plural(swept.packed, 'run')}, {gain}")
     if swept.held:
         edge.write(f"{runwords.plural(len(swept.held), 'run')} over the limits, still needed")
         _rows(swept.held, paint)
@@ -101,6 +105,8 @@ def _say_json(swept: Swept, read: int | None, *, dry: bool) -> None:
             "dry_run": dry,
             "removed": len(swept.removed),
             "freed": swept.freed,
+            "packed": swept.packed,
+            "saved": swept.saved,
             "held": len(swept.held),
             "kept": swept.kept,
             "bytes": swept.kept_bytes,

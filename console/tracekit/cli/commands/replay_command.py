@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from tracekit.cli import edge, project, summary
+from tracekit.wire.problems import ProblemError
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,4 +33,6 @@ def run(args: argparse.Namespace) -> int:
 
     view = History(RunStore(project.places().state)).replay(args.target)
     show_recorded(view, as_json=args.json)
+    if view.unread is not None and args.json:
+        raise ProblemError(view.unread)
     return summary.outcome(view)

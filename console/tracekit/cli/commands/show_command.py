@@ -56,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
             else "the journal is empty"
         )
         raise ProblemError(damaged(view.run_id, what, str(view.box_dir)))
+    if view.unread is not None:
+        raise ProblemError(view.unread)
     return edge.OK
 
 
