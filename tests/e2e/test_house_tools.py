@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import importlib.metadata
+from pathlib import Path
 
 import pytest
 
@@ -10,10 +11,8 @@ from tests.bench.figures import Figure, verdict
 from tests.support import unavailable
 from tests.torture.mutate import Mutator
 from tests.torture.registry import Outcome
-from tools.tasks import demo, documents, house
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tools.tasks import demo, documents, house, notices
+from tools.tasks.common import ROOT
 
 CHECKS = {
     "unfinished": (house.words, "console/a.py", "x = 1  # TODO later"),
@@ -25,11 +24,21 @@ CHECKS = {
     "sleep": (house.honest_tests, "tests/test_a.py", "time.sleep(1)"),
     "unseen-host": (house.safe_code, "console/a.py", "connect(known_hosts=None)"),
     "markup": (house.safe_code, "console/a.py", "notify(text, markup=True)"),
+    "opened-journal": (house.one_seam, "console/tracekit/ui/a.py", "def a(b): (b / JOURNAL_FILE).open()"),
+    "opened-name": (house.one_seam, "console/tracekit/a.py", "def a(b): c = b / OUTPUT_FILE; c.read_bytes()"),
+    "looked-for": (house.one_seam, "console/tracekit/a.py", "def a(folder): return folder.journal.exists()"),
+    "opened-argument": (house.one_seam, "console/tracekit/a.py", "def a(journal: Path): open(journal)"),
+    "native-view": (house.one_seam, "console/tracekit/a.py", "def a(b): TraceView(b, journal=True)"),
+    "native-name": (house.one_seam, "native/text/src/a.rs", 'let path = folder.join("output.bin");'),
     "no-docstring": (house.docstrings, "console/a.py", "import os"),
     "long": (house.sizes, "console/a.py", "\n".join(["x = 1"] * 601)),
     "dead-link": (house.links, "docs/a.md", "see [there](nowhere.md)"),
 }
 KEPT = {
+    "seam": (house.one_seam, "console/tracekit/store/recorded.py", "def a(b): (b / JOURNAL_FILE).open()"),
+    "through-seam": (house.one_seam, "console/tracekit/a.py", "def a(b): recorded.opened(b / JOURNAL_FILE)"),
+    "never-packed": (house.one_seam, "console/tracekit/a.py", "def a(f): f.journal.stat()  # plain: why"),
+    "box": (house.one_seam, "console/tracekit/agent/a.py", "def a(b): open(b / OUTPUT_FILE)"),
     "loopback": (house.hosts, "docs/a.md", "http://127.0.0.1:80/ and https://api.example.com"),
     "fixture": (house.words, "tests/fixtures/a/b.py", "open('/home/x/y')"),
     "poll": (house.honest_tests, "tests/test_a.py", "time.sleep(0.01)  # poll: until the port answers"),
@@ -51,6 +60,32 @@ def test_house__kept_rule__then_no_fault(tmp_path: Path, monkeypatch: pytest.Mon
     rule, where, text = KEPT[name]
     monkeypatch.setattr(house, "ROOT", tmp_path)
     assert list(rule(tmp_path / where, text.splitlines())) == []
+
+
+@pytest.mark.parametrize(
+    ("licence", "asked"),
+    [
+        ("MIT OR Apache-2.0", False),
+        ("Unlicense/MIT", False),
+        ("MIT", True),
+        ("BSD-3-Clause", True),
+        ("(MIT OR Apache-2.0) AND Unicode-3.0", True),
+    ],
+)
+def test_notices__licence_of_a_crate__then_named_where_it_asks_for_it(licence: str, asked: bool) -> None:
+    named = "head\n\n----------\nlong-crate, other\n\ntext\n"
+    assert notices.faults({"long-crate": licence, "outer": "Apache-2.0"}, named) == (
+        [] if asked else ["LICENSE-THIRD-PARTY: long-crate is not linked in"]
+    )
+    assert len(notices.faults({"long": licence}, named)) == asked
+
+
+def test_wheel__installed__then_it_carries_licences_and_notices() -> None:
+    files = importlib.metadata.files("tracekit") or []
+    held = {file.name: file.read_text() for file in files if "licenses" in file.parts}
+    wanted = ("LICENSE-MIT", "LICENSE-APACHE", "native/LICENSE-THIRD-PARTY")
+    assert held == {Path(name).name: (ROOT / name).read_text(encoding="utf-8") for name in wanted}
+    assert "Zstandard" in held["LICENSE-THIRD-PARTY"]
 
 
 def test_documents__fenced_blocks__then_commands_with_promised_codes(tmp_path: Path) -> None:

@@ -142,10 +142,20 @@ def test_gc__runs_older_than_a_day__then_packed_and_said_and_nothing_the_next_ti
     assert sandbox.run("verify", old[0].run_id).code == 0
 
 
-def test_run__old_runs_are_plain__then_packed_as_it_ends(sandbox: Sandbox) -> None:
+BESIDE = """
+import os, time
+
+def test_it():
+    while not os.path.exists(os.environ["PACKED_BESIDE"]):
+        time.sleep(0.01)
+"""
+
+
+def test_run__old_runs_are_plain__then_packed_while_it_goes_on(sandbox: Sandbox) -> None:
     old = stored(sandbox, 2)
     assert sandbox.run("runs").code == 0
-    run = sandbox.run("run", sandbox.project({"test_it.py": "def test_it(): ...\n"}), "--json").run_id()
-    assert (old.box_dir / "output.bin.zst").is_file()
+    sandbox.environ["PACKED_BESIDE"] = str(old.box_dir / "output.bin.zst")
+    done = sandbox.run("run", sandbox.project({"test_it.py": BESIDE}), "--json")
+    assert done.code == 0
     assert not (old.box_dir / "output.bin").exists()
-    assert (sandbox.state / "runs" / run / "local" / "journal.ndjson").is_file()
+    assert (sandbox.state / "runs" / done.run_id() / "local" / "journal.ndjson").is_file()

@@ -3,7 +3,8 @@
 A suite prints its secrets in every form that is promised (plain, JSON, repr, url, hex, base64 at three alignments),
 by itself and from a child, over two writes cut at every place, in an exception's text, in an assertion, in a log, in
 its own name's parameters. Then everything that the run left is searched: run directories, the catalogue and the cache,
-what `run`, `run --json`, `show`, `replay` and `runs` print, and the console's cells.
+what `run`, `run --json`, `show`, `replay`, `runs`, `events` and every export print, and the console's cells; and all
+of it once more when the run has been packed, each packed file as what it holds.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from tests.support.consoles import FakeView, press, settle, showing
 from tests.support.journals import Journal
 from tests.torture.registry import Outcome, scaled
 from tools.tasks.common import tool
+from tracekit.agent.system import Files
+from tracekit.store import recorded
+from tracekit.store.packing import pack
 from tracekit.wire import lines
+from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, PACKED
 from tracekit.wire.secrets import forms
 
 if TYPE_CHECKING:
@@ -139,6 +144,10 @@ class Place:
         )
         return done.returncode, done.stdout
 
+    def recorded(self, run: str) -> Path:
+        """Where a run's journal and output are."""
+        return Path(self.env["XDG_STATE_HOME"]) / "tracekit" / "runs" / run / "local"
+
     def hits(self, data: bytes) -> list[str]:
         """The forms of canaries that these bytes hold."""
         return [
@@ -146,19 +155,29 @@ class Place:
         ]
 
 
-def kept_files(base: Path) -> Iterator[Path]:
-    """Everything that a run leaves in its places; the project's own files are the user's."""
+def kept_files(base: Path) -> Iterator[tuple[str, bytes]]:
+    """Everything that a run leaves in its places, as it reads; the project's own files are the user's."""
     for name in ("state_home", "cache_home", "config_home", "runtime_dir"):
-        yield from (path for path in sorted((base / name).rglob("*")) if path.is_file())
+        for path in sorted((base / name).rglob("*")):
+            if path.is_file():
+                yield str(path.relative_to(base)), path.read_bytes()
+                if path.suffix == PACKED:
+                    yield f"{path.relative_to(base)} unpacked", whole(path.with_suffix(""))
+
+
+def whole(file: Path) -> bytes:
+    """A journal or an output, plain or packed."""
+    with recorded.opened(file) as opened:
+        return opened.read()
 
 
 def cells(place: Place, run: str) -> bytes:
     """Every pane of the console on this run, on a screen so large that little is cut off."""
-    folder = Path(place.env["XDG_STATE_HOME"]) / "tracekit" / "runs" / run / "local"
-    recorded = Journal(run=run, root=str(place.project))
-    recorded.lines = [lines.decode(line) for line in (folder / "journal.ndjson").read_bytes().splitlines()]
-    recorded.output = bytearray((folder / "output.bin").read_bytes())
-    shown = showing(FakeView(recorded))
+    folder = place.recorded(run)
+    journal = Journal(run=run, root=str(place.project))
+    journal.lines = [lines.decode(line) for line in whole(folder / JOURNAL_FILE).splitlines()]
+    journal.output = bytearray(whole(folder / OUTPUT_FILE))
+    shown = showing(FakeView(journal))
     seen: list[str] = []
 
     async def look() -> None:
@@ -177,6 +196,7 @@ def cells(place: Place, run: str) -> bytes:
 def bundled(place: Place, run: str, outcome: Outcome) -> dict[str, bytes]:
     """Every file of the run's bundle, unpacked: packed, a secret would not be found."""
     file = place.base / "run.bundle"
+    file.unlink(missing_ok=True)
     code, told = place.call("export", run, "--bundle", str(file))
     if code:
         outcome.fault(f"no bundle was written: {told[-500:]!r}")
@@ -194,44 +214,61 @@ def one_round(base: Path, outcome: Outcome) -> dict[str, int]:
         outcome.fault(f"the run ended with {code}, not 1: {said['run --json'][-500:]!r}")
         return {}
     run = next(json.loads(line)["run"] for line in said["run --json"].splitlines() if line.startswith(b"{"))
+    said["run"] = place.call("run")[1]
+    figures = {"files": 0, "kib": 0}
+    said["the console"] = cells(place, run)
+    for state in ("plain", "packed"):
+        if state == "packed":
+            # The console has what it shows from the same bytes: it is not looked at again.
+            before = whole(place.recorded(run) / JOURNAL_FILE), whole(place.recorded(run) / OUTPUT_FILE)
+            pack(place.recorded(run), Files(), smallest=0)
+            after = whole(place.recorded(run) / JOURNAL_FILE), whole(place.recorded(run) / OUTPUT_FILE)
+            if (place.recorded(run) / JOURNAL_FILE).exists() or before != after:
+                outcome.fault("the run was not packed as it was")
+        looked(place, run, said, outcome)
+        kept = list(kept_files(base))
+        search(place, state, [*said.items(), *kept], outcome)
+        figures["files"] += len(kept)
+        figures["kib"] += sum(len(data) for _, data in [*said.items(), *kept]) // 1024
+        # Read through the seam: if it showed nothing, nothing was looked at.
+        for name in ("run --json", "export --json", "show exception_text[token]", "the console"):
+            if MARK.encode() not in said[name] and json.dumps(MARK)[1:-1].encode() not in said[name]:
+                outcome.fault(f"{name}, {state}, holds no redacted value: the canaries were never there")
+    return figures
+
+
+def looked(place: Place, run: str, said: dict[str, bytes], outcome: Outcome) -> None:
+    """Every command that reads a recorded run."""
     for words in (
-        ["run"],
         ["show", run],
         ["show", run, "exception_text[token]"],
         ["replay", run, "--headless"],
+        ["events", run],
+        ["events", run, "--json"],
+        *(["export", run, form, "-"] for form in ("--junit", "--ctrf", "--json", "--chrome", "--perfetto")),
     ):
-        said[" ".join(words[:1] + words[2:])] = place.call(*words)[1]
+        said[" ".join(word for word in words if word not in {run, "-"})] = place.call(*words)[1]
     for words in (
         ["runs"],
         ["list"],
         ["config", "--show-origin"],
         ["doctor"],
         ["verify", run],
+        ["recover", run],
         ["history", "own_name"],
         ["history", "exception_text[token]", "--json"],
         ["compare", run, "last", "--json"],
         ["gc", "--json"],
-        *(["export", run, form, "-"] for form in ("--junit", "--ctrf", "--json")),
     ):
         said[" ".join(words)] = place.call(*words)[1]
-    said |= bundled(place, run, outcome)
-    said["the console"] = cells(place, run)
-    searched = 0
-    for name, data in said.items():
-        searched += len(data)
-        for form in place.hits(data):
-            outcome.fault(f"`{name}` shows {form!r}")
-    files = list(kept_files(base))
-    for path in files:
-        data = path.read_bytes()
-        searched += len(data)
-        for form in place.hits(data):
-            outcome.fault(f"{path.relative_to(base)} holds {form!r}")
-    if MARK.encode() not in said["run --json"] and json.dumps(MARK)[1:-1].encode() not in said["run --json"]:
-        outcome.fault("nothing was redacted: the canaries were never there")
-    if MARK.encode() not in said["the console"]:
-        outcome.fault("the console showed no redacted value: its panes were not looked at")
-    return {"files": len(files), "kib": searched // 1024}
+    said.update(bundled(place, run, outcome))
+
+
+def search(place: Place, state: str, data: list[tuple[str, bytes]], outcome: Outcome) -> None:
+    """Every form of every canary, in everything."""
+    for name, held in data:
+        for form in place.hits(held):
+            outcome.fault(f"{name}, {state}, holds {form!r}")
 
 
 def main(scale: float) -> Outcome:

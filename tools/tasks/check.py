@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tools.tasks import house
+from tools.tasks import house, notices
 from tools.tasks.common import BIN, NATIVE, ROOT, Stages, run, say, tool, tracked_files
 
 if TYPE_CHECKING:
@@ -108,6 +108,14 @@ def house_rules() -> int:
     return 1 if faults else 0
 
 
+def licence_notices() -> int:
+    """What is linked into the wheel stands in its notices."""
+    faults = notices.check()
+    for fault in faults:
+        say(fault)
+    return 1 if faults else 0
+
+
 STAGES: dict[str, Callable[[], int]] = {
     "ruff-format": ruff_format,
     "ruff-lint": ruff_lint,
@@ -120,6 +128,7 @@ STAGES: dict[str, Callable[[], int]] = {
     "generated": generated,
     "shell": shell,
     "house": house_rules,
+    "notices": licence_notices,
 }
 
 

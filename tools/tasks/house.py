@@ -20,7 +20,7 @@ SMALL_MODULES = {"console/tracekit/ui/app.py": 300}
 CODE = {".py", ".pyi", ".rs"}
 TEXT = CODE | {".md", ".toml", ".sh", ".yml", ".yaml", ".json", ".tcss", ".c", ".h", ".cfg", ""}
 # Made by a tool from its inputs: long, and full of the addresses of where things were found.
-MADE = {"Cargo.lock", "requirements.lock", "LICENSE-APACHE", "LICENSE-MIT"}
+MADE = {"Cargo.lock", "requirements.lock", "LICENSE-APACHE", "LICENSE-MIT", "LICENSE-THIRD-PARTY"}
 MADE_PARTS = {"screenshots", "goldens"}
 # Projects made to misbehave, and recorded runs: their content is the point.
 FIXTURES = ("tests/fixtures/",)
@@ -39,6 +39,25 @@ OFF = {"pytest.mark.skip", "pytest.mark.skipif", "pytest.mark.xfail", "unittest.
 SLEEPS = {"time.sleep", "asyncio.sleep", "anyio.sleep", "trio.sleep"}
 UNSEEN_HOST = re.compile(r"known_hosts\s*=\s*No" r"ne")
 MARKUP = re.compile(r"markup\s*=\s*Tr" r"ue|from_mark" r"up\(")
+# What a run's journal and output are called, and where they may be touched: where they are packed, where they are read
+# packed or plain, and where they are written.
+RUN_FILES = {"JOURNAL_FILE", "OUTPUT_FILE", "journal.ndjson", "output.bin"}
+RUN_FILE_NAME = re.compile(r"journal\.ndjson|output\.bin")
+RUN_FILE_WORD = re.compile(r"JOURNAL_FILE|OUTPUT_FILE|\bjournal\b|output\.bin")
+TOUCHES = {
+    "open",
+    "read_bytes",
+    "read_text",
+    "stat",
+    "is_file",
+    "exists",
+    "write_bytes",
+    "write_text",
+    "unlink",
+}
+SEAM = {f"console/tracekit/store/{name}.py" for name in ("recorded", "packing", "copies", "tracing")}
+SEAM |= {"native/python/src/trace.rs"}
+BEFORE_PACKING = ("console/tracekit/agent/", "console/tracekit/wire/", "console/tracekit/profiles/")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*)$")
 
@@ -136,6 +155,60 @@ def safe_code(path: Path, lines: Lines) -> Iterator[str]:
         yield from search(MARKUP, where, lines, "text read as markup")
 
 
+def _of_a_run(node: ast.AST, names: set[str]) -> bool:
+    """Whether an expression names a run's journal or output, or a variable that was given one."""
+    return any(
+        (isinstance(each, ast.Name) and (each.id in names or each.id in RUN_FILES))
+        or (isinstance(each, ast.Attribute) and each.attr == "journal")
+        or (isinstance(each, ast.Constant) and each.value in RUN_FILES)
+        for each in ast.walk(node)
+    )
+
+
+def _given(function: ast.AST) -> set[str]:
+    """The variables of a function that are given the path of a journal or an output."""
+    names: set[str] = set()
+    for node in ast.walk(function):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=told)], value=ast.BinOp() | ast.Attribute() as value):
+                names |= {told} if _of_a_run(value, names) else set()
+            case ast.arg(arg="journal", annotation=annotation) if annotation is not None:
+                names |= {"journal"} if "Path" in ast.unparse(annotation) else set()
+    return names
+
+
+def one_seam(path: Path, lines: Lines) -> Iterator[str]:
+    """A run may be packed: its journal and its output are opened, and looked for, in one place."""
+    where = name(path)
+    if path.suffix == ".rs" and where not in SEAM and "/src/" in where:
+        yield from search(
+            RUN_FILE_NAME, where, lines, "a run's file outside the seam; let Python hand it over"
+        )
+    if not where.startswith("console/tracekit/") or where.startswith(BEFORE_PACKING) or where in SEAM:
+        return
+    if path.suffix != ".py" or not any(RUN_FILE_WORD.search(line) for line in lines):
+        return
+    tree = ast.parse("\n".join(lines))
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    found: set[int] = set()
+    for function in functions:
+        names = _given(function)
+        for node in ast.walk(function):
+            match node:
+                case ast.Call(func=ast.Attribute(value=value, attr=attr)) if attr in TOUCHES:
+                    touched = _of_a_run(value, names)
+                case ast.Call(func=ast.Name(id="open" | "TraceView"), args=args, keywords=keywords):
+                    touched = any(_of_a_run(each, names) for each in args)
+                    touched |= any(each.arg == "journal" for each in keywords)
+                case _:
+                    continue
+            # A file that nobody ever packs says so on the same line.
+            if touched and "# plain" not in lines[node.lineno - 1]:
+                found.add(node.lineno)
+    for number in sorted(found):
+        yield f"{where}:{number}: a run's file outside the seam: ask store.recorded, it may be packed"
+
+
 def docstrings(path: Path, lines: Lines) -> Iterator[str]:
     """Every module says what it is for."""
     where = name(path)
@@ -178,6 +251,7 @@ RULES: tuple[Callable[[Path, Lines], Iterable[str]], ...] = (
     hosts,
     honest_tests,
     safe_code,
+    one_seam,
     docstrings,
     links,
 )

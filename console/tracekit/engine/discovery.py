@@ -211,7 +211,7 @@ class _Asking:
         if any(notice.kind == "launch" or not notice.file for notice in blocking):
             return None
         try:
-            with (self.view.box_dir / JOURNAL_FILE).open("rb") as journal:
+            with self.view.journal() as journal:
                 told = tuple(telling(journal))
         except OSError:
             return None

@@ -1,4 +1,5 @@
 """Retention at work: after each run, and when somebody asks. It reads the catalogue, and runs only to remove them.
+Old runs are packed while another one goes on, never at its end: nobody waits for it.
 
 A disk or a configuration that is at fault keeps more than it should; it never fails a run.
 """
@@ -22,14 +23,14 @@ from tracekit.store.keeping import (
     sweep,
     to_pack,
 )
-from tracekit.store.packing import DISK_FULL
+from tracekit.store.packing import DISK_FULL, Going
 from tracekit.store.runs import RunFolder
 from tracekit.wire.names import SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
-# What the end of a run has time for: a fraction of a second. `gc` packs the rest.
-_RUNS_AT_AN_END = 4
-_BYTES_AT_AN_END = 32 << 20
+# A fraction of a second of work beside a run's own. `gc` packs the rest.
+_RUNS_BESIDE = 4
+_BYTES_BESIDE = 32 << 20
 _ENDLESS = 1 << 62
 
 
@@ -53,43 +54,63 @@ class Keeper:
     def after_a_run(self, environ: Mapping[str, str]) -> Swept | None:
         """Retention as a run's last act: quiet, and nothing at all where anything is wrong."""
         try:
-            return self.sweep(limits(environ), runs=_RUNS_AT_AN_END, work=_BYTES_AT_AN_END)
+            return self.sweep(limits(environ), packs=False)
         except (ProblemError, OSError):
             return None
 
-    def sweep(self, kept: Limits, *, dry: bool = False, runs: int = _ENDLESS, work: int = _ENDLESS) -> Swept:
-        """Let go of what is over the limits, and pack what is seldom looked at: so many runs, of so many bytes."""
+    def beside_a_run(self, environ: Mapping[str, str], going: Going) -> Swept | None:
+        """Pack a few runs that are seldom looked at, for as long as `going` says so: as quiet as `after_a_run`."""
+        packed = Swept()
+        try:
+            every, _ = self._rows(self._history.catalogue.rows())
+            kept = limits(environ)
+            self._pack(every, kept, packed, runs=_RUNS_BESIDE, work=_BYTES_BESIDE, going=going)
+        except (ProblemError, OSError):
+            return None
+        return packed
+
+    def sweep(self, kept: Limits, *, dry: bool = False, packs: bool = True) -> Swept:
+        """Let go of what is over the limits, and pack what is seldom looked at."""
         history = self._history
         every, unread = self._rows(history.catalogue.rows())
         if unread and sweep(history.store, every, kept, self._now_ns(), dry=True).removed:
             # Something is to go, and which is green and which is red is not known of all.
             every, _ = self._rows(history.asked(lambda catalogue: catalogue.rows()))
         packed = Swept()
-        # First, since what is packed may fit.
-        every = self._pack(every, kept, packed, dry=dry, runs=runs, work=work)
+        if packs:
+            # First, since what is packed may fit.
+            every = self._pack(every, kept, packed, dry=dry)
         swept = sweep(history.store, every, kept, self._now_ns(), dry=dry)
         swept.packed, swept.saved = packed.packed, packed.saved
         swept.problems += packed.problems
         if not dry:
-            if work == _ENDLESS:
+            if packs:
                 clear_parts(history.store)
             history.catalogue.forget(*(choice.row.run_id for choice in swept.removed))
         return swept
 
     def _pack(
-        self, rows: list[RunSummary], kept: Limits, packed: Swept, *, dry: bool, runs: int, work: int
+        self,
+        rows: list[RunSummary],
+        kept: Limits,
+        packed: Swept,
+        *,
+        dry: bool = False,
+        runs: int = _ENDLESS,
+        work: int = _ENDLESS,
+        going: Going = lambda: True,
     ) -> list[RunSummary]:
         """Pack what there is time for, and weigh it again; the rows as they are then."""
         store, now = self._history.store, self._now_ns()
-        going = {choice.row.run_id for choice in superfluous(rows, kept, now, _ENDLESS)}
+        removed_soon = {choice.row.run_id for choice in superfluous(rows, kept, now, _ENDLESS)}
         needed, weights = Needed(store.state), dict[str, int]()
         for row in to_pack(rows, now):
-            if packed.packed == runs:
+            if packed.packed == runs or not going():
                 break
-            if row.run_id in going:
+            if row.run_id in removed_soon:
                 continue
             try:
-                done, saved = pack_run(store, row, needed, now, most=work, dry=dry)
+                done, saved = pack_run(store, row, needed, now, most=work, dry=dry, going=going)
             except ProblemError as fault:
                 packed.problems.extend(fault.problems)
                 if fault.first.code == DISK_FULL:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import itertools
 import shutil
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ class Launching:
     def __init__(self, context: Context, discovery: Callable[[], Discovery]) -> None:
         self._context = context
         self._discovery = discovery
+        self._packing = False
 
     async def launch(self, request: Launch) -> RunView:
         """Run what the request names; raises ProblemError before anything is started when it cannot be."""
@@ -163,7 +165,22 @@ class Launching:
             if not folder.has_journal:
                 shutil.rmtree(folder.path, ignore_errors=True)
             raise
+        self._context.tasks.start_soon(self._pack)
         return view
+
+    async def _pack(self) -> None:
+        """Pack a few old runs while this one goes on; it is left half done when the console goes."""
+        if self._packing:
+            return
+        places, left = self._context.places, threading.Event()
+        keeper = Keeper(self._context.history, places.now_ns)
+        work = functools.partial(keeper.beside_a_run, places.environ, lambda: not left.is_set())
+        self._packing = True
+        try:
+            await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
+        finally:
+            left.set()
+            self._packing = False
 
     async def _follow(self, view: RunView, folder: RunFolder, box: Box) -> None:
         def ended(_: Follower) -> None:

@@ -20,7 +20,7 @@ from tracekit.agent.paths import Places as AgentPlaces
 from tracekit.agent.system import Files, free_space
 from tracekit.store import recorded
 from tracekit.store.catalogue import RunSummary
-from tracekit.store.packing import clear, pack, plain_bytes
+from tracekit.store.packing import Going, clear, pack, plain_bytes
 from tracekit.store.runs import LOCAL_BOX, PIN_FILE, RunFolder, RunStore, unwritable
 from tracekit.wire.ids import is_run_id, ulid_ms
 from tracekit.wire.names import RED, RINGS_DIR, SPOOL_DIR
@@ -120,11 +120,12 @@ def to_pack(rows: Sequence[RunSummary], now_ns: int) -> list[RunSummary]:
 
 
 def pack_run(
-    store: RunStore, row: RunSummary, needed: Needed, now_ns: int, *, most: int, dry: bool
+    store: RunStore, row: RunSummary, needed: Needed, now_ns: int, *, most: int, dry: bool, going: Going
 ) -> tuple[int, int]:
     """Pack a run that has ended, if nobody needs it as it is and there are no more than `most` bytes to pack.
 
-    Gives how much there was to pack, and how much less it weighs. Raises ProblemError when the disk does not allow it.
+    Gives how much there was to pack, and how much less it weighs; `going` says whether there is time. Raises
+    ProblemError when the disk does not allow it.
     """
     folder = RunFolder(store.runs_dir / row.run_id, row.run_id)
     place = folder.box_dir
@@ -139,13 +140,13 @@ def pack_run(
 
     if not work or work > most or not idle():
         return 0, 0
-    return work, work if dry else pack(place, Files(), still=idle)
+    return work, work if dry else pack(place, Files(), still=idle, going=going)
 
 
 def _at_rest(journal: Path, row: RunSummary, now_ns: int) -> bool:
     """Whether a journal is what it was when its end was read, and was so for a while."""
     try:
-        facts = journal.stat()
+        facts = journal.stat()  # plain: a packed one is at rest
     except OSError:
         return recorded.there(journal)
     return facts.st_size == row.journal_bytes and now_ns - facts.st_mtime_ns > _JUST_ENDED_NS

@@ -31,6 +31,11 @@ _PART = ".part"
 _PIECE = 256 * 1024
 
 Write = Callable[[bytes], None]
+Going = Callable[[], bool]
+
+
+class _LeftError(Exception):
+    """Whoever wanted it has no more time: what is half done goes, and the plain file stays."""
 
 
 def plain_bytes(place: Path, smallest: int = WORTH_IT) -> int:
@@ -39,12 +44,18 @@ def plain_bytes(place: Path, smallest: int = WORTH_IT) -> int:
 
 
 def pack(
-    place: Path, files: Files, *, smallest: int = WORTH_IT, still: Callable[[], bool] = lambda: True
+    place: Path,
+    files: Files,
+    *,
+    smallest: int = WORTH_IT,
+    still: Going = lambda: True,
+    going: Going = lambda: True,
 ) -> int:
     """Pack a box's folder; gives the bytes that this freed, 0 where another console is at it.
 
-    `still` is asked once nobody else can pack or unpack here any more: whether it is still to be done. Raises
-    ProblemError when it could not be; then every plain file that was not packed is where it was.
+    `still` is asked once nobody else can pack or unpack here any more: whether it is still to be done; `going` before
+    every piece: whether there is time for it. Raises ProblemError when it could not be done. Whatever happens, every
+    plain file that was not packed is where it was.
     """
     freed = 0
     try:
@@ -53,7 +64,9 @@ def pack(
                 return 0
             for name in NAMES:
                 if _length(place / name) >= smallest:
-                    freed += _packed(place / name, files)
+                    freed += _packed(place / name, files, going)
+    except _LeftError:
+        return freed
     except DamagedFileError as fault:
         raise ProblemError(fault.problem) from fault
     except OSError as fault:
@@ -91,22 +104,22 @@ def clear(place: Path) -> None:
                 part.unlink(missing_ok=True)
 
 
-def differing(file: Path) -> bool:
+def differing(file: Path, going: Going = lambda: True) -> bool:
     """Whether a plain file and a packed one stand beside each other and do not hold the same; raises OSError."""
     beside = recorded.packed(file)
     if not (file.is_file() and beside.is_file()):
         return False
     with file.open("rb") as plain, Unpacking(beside) as other:
-        return _digest(plain) != _digest(io.BufferedReader(other, _PIECE))
+        return _digest(plain, going) != _digest(io.BufferedReader(other, _PIECE), going)
 
 
-def _packed(file: Path, files: Files) -> int:
+def _packed(file: Path, files: Files, going: Going) -> int:
     """Pack one file; gives what it weighs less."""
     target = recorded.packed(file)
     before = _length(file)
     if target.exists():
         try:
-            if differing(file):
+            if differing(file, going):
                 raise ProblemError(_two(file))
         except DamagedFileError:
             pass  # the plain one is the only one that can be read: it is packed again
@@ -116,9 +129,9 @@ def _packed(file: Path, files: Files) -> int:
     part = target.with_name(target.name + _PART)
     try:
         with file.open("rb") as source, _written(part, files) as write:
-            told = _frame(source, before, write)
+            told = _frame(source, before, write, going)
         with Unpacking(part) as again:
-            if _digest(io.BufferedReader(again, _PIECE)) != told:
+            if _digest(io.BufferedReader(again, _PIECE), going) != told:
                 raise OSError(errno.EIO, "what was read back is not what was written", str(part))
         files.rename(str(part), str(target))
     except BaseException:
@@ -135,13 +148,13 @@ def _dropped(file: Path, before: int, files: Files) -> int:
     return before - _length(recorded.packed(file))
 
 
-def _frame(source: BinaryIO, length: int, write: Write) -> tuple[int, str]:
+def _frame(source: BinaryIO, length: int, write: Write, going: Going) -> tuple[int, str]:
     """Pack what a file holds; gives its length and hash as they were read."""
     from tracekit._native import Packer
 
     packer, digest, taken = Packer(length), hashlib.blake2b(digest_size=32), 0
     try:
-        while piece := source.read(_PIECE):
+        for piece in _pieces(source, going):
             digest.update(piece)
             taken += len(piece)
             if some := packer.pack(piece):
@@ -217,9 +230,16 @@ def _settle(folder: Path, files: Files) -> None:
         files.close(descriptor)
 
 
-def _digest(source: BinaryIO | io.BufferedReader) -> tuple[int, str]:
-    digest, taken = hashlib.blake2b(digest_size=32), 0
+def _pieces(source: BinaryIO | io.BufferedReader, going: Going) -> Iterator[bytes]:
     while piece := source.read(_PIECE):
+        if not going():
+            raise _LeftError
+        yield piece
+
+
+def _digest(source: BinaryIO | io.BufferedReader, going: Going) -> tuple[int, str]:
+    digest, taken = hashlib.blake2b(digest_size=32), 0
+    for piece in _pieces(source, going):
         digest.update(piece)
         taken += len(piece)
     return taken, digest.hexdigest()

@@ -39,7 +39,14 @@ class Trace:
             raise ProblemError(self._damaged(fault)) from fault
 
     def _of_the_journal(self) -> TraceView:
-        return TraceView(recorded.plain_folder(self._folder.journal, self), journal=True)
+        while True:
+            folder = recorded.plain_folder(self._folder.journal, self)
+            rows = TraceView(folder, journal=True)
+            # The view keeps open what it has found, whatever becomes of it. It has found nothing where the journal was
+            # packed after we looked.
+            missed = folder == self._folder.box_dir and not self._folder.journal.exists()
+            if len(rows) or not (missed and recorded.packed(self._folder.journal).exists()):
+                return rows
 
     def _damaged(self, fault: OSError) -> Problem:
         return damaged(self.run_id, f"its trace cannot be read: {fault}", str(self._folder.box_dir))

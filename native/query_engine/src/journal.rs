@@ -5,20 +5,23 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use tracekit_filter::journal::Line;
-use tracekit_filter::{Bound, Context, Fact, Fault, Field, Given, Memo, bind, parse};
+use tracekit_filter::{Bound, Context, Fact, Fault, Field, Given, Memo};
 use tracer_backend::kind::{LEVEL_MASK, level_name, level_named};
 use tracer_backend::{Problem, Result};
 
 use crate::told::Told;
+use crate::view::bound;
 
 /// Lines longer than a journal's are not read.
 const MAX_LINE: usize = 2 << 20;
 const PIECE: usize = 1 << 20;
 
-/// A window into a journal that may still grow.
+/// A window into a journal that may still grow, and that may be packed once it does not.
 #[derive(Debug)]
 pub struct JournalView {
     path: PathBuf,
+    /// Kept open: what was packed beneath it goes on to be shown as it was.
+    file: Option<File>,
     filter: Option<(Bound, Memo)>,
     context: Context,
     /// Where the lines that pass begin, and how long they are.
@@ -70,7 +73,7 @@ impl JournalView {
     pub fn open(path: &Path) -> Result<Self> {
         let path = path.to_path_buf();
         let (filter, context) = (None, Context::default());
-        let mut view = Self { path, filter, context, passing: Vec::new(), seen: 0, times: None };
+        let mut view = Self { path, file: None, filter, context, passing: Vec::new(), seen: 0, times: None };
         view.poll()?;
         Ok(view)
     }
@@ -85,13 +88,10 @@ impl JournalView {
     /// # Errors
     /// The outer one: the journal cannot be read. The inner one: the filter cannot be understood, and nothing changed.
     pub fn set_filter(&mut self, text: &str) -> Result<std::result::Result<(), Fault>> {
-        let filter = match parse(text) {
-            Ok(filter) => filter,
+        self.filter = match bound(text, &self.context, self.times) {
+            Ok(filter) => filter.map(|(_, bound)| (bound, Memo::default())),
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut context = self.context.clone();
-        context.begin = self.times.map_or(0, |(first, _)| first);
-        self.filter = (!text.trim().is_empty()).then(|| (bind(&filter, context), Memo::default()));
         self.passing.clear();
         self.seen = 0;
         self.poll()?;
@@ -104,10 +104,12 @@ impl JournalView {
     /// The journal cannot be read.
     pub fn poll(&mut self) -> Result<u64> {
         let fault = |cause| Problem::Io { what: "read", path: self.path.clone(), cause };
-        let file = match File::open(&self.path) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-            other => other.map_err(fault)?,
-        };
+        // Looked up each time: where it was unpacked to be written on, there is another one of the same name.
+        match File::open(&self.path) {
+            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => {}
+            other => self.file = Some(other.map_err(fault)?),
+        }
+        let Some(file) = &self.file else { return Ok(0) };
         let before = self.passing.len();
         let mut buffer = vec![0; PIECE];
         loop {
@@ -148,7 +150,7 @@ impl JournalView {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        let file = File::open(&self.path).map_err(fault)?;
+        let Some(file) = &self.file else { return Ok(Vec::new()) };
         let mut out = Vec::with_capacity(wanted.len());
         let mut buffer = Vec::new();
         for (at, length) in wanted {
@@ -178,5 +180,41 @@ fn take(
     }
     if filter.as_mut().is_none_or(|(bound, memo)| bound.matches(&line, memo)) {
         passing.push((at, bytes.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, process};
+
+    use super::*;
+
+    fn line(number: usize) -> String {
+        format!("{{\"v\":1,\"n\":{number},\"t\":{number},\"e\":\"phase.{number}\"}}\n")
+    }
+
+    fn numbers(view: &JournalView) -> Vec<u64> {
+        view.rows(0, 99).expect("read").iter().map(|row| row.sequence).collect()
+    }
+
+    #[test]
+    fn journal__packed_beneath_it__then_it_goes_on_and_takes_up_what_is_unpacked_again() {
+        let folder = std::env::temp_dir().join(format!("tracekit-journal-{}", process::id()));
+        fs::create_dir_all(&folder).expect("a folder");
+        let path = folder.join("lines");
+        let mut view = JournalView::open(&path).expect("not there is empty");
+        assert_eq!((view.poll().expect("empty"), numbers(&view)), (0, vec![]));
+        fs::write(&path, line(1) + &line(2)).expect("written");
+        assert_eq!(view.poll().expect("read"), 2);
+
+        fs::remove_file(&path).expect("packed");
+        assert_eq!((view.poll().expect("read on"), numbers(&view)), (0, vec![1, 2]));
+        view.set_filter("kind=phase.2").expect("read on").expect("a filter");
+        assert_eq!(numbers(&view), [2]);
+        view.set_filter("").expect("read on").expect("a filter");
+
+        fs::write(&path, line(1) + &line(2) + &line(3)).expect("unpacked and written on");
+        assert_eq!((view.poll().expect("read"), numbers(&view)), (1, vec![1, 2, 3]));
+        fs::remove_dir_all(&folder).expect("removed");
     }
 }

@@ -53,6 +53,20 @@ pub struct View {
     buffer: Vec<u8>,
 }
 
+/// A filter and what it asks of a row, bound to what no row knows; none where everything passes.
+pub(crate) fn bound(
+    text: &str,
+    context: &Context,
+    times: Option<(u64, u64)>,
+) -> std::result::Result<Option<(Filter, Bound)>, Fault> {
+    let filter = parse(text)?;
+    let context = Context { begin: times.map_or(0, |(first, _)| first), ..context.clone() };
+    Ok((!text.trim().is_empty()).then(|| {
+        let bound = bind(&filter, context);
+        (filter, bound)
+    }))
+}
+
 impl View {
     /// Opens the trace in a box's folder; one that is not there yet is empty, and grows.
     ///
@@ -86,16 +100,10 @@ impl View {
     /// # Errors
     /// The outer one: files cannot be read. The inner one: the filter cannot be understood, and nothing changed.
     pub fn set_filter(&mut self, text: &str) -> Result<std::result::Result<(), Fault>> {
-        let filter = match parse(text) {
+        self.filter = match bound(text, &self.context, self.times) {
             Ok(filter) => filter,
             Err(fault) => return Ok(Err(fault)),
         };
-        let mut context = self.context.clone();
-        context.begin = self.times.map_or(0, |(first, _)| first);
-        self.filter = (!text.trim().is_empty()).then(|| {
-            let bound = bind(&filter, context);
-            (filter, bound)
-        });
         self.passing.clear();
         self.seen = (0, 0);
         self.count()?;

@@ -15,6 +15,7 @@ from tracekit.agent.paths import Places as AgentPlaces
 from tracekit.agent.system import Files
 from tracekit.engine.history import History
 from tracekit.engine.keeping import Keeper, limits
+from tracekit.model.facts import OutputSpan
 from tracekit.store.catalogue import Catalogue, RunSummary
 from tracekit.store.keeping import Limits, pin, remove, superfluous, to_pack, unpin
 from tracekit.store.runs import RunFolder, RunStore
@@ -368,21 +369,56 @@ def test_sweep__another_console_copies_it__then_not_packed(
     assert keeper.sweep(MANY).packed == 1
 
 
-def test_after_a_run__many_to_pack__then_a_few_of_them_and_none_that_is_large(
+def test_beside_a_run__many_to_pack__then_a_few_of_them_and_none_that_is_large(
     store: RunStore, recorded: Recorded, keeper: Keeper, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("tracekit.engine.keeping._BYTES_AT_AN_END", 5 * len(OUTPUT))
+    monkeypatch.setattr("tracekit.engine.keeping._BYTES_BESIDE", 5 * len(OUTPUT))
     large = at_rest(recorded(NOW_MS - 20 * DAY_MS, output=OUTPUT * 6))
     folders = [at_rest(recorded(NOW_MS - age * DAY_MS, output=OUTPUT)) for age in range(10, 4, -1)]
     History(store).refresh()
     environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
-    swept = keeper.after_a_run(environ)
+    swept = keeper.beside_a_run(environ, lambda: True)
     assert swept is not None
     assert swept.packed == 4
     assert [is_packed(folder) for folder in (large, *folders)] == [False, *[True] * 4, False, False]
-    keeper.after_a_run(environ)
+    keeper.beside_a_run(environ, lambda: True)
     assert [is_packed(folder) for folder in (large, *folders)] == [False, *[True] * 6]
     assert keeper.sweep(MANY).packed == 1
+
+
+def test_after_a_run__runs_to_pack__then_left_as_they_are(
+    store: RunStore, recorded: Recorded, keeper: Keeper, tmp_path: Path
+) -> None:
+    old = at_rest(recorded(NOW_MS - 5 * DAY_MS, output=OUTPUT))
+    History(store).refresh()
+    swept = keeper.after_a_run({"XDG_CONFIG_HOME": str(tmp_path / "config")})
+    assert swept is not None
+    assert (swept.packed, is_packed(old)) == (0, False)
+
+
+def test_beside_a_run__left_after_any_piece__then_whole_and_the_next_one_ends_it(
+    store: RunStore, recorded: Recorded, keeper: Keeper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracekit.store.packing._PIECE", len(OUTPUT) // 3)
+    environ = {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+    old = at_rest(recorded(NOW_MS - 5 * DAY_MS, output=OUTPUT))
+    History(store).refresh()
+    times = 0
+    while not is_packed(old):
+        left = times
+
+        def going() -> bool:
+            nonlocal left
+            left -= 1
+            return left >= 0
+
+        keeper.beside_a_run(environ, going)
+        times += 1
+        names = {path.name for path in old.box_dir.iterdir()}
+        assert names in ({"journal.ndjson", "output.bin"}, {"journal.ndjson", "output.bin.zst"})
+        view = History(store).open(old)
+        assert view.output([OutputSpan("stdout", 0, len(OUTPUT))]) == OUTPUT
+    assert times > 6
 
 
 def test_sweep__full_disk__then_plain_files_stay_and_it_is_told_once(

@@ -33,6 +33,7 @@ from tracekit.store.recovery import recover
 from tracekit.store.runs import RunFolder, RunStore
 from tracekit.store.tracing import Trace
 from tracekit.store.verify import verify
+from tracekit.wire import lines
 from tracekit.wire.problems import Problem, ProblemError
 
 OUTPUT = b"".join(b"%06d connected, all is well\n" % number for number in range(20_000))
@@ -297,7 +298,7 @@ def test_pack__other_bytes_read_back_than_written__then_the_plain_file_stays(
     assert caught.value.first.code == "store.damaged_file"
     assert names(folder) == PLAIN
     real = packing._digest
-    monkeypatch.setattr(packing, "_digest", lambda source: (real(source)[0], "0" * 64))
+    monkeypatch.setattr(packing, "_digest", lambda *given: (real(*given)[0], "0" * 64))
     with pytest.raises(ProblemError) as caught:
         packed_now(folder)
     assert "read back" in caught.value.first.what
@@ -514,6 +515,42 @@ def test_trace__packed_run_that_was_not_traced__then_the_journals_lines_and_noth
         rows()
     assert caught.value.first.where == str(file)
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_trace__packed_while_it_is_shown__then_it_goes_on(folder: RunFolder) -> None:
+    trace = Trace(folder)
+    trace.filter("")
+    before = [row.kind for row in trace.rows.rows(0, 100)]
+    assert before[0] == "run.started"
+    packed_now(folder)
+    assert trace.poll() == 0
+    assert [row.kind for row in trace.rows.rows(0, 100)] == before
+    trace.filter("kind=run.started")
+    assert [row.kind for row in trace.rows.rows(0, 100)] == ["run.started"]
+    trace.filter("")
+    unpack(folder.box_dir, Files())
+    more = lines.encode(
+        {"v": 1, "n": 999, "t": 1, "m": 1, "src": "box", "run": folder.run_id, "e": "warning"}
+    )
+    with folder.journal.open("ab") as journal:
+        journal.write(more)
+    assert trace.poll() == 1
+    assert [row.kind for row in trace.rows.rows(0, 100)] == [*before, "warning"]
+
+
+def test_trace__packed_between_look_and_opening__then_its_lines_all_the_same(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(Trace(folder).rows)
+    real = seam.plain_folder
+
+    def late(file: Path, owner: object) -> Path:
+        found = real(file, owner)
+        packed_now(folder)
+        return found
+
+    monkeypatch.setattr(seam, "plain_folder", late)
+    assert len(Trace(folder).rows) == before > 0
 
 
 def test_export__to_standard_output_of_a_packed_run__then_the_journals_own_lines(
