@@ -2,8 +2,9 @@
 
 mod common;
 
-use common::{CORPUS, Random, check, mutate};
+use common::{CORPUS, check, mutate};
 use tracekit_text::{MAX_COLUMNS, Safe, line, lines};
+use tracekit_torment::Random;
 
 const INPUTS: usize = 20_000;
 

@@ -3,58 +3,25 @@
 
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::{env, thread};
+use std::thread;
 
-use common::{Random, check, mutate};
+use common::{check, mutate};
 use tracekit_text::{line, lines};
+use tracekit_torment::{Counting, Random, figure, most_held};
 
 const DEFAULT_INPUTS: u64 = 20_000;
 const FIXED: usize = 1 << 20;
 /// One input of so many is repeated, so that lines get long enough for the bound on memory to mean something.
 const GROWN: usize = 4096;
 
-/// Counts what this thread holds, and the most it held.
-struct Counting;
-
-thread_local! {
-    static HELD: Cell<usize> = const { Cell::new(0) };
-    static MOST: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call goes to the system's allocator as it came; only numbers are kept beside it.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        HELD.set(HELD.get().wrapping_add(layout.size()));
-        MOST.set(MOST.get().max(HELD.get()));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        HELD.set(HELD.get().saturating_sub(layout.size()));
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
 static PANICS: AtomicU64 = AtomicU64::new(0);
 static OVER: AtomicU64 = AtomicU64::new(0);
-
-/// The most that the decoder held while it worked, beside its input.
-fn most_held(work: impl FnOnce()) -> usize {
-    let before = HELD.get();
-    MOST.set(before);
-    work();
-    MOST.get().saturating_sub(before)
-}
 
 fn one(input: &[u8], columns: usize) {
     let held = most_held(|| drop(line(input, columns)));
@@ -84,14 +51,7 @@ fn work(seed: u64, inputs: u64) {
 }
 
 fn main() -> ExitCode {
-    let inputs = match env::var("TRACEKIT_TORTURE_INPUTS").map(|text| text.parse()) {
-        Ok(Ok(inputs)) => inputs,
-        Ok(Err(_)) => {
-            eprintln!("TRACEKIT_TORTURE_INPUTS is not a number");
-            return ExitCode::from(2);
-        }
-        Err(_) => DEFAULT_INPUTS,
-    };
+    let inputs = figure("TRACEKIT_TORTURE_INPUTS", DEFAULT_INPUTS);
     let threads = thread::available_parallelism().map_or(1, |count| count.get() as u64);
     thread::scope(|scope| {
         for number in 0..threads {

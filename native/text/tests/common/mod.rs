@@ -1,7 +1,8 @@
-//! What the property and torture tests share: a small seeded generator of hostile input, and the rules that every
-//! output must keep whatever went in.
+//! What the property and torture tests share: hostile input by a seed, and the rules that every output must keep
+//! whatever went in.
 
 use tracekit_text::{MAX_COLUMNS, Safe, width};
+use tracekit_torment::Random;
 
 /// Text that real attacks, terminals and scripts are made of; mutations start from these.
 pub(crate) const CORPUS: [&[u8]; 46] = [
@@ -53,28 +54,8 @@ pub(crate) const CORPUS: [&[u8]; 46] = [
     "\u{13430}\u{1d173}\u{fff9}a\u{fffa}b\u{fffb}\u{600}\u{70f}".as_bytes(),
 ];
 
-/// Small, fast and always the same: xorshift64*.
-pub(crate) struct Random(u64);
-
-impl Random {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub(crate) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    pub(crate) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 33).unwrap_or(0) % bound.max(1)
-    }
-
-    pub(crate) fn byte(&mut self) -> u8 {
-        self.next().to_le_bytes()[7]
-    }
+fn byte(random: &mut Random) -> u8 {
+    random.draw().to_le_bytes()[7]
 }
 
 /// Puts a mutated input into `out`: pieces of the corpus joined, then bytes flipped, cut, doubled and put in.
@@ -88,9 +69,9 @@ pub(crate) fn mutate(random: &mut Random, out: &mut Vec<u8>) {
     for _ in 0..random.below(6) {
         let at = random.below(out.len() + 1);
         match random.below(8) {
-            0 if at < out.len() => out[at] = random.byte(),
+            0 if at < out.len() => out[at] = byte(random),
             1 if at < out.len() => out[at] ^= 1 << random.below(8),
-            2 => out.insert(at, random.byte()),
+            2 => out.insert(at, byte(random)),
             3 if at < out.len() => drop(out.remove(at)),
             4 => out.truncate(at),
             5 => {
