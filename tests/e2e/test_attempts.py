@@ -120,23 +120,9 @@ def test_waits():
     seen = root / "seen"
     for number in range(3):
         until(lambda number=number: seen.exists() and seen.read_text() == str(number + 1))  # type: ignore[misc]
-        os.kill(daemon(sandbox), signal.SIGKILL)
+        os.kill(until(sandbox.daemons)[0], signal.SIGKILL)
         (root / f"gate{number}").touch()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err
     assert out.count(b'"e":"attempt.ended"') == 3
     assert seen.read_text() == "3"
-
-
-def daemon(sandbox: Sandbox) -> int:
-    """The process that owns this person's runs."""
-    import json
-
-    def found() -> int:
-        for note in (sandbox.state / "agent").glob("*/daemon.json"):
-            pid = int(json.loads(note.read_text()).get("pid", 0))
-            if Path(f"/proc/{pid}").exists():
-                return pid
-        return 0
-
-    return until(found)

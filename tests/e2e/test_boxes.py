@@ -84,10 +84,7 @@ def test_rerun__of_a_run_on_a_box__then_there_again(pair: Pair) -> None:
 def test_run__line_is_cut_in_the_middle__then_nothing_is_missing(pair: Pair) -> None:
     pair.project(SLOW)
     pair.trust()
-    process = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
-    runs = pair.sandbox.state / "runs"
-    until(lambda: runs.is_dir() and [*runs.iterdir()])
-    (folder,) = runs.iterdir()
+    process, folder = begun(pair)
     output = folder / "box7" / "output.bin"
     for _ in range(3):
         before = size(output)
@@ -100,6 +97,14 @@ def test_run__line_is_cut_in_the_middle__then_nothing_is_missing(pair: Pair) -> 
     assert out.count(b'"e":"attempt.ended"') == 3
     assert pair.sandbox.run("verify", folder.name).code == 0
     assert b"last is done" in output.read_bytes()
+
+
+def begun(pair: Pair) -> tuple[subprocess.Popen[bytes], Path]:
+    """A run on the box and its folder here, once there is one."""
+    process = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
+    runs = pair.sandbox.state / "runs"
+    until(lambda: runs.is_dir() and [*runs.iterdir()])
+    return process, next(runs.iterdir())
 
 
 def grown(file: Path, before: int) -> bool:
@@ -126,10 +131,7 @@ def test_attach__console_is_killed_and_two_others_come_at_once__then_both_have_a
 ) -> None:
     pair.project(SLOW)
     pair.trust()
-    first = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
-    runs = pair.sandbox.state / "runs"
-    until(lambda: runs.is_dir() and [*runs.iterdir()])
-    (folder,) = runs.iterdir()
+    first, folder = begun(pair)
     until(lambda: size(folder / "box7" / "output.bin") > 0)
     first.kill()
     first.communicate()
@@ -154,10 +156,7 @@ def test_attach__console_is_killed_and_two_others_come_at_once__then_both_have_a
 def test_attach__another_console_here_is_bringing_the_run__then_reads_it_and_takes_over(pair: Pair) -> None:
     pair.project(SLOW)
     pair.trust()
-    first = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
-    runs = pair.sandbox.state / "runs"
-    until(lambda: runs.is_dir() and [*runs.iterdir()])
-    (folder,) = runs.iterdir()
+    first, folder = begun(pair)
     output = folder / "box7" / "output.bin"
     until(lambda: size(output) > 0)
     second = pair.sandbox.start("attach", folder.name, "--json")

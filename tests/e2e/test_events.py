@@ -212,8 +212,7 @@ def test_events__with_a_library_that_is_none__then_verdicts_as_ever_and_the_reas
         library.chmod(0o600)
         library.write_bytes(b"no library at all")
     # What a daemon has found on its machine it knows until its end.
-    notes = [json.loads(note.read_text()) for note in (sandbox.state / "agent").glob("*/daemon.json")]
-    until(lambda: not any(Path(f"/proc/{note['pid']}").exists() for note in notes))
+    until(lambda: not sandbox.daemons())
     done = sandbox.run("run", root, "--json")
     assert verdicts(done) == VERDICTS
     told = [line for line in done.of("gap") if line["what"] == "trace"]

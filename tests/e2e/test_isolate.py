@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.test_attempts import daemon
 from tests.support.cli import PATIENCE, Done, Sandbox
 from tests.support.until import until
 
@@ -159,7 +158,7 @@ def test_isolate__daemon_is_killed_before_and_between_them__then_each_runs_exact
     process = sandbox.start("run", root, "--isolate", "test_it.py::test_2", "--isolate", "*test_3", "--json")
     for number in (1, 2, 3):
         begun(root, number)
-        os.kill(daemon(sandbox), signal.SIGKILL)
+        os.kill(until(sandbox.daemons)[0], signal.SIGKILL)
         (root / f"gate{number}").touch()
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, err

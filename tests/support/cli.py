@@ -79,6 +79,11 @@ class Sandbox:
             (root / place).write_text(text)
         return root
 
+    def daemons(self) -> list[int]:
+        """The living processes that own this person's runs."""
+        notes = [json.loads(note.read_text()) for note in (self.state / "agent").glob("*/daemon.json")]
+        return [note["pid"] for note in notes if Path(f"/proc/{note['pid']}").exists()]
+
     def start(
         self, *words: object, command: list[str] | None = None, **options: Any
     ) -> subprocess.Popen[bytes]:

@@ -91,8 +91,7 @@ class Watch(Doing):
         if error is None:
             return True
         self.stop_watching()
-        first = error.first if isinstance(error, ProblemError) else None
-        self.say(f"{first.what} · {first.action}" if first else f"cannot watch: {error}", warn=True)
+        self.say(_problem(error, "cannot watch: "), warn=True)
         return False
 
     def _tell_feed(self, feed: WatchFace, running: ViewFace | None) -> None:
@@ -131,8 +130,7 @@ class Watch(Doing):
         self._choosing = None
         error = future.exception()
         if error is not None:
-            first = error.first if isinstance(error, ProblemError) else None
-            self.say(f"{first.what} · {first.action}" if first else str(error), warn=True)
+            self.say(_problem(error), warn=True)
             return
         choice, launch = future.result()
         self.say(
@@ -147,6 +145,12 @@ class Watch(Doing):
 
         self._last = launch
         self.ask(launch, stage="launching", then=begun)
+
+
+def _problem(error: BaseException, before: str = "") -> str:
+    if isinstance(error, ProblemError):
+        return f"{error.first.what} · {error.first.action}"
+    return f"{before}{error}"
 
 
 def _named(files: Sequence[str]) -> str:
