@@ -2,9 +2,11 @@
 
 Counters are read once at an attempt's end; only where one has grown is anything looked at more closely. What the setup
 of a wider fixture (module, session, …) opens is that fixture's and not the test's: the counters are read again behind
-every such setup, and what is there by then is known. So a test that opens something itself *before* it asks for a wider
-fixture is not told of; nothing is told that is not a leak. A red test's traceback keeps its files open: only its
-processes and threads are told. Linux only; elsewhere, and whenever a look fails, nothing is told.
+every such setup, and what is there by then is known (unittest sets classes and modules up between tests: there they are
+read as each test begins). So a test that opens something itself *before* it asks for a wider fixture is not told of;
+nothing is told that is not a leak, and an event loop that is closed behind its test is none. A red test's traceback
+keeps its files open: only its processes and threads are told. Linux only; elsewhere, and whenever a look fails, nothing
+is told.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import os
 import resource
 import threading
+from _thread import allocate_lock
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 from _tkprobe.spool import HIGH_DESCRIPTOR, encode, move_up
@@ -27,6 +30,8 @@ TEXT = 300
 WORTH_TELLING = 5_000_000
 #: Helpers that the standard library starts once per process, for good.
 STANDARD_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.forkserver")
+#: How often, and how long apart, a process is looked at that has no command line yet (seconds).
+LOOKS, MOMENT = 20, 0.0005
 LISTENING = "0A"
 LISTED = 4096
 SELF = resource.RUSAGE_SELF
@@ -76,6 +81,7 @@ class Leaks:
             if counts != self.counts:
                 self.counts = counts
                 self.files, self.children, self.threads = _files(self.ours), _children(), set(self._threads)
+                self.lingering &= self.children
         except Exception:  # a fixture may have replaced whatever is called here
             self.off = True
 
@@ -84,8 +90,11 @@ class Leaks:
         files = self._fstat(self.descriptors).st_size
         return files, len(self._threads), self._pread(self.listed, LISTED, 0)
 
-    def end(self, elapsed: int, passed: bool) -> str:
-        """The members of `attempt.ended` that say what the attempt used and left; mostly none."""
+    def end(self, elapsed: int, passed: bool, loop: Any = None) -> str:
+        """The members of `attempt.ended` that say what the attempt used and left; mostly none.
+
+        `loop` is the event loop that its runner closes only behind it.
+        """
         told = ""
         if elapsed >= self.worth_telling:
             told = self._used()
@@ -96,7 +105,7 @@ class Leaks:
             if now == self.counts:
                 return told
             before, self.counts = self.counts, now
-            left = self._look(before, now, passed)
+            left = self._look(before, now, passed, loop)
         except Exception:
             self.off = True
             return told
@@ -111,7 +120,7 @@ class Leaks:
         user, system = max(0.0, now.ru_utime - start.ru_utime), max(0.0, now.ru_stime - start.ru_stime)
         return f',"rusage":{{"user":{user:.6f},"system":{system:.6f},"peak_kib":{now.ru_maxrss}}}'
 
-    def _look(self, before: Counts, now: Counts, passed: bool) -> List[Leak]:
+    def _look(self, before: Counts, now: Counts, passed: bool, loop: Any) -> List[Leak]:
         left: List[Leak] = []
         if now[2] != before[2] or now[1] > 1:
             children, known = _children(), self.children
@@ -122,15 +131,28 @@ class Leaks:
                 if told:
                     self.lingering.add(pid)
                 left += told
+        spared, pool, all_known = _of_loop(loop)
         threads, known_threads = dict(self._threads), self.threads
         self.threads = set(threads)
-        left += [_thread(one) for ident, one in threads.items() if ident not in known_threads]
+        new = [one for ident, one in threads.items() if ident not in known_threads]
+        left += [_thread(one) for one in new if one not in pool]
         if now[0] != before[0]:
             files, known_files = _files(self.ours), self.files
             self.files = files
-            if passed and now[0] > before[0]:
-                left += _opened(sorted(files - known_files))
+            if passed and all_known and now[0] > before[0]:
+                left += _opened(sorted(one for one in files - known_files if one[0] not in spared))
         return left
+
+
+def _of_loop(loop: Any) -> Tuple[Set[int], Set[Any], bool]:
+    """The descriptors and threads that an event loop holds for itself, and whether that is known."""
+    if loop is None:
+        return set(), set(), True
+    try:
+        numbers = {one.fileno() for one in (loop._selector, loop._ssock, loop._csock)}  # noqa: SLF001
+        return numbers, set(getattr(loop._default_executor, "_threads", ())), True  # noqa: SLF001
+    except Exception:  # none of asyncio's own, or closed already
+        return set(), set(), False
 
 
 def _files(ours: str) -> Set[Tuple[int, str]]:
@@ -160,16 +182,24 @@ def _children() -> Set[int]:
 
 
 def _process(pid: int) -> List[Leak]:
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:
-            state = stat.read().rpartition(b")")[2].split()[0]
-        with open(f"/proc/{pid}/cmdline", "rb") as line:
-            command = line.read()
-    except (OSError, IndexError):
-        return []
-    if state in (b"Z", b"X") or any(helper in command for helper in STANDARD_HELPERS):
-        return []
-    words = command.replace(b"\0", b" ").decode("utf-8", "replace").strip()
+    pause, name, command = allocate_lock(), b"", b""
+    pause.acquire()
+    for _ in range(LOOKS):
+        try:
+            with open(f"/proc/{pid}/stat", "rb") as stat:
+                name, _, rest = stat.read().rpartition(b")")
+            with open(f"/proc/{pid}/cmdline", "rb") as line:
+                command = line.read()
+            ended = rest.split()[0] in (b"Z", b"X")
+        except (OSError, IndexError):
+            return []
+        if ended or any(helper in command for helper in STANDARD_HELPERS):
+            return []
+        if command:
+            break
+        # It is just becoming another program, and has a command line in a moment.
+        pause.acquire(True, MOMENT)
+    words = (command or name.partition(b"(")[2]).replace(b"\0", b" ").decode("utf-8", "replace").strip()
     return [{"kind": "process", "what": f"pid {pid}", "detail": words[:TEXT]}]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import unittest
+import weakref
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 Place = Tuple[str, int, List[str], str]
@@ -39,6 +40,7 @@ class Names:
         self.base = base
         self.files: Dict[str, str] = {}
         self.known: Dict[int, Tuple[Any, str]] = {}
+        self.every: List[str] = []
         self.taken: Dict[str, int] = {}
 
     def scenario(self, test: Any) -> str:
@@ -47,13 +49,22 @@ class Names:
             path = self.path(test)
             name = self.prefix + "::".join(path)
             count = self.taken[name] = self.taken.get(name, 0) + 1
-            # The test is kept, so that its number is not given to another while the table lives.
-            told = self.known[id(test)] = (test, name if count == 1 else f"{name} #{count}")
+            name = name if count == 1 else f"{name} #{count}"
+            self.every.append(name)
+            told = self.known[id(test)] = (self._held(test), name)
         return told[1]
+
+    def _held(self, test: Any) -> Any:
+        """Not longer than unittest holds it: what it has goes with it. Its number is then free for another."""
+        number, known = id(test), self.known
+        try:
+            return weakref.ref(test, lambda _: known.pop(number, None))
+        except TypeError:
+            return test
 
     def all(self) -> List[str]:
         """Every scenario that was named so far."""
-        return [name for _, name in self.known.values()]
+        return self.every
 
     def path(self, test: Any) -> List[str]:
         kind = type(test)

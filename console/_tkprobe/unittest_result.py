@@ -11,10 +11,11 @@ import os
 import sys
 import traceback
 import unittest
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple, Type
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Type
 
 from _tkprobe.compare import Comparison
 from _tkprobe.facts import TEXT_LIMIT, Frames, cut
+from _tkprobe.leaks import Leaks
 from _tkprobe.spool import Spool, fields, move_up, quote
 from _tkprobe.subtests import SEPARATOR, label_of
 from _tkprobe.tracing import Tracer
@@ -41,10 +42,20 @@ class Stream:
         self.file = move_up(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600))
         self.position = 0
 
-    def begin(self) -> None:
-        self._empty(self.file, 0)
-        self.position = 0
+    def begin(self, *, keeps: bool) -> None:
+        """Whatever is in the file has been read; with `keeps` somebody else still writes into it."""
+        if not keeps:
+            self._empty(self.file, 0)
+            self.position = 0
         self._point(self.file, self.number)
+
+    def news(self) -> Iterator[bytes]:
+        """What was written since the last look."""
+        data = self.read(self.file, CHUNK, self.position)
+        while data:
+            self.position += len(data)
+            yield data
+            data = self.read(self.file, CHUNK, self.position)
 
     def end(self) -> None:
         self._point(self.saved, self.number)
@@ -60,6 +71,8 @@ class Recorder:
         self.frames = frames
         self.names = names
         self.tail = f'"pid":{os.getpid()},"worker":null,"launch":{quote(launch)}'
+        self.runner_output = f'"launch":{quote(launch)}'
+        self.leaks = Leaks(spool.directory)
         self.attempts = dict(attempts)
         #: What is recorded beside the lines, where it is.
         self.trace: Optional[Tracer] = None
@@ -88,9 +101,11 @@ class Recorder:
     def begin(self, test: Any) -> None:
         _flush()
         with self.spool.lock:
+            # A process that an earlier test left prints between tests, too.
+            self.look()
             self._start(self.names.scenario(test))
             for stream in self.streams:
-                stream.begin()
+                stream.begin(keeps=bool(self.leaks.lingering))
 
     def _start(self, scenario: str) -> None:
         number = self.attempts[scenario] = self.attempts.get(scenario, 0) + 1
@@ -101,6 +116,8 @@ class Recorder:
         self.timed_out = False
         self.subtests = [0, 0, 0]
         self.labels = {}
+        self.leaks.begin()
+        self.leaks.settle()
         self.started = self.spool.mono()
         self.spool.put_now(f'"attempt.started",{self.head},{self.tail}')
         if self.trace is not None:
@@ -116,7 +133,7 @@ class Recorder:
             return
         self.verdict, self.cause, self.reason = verdict, cause, reason
 
-    def end(self, buffered: List[Tuple[str, str]]) -> None:
+    def end(self, buffered: List[Tuple[str, str]], loop: Any = None) -> None:
         if self.off or not self.head:
             return
         _flush()
@@ -129,15 +146,15 @@ class Recorder:
                     self.spool.add_output(
                         name, f'{self.head},"step":"call"', text.encode("utf-8", "surrogateescape")
                     )
-            self._told()
+            self._told(loop)
 
-    def _told(self) -> None:
+    def _told(self, loop: Any = None) -> None:
         lasted = self.spool.mono() - self.started
         verdict, cause = self.verdict or "passed", self.cause
         passed, failed, skipped = self.subtests
-        extra = ""
+        extra = self.leaks.end(lasted, not self.verdict, loop)
         if any(self.subtests):
-            extra = f',"subtests":{{"passed":{passed},"failed":{failed},"skipped":{skipped}}}'
+            extra += f',"subtests":{{"passed":{passed},"failed":{failed},"skipped":{skipped}}}'
         if self.reason:
             extra += f',"reason":{quote(cut(self.reason, REASON_LIMIT))}'
         told = f'"{cause}"' if cause else "null"
@@ -234,14 +251,14 @@ class Recorder:
 
     def look(self) -> None:
         """Whatever was printed since the last look; the lock is held."""
-        if not self.head:
+        doubtful = bool(self.leaks.lingering)
+        if not self.head and not doubtful:
             return
+        where = f'{self.head},"step":"call"' if self.head else self.runner_output
         for stream in self.streams:
-            data = stream.read(stream.file, CHUNK, stream.position)
-            while data:
-                stream.position += len(data)
-                self.spool.add_output(stream.name, f'{self.head},"step":"call"', data)
-                data = stream.read(stream.file, CHUNK, stream.position)
+            for data in stream.news():
+                # A process that an earlier test left holds the same descriptors: whose bytes these are, nobody can say.
+                self.spool.add_output(stream.name, where, data, "inferred" if doubtful else "exact")
 
     def tick(self) -> None:
         """From the background thread, many times a second."""
@@ -277,7 +294,7 @@ class RecordingResult(unittest.TextTestResult):
             if buffer is not None
         ]
         super().stopTest(test)
-        self.recorder.end(held)
+        self.recorder.end(held, loop_of(test))
 
     def addError(self, test: Any, err: Any) -> None:  # noqa: N802
         self._red(test, err, "error")
@@ -342,6 +359,12 @@ def inside_test(frame: Any) -> bool:
             return True
         frame = frame.f_back
     return False
+
+
+def loop_of(test: Any) -> Any:
+    """The event loop of an asynchronous test, which unittest closes when it has told of the test's end."""
+    runner = getattr(test, "_asyncioRunner", None)
+    return getattr(runner, "_loop", None) or getattr(test, "_asyncioTestLoop", None)
 
 
 def phase_of(tb: Any) -> str:

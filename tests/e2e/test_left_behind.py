@@ -90,8 +90,6 @@ def test_processes_left_behind__then_all_verdicts_stand_and_none_outlives_the_ru
     assert done.code == 0, done.err
     assert sorted(done.verdicts().values()) == ["passed"] * 5
     assert [line for line in alive(root) if "-c" in line] == []
-    if way == "unittest":
-        return
     (talks,) = (line for line in done.of("attempt.ended") if line["scenario"].endswith("test_d_talks"))
     assert [leak["kind"] for leak in talks["leaks"]] == ["process"]
     marks: dict[str, set[str]] = {}
