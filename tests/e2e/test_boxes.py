@@ -70,6 +70,35 @@ def test_run__project_on_a_box__then_the_journal_is_the_same_as_here(pair: Pair)
     until(lambda: not list(kept.iterdir()))
 
 
+ENVIRON = """
+import os
+
+def test_environment():
+    assert os.environ["HOME"] == os.path.expanduser("~")
+    assert os.environ["PATH"] and os.environ["LOGNAME"] != "root"
+    assert "SSH_CONNECTION" not in os.environ
+    print("token is", os.environ["OF_THE_BOX_TOKEN"])
+"""
+
+
+def test_run__box_has_an_environment_of_its_own__then_its_tests_have_it_and_its_secrets_stay_there(
+    tmp_path: Path,
+) -> None:
+    secret = "only-the-box-knows-this"
+    with sshd.box(tmp_path / "box", settings=f"SetEnv OF_THE_BOX_TOKEN={secret}") as box:
+        pair = Pair(box, tmp_path / "home", *sshd.lend_pytest(box))
+        pair.project(ENVIRON)
+        pair.trust()
+        done = pair.sandbox.run("run", pair.here, "--env", "box7", "--json")
+    assert done.code == 0, done.out
+    assert "«redacted:OF_THE_BOX_TOKEN»" in "".join(line.get("text", "") for line in done.of("output"))
+    assert not [
+        path
+        for path in pair.sandbox.home.rglob("*")
+        if path.is_file() and secret.encode() in path.read_bytes()
+    ]
+
+
 def test_rerun__of_a_run_on_a_box__then_there_again(pair: Pair) -> None:
     pair.project(FIXTURE)
     pair.trust()

@@ -1,4 +1,4 @@
-"""P11: hostile frames are refused, at once, in little memory, and nobody else notices."""
+"""P11: hostile frames are refused, at once, in little memory, and nobody else notices; a box that lies, too."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tests.support.agents.driving import Box, box
 from tests.support.agents.hostile import HOSTILE
+from tests.torture.p11_boxes import STREAMS, lies, streams
 from tests.torture.registry import Outcome, scaled
 from tracekit.agent.protocol import Session
 from tracekit.wire.frames import FrameError
@@ -85,12 +86,17 @@ def main(scale: float) -> Outcome:
     slowest, largest = _alone(outcome, rounds)
     with tempfile.TemporaryDirectory() as base, box(Path(base)) as made:
         grown = _daemon(outcome, made)
+    with tempfile.TemporaryDirectory() as base:
+        lied = lies(Path(base), outcome)
+    here = streams(outcome)
+    slowest, largest = max(slowest, here[0]), max(largest, here[1])
     if slowest > LIMIT_MS:
         outcome.fault(f"refused only after {slowest:.1f} ms")
     if largest > LIMIT_BYTES or grown > 4 * LIMIT_BYTES:
         outcome.fault(f"{largest} bytes for one refusal, daemon grew by {grown}")
     outcome.figures = {
-        "streams": len(HOSTILE),
+        "streams": len(HOSTILE) + len(STREAMS),
+        "lies": lied,
         "rounds": rounds,
         "slowest_ms": f"{slowest:.2f}",
         "largest_kib": largest // 1024,

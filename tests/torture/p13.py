@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from tests.support.consoles import FakeView, press, settle, showing
 from tests.support.journals import Journal
+from tests.torture.p13_boxes import over_ssh
 from tests.torture.registry import Outcome, scaled
 from tools.tasks.common import tool
 from tracekit.agent.system import Files
@@ -283,5 +284,10 @@ def main(scale: float) -> Outcome:
                 total[name] = total.get(name, 0) + value
         finally:
             shutil.rmtree(base, ignore_errors=True)
+    base = Path(tempfile.mkdtemp(prefix="tracekit-p13-"))
+    try:
+        total |= over_ssh(base, rounds, outcome)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
     outcome.figures = {"rounds": rounds, **total, "hits": len(outcome.faults)}
     return outcome

@@ -1,4 +1,4 @@
-"""P14: nothing is left behind, whoever ends the run and whatever dies; and what should go on does."""
+"""P14: nothing is left behind, here and over SSH, whoever ends the run and whatever dies; what should go on does."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from tests.support.agents.driving import Box, box
 from tests.torture.agents import HARD_TREE, NAMELESS, Run, kill, root, wait
+from tests.torture.p14_boxes import over_ssh
 from tests.torture.registry import Outcome, scaled
 
 ROUNDS = 10
@@ -105,11 +107,13 @@ def main(scale: float) -> Outcome:
                         link.close()
                     if not wait(lambda made=made: not any(made.role_pids().values()), WITHIN):  # type: ignore[misc]
                         outcome.fault(f"way {index}: an agent process stays: {made.role_pids()}")
+        boxes = over_ssh(Path(base) / "ssh", scale, outcome)
     outcome.figures = {
         "rounds": rounds,
         "ends": rounds * len(ways),
         "left": len(outcome.faults),
         "slowest_cancel_s": f"{max(cancels, default=0):.2f}",
         "slowest_death_s": f"{max(deaths, default=0):.2f}",
+        **boxes,
     }
     return outcome

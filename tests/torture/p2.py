@@ -1,6 +1,6 @@
 """P2: SIGKILLs over daemon, supervisor, both and console, mid-run; each run says what its tests counted themselves.
 
-Once with a run alone, and once with eight live ones at a time, whose daemon they share.
+Once with a run alone, once with eight live ones at a time, whose daemon they share, and once over SSH.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import random
 import tempfile
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.support.agents.driving import box
 from tests.torture.agents import Run, kill, root, wait
+from tests.torture.p2_boxes import over_ssh
 from tests.torture.registry import Outcome, scaled
 
 KILLS = 200
@@ -137,6 +139,7 @@ def main(scale: float) -> Outcome:
         alone, left = tally.runs, scaled(KILLS_AT_ONCE, scale, 4)
         while left > 0 and len(tally.outcome.faults) < 10:
             left -= _at_once(base, tally, min(left, AT_ONCE))
+        boxes = over_ssh(Path(base) / "ssh", scale, tally.outcome)
     tally.outcome.figures = {
         "kills": tally.kills,
         "consoles": tally.consoles,
@@ -145,5 +148,6 @@ def main(scale: float) -> Outcome:
         "lost": tally.lost,
         "doubled": tally.doubled,
         "torn": tally.torn,
+        **boxes,
     }
     return tally.outcome

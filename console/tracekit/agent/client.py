@@ -16,6 +16,19 @@ MAX_NOISE = 64 * 1024
 ACK_EVERY = 256 * 1024
 
 
+#: What a field of an agent's message is when it is there at all; what is in a list is an object each.
+_SHAPES: dict[int, dict[str, type]] = {
+    FrameType.HELLO: {"runs": list, "disk": dict},
+    FrameType.RUNS: {"runs": list},
+    FrameType.PONG: {"clock": dict},
+    FrameType.ERROR: {"problems": list},
+    FrameType.LENGTHS: {"files": dict},
+    FrameType.NEED: {"blobs": list},
+}
+_NUMBERS = frozenset({"disk", "clock", "files"})
+_OBJECTS = frozenset({"runs", "problems"})
+
+
 class Client:
     """One connection to an agent."""
 
@@ -121,6 +134,7 @@ class Client:
         message = self._assembler.feed(frame)
         if message is None:
             return []
+        _check(frame.type, message)
         if frame.type == FrameType.FILE:
             run, name, start = str(message.get("run")), str(message.get("name")), message.get("start")
             number = message.get("id")
@@ -140,3 +154,18 @@ class Client:
         self._lengths[run][name] += len(frame.payload)
         self._unacked += len(frame.payload)
         return {"type": "data", "run": run, "name": name, "offset": frame.offset, "data": frame.payload}
+
+
+def _check(kind: int, message: dict[str, Any]) -> None:
+    """Refuse what nobody who reads the message expects: a box may lie, and its console goes on."""
+    for key, wanted in _SHAPES.get(kind, {}).items():
+        if key not in message:
+            continue
+        value = message[key]
+        sound = type(value) is wanted
+        if sound and key in _NUMBERS:
+            sound = all(type(each) is int and -(1 << 63) <= each < 1 << 63 for each in value.values())
+        elif sound and key in _OBJECTS:
+            sound = all(type(each) is dict for each in value)
+        if not sound:
+            raise FrameError(f"{key} of a {FrameType(kind).name} is not what it must be")

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING, Any, Optional
 
 from tracekit.agent.blobs import blobs_of
+from tracekit.agent.home import at_home, own_secrets
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
 from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
@@ -73,6 +74,8 @@ class Requests:
         if problem is not None:
             session.error("START", [problem], _run_of(message))
             return
+        if not message.get("dir"):
+            message = at_home(message, os.environ)
         plan = message["plan"]
         run = str(plan["run"])
         known = self._daemon.runs.get(run)
@@ -196,7 +199,9 @@ class Requests:
             return
         secrets = message.get("secrets")
         if isinstance(secrets, dict) and isinstance(run, LiveRun):
-            run.give_secrets({str(name): str(value) for name, value in secrets.items()})
+            told = {str(name): str(value) for name, value in secrets.items()}
+            # This machine's own, too: the daemon that knew them may have been another.
+            run.give_secrets(told if message.get("mode") == "inplace" else own_secrets(told, os.environ))
         copying = message.get("mode") == "copy"
         if copying and run.directory == self._daemon.kept.default(run.run):
             self._daemon.kept.copies(run.directory, run.box, _copier(message))

@@ -13,6 +13,7 @@ import anyio
 
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Session, connect
+from tracekit.wire.frames import FrameError
 from tracekit.wire.problems import Problem, ProblemError
 
 PINGS = 5
@@ -45,8 +46,13 @@ async def look(opener: Opener, where: str) -> Health:
     """Look at one box; raises ProblemError when it cannot be reached."""
     began = time.monotonic()
     with anyio.move_on_after(_PATIENCE):
-        async with connect(opener, "check") as session:
-            return await _look(session, where, began)
+        try:
+            async with connect(opener, "check") as session:
+                return await _look(session, where, began)
+        except (FrameError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
+            what = f"the box does not speak as an agent does: {fault}"
+            action = "look at its shell's start-up files, and at what stands there in the agent's place"
+            raise ProblemError(Problem("link.agent_gone", what, where, action)) from fault
     raise ProblemError(Problem("ssh.timeout", "the box does not answer in time", where, "try again"))
 
 
