@@ -21,6 +21,7 @@ import pytest
 from tests.support.unavailable import unavailable
 from tests.support.until import until
 
+_SHARED = ("/var/tmp", "/tmp", "/dev/shm")
 _BOXES = itertools.count(1)
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
@@ -170,7 +171,9 @@ def _user(shell: str) -> Iterator[tuple[str, Path]]:
     finally:
         _end_processes_of(account.pw_uid)
         subprocess.run(["userdel", name], check=False, capture_output=True)
-        shutil.rmtree(home, ignore_errors=True)
+        # An agent that found no better place was in everybody's folders.
+        for place in (home, *(Path(shared) / f"tracekit-{account.pw_uid}" for shared in _SHARED)):
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def processes_of(uid: int) -> list[int]:
@@ -200,7 +203,7 @@ def connections(box: Box) -> list[int]:
         check=True,
         stdin=subprocess.DEVNULL,
     ).stdout
-    rows = [line.split() for line in listed.splitlines()]
+    rows = [line.split(None, 2) for line in listed.splitlines()]
     children = {int(pid) for pid, parent, name in rows if int(parent) == box.pid and name.startswith("sshd")}
     return sorted(children)
 

@@ -101,7 +101,7 @@ class Ends:
     def _whole(self, run: Remote, box: Lent, name: str, *, gone: bool = True) -> None:
         if not wait(lambda: len(run.own_count()) == ALL, PATIENCE):
             self.outcome.fault(f"{name}: the run did not go on: {len(run.own_count())}")
-        if not wait(lambda: not box.tests(), WITHIN):
+        if not wait(lambda: not box.tests(), PATIENCE):
             self.outcome.fault(f"{name}: something is left after the end: {_named(box.tests())}")
         if gone:
             nothing_left(box, self.outcome, name, PATIENCE)
@@ -131,9 +131,10 @@ class Ends:
                     run.console.wait()
                 began = time.monotonic()
                 box.kill(*roles)
-                if console and len(roles) == len(("daemon", "superv", "warden")):
+                if console and roles == DEATHS[-1]:
                     # Nobody is there who could: so somebody comes.
                     run.pair.sandbox.run("box", "check", "box7", cwd=run.pair.here)
+                    began = time.monotonic()
                 if not wait(lambda: not box.tests(), WITHIN):
                     self.outcome.fault(f"{name}: left after {WITHIN:g} s: {_named(box.tests())}")
                 self.deaths.append(time.monotonic() - began)

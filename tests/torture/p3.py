@@ -34,9 +34,9 @@ SEED = 20_03
 # More than a connection carries in the time that a run gives it, and less than a run prints.
 LONGEST = 3 << 20
 PATIENCE = 240.0
-FILES = ("run.json", "journal.ndjson", "output.bin")
+FILES = ("run.json", "journal.ndjson", "output.bin", "strings.tkd", "trace/seg-000000.tks")
 FLOOD = """
-import pathlib, time
+import logging, pathlib, time
 
 HERE = pathlib.Path(__file__).parent
 
@@ -46,6 +46,7 @@ def flood(name):
         for _ in range(50):
             number += 1
             print(f"<{name} {number}>" + "." * 180)
+        logging.warning("%s has printed %s", name, number)
         time.sleep(0.01)
     (HERE / f"count-{name}").write_text(str(number))
 

@@ -18,7 +18,8 @@ NO_PLACE = b"\0tracekit-no-place/1\0"
 _MOST = 64 << 20
 
 
-def _places() -> list[str]:
+def places() -> list[str]:
+    """Where the agent may keep its files, the best first."""
     home = os.path.expanduser("~")
     mine = f"tracekit-{os.getuid()}"
     places = [os.environ.get("XDG_CACHE_HOME", ""), os.path.join(home, ".cache") if home != "~" else ""]
@@ -28,7 +29,8 @@ def _places() -> list[str]:
     return [*named, *(os.path.join(place, mine) for place in shared)]
 
 
-def _private(path: str) -> bool:
+def private(path: str) -> bool:
+    """Make a directory; whether it is ours and nobody else may write there."""
     os.makedirs(path, mode=0o700, exist_ok=True)
     found = os.lstat(path)
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
@@ -57,15 +59,15 @@ def _unpack(archive: str, target: str) -> None:
 
 def place(archive: str, digest: str) -> str:
     """The directory that holds this agent's files; inside the archive when nothing else can be written."""
-    for base in _places():
+    for base in places():
         try:
             agents = os.path.join(base, "agent")
-            if not _private(base) or not _private(agents):
+            if not private(base) or not private(agents):
                 continue
             target = os.path.join(agents, digest)
             if not os.path.isfile(os.path.join(target, "app", "tracekit", "agent", "main.py")):
                 _unpack(archive, target)
-            if _private(target):
+            if private(target):
                 return target
         except OSError:
             continue
@@ -88,10 +90,10 @@ def arrive(name: str, digest: str) -> int:
     import hashlib
 
     data = b""
-    for base in _places():
+    for base in places():
         try:
             agents = os.path.join(base, "agent")
-            if not _private(base) or not _private(agents):
+            if not private(base) or not private(agents):
                 continue
             path = os.path.join(agents, f"{name}.pyz")
             if not os.path.isfile(path):
@@ -123,7 +125,7 @@ def _state(cache: str) -> str:
         if os.path.isabs(base):
             try:
                 place = os.path.join(base, "tracekit", "box")
-                if _private(place) and os.access(place, os.W_OK):
+                if private(place) and os.access(place, os.W_OK):
                     return place
             except OSError:
                 continue

@@ -69,6 +69,7 @@ class Client:
         window: int = 1 << 20,
     ) -> None:
         message: dict[str, Any] = {"run": run, "mode": mode, "files": files or {}, "window": window}
+        message["trace"] = True
         if secrets is not None:
             message["secrets"] = secrets
         self._send(FrameType.ATTACH, {"console": self.console, "copier": self.copier, **message})

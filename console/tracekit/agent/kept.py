@@ -12,9 +12,17 @@ from typing import Any, Optional
 
 from tracekit.agent.paths import read_json
 from tracekit.agent.system import System
-from tracekit.wire.ids import is_blob_name, is_run_id
+from tracekit.wire.ids import is_blob_name, is_run_id, is_segment_name
 from tracekit.wire.lines import encode
-from tracekit.wire.names import BLOB_DIR, JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR
+from tracekit.wire.names import (
+    BLOB_DIR,
+    JOURNAL_FILE,
+    OUTPUT_FILE,
+    RUN_FILE,
+    SPOOL_DIR,
+    STRINGS_FILE,
+    TRACE_DIR,
+)
 
 COPIERS = "copiers.json"
 #: A console that has not come back by then is not coming back.
@@ -34,6 +42,22 @@ def whole_files(place: str) -> dict[str, int]:
     return found
 
 
+def trace_files(place: str) -> dict[str, int]:
+    """The files of a trace with their sizes. They only grow, and whoever writes them knows when they are whole."""
+    names = [STRINGS_FILE]
+    with contextlib.suppress(OSError):
+        names += [
+            f"{TRACE_DIR}/{name}"
+            for name in sorted(os.listdir(os.path.join(place, TRACE_DIR)))
+            if is_segment_name(name)
+        ]
+    found: dict[str, int] = {}
+    for name in names:
+        with contextlib.suppress(OSError):
+            found[name] = os.stat(os.path.join(place, name)).st_size
+    return found
+
+
 class KeptRun:
     """One ended run on the disk, with what a follower needs of it."""
 
@@ -47,7 +71,7 @@ class KeptRun:
 
     def info(self) -> dict[str, Any]:
         """What followers are told: everything is committed, nothing will come."""
-        sizes = whole_files(self.place)
+        sizes = {**whole_files(self.place), **trace_files(self.place)}
         for name in (JOURNAL_FILE, OUTPUT_FILE):
             with contextlib.suppress(OSError):
                 sizes[name] = os.stat(os.path.join(self.place, name)).st_size

@@ -26,6 +26,7 @@ from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR, 
 POLL, ASLEEP = 0.02, 60.0
 RETRY = 0.25
 GRACE = 1.0
+LOCAL = "local"
 # A warden finds a new daemon within a second of the old one's death; later than this none is coming.
 WARDEN_WAIT = 1.5
 _TOLD = (
@@ -52,7 +53,7 @@ class LiveRun:
         self.run = str(entry["run"])
         self.console = str(entry.get("console", ""))
         self.directory = str(entry["dir"])
-        self.box = str(entry.get("box", "local"))
+        self.box = str(entry.get("box", LOCAL))
         self.place = os.path.join(self.directory, self.box)
         self.token = str(entry["nonce"])
         self.plan_hash = str(entry.get("plan_hash", ""))
@@ -248,7 +249,7 @@ class LiveRun:
         """What followers are told."""
         pump = self._pump
         told: dict[str, Any] = {
-            "files": {**self._whole, **pump.recording.committed} if pump else {},
+            "files": {**self._whole, **self._traced(), **pump.recording.committed} if pump else {},
             "state": {"ended": "ended", "waiting": "waiting"}.get(self.phase, "live"),
             "reason": "",
             "incomplete": bool(pump and pump.recording.faults),
@@ -257,6 +258,10 @@ class LiveRun:
             finish = (pump.finish if pump else None) or {"reason": "agent-died"}
             told["reason"], told["verdicts"] = str(finish.get("reason", "")), finish.get("verdicts", {})
         return told
+
+    def _traced(self) -> dict[str, int]:
+        """Of a trace a console of this machine sees all in place."""
+        return self._trace.committed if self._trace is not None and self.box != LOCAL else {}
 
     def summary(self) -> dict[str, Any]:
         """What HELLO and RUNS say of this run."""

@@ -13,7 +13,15 @@ from typing import Any, NamedTuple, Optional
 
 from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import MessageAssembler, encode_message
-from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, PROTOCOL_MAJOR, PROTOCOL_MINOR, RUN_FILE
+from tracekit.wire.names import (
+    JOURNAL_FILE,
+    OUTPUT_FILE,
+    PROTOCOL_MAJOR,
+    PROTOCOL_MINOR,
+    RUN_FILE,
+    STRINGS_FILE,
+    TRACE_DIR,
+)
 from tracekit.wire.problems import Problem
 
 MARKER = b"\0tracekit-agent/1\0"
@@ -22,8 +30,8 @@ TAIL = 64 * 1024
 # Answers that a peer does not read; past it, nothing more is read from that peer.
 CONGESTED = 1 << 20
 _MOST_FILES = 0xFFFF
-_PRIORITY = {RUN_FILE: 0, JOURNAL_FILE: 1, OUTPUT_FILE: 2}
-_BLOB = 3
+_PRIORITY = {RUN_FILE: 0, JOURNAL_FILE: 1, OUTPUT_FILE: 2, STRINGS_FILE: 4}
+_BLOB, _TRACE = 3, 5
 _REQUESTS = frozenset(
     {
         FrameType.ATTACH,
@@ -74,6 +82,8 @@ class _Follow:
 
     copies: dict[str, _Copy] = field(default_factory=dict)
     copying: bool = False
+    #: Whether the files of its trace are wanted, too; older consoles know none.
+    traced: bool = False
     window: int = WINDOW
     told: Optional[dict[str, Any]] = None
     news: Optional[dict[str, Any]] = None
@@ -161,13 +171,22 @@ class Session:
             FrameType.ERROR, {"for": about, "run": run, "problems": [one.to_json() for one in problems]}
         )
 
-    def follow(self, run: str, *, copying: bool, starts: dict[str, tuple[int, bool]], window: int) -> None:
+    def follow(
+        self,
+        run: str,
+        *,
+        copying: bool,
+        starts: dict[str, tuple[int, bool]],
+        window: int,
+        traced: bool = False,
+    ) -> None:
         """Begin to follow a run; `starts` says from where each file is copied and whether the peer's copy is void."""
         follow = self._follows[run] = _Follow(
-            copying=copying, window=max(MAX_PAYLOAD, min(window, 64 * WINDOW))
+            copying=copying, traced=traced, window=max(MAX_PAYLOAD, min(window, 64 * WINDOW))
         )
         for name, (start, replaced) in starts.items() if copying else ():
-            self._copy(follow, name, start, replaced)
+            if traced or not _is_trace(name):
+                self._copy(follow, name, start, replaced)
 
     def _copy(self, follow: _Follow, name: str, start: int, replaced: bool) -> Optional[_Copy]:
         if self._numbers >= _MOST_FILES:
@@ -183,6 +202,8 @@ class Session:
             return
         follow.news = info
         for name, length in info["files"].items() if follow.copying else ():
+            if not follow.traced and _is_trace(name):
+                continue
             copy = follow.copies.get(name) or self._copy(follow, name, 0, False)
             if copy is not None:
                 copy.committed = length
@@ -196,7 +217,7 @@ class Session:
             room = follow.window - sum(copy.sent - copy.acked for copy in follow.copies.values())
             for copy in follow.copies.values():
                 length = min(copy.committed - copy.sent, room, MAX_PAYLOAD)
-                rank = _PRIORITY.get(copy.name, _BLOB)
+                rank = _rank(copy.name)
                 if length > 0 and (best is None or rank < best[0]):
                     best = (rank, Want(run, copy.name, copy.sent, length))
         return best[1] if best else None
@@ -255,6 +276,15 @@ class Session:
             follow.told, follow.news = follow.news, None
             if follow.told.get("state") == "ended":
                 del self._follows[run]
+
+
+def _is_trace(name: str) -> bool:
+    return name == STRINGS_FILE or name.startswith(TRACE_DIR)
+
+
+def _rank(name: str) -> int:
+    """What is sent first; strings before the blocks that need them."""
+    return _PRIORITY.get(name, _TRACE if name.startswith(TRACE_DIR) else _BLOB)
 
 
 def _single(payload: bytes) -> Any:

@@ -216,7 +216,11 @@ class Requests:
             starts = dict.fromkeys(starts, (0, True))
         window = message.get("window")
         session.follow(
-            run.run, copying=copying, starts=starts, window=window if type(window) is int else WINDOW
+            run.run,
+            copying=copying,
+            starts=starts,
+            window=window if type(window) is int else WINDOW,
+            traced=message.get("trace") is True,
         )
         session.update(run.run, info)
 

@@ -13,11 +13,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from tracekit.agent.kept import trace_files
+from tracekit.agent.runnable import runnable
 from tracekit.wire.names import RINGS_DIR, E
 
 LIBRARIES = "lib"
 WATCHED_EVERY = 0.05
 EVERY = 0.02
+SIZED_EVERY = 1.0
 OLDEST, NEWEST = (3, 9), (3, 13)
 #: More lanes than this are told in sums.
 NAMED = 50
@@ -40,7 +43,7 @@ def traced(plan: Mapping[str, Any]) -> bool:
 def library(probe: str) -> str:
     """Where the library for this machine is, beside the probe; whether it is there, its loader finds out."""
     libc = "gnu" if _glibc() else "musl"
-    return os.path.join(os.path.dirname(probe), LIBRARIES, f"{os.uname().machine}-{libc}.so")
+    return runnable(os.path.join(os.path.dirname(probe), LIBRARIES, f"{os.uname().machine}-{libc}.so"))
 
 
 def _glibc() -> bool:
@@ -127,6 +130,16 @@ class Trace:
         self._written = 0.0
         self._faults: list[str] = []
         self._failing = ""
+        # Blocks are written whole; what a disk let through of one that failed is written over, so that no size
+        # counts any more until nothing is written.
+        self._sound = True
+        self._sizes: dict[str, int] = {}
+        self._sized = 0.0
+
+    @property
+    def committed(self) -> dict[str, int]:
+        """How far each file of the trace is whole, as when it was last looked at."""
+        return self._sizes
 
     def step(self, now: float, *, watched: bool) -> list[dict[str, Any]]:
         """One look, when it is time; gives the lines to note about it."""
@@ -139,6 +152,7 @@ class Trace:
         if self._drain is None and not self._open():
             return self._lines()
         self._ask("drain_pass", self._drain, write)
+        self._look(now if write or now - self._sized > SIZED_EVERY else 0.0)
         return self._lines()
 
     def end(self) -> list[dict[str, Any]]:
@@ -153,7 +167,14 @@ class Trace:
         with contextlib.suppress(Exception):
             self._box.drain_close(self._drain)
         self._drain = None
+        self._sizes = trace_files(self._place)
         return [*self._lines(), *told]
+
+    def _look(self, now: float) -> None:
+        self._sound = self._sound and not self._failing
+        if now and self._sound:
+            self._sized = now
+            self._sizes = trace_files(self._place)
 
     def _open(self) -> bool:
         """Begin once there is something to take."""

@@ -16,11 +16,11 @@ from typing import Any
 from tracekit.agent.protocol import TAIL
 from tracekit.agent.system import Files
 from tracekit.store.packing import unpack
-from tracekit.wire.ids import is_blob_name
-from tracekit.wire.names import BLOB_DIR, JOURNAL_FILE, OUTPUT_FILE, RUN_FILE
+from tracekit.wire.ids import is_blob_name, is_segment_name
+from tracekit.wire.names import BLOB_DIR, JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, STRINGS_FILE, TRACE_DIR
 from tracekit.wire.problems import Problem, ProblemError
 
-NAMES = (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE)
+NAMES = (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE, STRINGS_FILE)
 _COPIER = "copier"
 _PART = ".part"
 
@@ -81,7 +81,7 @@ class Copy:
         """What is here of each file: its length and the hash of its end, for the box to compare."""
         self._begun.clear()
         found: dict[str, dict[str, Any]] = {}
-        for name in (*NAMES, *self._blobs()):
+        for name in (*NAMES, *self._segments(), *self._blobs()):
             file = self._path(name)
             try:
                 with (file if file.exists() else self.place / name).open("rb") as opened:
@@ -98,7 +98,7 @@ class Copy:
 
         `size` is what a blob will have; it takes its name when it has it, and is what the name says.
         """
-        if name not in NAMES and not _is_blob(name):
+        if name not in NAMES and not _is_segment(name) and not _is_blob(name):
             what = f"the box sends a file that is none of a run's: {name!r}"
             raise ProblemError(
                 Problem("box.odd_file", what, str(self.place), "update the agent, or distrust the box")
@@ -156,6 +156,13 @@ class Copy:
             return []
         return [f"{BLOB_DIR}/{name}" for name in sorted(names) if is_blob_name(name)]
 
+    def _segments(self) -> list[str]:
+        try:
+            names = sorted(entry.name for entry in (self.place / TRACE_DIR).iterdir())
+        except OSError:
+            return []
+        return [f"{TRACE_DIR}/{name}" for name in names if is_segment_name(name)]
+
     def _path(self, name: str) -> Path:
         """Where a file grows."""
         return self.place / (name + _PART if _is_blob(name) else name)
@@ -203,6 +210,11 @@ class Copy:
         return Problem(
             "store.copy", what, str(self.place), "free space there; the run on the box goes on meanwhile"
         )
+
+
+def _is_segment(name: str) -> bool:
+    folder, _, segment = name.partition("/")
+    return folder == TRACE_DIR and is_segment_name(segment)
 
 
 def _is_blob(name: str) -> bool:

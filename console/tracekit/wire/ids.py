@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 RUN_ID_LENGTH = 26
+SEGMENT_DIGITS = 6
 BLOB_NAME_LENGTH = 64
 SUBTEST_MARK = " ▸ "
 
@@ -66,6 +67,17 @@ def is_box_name(text: str) -> bool:
 def is_blob_name(text: str) -> bool:
     """Whether a file of `blobs/` may be called this: the hash of its bytes, in hex."""
     return len(text) == BLOB_NAME_LENGTH and all(letter in "0123456789abcdef" for letter in text)
+
+
+def is_segment_name(text: str) -> bool:
+    """Whether a file of `trace/` may be called this: `seg-000001.tks` and so on."""
+    digits = text[len("seg-") : -len(".tks")]
+    return (
+        text == f"seg-{digits}.tks"
+        and len(digits) == SEGMENT_DIGITS
+        and digits.isascii()
+        and digits.isdigit()
+    )
 
 
 def is_run_id(text: str) -> bool:

@@ -210,3 +210,23 @@ def test_assembler__message_in_many_frames__then_one_request() -> None:
 
 def test_frame__decoded__then_a_named_tuple() -> None:
     assert FrameDecoder().feed(encode_frame(3, b"x", file=4, offset=5)) == [Frame(3, 4, 5, b"x")]
+
+
+def test_trace__older_console_attaches__then_it_gets_no_file_that_it_does_not_know() -> None:
+    for asked, wanted in (
+        (False, {"journal.ndjson"}),
+        (True, {"journal.ndjson", "strings.tkd", "trace/seg-000000.tks"}),
+    ):
+        session = a_session()
+        session.follow(RUN, copying=True, starts={"strings.tkd": (0, False)}, window=1 << 20, traced=asked)
+        files = {"trace/seg-000000.tks": 10, "strings.tkd": 10, "journal.ndjson": 10}
+        session.update(RUN, {"files": files, "state": "live", "reason": ""})
+        session.take()
+        order = []
+        while want := session.want():
+            order.append(want.name)
+            session.data(want, b"x" * want.length)
+            while session.take():
+                pass
+        assert set(order) == wanted
+        assert order == sorted(order)  # journal, strings, blocks: each before what needs it
