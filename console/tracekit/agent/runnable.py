@@ -1,7 +1,7 @@
 """A file to be mapped as code, from a place where that is allowed: some homes are mounted so that nothing runs there.
 
-It copies once, into a directory that is ours alone, by the hash of its bytes; where no place will do, the file stays where
-it is and its loader says why it cannot be used.
+It copies once, into a directory that is ours alone, by the hash of its bytes; where no place will do, the file stays
+where it is and its loader says why it cannot be used.
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ class Discovery:
     async def _shown(self, request: Discover, inventory: Inventory, *, judged: bool = True) -> RunView:
         """A view of an inventory whose beginning is there at once, and the rest a moment later.
 
-        Unless it was `judged` before, that comes last of all: whoever opens a project waits for the first rows.
+        Unless it was `judged` before, that comes between the two: whoever opens a project waits for the first rows,
+        and what has changed is asked for while the rest is taken in.
         """
         quarantined = await anyio.to_thread.run_sync(self._quarantine, request)
         view = _view_of(inventory)
@@ -121,11 +122,10 @@ class Discovery:
 
         if view.stale is None:
             await anyio.to_thread.run_sync(view.shown.wait, _PAINTED)
+            view.stale = bool(inventory.problems) or await anyio.to_thread.run_sync(self._compare, inventory)
         while data := b"".join(itertools.islice(told, LINES_AT_ONCE)):
             await anyio.to_thread.run_sync(feed, data)
         view.mark("ended")
-        if view.stale is None:
-            view.stale = bool(inventory.problems) or await anyio.to_thread.run_sync(self._compare, inventory)
 
     def _quarantine(self, request: Discover) -> list[dict[str, Any]]:
         # Not a part of the inventory: it changes by the day, without a change of any source.

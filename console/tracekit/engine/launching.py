@@ -173,8 +173,11 @@ class Launching:
         if self._packing:
             return
         places, left = self._context.places, threading.Event()
-        keeper = Keeper(self._context.history, places.now_ns)
-        work = functools.partial(keeper.beside_a_run, places.environ, lambda: not left.is_set())
+
+        def work() -> None:
+            # What the end of the run needs, too, is loaded while it runs.
+            _keeper(self._context).beside_a_run(places.environ, lambda: not left.is_set())
+
         self._packing = True
         try:
             await anyio.to_thread.run_sync(work, abandon_on_cancel=True)
@@ -201,8 +204,6 @@ class Launching:
             beside(follower, copy, box, self._context.tasks)
             return
         await box.follow(follower, self._context.tasks)
-        # What the end of the run needs is loaded while it runs.
-        self._context.tasks.start_soon(anyio.to_thread.run_sync, _keeper, self._context)
 
     async def _selected(self, request: Launch) -> list[str]:
         from tracekit.model.selection import select

@@ -12,7 +12,7 @@ from _json import encode_basestring_ascii as quote
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from tracekit.model.facts import ScenarioFacts
 from tracekit.model.scenarios import found_facts, group_facts
@@ -129,34 +129,23 @@ class InventoryStore:
 
     def __init__(self, cache: str | os.PathLike[str]) -> None:
         self._folder = os.path.join(cache, "inventory")
+        # The last one that was read or kept, with what tells its file from any other.
+        self._held: tuple[object, Inventory] | None = None
 
     def load(self, root: str, key: str) -> Inventory | None:
         """The kept inventory, stale or not; the caller compares surveys."""
         try:
             with open(self._file(root, key), "rb") as file:
+                mark = _mark(root, key, file)
+                if self._held is not None and self._held[0] == mark:
+                    return self._held[1]
                 data = file.read()
         except OSError:
             return None
-        first, _, body = data.partition(b"\n")
-        try:
-            head = json.loads(first)
-            if head["schema"] != _SCHEMA or head["root"] != root or head["size"] != len(body):
-                return None
-            sources = {str(name): (int(size), int(time)) for name, (size, time) in head["sources"].items()}
-            told = tuple(body.splitlines(keepends=True))
-            runs = tuple(Run(str(place), int(count), int(size)) for place, count, size in head["runs"])
-            if sum(run.lines for run in runs) != len(told):
-                return None
-            return Inventory(
-                root,
-                Survey(str(head["ground"]), sources),
-                told,
-                runs,
-                tuple(head["suites"]),
-                tuple(head["problems"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return None
+        found = _read(root, data)
+        if found is not None:
+            self._held = mark, found
+        return found
 
     def save(self, inventory: Inventory, key: str) -> None:
         """Keep an inventory; a full disk only means that it is discovered again."""
@@ -177,7 +166,10 @@ class InventoryStore:
             with open(part, "wb") as file:
                 file.write(json.dumps(head, separators=(",", ":")).encode("ascii") + b"\n")
                 file.writelines(inventory.told)
+                file.flush()
+                mark = _mark(inventory.root, key, file)
             os.replace(part, place)
+            self._held = mark, inventory
         except OSError:
             with suppress(OSError):
                 os.unlink(part)
@@ -185,6 +177,35 @@ class InventoryStore:
     def _file(self, root: str, key: str) -> str:
         name = blake2b(os.fsencode(f"{root}\0{key}"), digest_size=16).hexdigest()
         return os.path.join(self._folder, f"{name}.ndjson")
+
+
+def _mark(root: str, key: str, file: BinaryIO) -> object:
+    facts = os.fstat(file.fileno())
+    return root, key, facts.st_ino, facts.st_size, facts.st_mtime_ns
+
+
+def _read(root: str, data: bytes) -> Inventory | None:
+    """An inventory of this project as it was kept; None for anything else."""
+    first, _, body = data.partition(b"\n")
+    try:
+        head = json.loads(first)
+        if head["schema"] != _SCHEMA or head["root"] != root or head["size"] != len(body):
+            return None
+        sources = {str(name): (int(size), int(time)) for name, (size, time) in head["sources"].items()}
+        told = tuple(body.splitlines(keepends=True))
+        runs = tuple(Run(str(place), int(count), int(size)) for place, count, size in head["runs"])
+        if sum(run.lines for run in runs) != len(told):
+            return None
+        return Inventory(
+            root,
+            Survey(str(head["ground"]), sources),
+            told,
+            runs,
+            tuple(head["suites"]),
+            tuple(head["problems"]),
+        )
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
 
 
 def asked_again(kept: Inventory, again: Stale) -> list[str] | None:
