@@ -10,8 +10,6 @@ import contextlib
 import errno
 import io
 import os
-import shutil
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator
@@ -156,6 +154,9 @@ def plain_folder(file: Path, owner: object) -> Path:
     """
     if file.exists() or not packed(file).exists():
         return file.parent
+    import shutil
+    import tempfile
+
     folder = Path(tempfile.mkdtemp(prefix="tracekit-"))
     gone = weakref.finalize(owner, shutil.rmtree, folder, ignore_errors=True)
     try:
@@ -199,6 +200,9 @@ class Window:
 
 def _whole(file: Path) -> IO[bytes]:
     """All of a packed file, in memory or in a file without a name: gone with whoever holds it."""
+    import shutil
+    import tempfile
+
     with opened(file) as source:
         length = _with_room(source, Path(tempfile.gettempdir()))
         target: IO[bytes] = io.BytesIO() if length <= _IN_MEMORY else tempfile.TemporaryFile()  # noqa: SIM115 - closed with its holder
