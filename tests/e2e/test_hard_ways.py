@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -151,3 +152,31 @@ def test_cancel_one_scenario__then_only_that_one_and_the_rest_goes_on(sandbox: S
         row["id"].rpartition("::")[2]: row["verdict"] for row in sandbox.run("show", run, "--json").lines()
     }
     assert shown == {"test_first": "passed", "test_waits": "cancelled", "test_last": "passed"}
+
+
+FAULTY = """
+import sys
+from tracekit.engine.keeping import Keeper
+
+def fails(*_):
+    raise LookupError("a fault of ours")
+
+Keeper.beside_a_run = fails
+from tracekit.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("option", [[], ["--json"]])
+def test_run__a_fault_in_the_engine__then_told_with_3_and_the_run_goes_on_and_can_be_followed(
+    sandbox: Sandbox, option: list[str]
+) -> None:
+    root = sandbox.project(SLOW)
+    told = sandbox.run(command=[sys.executable, "-c", FAULTY, "run", str(root), *option])
+    assert told.code == 3, told
+    assert "LookupError: a fault of ours" in told.err
+    assert "this is a fault of tracekit itself" in told.err
+    (folder,) = (sandbox.state / "runs").iterdir()
+    (root / "gate").touch()
+    done = sandbox.run("attach", folder.name, "--json")
+    assert (done.code, [*done.verdicts().values()]) == (0, ["passed"] * 3), done.err

@@ -128,6 +128,7 @@ class _Core:
         self._finder: Discovery | None = None
         self._launcher: Launching | None = None
         self._scopes: set[anyio.CancelScope] = set()
+        self._over = False
 
     def _discovery(self) -> Discovery:
         """Loaded when something is to be found: a run of everything asks for nothing before it."""
@@ -148,6 +149,8 @@ class _Core:
 
     async def handle(self, request: Request) -> RunView:
         """Carry out one request; raises ProblemError when the engine closes in the middle of it."""
+        if self._over:
+            raise ProblemError(_closed())
         with anyio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
@@ -164,6 +167,15 @@ class _Core:
             if self._finder is not None:
                 await self._finder.stop()
             await self._boxes.settle()
+
+    def failed(self) -> None:
+        """Nothing goes on here any more: who waits for a request or a run is told."""
+        self._over = True
+        for scope in tuple(self._scopes):
+            scope.cancel()
+        for view in tuple(self._engine.views.values()):
+            if view.live:
+                view.mark("lost", _fault(view.run_id))
 
     async def _carry_out(self, request: Request) -> RunView:
         match request:
@@ -211,11 +223,23 @@ class _Core:
 
 @contextlib.asynccontextmanager
 async def _core(engine: Engine) -> AsyncIterator[_Core]:
-    async with anyio.create_task_group() as tasks:
-        core = _Core(engine, tasks)
-        yield core
-        await core.stop()
-        tasks.cancel_scope.cancel()
+    core: _Core | None = None
+    try:
+        async with anyio.create_task_group() as tasks:
+            core = _Core(engine, tasks)
+            yield core
+            await core.stop()
+            tasks.cancel_scope.cancel()
+    except Exception:
+        # A fault of ours, which whoever closes the engine is given: until then nobody may wait for it.
+        if core is not None:
+            core.failed()
+        raise
+
+
+def _fault(run: str) -> Problem:
+    what = "the engine of this console has failed; the run goes on"
+    return Problem("engine.fault", what, run, f"`tracekit attach {run}` follows it")
 
 
 def _closed() -> Problem:
