@@ -41,6 +41,9 @@ class Names:
         self.files: Dict[str, str] = {}
         self.known: Dict[int, Tuple[Any, str]] = {}
         self.every: List[str] = []
+        #: Names by what stands before each `::` of theirs, as far as somebody asked.
+        self.groups: Dict[str, List[str]] = {}
+        self.grouped = 0
         self.taken: Dict[str, int] = {}
 
     def scenario(self, test: Any) -> str:
@@ -62,9 +65,15 @@ class Names:
         except TypeError:
             return test
 
-    def all(self) -> List[str]:
-        """Every scenario that was named so far."""
-        return self.every
+    def below(self, group: str) -> List[str]:
+        """Every scenario of a class or a module that was named so far."""
+        for name in self.every[self.grouped :]:
+            at = name.find("::")
+            while at >= 0:
+                self.groups.setdefault(name[:at], []).append(name)
+                at = name.find("::", at + 2)
+        self.grouped = len(self.every)
+        return self.groups.get(group, [])
 
     def path(self, test: Any) -> List[str]:
         kind = type(test)

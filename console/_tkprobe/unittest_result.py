@@ -180,8 +180,8 @@ class Recorder:
     def _left(self, fixture: str) -> None:
         """The tests that unittest leaves out because the fixture of their class or module failed or skipped."""
         group, _, what = fixture.rpartition("::")
-        for name in self.names.all():
-            if name.startswith(group + "::") and name not in self.ended:
+        for name in self.names.below(group):
+            if name not in self.ended:
                 self.ended.add(name)
                 number = self.attempts[name] = self.attempts.get(name, 0) + 1
                 self.spool.put(
