@@ -19,6 +19,8 @@ from tracekit.ui.ports import ViewFace
 TROUBLE = frozenset({"launch", "discovery"})
 # New rows that one look takes: what a frame has time for.
 MOST_ROWS = 4_000
+# Of what has ended more: nothing else is going on, and each frame is painted.
+MOST_ROWS_OVER = 20_000
 # And the first of all: a screenful is enough to be there at once.
 FIRST_ROWS = 400
 UNTOLD = frozenset({Status.PENDING, Status.NOTRUN})
@@ -124,7 +126,8 @@ class Board:
         source.generation = state.generation
         changed = state.take_changed()
         known = len(source.rows)
-        end = min(len(state.ids), known + (MOST_ROWS if known else FIRST_ROWS))
+        most = MOST_ROWS if source.view.live else MOST_ROWS_OVER
+        end = min(len(state.ids), known + (most if known else FIRST_ROWS))
         if end < len(state.ids):
             # The rest is read with the next frames: a run of any size is on the screen at once.
             source.generation = -1
