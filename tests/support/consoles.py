@@ -195,6 +195,40 @@ class FakeClipboard:
         return None
 
 
+@dataclass(frozen=True)
+class FakeBox:
+    """An environment, and how it is."""
+
+    name: str
+    address: str = ""
+    well: bool = True
+    words: str = ""
+    problems: tuple[Problem, ...] = ()
+
+
+class FakeBoxes:
+    """Boxes that a test prepared; notes what was opened."""
+
+    def __init__(self, *rows: FakeBox) -> None:
+        self.prepared = {row.name: row for row in rows}
+        self.looked: list[str] = []
+        self.shells: list[tuple[str, str]] = []
+
+    def rows(self, root: str) -> Sequence[FakeBox]:
+        return list(self.prepared.values())
+
+    def look(self, root: str, name: str) -> FakeBox:
+        self.looked.append(name)
+        found = self.prepared[name]
+        if not found.words:
+            raise ProblemError(found.problems)
+        return found
+
+    def shell(self, root: str, name: str, run: str) -> Problem | None:
+        self.shells.append((name, run))
+        return None
+
+
 @dataclass
 class Console:
     """An application with its fakes."""
@@ -205,6 +239,7 @@ class Console:
     editor: FakeEditor
     clipboard: FakeClipboard
     clock: list[int]
+    waiting: list[Any] = field(default_factory=list)
 
     def screen_text(self) -> str:
         """What a person sees, as text."""
@@ -221,12 +256,17 @@ class Console:
 
 
 def console(
-    start: Request | None = None, *, trusted: bool = True, engine: FakeEngine | None = None, **options: Any
+    start: Request | None = None,
+    *,
+    trusted: bool = True,
+    engine: FakeEngine | None = None,
+    boxes: FakeBoxes | None = None,
+    **options: Any,
 ) -> Console:
     """Build an application; its pump stands still until `settle`."""
     engine = engine or FakeEngine()
     trust, editor, clipboard, clock = FakeTrust(trusted), FakeEditor(), FakeClipboard(), [NOW]
-    ports = Ports(engine, trust, editor, clipboard, now=lambda: clock[0])
+    ports = Ports(engine, trust, editor, clipboard, now=lambda: clock[0], boxes=boxes or FakeBoxes())
     app = ConsoleApp(ports, start, pumped=False, **options)
     return Console(app, engine, trust, editor, clipboard, clock)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ from tests.support.consoles import (
     Before,
     Console,
     Discover,
+    FakeBox,
+    FakeBoxes,
     FakeEngine,
     FakeRow,
     FakeView,
@@ -21,10 +24,69 @@ from tests.support.consoles import (
     showing,
 )
 from tests.support.journals import BEGAN, ROOT, SECOND
+from tracekit.link.login import Question
 from tracekit.wire.problems import Problem
 
 WIDE, STACKED, SINGLE, SMALL, LINE = (120, 36), (80, 24), (60, 20), (40, 10), (39, 9)
 BOTH = (WIDE, STACKED)
+
+
+PASSPHRASE = Question("passphrase", "ci@box7.lab:22", "passphrase of /home/ana/.ssh/id_ed25519")
+FACTOR = Question("interactive", "ci@box7.lab:22", "Second factor\nLook at your device.\nCode: ", echo=True)
+PRINT = "SHA256:9w2hGm0eVY3yTq1Xo0bK5dQe7r0Jc9vJx3Zk8uPqL4A"
+UNKNOWN = Question("host-key", "ci@box7.lab:22", f"box7.lab shows {PRINT}", fingerprint=PRINT)
+
+
+def asked(question: Question, *typed: str) -> Before:
+    """A login asks this, and these keys are pressed."""
+
+    async def before(pilot: Any, shown: Console) -> None:
+        waiting = asyncio.create_task(shown.app.ports.questions.ask(question))
+        shown.waiting.append(waiting)
+        under = shown.app.screen
+        while shown.app.screen is under:
+            await pilot.pause()  # poll: until the question is shown
+        await press(pilot, shown, *typed)
+
+    return before
+
+
+def environments() -> Console:
+    """Three boxes: one is well, one has a clock that is off, one does not answer."""
+    clock = Problem("box.clock", "its clock is +94.2 s off", "lab2", "set the clock there, as by NTP")
+    dead = Problem("ssh.refused", "nothing listens there", "ci@lab3", "is its sshd running? Try `ssh lab3`")
+    well = "python 3.11.2 · load 0.42 · 69 GiB · clock +0.001s ±0.004 · 1 live"
+    off = "python 3.9.18 · load 3.10 · 7 GiB · clock +94.214s ±0.051"
+    boxes = FakeBoxes(
+        FakeBox("local"),
+        FakeBox("box7", "ci@box7.lab", words=well),
+        FakeBox("lab2", "ci@10.0.0.12:2222", well=False, words=off, problems=(clock,)),
+        FakeBox("lab3", "ci@lab3", well=False, problems=(dead,)),
+    )
+    return showing(FakeView(journals.failing()), boxes=boxes, environment="box7")
+
+
+def wrong_key(code: str, what: str, action: str) -> Console:
+    """A box that shows a key that is never accepted."""
+    problem = Problem(code, what, "ci@box7.lab:22", action)
+    return console(Launch(ROOT), engine=FakeEngine(launch=problem), root=ROOT)
+
+
+def changed() -> Console:
+    """Somebody may listen in."""
+    before = "SHA256:uNiVztksCsDhcc0u9e8BrrJXVF1kgR2J1wPzPa2mXjE"
+    what = f"the host key has changed: it is {PRINT}, and was {before}"
+    action = (
+        "somebody may listen in: check with whoever runs the machine, then remove the old key from "
+        "known_hosts (`ssh-keygen -R`) by hand"
+    )
+    return wrong_key("ssh.host_key_changed", what, action)
+
+
+def revoked() -> Console:
+    """A key that was withdrawn."""
+    what = f"the host key {PRINT} is revoked"
+    return wrong_key("ssh.host_key_revoked", what, "ask whoever revoked it; it is never accepted")
 
 
 @dataclass(frozen=True)
@@ -187,5 +249,11 @@ SHOTS: tuple[Shot, ...] = (
     Shot("help", opened(journals.failing), BOTH, keys("question_mark")),
     Shot("palette", opened(journals.failing), BOTH, keys("colon", *"fail")),
     Shot("cancel", opened(journals.running), BOTH, keys("X")),
+    Shot("environments", environments, BOTH, keys("e", "j")),
+    Shot("ask-passphrase", opened(journals.failing), BOTH, asked(PASSPHRASE, *"hunter2")),
+    Shot("ask-factor", opened(journals.failing), BOTH, asked(FACTOR, *"271828")),
+    Shot("host-key-unknown", opened(journals.failing), BOTH, asked(UNKNOWN)),
+    Shot("host-key-changed", changed, BOTH),
+    Shot("host-key-revoked", revoked, BOTH),
     Shot("quit-live", opened(journals.running), BOTH, keys("q")),
 )

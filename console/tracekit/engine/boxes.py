@@ -28,10 +28,18 @@ if TYPE_CHECKING:
 class Ways:
     """How the machines of a person are reached: their configuration, their keys, and whom they trust."""
 
-    def __init__(self, places: Places, *, asker: Asker | None = None, accept_new: bool = False) -> None:
+    def __init__(
+        self,
+        places: Places,
+        *,
+        asker: Asker | None = None,
+        accept_new: bool = False,
+        once: set[str] | None = None,
+    ) -> None:
         self._places = places
         self._asker = asker
         self._accept_new = accept_new
+        self._once: set[str] = once if once is not None else set()
         self._limits: dict[str, Any] = {}
         self._trust: Trust | None = None
 
@@ -55,7 +63,7 @@ class Ways:
 
             own = Path(config_dir(self._places.environ)) / "known_hosts"
             others = (self._home() / ".ssh" / "known_hosts", Path("/etc/ssh/ssh_known_hosts"))
-            self._trust = Trust(HostKeys(own, others), accept_new=self._accept_new)
+            self._trust = Trust(HostKeys(own, others), accept_new=self._accept_new, once=self._once)
         return self._trust
 
     def _home(self) -> Path:
@@ -74,8 +82,9 @@ class Boxes(Ways):
         asker: Asker | None = None,
         accept_new: bool = False,
         begun: Bridge | None = None,
+        once: set[str] | None = None,
     ) -> None:
-        super().__init__(places, asker=asker, accept_new=accept_new)
+        super().__init__(places, asker=asker, accept_new=accept_new, once=once)
         self._console = console
         self._tasks = tasks
         self._remote: dict[tuple[Any, ...], Box] = {}

@@ -47,12 +47,15 @@ class Engine:
         asker: Asker | None = None,
         accept_new: bool = False,
         begun: Bridge | None = None,
+        once: set[str] | None = None,
     ) -> None:
         self.places = places
         #: The way to this machine's agent, where it was started before anything else was loaded.
         self.begun = begun
         self.asker = asker
         self.accept_new = accept_new
+        #: Host keys that a person trusts for as long as this console lives.
+        self.once: set[str] = once if once is not None else set()
         self.store = RunStore(places.state)
         self.console = places.nonce()[:12]
         self.views: dict[str, RunView] = {}
@@ -121,6 +124,7 @@ class _Core:
             asker=engine.asker,
             accept_new=engine.accept_new,
             begun=engine.begun,
+            once=engine.once,
         )
         self._history = History(engine.store)
         context = Context(places, engine.store, self._boxes, self._history, tasks, engine.console)

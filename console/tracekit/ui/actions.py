@@ -15,7 +15,7 @@ from tracekit.wire.problems import Problem
 
 MOVE, LOOK, RUN, VIEW, PROGRAM = "Move", "Look", "Run", "View", "Program"
 GROUPS = (MOVE, LOOK, RUN, VIEW, PROGRAM)
-CONSOLE, LIST = "console", "list"
+CONSOLE, LIST, ENVIRONMENTS = "console", "list", "environments"
 
 
 @dataclass(frozen=True)
@@ -216,6 +216,26 @@ ACTIONS: tuple[Action, ...] = (
         "palette",
         hint=7,
     ),
+    Action(
+        "program.environments",
+        ("e",),
+        "env",
+        "where tests can run, and how it is there",
+        PROGRAM,
+        "environments",
+        command="tracekit box check",
+    ),
+    Action(
+        "program.shell",
+        ("!",),
+        "shell",
+        "a shell on the run's box, in its directory",
+        PROGRAM,
+        "shell",
+        (CONSOLE, ENVIRONMENTS),
+        command="tracekit box shell",
+    ),
+    Action("env.check", ("c",), "check", "look at this box again", PROGRAM, "check", (ENVIRONMENTS,)),
     Action("program.help", ("?",), "help", "every key", PROGRAM, "help", hint=8),
     Action(
         "program.quit",

@@ -20,6 +20,7 @@ from textual.timer import Timer
 
 from tracekit.engine.requests import Discover, Launch, Request
 from tracekit.ui import actions as registry
+from tracekit.ui.elsewhere import Elsewhere
 from tracekit.ui.ports import Ports, RunRow, ViewFace, same_root
 from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
@@ -33,7 +34,7 @@ from tracekit.wire.problems import Problem, ProblemError
 Answer = TypeVar("Answer")
 
 
-class ConsoleApp(App[int], inherit_bindings=False):
+class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
     """The console over an engine. `start` is what it asks for first."""
 
     CSS = CSS
@@ -91,6 +92,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
             self.leaving.install()
             self.set_interval(LOOK_AT_TERMINAL, self._watch_terminal)
         self.push_screen(self.board_screen, callback=None)
+        self.listen()
         if self._pumped:
             self._timer = self.set_interval(1 / HERTZ, self.pump.tick)
 
@@ -109,6 +111,7 @@ class ConsoleApp(App[int], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Give the signals back, and let go of the files."""
+        self.ports.questions.listen(None)
         self.board_screen.stop_watching()
         self.leaving.remove()
 
@@ -232,13 +235,17 @@ class ConsoleApp(App[int], inherit_bindings=False):
         editor = self.ports.editor
         if not editor.takes_terminal:
             return editor.open(root, file, line)
+        return self.stepped_aside(lambda: editor.open(root, file, line))
+
+    def stepped_aside(self, do: Callable[[], Problem | None]) -> Problem | None:
+        """Leave the terminal to something else for as long as it takes."""
         step_aside: contextlib.AbstractContextManager[object]
         try:
             step_aside = self.suspend()
             with self.leaving.aside(), step_aside:
-                return editor.open(root, file, line)
+                return do()
         except SuspendNotSupported:
-            return editor.open(root, file, line)
+            return do()
 
 
 async def _in_thread(ask: Callable[[], Answer]) -> Answer | None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from tracekit.engine.requests import Launch, Request
 from tracekit.model.state import OutputSpan, RunState
-from tracekit.wire.problems import Problem
+from tracekit.ui.asking import Questions
+from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from tracekit.engine.saves import Save
@@ -89,6 +90,34 @@ class EngineFace(Protocol):
     def watch(self, launch: Launch) -> WatchFace: ...
 
 
+class BoxRow(Protocol):
+    """One environment; without an address it is this machine."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def address(self) -> str: ...
+
+
+class BoxHealth(Protocol):
+    """How a box was when somebody looked."""
+
+    @property
+    def well(self) -> bool: ...
+    @property
+    def words(self) -> str: ...
+    @property
+    def problems(self) -> Sequence[Problem]: ...
+
+
+class BoxesFace(Protocol):
+    """The environments of a project, how they are, and a shell there; all of them wait, `look` for long."""
+
+    def rows(self, root: str) -> Sequence[BoxRow]: ...
+    def look(self, root: str, name: str) -> BoxHealth: ...
+    def shell(self, root: str, name: str, run: str) -> Problem | None: ...
+
+
 class Trust(Protocol):
     """Whether a project's code may be run by looking for its scenarios; asked once for each project."""
 
@@ -159,6 +188,23 @@ class NoClipboard:
         return Problem("ui.no_clipboard", "no clipboard was found", "", text)
 
 
+class NoBoxes:
+    """Stands where no boxes were injected."""
+
+    def rows(self, root: str) -> Sequence[BoxRow]:
+        return ()
+
+    def look(self, root: str, name: str) -> BoxHealth:
+        raise ProblemError(_no_box(name))
+
+    def shell(self, root: str, name: str, run: str) -> Problem | None:
+        return _no_box(name)
+
+
+def _no_box(name: str) -> Problem:
+    return Problem("env.no_box", "no box is called so", name, "`tracekit box add` adds one")
+
+
 class Trusting:
     """Stands where trust was decided before: the command line's explicit commands do not ask."""
 
@@ -182,3 +228,5 @@ class Ports:
     clipboard: Clipboard = field(default_factory=NoClipboard)
     command: Callable[[str, Sequence[str], str | None], str] = run_command
     now: Callable[[], int] = time.time_ns
+    boxes: BoxesFace = field(default_factory=NoBoxes)
+    questions: Questions = field(default_factory=Questions)

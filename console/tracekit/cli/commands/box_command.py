@@ -88,7 +88,8 @@ def _row(found: Environment) -> dict[str, Any]:
     }
 
 
-def _address(found: Environment) -> str:
+def address(found: Environment) -> str:
+    """Where a box is, as a person types it."""
     user = f"{found.user}@" if found.user else ""
     return f"{user}{found.host}" + (f":{found.port}" if found.port else "")
 
@@ -99,7 +100,7 @@ def _list(args: argparse.Namespace) -> int:
         if args.json:
             edge.say_json(SCHEMA, _row(found))
         else:
-            edge.say(f"{found.name:16} {_address(found):32} {found.how:8} {found.where}")
+            edge.say(f"{found.name:16} {address(found):32} {found.how:8} {found.where}")
     if not declared and not args.json:
         edge.say("no boxes; `tracekit box add NAME HOST` adds one")
     return edge.OK
@@ -138,7 +139,7 @@ def _looked(ways: Ways, found: Environment, *, as_json: bool) -> bool:
     if health is not None:
         edge.say(f"{'✗' if problems else '✓'} {found.name:16} {_words(health)}")
     else:
-        edge.say(f"✗ {found.name:16} {_address(found)}")
+        edge.say(f"✗ {found.name:16} {address(found)}")
     for problem in problems:
         edge.say(f"  {problem.what}")
         edge.say(f"  → {problem.action}")
@@ -177,6 +178,21 @@ def _words(health: Health) -> str:
     if health.live:
         said.append(f"live: {', '.join(health.live)}")
     return edge.clean("; ".join(said))
+
+
+def brief(health: Health) -> str:
+    """How a box is, on a part of a line."""
+    facts = health.facts
+    disk = facts.get("disk")
+    free = disk.get("free", 0) if isinstance(disk, dict) else 0
+    said = [
+        f"python {facts.get('python')}",
+        f"load {facts.get('load')}",
+        f"{free / (1 << 30):.0f} GiB",
+        f"clock {health.offset:+.3f}s ±{health.round_trip / 2:.3f}",
+        *([f"{len(health.live)} live"] if health.live else []),
+    ]
+    return edge.clean(" · ".join(said))
 
 
 # -- adding and removing

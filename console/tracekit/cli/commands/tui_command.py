@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tracekit.engine.engine import Engine
     from tracekit.engine.view import RunView
+    from tracekit.ui.asking import Questions
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,17 +63,20 @@ def _open(request: Request, *, root: str, args: argparse.Namespace | None = None
     from tracekit.cli.desk import DeskTrust
     from tracekit.config import loader
     from tracekit.engine.engine import Engine
+    from tracekit.ui.asking import Questions
 
     places = project.places()
     # What is bundled with the program itself needs no question.
     bundled = root in loader.bundled_profiles().values()
-    with Engine(places) as engine:
+    # What a login asks stands in a window of the screen that is about to come.
+    questions = Questions()
+    with Engine(places, asker=questions) as engine:
         ahead = None
         if isinstance(request, Discover) and (bundled or DeskTrust(places.state).known(root)):
             # What was found last time is read while everything that paints is loaded.
             ahead = engine.submit(request)
         given = vars(args) if args is not None else {}
-        return _show(engine, request, ahead, root=root, given=given, bundled=bundled)
+        return _show(engine, request, ahead, root=root, questions=questions, given=given, bundled=bundled)
 
 
 def _show(
@@ -81,11 +85,14 @@ def _show(
     ahead: Future[RunView] | None,
     *,
     root: str,
+    questions: Questions,
     given: dict[str, Any],
     bundled: bool,
 ) -> int:
     from tracekit.cli.desk import DeskClipboard, DeskEditor, DeskTrust
+    from tracekit.cli.desk_boxes import DeskBoxes
     from tracekit.config import loader
+    from tracekit.engine.boxes import Ways
     from tracekit.ui.actions import ACTIONS
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.app import run as show
@@ -101,6 +108,8 @@ def _show(
             trust=Trusting() if bundled else DeskTrust(engine.places.state),
             editor=DeskEditor(),
             clipboard=DeskClipboard(),
+            boxes=DeskBoxes(Ways(engine.places, asker=questions, once=engine.once)),
+            questions=questions,
         ),
         request,
         root=root,

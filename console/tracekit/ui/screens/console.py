@@ -21,6 +21,7 @@ from tracekit.ui.board import Board, Delta
 from tracekit.ui.panes import states
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
+from tracekit.ui.screens.asked import NEVER
 from tracekit.ui.screens.layout import Fit, fit
 from tracekit.ui.screens.watching import Watch
 from tracekit.ui.sections import CAUSE, LEAF
@@ -147,6 +148,9 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         self.stage = "idle"
         self.refreshing = False
         self.show_state()
+        if problems and problems[0].code in NEVER:
+            self.owner.show_refused(problems[0])
+            return
         if problems and self.board.ids:
             first = problems[0]
             self.say(" · ".join(part for part in (first.where, first.what, first.action) if part), warn=True)
@@ -360,6 +364,21 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         """Hold the screen; the run does not notice."""
         self.paused = not self.paused
         self.show_bars(self.ports.now())
+
+    # -- other machines ----------------------------------------------------------------------------------------------
+
+    def action_environments(self) -> None:
+        """Where tests can run."""
+        self.owner.show_environments()
+
+    def action_shell(self) -> None:
+        """A shell where the newest run is."""
+        view = self.board.newest
+        box = view.state.run.environment if view is not None else ""
+        if view is None or box in {"", "local"}:
+            self.say("this run is of this very machine" if view is not None else "there is no run yet")
+            return
+        self.owner.open_shell(box, view.run_id)
 
     # -- the filter --------------------------------------------------------------------------------------------------
 

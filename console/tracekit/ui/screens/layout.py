@@ -56,6 +56,13 @@ ConsoleScreen { background: $background; color: $foreground; layout: vertical; }
 .ascii ScenarioTree, .ascii LinesPane, .ascii OutputPane { scrollbar-size-vertical: 0; }
 Dialog { align: center middle; background: $background 70%; }
 Dialog > Vertical { width: 84; max-width: 96%; height: auto; max-height: 94%; background: $surface; padding: 1 2; }
+Secret, Refused { align: center middle; background: $background 70%; }
+Secret > Vertical, Refused > Vertical { width: 84; max-width: 96%; height: auto; max-height: 94%; padding: 1 2; }
+Secret > Vertical, Secret LinesPane { background: $surface; }
+Refused > Vertical, Refused LinesPane { background: #2b1014; }
+Secret #secret { height: 1; border: none; padding: 0 1; background: $background; margin: 1 2; }
+Secret #secret:focus { border: none; }
+Environments > Vertical { width: 100; }
 Dialog LinesPane, Dialog Choices { background: $surface; }
 Dialog #choices { margin-top: 1; }
 Dialog #ask { height: 1; border: none; padding: 0 1; background: $background; margin-top: 1; }

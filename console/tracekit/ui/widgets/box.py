@@ -12,8 +12,8 @@ LONGEST = 2000
 class Box(Input):
     """An input without borders, blinking or control characters."""
 
-    def __init__(self, placeholder: str, *, id: str) -> None:
-        super().__init__(id=id, placeholder=placeholder, select_on_focus=False)
+    def __init__(self, placeholder: str, *, id: str, hidden: bool = False) -> None:
+        super().__init__(id=id, placeholder=placeholder, select_on_focus=False, password=hidden)
         self.cursor_blink = False
 
     def validate_value(self, value: str) -> str:

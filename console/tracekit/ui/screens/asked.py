@@ -1,0 +1,152 @@
+"""What a login asks, and what it refuses: a secret that is typed and forgotten, a key that is new, a key that is wrong.
+
+An answer goes to whoever asked and nowhere else. A key that has changed or was revoked cannot be accepted.
+"""
+
+from __future__ import annotations
+
+import re
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input
+
+from tracekit.ui.actions import LIST, bindings
+from tracekit.ui.asking import Asked
+from tracekit.ui.safe import Line, wrap
+from tracekit.ui.screens.dialogs import Question
+from tracekit.ui.theme import Palette
+from tracekit.ui.widgets.box import Box
+from tracekit.ui.widgets.lines import LinesPane
+from tracekit.wire.problems import Problem
+
+TITLES = {"passphrase": "A key is locked", "password": "A password is wanted", "interactive": "The box asks"}
+#: Refusals of a host key that no answer can change.
+NEVER = {
+    "ssh.host_key_changed": "THE KEY OF THIS BOX HAS CHANGED",
+    "ssh.host_key_revoked": "THE KEY OF THIS BOX IS REVOKED",
+    "ssh.host_key_pinned": "THIS IS NOT THE KEY THAT THE PROFILE PINS",
+}
+_LONGEST = 12
+_PRINT = re.compile(r"(SHA256:[A-Za-z0-9+/]{43})")
+
+
+def room(width: int) -> int:
+    """The columns of a dialog's text."""
+    return max(20, min(84, int(width * 0.96)) - 5)
+
+
+class Secret(ModalScreen[str | None], inherit_bindings=False):
+    """One line that only a person knows; shown as dots unless the box itself says that it may be seen."""
+
+    BINDINGS = [each for each in bindings(LIST) if getattr(each, "id", "") == "look.back"]
+    AUTO_FOCUS = "#secret"
+
+    def __init__(self, look: Palette, question: Asked) -> None:
+        super().__init__(classes="dialog")
+        self.look, self.question = look, question
+
+    def compose(self) -> ComposeResult:
+        """Who asks for what, the box to type in, and what becomes of it."""
+        with Vertical():
+            yield LinesPane(id="text")
+            yield Box("", id="secret", hidden=not self.question.echo)
+            yield LinesPane(id="hint")
+
+    def on_mount(self) -> None:
+        """The words; those of the box are a stranger's."""
+        look, asked = self.look, self.question
+        lines = [Line().own(TITLES.get(asked.kind, "A login asks"), look.strong), Line()]
+        lines.append(Line(2).name(asked.where, look.accent))
+        said = [each.strip() for each in asked.text.splitlines() if each.strip()]
+        lines += [Line(2).name(each, look.text) for each in said]
+        shown = wrap(lines, room(self.app.size.width), _LONGEST)
+        for name, told in (("#text", shown), ("#hint", [self._hint()])):
+            pane = self.query_one(name, LinesPane)
+            pane.can_focus = False
+            pane.styles.height = len(told)
+            pane.show(told)
+
+    def _hint(self) -> Line:
+        told = Line(2).own("enter", self.look.dim).own(" answers   ", self.look.faint)
+        told.own("esc", self.look.dim).own(" gives up   ", self.look.faint)
+        return told.own("used once, kept nowhere", self.look.faint)
+
+    @on(Input.Submitted)
+    def _submitted(self, event: Input.Submitted) -> None:
+        answer = event.value
+        self.query_one("#secret", Input).value = ""
+        self.dismiss(answer)
+
+    def action_back(self) -> None:
+        """No answer."""
+        self.dismiss(None)
+
+
+def new_key(look: Palette, question: Asked) -> Question:
+    """A box whose key no file names; the first answer, which enter gives, trusts nobody."""
+    text = [
+        question.where,
+        question.fingerprint,
+        "",
+        "No file of yours knows this box. Compare this with its own key",
+        "before you trust it; `ssh-keygen -lf` shows it there.",
+    ]
+    answers = (
+        ("cancel", "cancel"),
+        ("once", "trust it until this console ends"),
+        ("save", "trust it from now on, and keep it in our own known_hosts"),
+    )
+    return Question(look, "This box is not known", text, answers)
+
+
+class Refused(ModalScreen[None], inherit_bindings=False):
+    """A key that is wrong: what, where and what to do, and nothing to accept."""
+
+    BINDINGS = bindings(LIST)
+    AUTO_FOCUS = "#text"
+
+    def __init__(self, look: Palette, problem: Problem) -> None:
+        super().__init__(classes="dialog -red")
+        self.look, self.problem = look, problem
+
+    def compose(self) -> ComposeResult:
+        """Nothing but words."""
+        with Vertical():
+            yield LinesPane(id="text")
+
+    def on_mount(self) -> None:
+        """The words."""
+        look, problem = self.look, self.problem
+        lines = [Line().own(NEVER.get(problem.code, "REFUSED"), look.failure), Line()]
+        lines.append(Line(2).name(problem.where, look.accent))
+        # A fingerprint is compared letter by letter: it stands on a line of its own.
+        parts = [part.strip(" ,") for part in _PRINT.split(problem.what)]
+        for part in filter(None, parts):
+            is_print = _PRINT.fullmatch(part) is not None
+            lines.append(Line(4 if is_print else 2).name(part, look.strong if is_print else look.text))
+        lines.append(Line())
+        lines += [Line(2).name(problem.action, look.text), Line()]
+        lines.append(Line(2).own("Nothing was sent to it. Nothing here accepts this key.", look.text))
+        lines += [Line(), Line(2).own("esc", look.dim).own(" goes back", look.faint)]
+        shown = wrap(lines, room(self.app.size.width), self.app.size.height - 4)
+        pane = self.query_one("#text", LinesPane)
+        pane.styles.height = len(shown)
+        pane.show(shown)
+
+    def action_back(self) -> None:
+        """Seen."""
+        self.dismiss(None)
+
+    def action_quit(self) -> None:
+        """Seen, too."""
+        self.dismiss(None)
+
+    def action_open(self) -> None:
+        """Enter is no answer here."""
+
+    def action_move(self, where: str) -> None:
+        """For a small terminal."""
+        self.query_one("#text", LinesPane).move(where)
