@@ -245,7 +245,7 @@ class Box:
             await session.send(waiter.say)
         for waiter in self._reaches:
             waiter.answer()
-        for run, follower in self._followers.items():
+        for run, follower in tuple(self._followers.items()):
             if run not in self._attaches:
                 await session.send(_attach(follower))
             if follower.view.link == "reconnecting":
