@@ -13,6 +13,7 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 from tracekit.model.facts import ScenarioFacts
+from tracekit.model.reading import read_json
 from tracekit.model.rows import Frozen, encode, freeze, span_from, span_row
 from tracekit.model.sources import Source
 from tracekit.model.state import ATTEMPT_BITS, MAX_ATTEMPT, RunState
@@ -59,7 +60,7 @@ def read(data: bytes) -> Fold:
         if len(body) != header["size"] or not unpack.eof:
             raise _damaged("its length is not the one it names")
         head, *rows = body.decode("ascii").split("\n")
-        return _fold(json.loads(head), rows)
+        return _fold(read_json(head), rows)
     except (zlib.error, *_UNREADABLE) as fault:
         raise _damaged(f"its contents cannot be read ({type(fault).__name__})") from fault
 

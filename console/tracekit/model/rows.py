@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from tracekit.model.reading import read_json
 from tracekit.model.records import Record, Span
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Frozen:
         if row is None:
             return None
         try:
-            return _record(json.loads(row), self.sources)
+            return _record(read_json(row), self.sources)
         except (TypeError, ValueError, IndexError, AttributeError, OverflowError, RecursionError):
             self.damaged += 1
             return Record()

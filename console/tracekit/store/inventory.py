@@ -15,6 +15,7 @@ from hashlib import blake2b
 from typing import Any, BinaryIO, NamedTuple
 
 from tracekit.model.facts import ScenarioFacts
+from tracekit.model.reading import read_json
 from tracekit.model.scenarios import found_facts, group_facts
 from tracekit.store.survey import Stale, Survey
 from tracekit.wire import lines
@@ -110,7 +111,7 @@ def runs_of(root: str, suites: Iterable[dict[str, Any]], told: Iterable[bytes]) 
     known: dict[tuple[str, str], str] = {}
     runs: list[Run] = []
     for line in told:
-        held = lines.from_json(line.decode("ascii"))
+        held = read_json(line)
         of = held.get("suite") or "", held.get("file") or ""
         place = known.get(of)
         if place is None:
@@ -188,7 +189,7 @@ def _read(root: str, data: bytes) -> Inventory | None:
     """An inventory of this project as it was kept; None for anything else."""
     first, _, body = data.partition(b"\n")
     try:
-        head = json.loads(first)
+        head = read_json(first)
         if head["schema"] != _SCHEMA or head["root"] != root or head["size"] != len(body):
             return None
         sources = {str(name): (int(size), int(time)) for name, (size, time) in head["sources"].items()}
@@ -246,7 +247,7 @@ def telling(journal: Iterable[bytes]) -> Iterator[bytes]:
 
 def facts_of(line: bytes) -> Iterator[ScenarioFacts]:
     """The scenarios of one kept line."""
-    told = lines.from_json(line.decode("ascii"))
+    told = read_json(line)
     if told.get("e") == E.SCENARIOS_FOUND:
         return iter(group_facts(told))
     return iter((found_facts(told["scenario"], told, -1),))
