@@ -24,7 +24,7 @@ from tracekit.wire.problems import Problem
 
 # About a hundred lines: a reader waits at most a millisecond for the lock.
 SLICE = 16 * 1024
-_ADDED_BEFORE_A_LOOK = 100_000
+_ADDED_BEFORE_A_LOOK = 1_000_000
 
 Ended = Callable[["Follower"], None]
 # Writes one of this console's own facts beside the run: what the link did is not the box's to tell.
