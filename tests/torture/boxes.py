@@ -222,7 +222,9 @@ def _agents_own(pid: int) -> bool:
     except OSError:
         return True
     return (
-        not words or _comm(pid).startswith("tracekit-") or b"bridge" in words or b"TRACEKIT_PYTHON" in words
+        not words
+        or _comm(pid).startswith("tracekit-")
+        or any(word in words for word in (b"bridge", b"arrive", b"TRACEKIT_PYTHON"))
     )
 
 

@@ -20,7 +20,11 @@ from tracekit.wire.problems import Problem, ProblemError
 
 NO_PYTHON = b"tracekit-no-python/1"
 PYTHONS = "python3.13 python3.12 python3.11 python3.10 python3.9 python3"
-_LOADER = "import sys,zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+# Read by whatever Python there is, however old.
+_LOADER = (
+    "import sys;sys.version_info<(3,9) and sys.exit(85);"
+    "import zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+)
 _SHOWN = 2000
 
 
@@ -29,10 +33,12 @@ def command(archive: Path) -> str:
     source = resources.files("tracekit.agent").joinpath("boot.py").read_bytes()
     blob = base64.b64encode(zlib.compress(source, 9)).decode("ascii")
     digest = hashlib.blake2b(archive.read_bytes()).hexdigest()
+    # One start of Python and not another to ask for its version: one that is too old says so by its exit code, and
+    # one that is not there, only a name for what is not installed, or of another age by other codes.
     find = (
-        f'for p in "$TRACEKIT_PYTHON" {PYTHONS}; do '
-        'if [ -n "$p" ] && "$p" -I -S -c "import sys;sys.exit(sys.version_info<(3,9))" 2>/dev/null; then '
-        f'exec "$p" -I -S -c "{_LOADER}" {blob} arrive {archive.stem} {digest}; fi; done; '
+        f'for p in "$TRACEKIT_PYTHON" {PYTHONS}; do if [ -n "$p" ] && command -v "$p" >/dev/null 2>&1; then '
+        f'"$p" -I -S -c "{_LOADER}" {blob} arrive {archive.stem} {digest} 2>/dev/null; r=$?; '
+        "case $r in 2|85|126|127) ;; *) exit $r;; esac; fi; done; "
         f"echo {NO_PYTHON.decode()}; exit 86"
     )
     return f"sh -c '{find}'"
