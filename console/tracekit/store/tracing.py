@@ -11,11 +11,12 @@ from tracekit._native import TraceView
 from tracekit.store import recorded
 from tracekit.store.runs import RunFolder, damaged
 from tracekit.wire.lines import LineError, decode
-from tracekit.wire.names import RED, RINGS_DIR, SPOOL_DIR, E
+from tracekit.wire.names import JOURNAL_FILE, RED, RINGS_DIR, SPOOL_DIR, E
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _END = b'"e":"' + E.RUN_ENDED.encode() + b'"'
 _TAIL = 1 << 16
@@ -32,21 +33,11 @@ class Trace:
             self.whole = TraceView(folder.box_dir)
             #: Whether there is a trace; else the rows are the journal's lines.
             self.traced = len(self.whole) > 0 or (waits and not self.over())
-            self.rows = TraceView(folder.box_dir) if self.traced else self._of_the_journal()
+            self.rows = TraceView(folder.box_dir) if self.traced else rows_of_journal(self._folder.box_dir, self)
         except recorded.DamagedFileError as fault:
             raise ProblemError(fault.problem) from fault
         except OSError as fault:
             raise ProblemError(self._damaged(fault)) from fault
-
-    def _of_the_journal(self) -> TraceView:
-        while True:
-            folder = recorded.plain_folder(self._folder.journal, self)
-            rows = TraceView(folder, journal=True)
-            # The view keeps open what it has found, whatever becomes of it. It has found nothing where the journal was
-            # packed after we looked.
-            missed = folder == self._folder.box_dir and not self._folder.journal.exists()
-            if len(rows) or not (missed and recorded.packed(self._folder.journal).exists()):
-                return rows
 
     def _damaged(self, fault: OSError) -> Problem:
         return damaged(self.run_id, f"its trace cannot be read: {fault}", str(self._folder.box_dir))
@@ -55,7 +46,7 @@ class Trace:
         """Nothing was traced after all: the rows are the journal's lines."""
         self.traced = False
         try:
-            self.rows = self._of_the_journal()
+            self.rows = rows_of_journal(self._folder.box_dir, self)
         except OSError as fault:
             raise ProblemError(self._damaged(fault)) from fault
         self.filter(self._text)
@@ -105,17 +96,7 @@ class Trace:
 
     def why_empty(self) -> str:
         """Why there are no rows, as far as the journal knows."""
-        for line in self._lines(E.BOX_FACTS):
-            for missing in line.get("unavailable") or ():
-                if isinstance(missing, dict) and missing.get("what") == "tracer":
-                    return str(missing.get("why"))
-        for line in self._lines(E.GAP):
-            if line.get("what") == "trace":
-                return str(line.get("why"))
-        for line in self._lines(E.RUN_STARTED):
-            if line.get("trace") == "off":
-                return "tracing was off"
-        return "no test process recorded anything"
+        return why_untraced(self._folder.journal)
 
     def _failures(self) -> Iterator[int]:
         for line in self._lines(E.ATTEMPT_ENDED):
@@ -123,16 +104,49 @@ class Trace:
                 yield line["m"]
 
     def _lines(self, event: str) -> Iterator[dict[str, Any]]:
-        marker = b'"e":"' + event.encode() + b'"'
-        try:
-            with recorded.opened(self._folder.journal) as file:
-                for line in file:
-                    if marker in line:
-                        try:
-                            yield decode(line)
-                        except LineError:
-                            continue
-        except recorded.DamagedFileError as fault:
-            raise ProblemError(fault.problem) from fault
-        except OSError:
-            return
+        return _lines_of(self._folder.journal, event)
+
+
+def rows_of_journal(box_dir: Path, owner: object, most: int | None = None) -> TraceView:
+    """The lines of a journal as rows, packed or not; what was unpacked for it goes with its owner. Raises OSError."""
+    journal = box_dir / JOURNAL_FILE
+    while True:
+        folder = recorded.plain_folder(journal, owner)
+        rows = TraceView(folder, journal=True, most=most)
+        # The view keeps open what it has found, whatever becomes of it. It has found nothing where the journal was
+        # packed after we looked.
+        missed = folder == box_dir and not journal.exists()
+        if len(rows) or not (missed and recorded.packed(journal).exists()):
+            return rows
+
+
+def why_untraced(journal: Path) -> str:
+    """Why a run has no trace, as far as its journal knows."""
+    gaps: list[str] = []
+    off = False
+    for line in _lines_of(journal, E.BOX_FACTS, E.GAP, E.RUN_STARTED):
+        for missing in line.get("unavailable") or ():
+            if isinstance(missing, dict) and missing.get("what") == "tracer":
+                return str(missing.get("why"))
+        if line.get("e") == E.GAP and line.get("what") == "trace":
+            gaps.append(str(line.get("why")))
+        off = off or line.get("trace") == "off"
+    if gaps:
+        return gaps[0]
+    return "tracing was off" if off else "no test process recorded anything"
+
+
+def _lines_of(journal: Path, *events: str) -> Iterator[dict[str, Any]]:
+    markers = [b'"e":"' + event.encode() + b'"' for event in events]
+    try:
+        with recorded.opened(journal) as file:
+            for line in file:
+                if any(marker in line for marker in markers):
+                    try:
+                        yield decode(line)
+                    except LineError:
+                        continue
+    except recorded.DamagedFileError as fault:
+        raise ProblemError(fault.problem) from fault
+    except OSError:
+        return

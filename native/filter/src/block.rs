@@ -1,6 +1,6 @@
 //! A filter over a block: passed over where its head says that nothing can be in it, else a column at a time.
 
-use tracer_backend::block::Block;
+use tracer_backend::block::{Block, Zone};
 use tracer_backend::kind::UNPAIRED;
 use tracer_backend::row::COLUMNS;
 use tracer_backend::{Column, kinds};
@@ -91,7 +91,12 @@ impl Columns<'_, '_> {
 impl Bound {
     /// Whether a row of the block can pass, by what its head says. Learn its strings first.
     pub fn may_match(&self, block: &Block<'_>) -> bool {
-        may(&self.root, block)
+        may(&self.root, block.zone(), &|name| block.may_name(name))
+    }
+
+    /// Whether a row of a block can pass, by its head alone: it need not be read for that. Learn its strings first.
+    pub fn may_match_head(&self, zone: &Zone) -> bool {
+        may(&self.root, zone, &|_| true)
     }
 
     /// The rows of the block that pass. Learn its strings first.
@@ -104,11 +109,10 @@ impl Bound {
     }
 }
 
-fn may(node: &Node, block: &Block<'_>) -> bool {
-    let zone = block.zone();
+fn may(node: &Node, zone: &Zone, may_name: &dyn Fn(u32) -> bool) -> bool {
     match node {
-        Node::All(parts) => parts.iter().all(|part| may(part, block)),
-        Node::Any(parts) => parts.iter().any(|part| may(part, block)),
+        Node::All(parts) => parts.iter().all(|part| may(part, zone, may_name)),
+        Node::Any(parts) => parts.iter().any(|part| may(part, zone, may_name)),
         // What is inside may let every row of the block through, or none: its head does not tell.
         Node::Not(_) => true,
         Node::Leaf(leaf) => match leaf {
@@ -121,7 +125,7 @@ fn may(node: &Node, block: &Block<'_>) -> bool {
             Leaf::In(column, bits, set) => {
                 let named = || {
                     let names = set.first(LOOKED_FOR + 1);
-                    names.len() > LOOKED_FOR || names.into_iter().any(|name| block.may_name(name))
+                    names.len() > LOOKED_FOR || names.into_iter().any(may_name)
                 };
                 zone.kinds & bits != 0
                     && match column {

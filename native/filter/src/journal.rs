@@ -30,6 +30,12 @@ impl Line {
         keys.iter().find_map(|key| self.text(key)).map(|text| Given::Text(Cow::Borrowed(text)))
     }
 
+    /// Of what was raised last.
+    fn raised(&self, key: &str) -> Option<Given<'_>> {
+        let text = self.0.get("chain")?.get(0)?.get(key)?.as_str().filter(|text| !text.is_empty())?;
+        Some(Given::Text(Cow::Borrowed(text)))
+    }
+
     fn level(&self) -> Option<&str> {
         let red = self.text("verdict").is_some_and(|verdict| RED.contains(&verdict));
         match self.text("e")? {
@@ -47,7 +53,10 @@ impl Fact for Line {
         match field {
             Field::Kind => self.first(&["e"]),
             Field::Level => self.level().map(|level| Given::Text(Cow::Borrowed(level))),
-            Field::Name => self.first(&["name", "logger", "step", "op", "category", "suite"]),
+            Field::Name => {
+                let raised = self.raised("type");
+                raised.or_else(|| self.first(&["name", "logger", "step", "op", "category", "suite"]))
+            }
             Field::Span => self.text("step").and_then(|_| self.first(&["name", "step"])),
             Field::Lane => self.first(&["src"]),
             Field::Scenario => self.first(&["scenario"]),
@@ -55,7 +64,10 @@ impl Fact for Line {
                 let of_id = |id: &'_ str| -> Given<'_> { Given::Text(Cow::Owned(suite_of(id).to_owned())) };
                 self.first(&["suite"]).or_else(|| self.text("scenario").map(of_id))
             }
-            Field::Text => self.first(&["message", "text", "reason", "why", "what", "stderr"]),
+            Field::Text => {
+                let raised = self.raised("message");
+                raised.or_else(|| self.first(&["message", "text", "reason", "why", "what", "stderr", "verdict"]))
+            }
             Field::Time => number("m"),
             Field::Duration => number("d"),
             Field::Value => number("value").or_else(|| number("count")).or_else(|| number("length")),

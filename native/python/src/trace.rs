@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use query_engine::{JournalView, Told, View};
+use query_engine::{JournalView, Told, View, Within};
 use tracer_backend::drain::{Drain, Limits};
 use tracer_backend::secrets::Secrets;
 use tracer_backend::verify::verify;
@@ -64,6 +64,12 @@ impl From<Told> for Event {
     }
 }
 
+/// A file as its project names it.
+fn below<'a>(file: &'a [u8], root: Option<&[u8]>) -> &'a [u8] {
+    let inside = root.filter(|root| !root.is_empty()).and_then(|root| file.strip_prefix(root));
+    inside.and_then(|rest| rest.strip_prefix(b"/")).unwrap_or(file)
+}
+
 /// What a window looks into.
 enum Source {
     Trace(Box<View>),
@@ -71,10 +77,10 @@ enum Source {
 }
 
 impl Source {
-    fn poll(&mut self) -> Result<u64> {
+    fn poll(&mut self, most: usize) -> Result<u64> {
         match self {
-            Self::Trace(view) => view.poll(),
-            Self::Journal(view) => view.poll(),
+            Self::Trace(view) => view.poll(most),
+            Self::Journal(view) => view.poll(most),
         }
     }
 
@@ -89,6 +95,20 @@ impl Source {
         match self {
             Self::Trace(view) => view.count_passing(),
             Self::Journal(view) => view.count_passing(),
+        }
+    }
+
+    fn total(&self) -> u64 {
+        match self {
+            Self::Trace(view) => view.total(),
+            Self::Journal(view) => view.total(),
+        }
+    }
+
+    fn is_behind(&self) -> bool {
+        match self {
+            Self::Trace(view) => view.is_behind(),
+            Self::Journal(view) => view.is_behind(),
         }
     }
 
@@ -113,41 +133,64 @@ pub(crate) struct TraceView {
 impl TraceView {
     #[new]
     #[allow(clippy::needless_pass_by_value)] // how a path comes out of Python
-    #[pyo3(signature = (folder, journal = false))]
-    fn new(py: Python<'_>, folder: PathBuf, journal: bool) -> PyResult<Self> {
+    #[pyo3(signature = (folder, journal = false, most = None))]
+    fn new(py: Python<'_>, folder: PathBuf, journal: bool, most: Option<usize>) -> PyResult<Self> {
         let open = || {
-            if journal {
-                return JournalView::open(&folder.join("journal.ndjson")).map(|view| Source::Journal(Box::new(view)));
+            if !journal {
+                return View::open(&folder).map(|view| Source::Trace(Box::new(view)));
             }
-            View::open(&folder).map(|view| Source::Trace(Box::new(view)))
+            let mut view = JournalView::new(&folder.join("journal.ndjson"));
+            view.poll(most.unwrap_or(usize::MAX))?;
+            Ok(Source::Journal(Box::new(view)))
         };
         Ok(Self { source: py.detach(open).map_err(|problem| fault(&problem))? })
     }
 
     /// Looks through a filter; `ValueError` with a caret where it cannot be understood. `failures`, `env` and `run` are
-    /// what a filter may ask and no row knows.
-    #[pyo3(signature = (text, failures = Vec::new(), env = String::new(), run = String::new()))]
-    fn filter(&mut self, py: Python<'_>, text: &str, failures: Vec<u64>, env: String, run: String) -> PyResult<()> {
-        let context = tracekit_filter::Context { begin: 0, failures, env, run };
+    /// what a filter may ask and no row knows; relative times count from `begin`, else from the first row. Only rows of
+    /// these `scenarios` are held against it, between `since` and `until`. At most so many blocks, or pieces of a
+    /// journal, are read at once.
+    #[allow(clippy::too_many_arguments, clippy::needless_pass_by_value)] // named ones, as they come out of Python
+    #[pyo3(signature = (
+        text, failures = Vec::new(), env = String::new(), run = String::new(), *, begin = 0,
+        scenarios = Vec::new(), since = None, until = None, most = None
+    ))]
+    fn filter(
+        &mut self,
+        py: Python<'_>,
+        text: &str,
+        failures: Vec<u64>,
+        env: String,
+        run: String,
+        begin: u64,
+        scenarios: Vec<Vec<u8>>,
+        since: Option<u64>,
+        until: Option<u64>,
+        most: Option<usize>,
+    ) -> PyResult<()> {
+        let context = tracekit_filter::Context { begin, failures, env, run };
+        let within = Within { scenarios: scenarios.iter().map(|id| lossy(id)).collect(), since, until };
+        let most = most.unwrap_or(usize::MAX);
         let source = &mut self.source;
         let done = py.detach(|| match source {
             Source::Trace(view) => {
                 view.set_context(context);
-                view.set_filter(text)
+                view.set_filter(text, &within, most)
             }
             Source::Journal(view) => {
                 view.set_context(context);
-                view.set_filter(text)
+                view.set_filter(text, &within, most)
             }
         });
         let done = done.map_err(|problem| fault(&problem))?;
         done.map_err(|wrong| PyValueError::new_err(wrong.to_string()))
     }
 
-    /// Looks for what came since; how many rows that pass are new.
-    fn poll(&mut self, py: Python<'_>) -> PyResult<u64> {
+    /// Looks for what came since, in at most so many blocks or pieces; how many rows that pass are new.
+    #[pyo3(signature = (most = None))]
+    fn poll(&mut self, py: Python<'_>, most: Option<usize>) -> PyResult<u64> {
         let source = &mut self.source;
-        py.detach(|| source.poll()).map_err(|problem| fault(&problem))
+        py.detach(|| source.poll(most.unwrap_or(usize::MAX))).map_err(|problem| fault(&problem))
     }
 
     fn __len__(&self) -> usize {
@@ -162,30 +205,34 @@ impl TraceView {
     }
 
     /// The same rows as a screen shows them: time, duration, kind, level, depth, lane, and safe text of name, message and
-    /// place, each of so many columns at most.
-    fn shown(&mut self, py: Python<'_>, start: u64, count: usize, columns: usize) -> PyResult<Vec<Shown>> {
+    /// place, each of so many columns at most. Places below `root` are told from there.
+    #[pyo3(signature = (start, count, columns, root = None))]
+    fn shown(
+        &mut self,
+        py: Python<'_>,
+        start: u64,
+        count: usize,
+        columns: usize,
+        root: Option<&[u8]>,
+    ) -> PyResult<Vec<Shown>> {
         let source = &mut self.source;
         let rows = py.detach(|| source.rows(start, count)).map_err(|problem| fault(&problem))?;
         let safe = |bytes: &[u8]| Safe::of(bytes, columns);
+        // A number is said where there is no text to say.
+        let said = |row: &Told| match row.value {
+            Some(value) if row.text.is_empty() => safe(value.to_string().as_bytes()),
+            _ => safe(&row.text),
+        };
         Ok(rows
             .into_iter()
             .map(|row| {
                 let place = if row.file.is_empty() {
                     Vec::new()
                 } else {
-                    [&row.file[..], format!(":{}", row.line).as_bytes()].concat()
+                    [below(&row.file, root), format!(":{}", row.line).as_bytes()].concat()
                 };
-                (
-                    row.time,
-                    row.duration,
-                    row.kind,
-                    row.level,
-                    row.depth,
-                    row.lane,
-                    safe(&row.name),
-                    safe(&row.text),
-                    safe(&place),
-                )
+                let said = said(&row);
+                (row.time, row.duration, row.kind, row.level, row.depth, row.lane, safe(&row.name), said, safe(&place))
             })
             .collect())
     }
@@ -220,6 +267,18 @@ impl TraceView {
         let Source::Trace(view) = &self.source else { return Vec::new() };
         let lanes = view.lanes();
         lanes.into_iter().map(|lane| (lane.number, lane.pid, lane.tid, lossy(&lane.name), lossy(&lane.kind))).collect()
+    }
+
+    /// How many rows were looked at.
+    #[getter]
+    fn total(&self) -> u64 {
+        self.source.total()
+    }
+
+    /// Whether there is more that was not looked at for want of `most`.
+    #[getter]
+    fn behind(&self) -> bool {
+        self.source.is_behind()
     }
 
     /// The first and the last moment, in nanoseconds of the box's monotonic clock; None of an empty trace.

@@ -10,11 +10,11 @@ use tracer_backend::kind::{LEVEL_MASK, level_name, level_named};
 use tracer_backend::{Problem, Result};
 
 use crate::told::Told;
-use crate::view::bound;
+use crate::within::Within;
 
 /// Lines longer than a journal's are not read.
 const MAX_LINE: usize = 2 << 20;
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
 
 /// A window into a journal that may still grow, and that may be packed once it does not.
 #[derive(Debug)]
@@ -27,6 +27,8 @@ pub struct JournalView {
     /// Where the lines that pass begin, and how long they are.
     passing: Vec<(u64, usize)>,
     seen: u64,
+    total: u64,
+    behind: bool,
     times: Option<(u64, u64)>,
 }
 
@@ -66,16 +68,12 @@ fn told(line: &Line) -> Told {
 }
 
 impl JournalView {
-    /// Opens a journal; one that is not there yet is empty, and grows.
-    ///
-    /// # Errors
-    /// It is there and cannot be read.
-    pub fn open(path: &Path) -> Result<Self> {
+    /// A journal, of which nothing has been read yet; one that is not there is empty, and grows.
+    pub fn new(path: &Path) -> Self {
         let path = path.to_path_buf();
         let (filter, context) = (None, Context::default());
-        let mut view = Self { path, file: None, filter, context, passing: Vec::new(), seen: 0, times: None };
-        view.poll()?;
-        Ok(view)
+        let (passing, times) = (Vec::new(), None);
+        Self { path, file: None, filter, context, passing, seen: 0, total: 0, behind: false, times }
     }
 
     /// What a filter may ask that no line knows.
@@ -83,26 +81,27 @@ impl JournalView {
         self.context = context;
     }
 
-    /// Looks through another filter; an empty one lets everything through.
+    /// Looks through another filter, of what passes `within` already; an empty one lets everything through. At most so
+    /// many pieces of the file are read for it: `poll` reads on.
     ///
     /// # Errors
     /// The outer one: the journal cannot be read. The inner one: the filter cannot be understood, and nothing changed.
-    pub fn set_filter(&mut self, text: &str) -> Result<std::result::Result<(), Fault>> {
-        self.filter = match bound(text, &self.context, self.times) {
-            Ok(filter) => filter.map(|(_, bound)| (bound, Memo::default())),
+    pub fn set_filter(&mut self, text: &str, within: &Within, most: usize) -> Result<std::result::Result<(), Fault>> {
+        self.filter = match within.bound(text, &self.context, self.times) {
+            Ok(filter) => filter.map(|bound| (bound, Memo::default())),
             Err(fault) => return Ok(Err(fault)),
         };
         self.passing.clear();
-        self.seen = 0;
-        self.poll()?;
+        (self.seen, self.total) = (0, 0);
+        self.poll(most)?;
         Ok(Ok(()))
     }
 
-    /// Looks for lines that came since; how many that pass are new.
+    /// Looks for lines that came since, in at most so many pieces; how many that pass are new.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn poll(&mut self) -> Result<u64> {
+    pub fn poll(&mut self, most: usize) -> Result<u64> {
         let fault = |cause| Problem::Io { what: "read", path: self.path.clone(), cause };
         // Looked up each time: where it was unpacked to be written on, there is another one of the same name.
         match File::open(&self.path) {
@@ -112,7 +111,13 @@ impl JournalView {
         let Some(file) = &self.file else { return Ok(0) };
         let before = self.passing.len();
         let mut buffer = vec![0; PIECE];
+        let mut left = most;
+        self.behind = false;
         loop {
+            if left == 0 {
+                self.behind = true;
+                break;
+            }
             let count = file.read_at(&mut buffer, self.seen).map_err(fault)?;
             let Some(whole) = buffer[..count].iter().rposition(|byte| *byte == b'\n') else {
                 if count == buffer.len() && count < MAX_LINE {
@@ -121,8 +126,9 @@ impl JournalView {
                 }
                 break;
             };
+            left -= 1;
             for line in buffer[..=whole].split_inclusive(|byte| *byte == b'\n') {
-                take(line, self.seen, &mut self.filter, &mut self.passing, &mut self.times);
+                self.total += u64::from(take(line, self.seen, &mut self.filter, &mut self.passing, &mut self.times));
                 self.seen += line.len() as u64;
             }
         }
@@ -132,6 +138,16 @@ impl JournalView {
     /// How many lines pass.
     pub fn count_passing(&self) -> u64 {
         self.passing.len() as u64
+    }
+
+    /// How many lines were looked at.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whether there is more of the file that nobody looked at for want of `most`.
+    pub fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// The first and the last moment, where there are lines.
@@ -168,19 +184,20 @@ fn take(
     filter: &mut Option<(Bound, Memo)>,
     passing: &mut Vec<(u64, usize)>,
     times: &mut Option<(u64, u64)>,
-) {
-    let Some(line) = Line::parse(bytes) else { return };
+) -> bool {
+    let Some(line) = Line::parse(bytes) else { return false };
     if let Some(time) = number(&line, &Field::Time) {
         let (first, last) = times.unwrap_or((time, time));
         *times = Some((first.min(time), last.max(time)));
     }
     // What the writer keeps for itself is nobody's event.
     if text(&line, &Field::Kind) == b"ingested" {
-        return;
+        return false;
     }
     if filter.as_mut().is_none_or(|(bound, memo)| bound.matches(&line, memo)) {
         passing.push((at, bytes.len()));
     }
+    true
 }
 
 #[cfg(test)]
@@ -202,19 +219,19 @@ mod tests {
         let folder = std::env::temp_dir().join(format!("tracekit-journal-{}", process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         let path = folder.join("lines");
-        let mut view = JournalView::open(&path).expect("not there is empty");
-        assert_eq!((view.poll().expect("empty"), numbers(&view)), (0, vec![]));
+        let mut view = JournalView::new(&path);
+        assert_eq!((view.poll(usize::MAX).expect("empty"), numbers(&view)), (0, vec![]));
         fs::write(&path, line(1) + &line(2)).expect("written");
-        assert_eq!(view.poll().expect("read"), 2);
+        assert_eq!(view.poll(usize::MAX).expect("read"), 2);
 
         fs::remove_file(&path).expect("packed");
-        assert_eq!((view.poll().expect("read on"), numbers(&view)), (0, vec![1, 2]));
-        view.set_filter("kind=phase.2").expect("read on").expect("a filter");
+        assert_eq!((view.poll(usize::MAX).expect("read on"), numbers(&view)), (0, vec![1, 2]));
+        view.set_filter("kind=phase.2", &Within::default(), usize::MAX).expect("read on").expect("a filter");
         assert_eq!(numbers(&view), [2]);
-        view.set_filter("").expect("read on").expect("a filter");
+        view.set_filter("", &Within::default(), usize::MAX).expect("read on").expect("a filter");
 
         fs::write(&path, line(1) + &line(2) + &line(3)).expect("unpacked and written on");
-        assert_eq!((view.poll().expect("read"), numbers(&view)), (1, vec![1, 2, 3]));
+        assert_eq!((view.poll(usize::MAX).expect("read"), numbers(&view)), (1, vec![1, 2, 3]));
         fs::remove_dir_all(&folder).expect("removed");
     }
 }

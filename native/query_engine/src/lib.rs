@@ -5,10 +5,12 @@
 mod journal;
 mod told;
 mod view;
+mod within;
 
 pub use journal::JournalView;
 pub use told::Told;
 pub use view::{LaneTold, View};
+pub use within::Within;
 
 /// The version of the crate, that of the whole workspace.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -5,13 +5,14 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use tracekit_filter::{Bound, Context, Fault, Filter, bind, parse};
+use tracekit_filter::{Bound, Context, Fault};
 use tracer_backend::block::Block;
 use tracer_backend::segment::{Segment, segments, strings_path};
 use tracer_backend::strings::{entries, entries_from};
 use tracer_backend::{Kind, Problem, Result, Row, Tag, payload};
 
 use crate::told::Told;
+use crate::within::Within;
 
 /// A block by its place, and how many of its rows pass, those of all before it included.
 #[derive(Clone, Copy, Debug)]
@@ -45,26 +46,14 @@ pub struct View {
     segments: Vec<(u64, Segment)>,
     /// Where the next look for blocks begins.
     seen: (usize, usize),
-    filter: Option<(Filter, Bound)>,
+    filter: Option<Bound>,
     context: Context,
     passing: Vec<Passing>,
+    total: u64,
+    behind: bool,
     damaged: u64,
     times: Option<(u64, u64)>,
     buffer: Vec<u8>,
-}
-
-/// A filter and what it asks of a row, bound to what no row knows; none where everything passes.
-pub(crate) fn bound(
-    text: &str,
-    context: &Context,
-    times: Option<(u64, u64)>,
-) -> std::result::Result<Option<(Filter, Bound)>, Fault> {
-    let filter = parse(text)?;
-    let context = Context { begin: times.map_or(0, |(first, _)| first), ..context.clone() };
-    Ok((!text.trim().is_empty()).then(|| {
-        let bound = bind(&filter, context);
-        (filter, bound)
-    }))
 }
 
 impl View {
@@ -82,39 +71,43 @@ impl View {
             filter: None,
             context: Context::default(),
             passing: Vec::new(),
+            total: 0,
+            behind: false,
             damaged: 0,
             times: None,
             buffer: Vec::new(),
         };
-        view.poll()?;
+        view.poll(usize::MAX)?;
         Ok(view)
     }
 
-    /// What a filter may ask that no row knows. From here on relative times count from the first row.
+    /// What a filter may ask that no row knows. Relative times count from the first row where it says 0.
     pub fn set_context(&mut self, context: Context) {
         self.context = context;
     }
 
-    /// Looks through another filter; an empty one lets everything through.
+    /// Looks through another filter, of what passes `within` already; an empty one lets everything through. At most so
+    /// many blocks are read for it: `poll` reads on.
     ///
     /// # Errors
     /// The outer one: files cannot be read. The inner one: the filter cannot be understood, and nothing changed.
-    pub fn set_filter(&mut self, text: &str) -> Result<std::result::Result<(), Fault>> {
-        self.filter = match bound(text, &self.context, self.times) {
+    pub fn set_filter(&mut self, text: &str, within: &Within, most: usize) -> Result<std::result::Result<(), Fault>> {
+        self.filter = match within.bound(text, &self.context, self.times) {
             Ok(filter) => filter,
             Err(fault) => return Ok(Err(fault)),
         };
         self.passing.clear();
         self.seen = (0, 0);
-        self.count()?;
+        self.total = 0;
+        self.count(most)?;
         Ok(Ok(()))
     }
 
-    /// Looks for what came since; how many rows that pass are new.
+    /// Looks for what came since, and reads at most so many blocks for it; how many rows that pass are new.
     ///
     /// # Errors
     /// Files cannot be read.
-    pub fn poll(&mut self) -> Result<u64> {
+    pub fn poll(&mut self, most: usize) -> Result<u64> {
         let before = self.count_passing();
         for (number, path) in segments(&self.folder)? {
             match self.segments.last() {
@@ -133,7 +126,7 @@ impl View {
             segment.poll()?;
         }
         self.read_strings()?;
-        self.count()?;
+        self.count(most)?;
         Ok(self.count_passing() - before)
     }
 
@@ -159,11 +152,13 @@ impl View {
         Ok(())
     }
 
-    /// Counts the rows of blocks that were not looked at yet.
-    fn count(&mut self) -> Result<()> {
-        if let Some((_, bound)) = &mut self.filter {
+    /// Counts the rows of blocks that were not looked at yet; a filter reads at most so many of them.
+    fn count(&mut self, most: usize) -> Result<()> {
+        if let Some(bound) = &mut self.filter {
             bound.learn(self.strings.as_slice());
         }
+        self.behind = false;
+        let mut left = most;
         let (mut at, mut block) = self.seen;
         let mut until = self.count_passing();
         while let Some((_, segment)) = self.segments.get(at) {
@@ -173,9 +168,18 @@ impl View {
                     self.seen = (at, block);
                     return Ok(()); // its strings are on the way
                 }
+                let reads = self.filter.as_ref().is_some_and(|bound| bound.may_match_head(zone));
+                if left == 0 && reads {
+                    self.seen = (at, block);
+                    self.behind = true;
+                    return Ok(());
+                }
+                self.total += zone.rows as u64;
                 let count = match &self.filter {
                     None => zone.rows,
-                    Some((_, bound)) => {
+                    Some(_) if !reads => 0,
+                    Some(bound) => {
+                        left -= 1;
                         let loaded = segment.load(block, &mut self.buffer)?;
                         self.damaged += u64::from(loaded.is_none());
                         loaded.map_or(0, |loaded| bound.select(&loaded).count())
@@ -201,6 +205,16 @@ impl View {
     /// How many rows pass.
     pub fn count_passing(&self) -> u64 {
         self.passing.last().map_or(0, |passing| passing.until)
+    }
+
+    /// How many rows were looked at.
+    pub fn total(&self) -> u64 {
+        self.total
+    }
+
+    /// Whether there are blocks that nobody looked at for want of `most`.
+    pub fn is_behind(&self) -> bool {
+        self.behind
     }
 
     /// The first and the last moment, where there are rows.
@@ -231,7 +245,7 @@ impl View {
             let (_, segment) = &self.segments[passing.segment];
             let skip = usize::try_from(from.saturating_sub(position)).unwrap_or(usize::MAX);
             if let Some(block) = segment.load(passing.block, &mut self.buffer)? {
-                for row in chosen(self.filter.as_ref().map(|(_, bound)| bound), &block).skip(skip).take(left) {
+                for row in chosen(self.filter.as_ref(), &block).skip(skip).take(left) {
                     take(&block.row(row), &self.strings);
                     left -= 1;
                 }
