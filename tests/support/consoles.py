@@ -5,10 +5,14 @@ Nothing here waits for time: a test pumps frames and waits until the newest gene
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from textual._compositor import LayoutUpdate
@@ -22,8 +26,12 @@ from tracekit.engine.watching import Choice
 from tracekit.model.facts import OutputSpan
 from tracekit.model.fold import Fold
 from tracekit.model.state import RunState
+from tracekit.store.tracewindow import Window
 from tracekit.ui.app import ConsoleApp
 from tracekit.ui.ports import Ports, ViewFace
+from tracekit.ui.widgets.events import EventsPane
+from tracekit.wire.lines import encode
+from tracekit.wire.names import JOURNAL_FILE
 from tracekit.wire.problems import Problem, ProblemError
 
 NOW = BEGAN + 42 * SECOND
@@ -42,6 +50,8 @@ class FakeView:
         self.problem: Problem | None = None
         self.stale = False
         self.shown = threading.Event()
+        self.traced: Path | None = None  # where its trace lies
+        self.box: Path | None = None
         self.fed = 0
         self.reads = 0
         self.feed(len(journal.lines) if fed is None else fed)
@@ -61,9 +71,24 @@ class FakeView:
         with self.lock:
             for line in self.journal.lines[self.fed : self.fed + lines]:
                 self.fold.feed(line)
-        self.fed += lines
+        before, self.fed = self.fed, min(self.fed + lines, len(self.journal.lines))
+        if self.box is not None:
+            self._write(self.box, before)
         if self.state.run.ended:
             self.live, self.link = False, "ended"
+
+    def events(self) -> Window:
+        """Through the native view, over files as a box keeps them."""
+        place = self.box = Path(tempfile.mkdtemp(prefix="tracekit-box-"))
+        weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        self._write(place, 0)
+        if self.traced:
+            shutil.copytree(self.traced, place, dirs_exist_ok=True)
+        return Window(place, self.run_id, self.state.run.environment)
+
+    def _write(self, place: Path, start: int) -> None:
+        with (place / JOURNAL_FILE).open("ab") as file:
+            file.writelines(encode(line) for line in self.journal.lines[start : self.fed])
 
     def output(self, spans: Iterable[OutputSpan]) -> bytes:
         self.reads += 1
@@ -287,8 +312,8 @@ async def settle(pilot: Pilot[Any], shown: Console) -> None:
         shown.app.board_screen.scenarios.settle(force=True)
         await shown.app.workers.wait_for_complete()
         await pilot.pause()
-        busy = shown.app.board_screen.detail.query_one("#output")
-        if shown.app.pump.idle and shown.app.pump.frames > before and not getattr(busy, "behind", False):
+        busy = shown.app.board_screen.detail.query_one("#events-pane", EventsPane).behind
+        if shown.app.pump.idle and shown.app.pump.frames > before and not busy:
             await pilot.pause()
             return
     raise AssertionError("the screen did not come to rest")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.support import journals
@@ -111,6 +112,20 @@ def keys(*pressed: str) -> Before:
 def opened(make: Callable[[], journals.Journal], **options: Any) -> Callable[[], Console]:
     """A console on a recorded or live run."""
     return lambda: showing(FakeView(make()), **options)
+
+
+GOLDEN_TRACE = Path(__file__).parents[1] / "fixtures" / "golden-trace"
+
+
+def traced(make: Callable[[], journals.Journal], **options: Any) -> Callable[[], Console]:
+    """A console on a run with the trace that is kept as bytes."""
+
+    def make_console() -> Console:
+        view = FakeView(make())
+        view.traced = GOLDEN_TRACE
+        return showing(view, **options)
+
+    return make_console
 
 
 def discovering() -> Console:
@@ -224,6 +239,26 @@ SHOTS: tuple[Shot, ...] = (
     Shot("ascii", opened(journals.failing, ascii_only=True), BOTH, keys("J")),
     Shot("running", opened(journals.running), (*BOTH, SINGLE), keys("j", "j", "j", "j")),
     Shot("running-held", opened(journals.running), BOTH, scrolled_up),
+    Shot("events", traced(journals.failing), (*BOTH, SINGLE), keys("J", "7", "tab")),
+    Shot("events-zoomed", traced(journals.failing), BOTH, keys("J", "7", "z")),
+    Shot(
+        "events-filter",
+        traced(journals.failing),
+        BOTH,
+        keys("J", "7", "tab", "slash", *"level>=warning", "enter"),
+    ),
+    Shot(
+        "events-fault",
+        traced(journals.failing),
+        BOTH,
+        keys("J", "7", "tab", "slash", *"error levvel>=warning", "enter"),
+    ),
+    Shot(
+        "events-nothing", traced(journals.failing), BOTH, keys("J", "7", "tab", "slash", *"dur>1h", "enter")
+    ),
+    Shot("events-none-here", traced(journals.failing), BOTH, keys("J", "J", "7")),
+    Shot("events-untraced", opened(journals.failing), BOTH, keys("J", "7")),
+    Shot("events-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "7")),
     Shot("flags", opened(journals.flagged), (*BOTH, SINGLE)),
     Shot("flags-quarantined", opened(journals.flagged), BOTH, keys("J")),
     Shot(

@@ -9,13 +9,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 
 from tracekit.model.fold import Fold
 from tracekit.model.state import OutputSpan, RunState
 from tracekit.store import recorded
 from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE
 from tracekit.wire.problems import Problem
+
+if TYPE_CHECKING:
+    from tracekit.store.tracewindow import Window
 
 LinkState = Literal["connecting", "attached", "reconnecting", "lost", "replay", "ended"]
 Tap = Callable[[bytes], None]
@@ -113,6 +116,13 @@ class RunView:
             return dict(self.end["verdicts"])
         with self.lock:
             return dict(self.state.counts)
+
+    def events(self) -> Window:
+        """A window into what was recorded inside its processes; raises ProblemError when it cannot be read."""
+        from tracekit.store.tracewindow import Window
+
+        run = self.state.run
+        return Window(self.box_dir, self.run_id, run.environment, run.root or self.root)
 
     def output(self, spans: Iterable[OutputSpan], limit: int = MAX_WINDOW) -> bytes:
         """The recorded bytes of these spans, joined, at most `limit`; missing bytes are simply not there yet."""

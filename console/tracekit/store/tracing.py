@@ -33,7 +33,9 @@ class Trace:
             self.whole = TraceView(folder.box_dir)
             #: Whether there is a trace; else the rows are the journal's lines.
             self.traced = len(self.whole) > 0 or (waits and not self.over())
-            self.rows = TraceView(folder.box_dir) if self.traced else rows_of_journal(self._folder.box_dir, self)
+            self.rows = (
+                TraceView(folder.box_dir) if self.traced else rows_of_journal(self._folder.box_dir, self)
+            )
         except recorded.DamagedFileError as fault:
             raise ProblemError(fault.problem) from fault
         except OSError as fault:

@@ -21,6 +21,7 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from tracekit.engine.saves import Save
     from tracekit.engine.watching import Choice
+    from tracekit.store.tracewindow import Window
 
 
 class ViewFace(Protocol):
@@ -44,6 +45,7 @@ class ViewFace(Protocol):
     @property
     def generation(self) -> int: ...
     def output(self, spans: Iterable[OutputSpan]) -> bytes: ...
+    def events(self) -> Window: ...
 
 
 class RunRow(Protocol):

@@ -28,6 +28,8 @@ from tracekit.ui.sections import CAUSE, LEAF
 from tracekit.ui.theme import QUIET
 from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.detail import Detail
+from tracekit.ui.widgets.events import EventRows, EventsPane
+from tracekit.ui.widgets.following import FollowingPane
 from tracekit.ui.widgets.header import Footer, Header, HeaderFacts, Rule, TitleRow
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
@@ -124,7 +126,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         if (
             self.detail.row < 0
             or self.detail.row in delta.changed
-            or self.detail.tab in {"run", "output", "cases"}
+            or self.detail.tab in {"run", "output", "cases", "events"}
             or delta.files
         ):
             self._select()
@@ -240,20 +242,20 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     @property
     def in_detail(self) -> bool:
         """Whether keys go to the right-hand side."""
-        return isinstance(self.focused, LinesPane | OutputPane)
+        return isinstance(self.focused, LinesPane | FollowingPane)
 
     def action_move(self, where: str) -> None:
         """Movement goes to whatever has the keys."""
         target = (
             self.focused
-            if isinstance(self.focused, LinesPane | OutputPane | ScenarioTree)
+            if isinstance(self.focused, LinesPane | FollowingPane | ScenarioTree)
             else self.scenarios
         )
         target.move(where)
 
     def action_left(self) -> None:
         """Fold, go up, scroll left, and back to the tree from there."""
-        if isinstance(self.focused, OutputPane) and self.focused.sideways(-16):
+        if isinstance(self.focused, FollowingPane) and self.focused.sideways(-16):
             return
         if self.in_detail:
             self.to_tree()
@@ -262,7 +264,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
 
     def action_right(self) -> None:
         """Unfold; from a row to its failure; scroll right."""
-        if isinstance(self.focused, OutputPane):
+        if isinstance(self.focused, FollowingPane):
             self.focused.sideways(16)
         elif not self.in_detail and not self.scenarios.fold(opened=True):
             if self.detail.row >= 0 and self.board.status[self.detail.row] not in {
@@ -285,17 +287,19 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     def to_detail(self) -> None:
         """Give the keys to the right-hand side."""
         self.add_class("detail")
-        name = "#output" if self.detail.tab == "output" else "#lines"
-        self.query_one(name).focus()
+        self.set_focus(self.detail.keys_to)  # at once: keys that were typed ahead are for it
 
     def to_tree(self) -> None:
         """Give the keys back to the tree."""
         self.remove_class("detail", "zoomed")
-        self.scenarios.focus()
+        self.set_focus(self.scenarios)
 
     def action_back(self) -> None:
         """One level back, always."""
-        if self.query_one("#filter").has_focus or (self.filter_text and not self.in_detail):
+        events = self.query_one("#events-pane", EventsPane)
+        if events.typing:
+            events.leave(keep=False)
+        elif self.query_one("#filter").has_focus or (self.filter_text and not self.in_detail):
             self.close_filter(keep=False)
         elif self.has_class("zoomed"):
             self.remove_class("zoomed")
@@ -351,10 +355,10 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
 
     def action_follow(self) -> None:
         """Follow output, or hold it."""
-        pane = self.query_one("#output", OutputPane)
-        if self.detail.tab != "output":
+        pane = self.detail.keys_to
+        if not isinstance(pane, FollowingPane):
             self.detail.choose("output")
-            pane.resume()
+            self.query_one("#output", OutputPane).resume()
         elif pane.follow:
             pane.release()
         else:
@@ -383,10 +387,14 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     # -- the filter --------------------------------------------------------------------------------------------------
 
     def action_filter(self) -> None:
-        """Ask for a selector."""
+        """Ask for a selector; in the events, for a filter of theirs."""
+        if isinstance(self.focused, EventRows):
+            self.query_one("#events-pane", EventsPane).ask()
+            return
         box = self.query_one("#filter", Input)
-        box.add_class("-on")
-        box.focus()
+        # At once: keys that were typed ahead are for the box.
+        box.display = True
+        self.set_focus(box)
 
     @on(Input.Changed, "#filter")
     def _filter_changed(self, event: Input.Changed) -> None:
@@ -417,5 +425,5 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             box.value = ""
             self.filter_text = ""
             self.scenarios.only(None)
-        box.remove_class("-on")
-        self.scenarios.focus()
+        self.set_focus(self.scenarios)
+        box.display = False

@@ -188,8 +188,8 @@ class Doing:
             return True
         return False
 
-    def run(self, request: Launch | Rerun, what: str) -> None:
-        """Start a run over what is shown, and remember it for `.`; asks first what has to be asked."""
+    def run(self, request: Launch | Rerun, what: str, tab: str = "") -> None:
+        """Start a run over what is shown, and remember it for `.`; asks first what has to be asked; shows a tab."""
         if self._busy():
             return
         newest = self.board.newest
@@ -197,6 +197,8 @@ class Doing:
 
         def go() -> None:
             self._last = request
+            if tab:
+                self.detail.choose(tab)
             self.say(what)
             self.ask(request, stage="launching", then=self._over)
 
@@ -252,6 +254,14 @@ class Doing:
             self.run(self._again(ids), f"running {len(ids)}")
         else:
             self.say("there is nothing to run on this row")
+
+    def action_run_traced(self) -> None:
+        """Run what the cursor stands on with its calls recorded, and show what is recorded."""
+        ids = self._ids(self.scenarios.rows())
+        if not ids:
+            self.say("there is nothing to run on this row")
+            return
+        self.run(self._again(ids)._replace(trace="calls"), f"running {len(ids)} with calls", "events")
 
     def action_run_until_failure(self) -> None:
         """Run what the cursor stands on again and again; each time is an attempt of its own."""

@@ -35,7 +35,6 @@ ConsoleScreen { background: $background; color: $foreground; layout: vertical; }
 #banner { display: none; height: 1; background: $surface; }
 #banner.-on { display: block; }
 #filter { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
-#filter.-on { display: block; }
 #filter:focus { border: none; }
 .empty #body { display: none; }
 .empty #state { display: block; }
@@ -53,7 +52,7 @@ ConsoleScreen { background: $background; color: $foreground; layout: vertical; }
 .zoomed.zoomed #detail { display: block; border: none; height: 1fr; }
 .tiny #header, .tiny #body, .tiny #state, .tiny #footer, .tiny #banner { display: none; }
 .tiny #tiny { display: block; }
-.ascii ScenarioTree, .ascii LinesPane, .ascii OutputPane { scrollbar-size-vertical: 0; }
+.ascii ScenarioTree, .ascii LinesPane, .ascii FollowingPane { scrollbar-size-vertical: 0; }
 Dialog { align: center middle; background: $background 70%; }
 Dialog > Vertical { width: 84; max-width: 96%; height: auto; max-height: 94%; background: $surface; padding: 1 2; }
 Secret, Refused { align: center middle; background: $background 70%; }

@@ -12,17 +12,20 @@ from tracekit.model.facts import Attempt, OutputSpan
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes import flags, story, summary
+from tracekit.ui.panes.events import about
 from tracekit.ui.panes.failure import failure_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, LEAF, NOTICE, Section
 from tracekit.ui.theme import Palette
+from tracekit.ui.widgets.events import EventRows, EventsPane
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
 from tracekit.ui.words import count, seconds
+from tracekit.wire.names import RED
 
-TABS = ("steps", "failure", "output", "cases", "repro", "run")
+TABS = ("steps", "failure", "output", "cases", "repro", "run", "events")
 KINDS = {
     "launch": "could not start",
     "discovery": "could not be collected",
@@ -31,7 +34,7 @@ KINDS = {
     "link": "link",
     "warning": "warning",
 }
-OF_ROWS = ("overview", "output", "run")
+OF_ROWS = ("overview", "output", "run", "events")
 
 
 class Detail(Vertical):
@@ -52,14 +55,13 @@ class Detail(Vertical):
         self._attempts: list[tuple[ViewFace, Attempt]] = []
 
     def compose(self) -> ComposeResult:
-        """Three bars and two panes, one of them visible."""
+        """Three bars and three panes, one of them visible."""
         yield TitleRow(id="detail-title", classes="bar")
         yield TitleRow(id="detail-steps", classes="bar")
         yield TitleRow(id="detail-tabs", classes="bar")
-        lines, output = LinesPane(id="lines", classes="pane"), OutputPane(self._palette, id="output")
-        output.add_class("pane")
-        yield lines
-        yield output
+        yield LinesPane(id="lines", classes="pane")
+        yield OutputPane(self._palette, id="output", classes="pane")
+        yield EventsPane(self._palette, id="events-pane", classes="pane")
 
     def on_resize(self) -> None:
         """Bars are cut to the width."""
@@ -134,6 +136,8 @@ class Detail(Vertical):
             return self.board.version
         if tab == "output":
             return len(self._spans(shown)[1])
+        if tab == "events":
+            return (about(self.board, self.row, shown), shown[1].verdict if shown else None)
         return self.board.status[self.row] if self.row >= 0 else 0
 
     def _node_key(self) -> str:
@@ -192,10 +196,10 @@ class Detail(Vertical):
         return line.gap(2).own(count(tests, "row") if tests else "", self._palette.dim)
 
     def _tab_line(self, tab: str) -> Line:
-        """Tabs, and whether output follows: names give way to that, the chosen one's last."""
+        """Tabs, and whether output follows: names give way to that, then the other tabs, the chosen name never."""
         right, width = self._follow_state() if tab == "output" else Line(), max(20, self.size.width)
         line = self._names(tab, 9)
-        for letters in (4, 3, 0):
+        for letters in (4, 3, 0, -1):
             if line.columns + right.columns + 1 <= width:
                 break
             line = self._names(tab, letters)
@@ -205,10 +209,11 @@ class Detail(Vertical):
 
     def _names(self, tab: str, letters: int) -> Line:
         look, line = self._palette, Line().gap(1)
-        for number, name in enumerate(self.tabs, 1):
+        for name in self.tabs:
+            number = TABS.index(name) + 1 if name in TABS else 1  # as its key is
             if name == tab:
                 line.own(f"[{number} {name.capitalize()}]", look.accent)
-            else:
+            elif letters >= 0:
                 line.own(f" {number} {name.capitalize()[:letters]}".rstrip() + " ", look.dim)
         return line
 
@@ -219,6 +224,8 @@ class Detail(Vertical):
 
     def tick(self) -> None:
         """Read output on, and say how much is new."""
+        if self.tab == "events" and self.is_mounted:
+            self.query_one("#events-pane", EventsPane).tick()
         if self.tab == "output" and self.is_mounted:
             self.query_one("#output", OutputPane).pump()
             self.query_one("#detail-tabs", TitleRow).show(self._tab_line("output"))
@@ -227,12 +234,18 @@ class Detail(Vertical):
 
     def _body(self, shown: tuple[ViewFace, Attempt] | None, tab: str, key: object) -> None:
         lines, output = self.query_one("#lines", LinesPane), self.query_one("#output", OutputPane)
-        as_output = tab == "output"
-        focused = lines.has_focus or output.has_focus
-        output.display, lines.display = as_output, not as_output
+        events = self.query_one("#events-pane", EventsPane)
+        focused = any(pane.has_focus for pane in (lines, output, events.rows))
+        output.display, events.display = tab == "output", tab == "events"
+        lines.display = not (output.display or events.display)
         if focused:
-            (output if as_output else lines).focus()
-        if as_output:
+            self.keys_to.focus()
+        if tab == "events":
+            view = shown[0] if shown else self.board.newest if self.row < 0 else None
+            broke = shown is not None and shown[1].verdict in RED
+            events.show(view, about(self.board, self.row, shown), ended_red=broke)
+            return
+        if tab == "output":
             view, spans = self._spans(shown)
             if view is None:
                 output.clear()
@@ -240,6 +253,17 @@ class Detail(Vertical):
                 output.show(view, spans, key)
             return
         lines.show(self._lines(shown, tab), key)
+
+    @property
+    def keys_to(self) -> LinesPane | OutputPane | EventRows:
+        """The pane of the tab that is shown: where keys go."""
+        if self.tab == "events":
+            return self.query_one("#events-pane", EventsPane).rows
+        return (
+            self.query_one("#output", OutputPane)
+            if self.tab == "output"
+            else self.query_one("#lines", LinesPane)
+        )
 
     def _spans(self, shown: tuple[ViewFace, Attempt] | None) -> tuple[ViewFace | None, list[OutputSpan]]:
         if self.row >= 0:
