@@ -97,6 +97,10 @@ class Box:
                 self._wanted = anyio.Event()
             await anyio.sleep(delay)
 
+    def wake(self) -> None:
+        """Connect now: something will be asked in a moment."""
+        self._wanted.set()
+
     async def start(self, message: dict[str, Any]) -> None:
         """Ask the agent to start a run and wait for its word; raises ProblemError when it refuses or is not there."""
         run = message["plan"]["run"]

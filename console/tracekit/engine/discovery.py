@@ -46,6 +46,8 @@ class Discovery:
         self._context = context
         self._inventories = inventories
         self._live: dict[str, Box] = {}
+        # What was found stale, and the look that found it so: it is asked for by the same look.
+        self._judged: tuple[Inventory, Survey] | None = None
 
     async def stop(self) -> None:
         """Cancel every discovery that still runs: nobody else waits for it."""
@@ -60,7 +62,11 @@ class Discovery:
             kept = await anyio.to_thread.run_sync(self._inventories.load, request.root, key)
         if kept is not None and request.at_once:
             return await self._shown(request, kept, judged=False)
-        now = await anyio.to_thread.run_sync(self._look, request.root, kept)
+        judged, self._judged = self._judged, None
+        if judged is not None and judged[0] is kept:
+            now = judged[1]
+        else:
+            now = await anyio.to_thread.run_sync(self._look, request.root, kept)
         if kept is not None:
             known = kept.survey
             again = stale(known, now, kept.holding() if known != now else ())
@@ -87,9 +93,13 @@ class Discovery:
 
     def _compare(self, kept: Inventory) -> bool:
         try:
-            return self._look(kept.root, kept) != kept.survey
+            now = self._look(kept.root, kept)
         except OSError:
             return True  # whoever asks for all of it is told what is wrong
+        if now == kept.survey:
+            return False
+        self._judged = kept, now
+        return True
 
     async def _newer(
         self, request: Discover, kept: Inventory, now: Survey, asked: list[str]
@@ -112,10 +122,12 @@ class Discovery:
         if not judged:
             view.stale = None
         view.feed(b"".join(itertools.islice(told, FIRST_LINES)))
-        self._context.tasks.start_soon(self._feed, view, told, inventory)
+        self._context.tasks.start_soon(self._feed, request, view, told, inventory)
         return view
 
-    async def _feed(self, view: RunView, told: Iterator[bytes], inventory: Inventory) -> None:
+    async def _feed(
+        self, request: Discover, view: RunView, told: Iterator[bytes], inventory: Inventory
+    ) -> None:
         def feed(data: bytes) -> None:
             with rare_collections():
                 view.feed(data)
@@ -123,6 +135,9 @@ class Discovery:
         if view.stale is None:
             await anyio.to_thread.run_sync(view.shown.wait, _PAINTED)
             view.stale = bool(inventory.problems) or await anyio.to_thread.run_sync(self._compare, inventory)
+            if view.stale and request.environment == LOCAL_BOX:
+                # Somebody will ask in a moment, and a runner is asked through the agent.
+                self._context.boxes.local.wake()
         while data := b"".join(itertools.islice(told, LINES_AT_ONCE)):
             await anyio.to_thread.run_sync(feed, data)
         view.mark("ended")

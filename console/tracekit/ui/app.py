@@ -91,6 +91,8 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
         if not self.is_headless:
             self.leaving.install()
             self.set_interval(LOOK_AT_TERMINAL, self._watch_terminal)
+        known = self._ahead is not None and self._ahead.done() and self._pumped
+        self.board_screen.dress(self.size.width, self.size.height, known=known)
         self.push_screen(self.board_screen, callback=None)
         self.listen()
         if self._pumped:

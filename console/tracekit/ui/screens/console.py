@@ -70,6 +70,15 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         self.stage = "starting"  # what is awaited: trust, discovering, opening, launching; idle: nothing
         self.fit = Fit.WIDE
 
+    def dress(self, width: int, height: int, *, known: bool) -> None:
+        """Before it is mounted, the classes that it begins with: one that comes later has every widget styled again.
+
+        `known` says that the first frame has rows.
+        """
+        self.fit = fit(width, height)
+        worn = {self.fit.value: True, "ascii": self.owner.ascii_only, "empty": not known}
+        self.add_class(*(name for name, on in worn.items() if on), update=False)
+
     def compose(self) -> ComposeResult:
         """Header, the two sides, footer; and what stands in for them."""
         look = self.look
@@ -94,11 +103,10 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         """The parts, once; keys go to the tree."""
         self.scenarios = self.query_one("#tree", ScenarioTree)
         self.detail = self.query_one("#detail", Detail)
-        self.set_class(self.owner.ascii_only, "ascii")
         self._refit(self.app.size.width, self.app.size.height)
         self.use(self.board)
-        self.show_state()
         self.owner.begin()
+        self.show_state()
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size may want another way."""
@@ -106,8 +114,8 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
 
     def _refit(self, width: int, height: int) -> None:
         self.fit = fit(width, height)
-        for way in Fit:
-            self.set_class(way is self.fit, way.value)
+        self.remove_class(*(way.value for way in Fit if way is not self.fit), update=False)
+        self.add_class(self.fit.value)
         if self.is_mounted and hasattr(self, "detail"):
             self.show_bars(self.ports.now())
 

@@ -136,7 +136,6 @@ class Doing:
         if ahead is not None:
             self.stage = "discovering"
             self.owner.pump.expect(ahead, self._found_first)
-            self.show_state()
             return
         stages = {Discover: "discovering", Replay: "opening", Attach: "opening", Launch: "launching"}
         stage = stages.get(type(request), "launching")
