@@ -78,6 +78,7 @@ def test_retries__green_in_the_end__then_the_exit_code_is_as_asked(
     root = sandbox.project({"test_it.py": UNSTEADY})
     done = sandbox.run("run", root, "--retries", "3", "-s", "test_it.py::test_third_time", *words)
     assert (done.code, "1 flaky" in done.out) == (code, True), done.out
+    assert ("because of --fail-on-flaky" in done.err) == (code == 1), done.err
 
 
 def test_until_failure__fails_the_third_time__then_it_stops_there_and_says_so(sandbox: Sandbox) -> None:

@@ -119,6 +119,14 @@ def test_junit__suite_cannot_be_collected__then_it_is_an_error_of_its_own(sandbo
     assert "nothing_of_the_kind" in (error.get("message") or "")
 
 
+@pytest.mark.parametrize("place", ["no/out.xml", "."])
+def test_run__junit_has_no_place__then_told_before_anything_runs(sandbox: Sandbox, place: str) -> None:
+    root = sandbox.project({"test_it.py": "open('ran', 'w').close()\ndef test_it(): ...\n"})
+    done = sandbox.run("run", root, "--junit", root / place, cwd=root)
+    assert (done.code, "cannot be written" in done.err) == (2, True), done.err
+    assert not (root / "ran").exists()
+
+
 def test_export__folder_is_not_there__then_says_so_and_leaves_nothing(sandbox: Sandbox) -> None:
     root = sandbox.project({"test_it.py": "def test_it(): ...\n"})
     assert sandbox.run("run", root).code == 0

@@ -145,7 +145,7 @@ def test_cancel_one_scenario__then_only_that_one_and_the_rest_goes_on(sandbox: S
     until(lambda: journal.exists() and b"now waiting" in (journal.parent / "output.bin").read_bytes())
     assert sandbox.run("cancel", run, "pytest:test_slow.py::test_nobody").code == 4
     assert sandbox.run("cancel", run, "pytest:test_slow.py::test_first").code == 2
-    done = sandbox.run("cancel", run, "pytest:test_slow.py::test_waits")
+    done = sandbox.run("cancel", run, "test_waits")
     assert done.code == 0, done.err
     until(lambda: b'"e":"run.ended"' in journal.read_bytes())
     shown = {
@@ -180,3 +180,28 @@ def test_run__a_fault_in_the_engine__then_told_with_3_and_the_run_goes_on_and_ca
     (root / "gate").touch()
     done = sandbox.run("attach", folder.name, "--json")
     assert (done.code, [*done.verdicts().values()]) == (0, ["passed"] * 3), done.err
+
+
+def test_run__standard_input_is_closed__then_as_ever(sandbox: Sandbox) -> None:
+    root = sandbox.project({"test_it.py": "def test_it(): ...\n"})
+    ours = [sys.executable, "-m", "tracekit.cli.main"]
+    for words in (["run", str(root)], ["rerun", "--all"]):
+        done = sandbox.run(command=["sh", "-c", 'exec "$@" <&-', "sh", *ours, *words])
+        assert (done.code, "1 passed" in done.out) == (0, True), done
+
+
+def test_cancel__thousands_have_not_begun__then_they_are_counted_and_not_listed(sandbox: Sandbox) -> None:
+    root = sandbox.project(
+        {
+            "test_many.py": "import time, pytest\n"
+            "def test_first(): open('begun', 'w').close(); time.sleep(60)\n"
+            "@pytest.mark.parametrize('n', range(2000))\ndef test_n(n): ...\n"
+        }
+    )
+    process = sandbox.start("run", root, cwd=root)
+    until((root / "begun").exists)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == 130, err
+    assert b"2000 not run" in out
+    assert out.count(b"\n") < 40, out[-2000:]

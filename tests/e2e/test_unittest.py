@@ -169,3 +169,34 @@ def test_implicit__unittests_and_an_interpreter_without_pytest__then_found_and_r
     assert f"its tests use unittest, and {bare}/bin/python has no pytest" in told.out
     again = sandbox.run("rerun", "--all", "--json", env=environ)
     assert again.verdicts() == dict.fromkeys(ids, "passed")
+
+
+BROKEN = """
+import os, unittest
+
+class Broken(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        if not os.path.exists("mended"):
+            raise RuntimeError("no service")
+    def test_a(self): open("ran", "a").write("a")
+    def test_b(self): open("ran", "a").write("b")
+"""
+
+
+def test_rerun__class_could_not_be_set_up__then_its_tests_run_and_what_is_gone_is_not_green(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.home / "project"
+    root.mkdir()
+    (root / "tracekit.toml").write_text(f'[suite.u]\nrunner = "unittest"\npython = "{sys.executable}"\n')
+    (root / "test_u.py").write_text(BROKEN)
+    first = sandbox.run("run", root, "--json")
+    assert first.code == 1
+    (root / "mended").touch()
+    again = sandbox.run("rerun", first.run_id(), "--json")
+    assert (again.code, short(again)) == (0, {"Broken::test_a": "passed", "Broken::test_b": "passed"})
+    assert (root / "ran").read_text() == "ab"
+    (root / "test_u.py").write_text(BROKEN.replace("test_b", "test_c"))
+    gone = sandbox.run("rerun", again.run_id(), "--all")
+    assert (gone.code, "not found any more" in gone.out) == (1, True), gone.out

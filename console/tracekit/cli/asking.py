@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def asker() -> Asker | None:
     """Who asks the person at this terminal; None where there is none."""
-    return TerminalAsker() if sys.stdin.isatty() and sys.stderr.isatty() else None
+    return TerminalAsker() if edge.is_terminal(sys.stdin) and edge.is_terminal(sys.stderr) else None
 
 
 class TerminalAsker:

@@ -98,7 +98,10 @@ def follow(
         shown.close()
     if code == edge.OK and fail_on_flaky:
         with view.lock:
-            return edge.RED if summary.flaky(view.state) else edge.OK
+            flaky = len(summary.flaky(view.state))
+        if flaky:
+            edge.say_error(f"tracekit: exit 1, because of --fail-on-flaky: {flaky} flaky")
+            return edge.RED
     return code
 
 
@@ -244,6 +247,8 @@ class _Journal:
         # Of a box the line comes before the bytes that it speaks of: they are on their way.
         while len(data := self._view.output([span])) < span.length and self._view.live and not self.gone:
             if self._over.wait(_TICK):
+                # The end came while we waited, and the bytes before it.
+                data = self._view.output([span])
                 break
         return lines.encode({**fact, **_inline(data)})
 
@@ -290,6 +295,7 @@ class _Progress:
         self._width = 0
         self._link = view.link
         self._noticed = 0
+        self._not_run = 0
         self._named: dict[int, Notice] = {}
         self.deaf = False
         self.gone = False
@@ -357,6 +363,11 @@ class _Progress:
             word = Status(code).word
             if self._terminal and word not in RED:
                 continue
+            if code == Status.NOTRUN:
+                # The summary counts them; thousands of lines would only push away what ran.
+                self._not_run += 1
+                if self._not_run > summary.MAX_NOT_RUN:
+                    continue
             glyph = self._paint.verdict(word, f"{GLYPHS[word]} {word:8}")
             took = self._paint.dim(seconds(state.duration[index]).rjust(8))
             yield f"{glyph} {took}  {edge.clean(state.ids[index])}{summary.mark(state, index, self._paint)}"

@@ -49,9 +49,10 @@ def outcome(view: RunView) -> int:
     if reason not in {"finished", ""} or verdicts.get("cancelled"):
         return EXIT_RED
     ran = sum(count for word, count in verdicts.items() if word not in {"pending", "running", "notrun"})
-    if ran:
-        return OK
-    return EXIT_RED if not_run else NOTHING
+    # What was asked for and did not run is not known to be well, whatever the others say.
+    if not_run:
+        return EXIT_RED
+    return OK if ran else NOTHING
 
 
 def lines(view: RunView, paint: Paint) -> Iterator[str]:

@@ -240,7 +240,9 @@ def _install(root: Path, project: dict[str, Any], *, pytest: bool) -> tuple[list
         if (root / name).is_file():
             commands.append(f"{pip} -r {name}")
             by.append(name)
-    if "project" in project and "build-system" in project:
+    # Without a build system pip takes setuptools; what lists its packages in requirements is not meant to be built.
+    named = bool(_table(project, "project").get("name"))
+    if "project" in project and ("build-system" in project or (named and not by)):
         extras = _table(project, "project", "optional-dependencies")
         extra = next((name for name in _FOR_TESTS if name in extras), "")
         commands.append(f"{pip} -e '.{f'[{extra}]' if extra else ''}'")

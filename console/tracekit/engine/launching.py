@@ -24,10 +24,11 @@ from tracekit.engine.follow import Follower
 from tracekit.engine.plan import Planned, plan_again, plan_for
 from tracekit.engine.requests import Attach, Discover, Launch, Rerun
 from tracekit.engine.view import RunView
-from tracekit.model.rerun import failed, outstanding
+from tracekit.model.matching import one_of
+from tracekit.model.rerun import failed, outstanding, runnable
 from tracekit.store.copies import Copy
 from tracekit.store.runs import RunFolder, damaged
-from tracekit.wire.ids import SUBTEST_MARK, is_run_id
+from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import LINE_VERSION
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -241,14 +242,16 @@ class Launching:
                 narrowed = any(suite.get("only") is not None for suite in suites)
                 return list(view.state.ids) if narrowed else None
             case "ids":
-                ids = list(request.ids)
-                self._known(ids, view, parent)
+                known = view.state.index
+                ids = [
+                    each if each in known else one_of(each, view.state.ids, parent.run_id)
+                    for each in request.ids
+                ]
             case "failed":
                 ids = failed(view.state)
             case "outstanding":
                 ids = outstanding([each.state for each in self._chain(parent, view)])
-        # A sub-test runs within its test, never alone.
-        ids = list(dict.fromkeys(scenario.partition(SUBTEST_MARK)[0] for scenario in ids))
+        ids = runnable(view.state, ids)
         if not ids:
             raise ProblemError(
                 Problem(
@@ -259,15 +262,6 @@ class Launching:
                 )
             )
         return ids
-
-    def _known(self, ids: Sequence[str], view: RunView, parent: RunFolder) -> None:
-        unknown = [scenario for scenario in ids if scenario not in view.state.index]
-        if unknown:
-            import difflib
-
-            near = difflib.get_close_matches(unknown[0], view.state.ids, n=1)
-            hint = f"did you mean {near[0]}?" if near else f"`tracekit show {parent.run_id}` lists them"
-            raise ProblemError(Problem("select.nothing", "no such scenario in that run", unknown[0], hint))
 
     def _chain(self, folder: RunFolder, view: RunView) -> list[RunView]:
         chain = [view]

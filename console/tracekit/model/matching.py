@@ -6,6 +6,23 @@ from collections.abc import Callable, Iterable
 
 from tracekit.model.globs import glob
 from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.problems import Problem, ProblemError
+
+
+def one_of(text: str, ids: Iterable[str], where: str) -> str:
+    """The scenario that a person means in `where`; raises ProblemError when it is none, or could be several."""
+    every = list(ids)
+    found = meant(text, every)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        import difflib
+
+        near = difflib.get_close_matches(text, every, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"`tracekit show {where}` lists them"
+        raise ProblemError(Problem("select.nothing", "no such scenario in this run", text, hint))
+    shown = ", ".join(found[:5])
+    raise ProblemError(Problem("cli.ambiguous", f"{len(found)} scenarios match", text, f"say which: {shown}"))
 
 
 def meant(text: str, ids: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import GREEN
 
 if TYPE_CHECKING:
@@ -18,6 +19,25 @@ if TYPE_CHECKING:
 _GREEN: frozenset[int] = frozenset(int(BY_WORD[word]) for word in GREEN)
 # Shown as these only where nothing more will come: nobody knows what they would have said.
 _UNKNOWN: frozenset[int] = frozenset({int(Status.CANCELLED), int(Status.NOTRUN), int(Status.LOST)})
+
+
+# Fixtures of unittest that have a row of their own when they fail; nobody can run one.
+_FIXTURES = frozenset({"setUpClass", "tearDownClass", "setUpModule", "tearDownModule"})
+
+
+def runnable(state: RunState, ids: Iterable[str]) -> list[str]:
+    """What a runner can be asked for: a sub-test runs within its test, a fixture with all that it stands around."""
+    chosen: dict[str, None] = {}
+    for scenario in ids:
+        group, _, name = scenario.rpartition("::")
+        at = state.index.get(scenario)
+        if name not in _FIXTURES or (at is not None and state.facts[at].runner != "unittest"):
+            chosen[scenario.partition(SUBTEST_MARK)[0]] = None
+            continue
+        for each in (*state.ids, *state.run.not_run):
+            if each.startswith(f"{group}::") and each.rpartition("::")[2] not in _FIXTURES:
+                chosen[each.partition(SUBTEST_MARK)[0]] = None
+    return list(chosen)
 
 
 def failed(state: RunState) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -82,19 +83,40 @@ def _readable() -> Iterator[None]:
         raise ProblemError(fault.problem) from fault
 
 
+def writable(target: str) -> None:
+    """Raise ProblemError where an export could not be written now."""
+    if target == "-":
+        return
+    path = Path(target)
+    part = _part(path)
+    try:
+        part.touch()
+        part.unlink()
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    except OSError as fault:
+        raise ProblemError(_unwritable(target, fault)) from fault
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def _unwritable(target: str, fault: OSError) -> Problem:
+    what = f"the export cannot be written: {fault.strerror or fault}"
+    return Problem("cli.export", what, target, "name a file in a directory that exists")
+
+
 @contextlib.contextmanager
 def _whole(target: str) -> Iterator[Path]:
     """A place to write to that becomes the target at the end, or is gone."""
     path = Path(target)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = _part(path)
     try:
         yield part
         part.replace(path)
     except OSError as fault:
-        what = f"the export cannot be written: {fault.strerror or fault}"
-        raise ProblemError(
-            Problem("cli.export", what, target, "name a file in a directory that exists")
-        ) from fault
+        raise ProblemError(_unwritable(target, fault)) from fault
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)

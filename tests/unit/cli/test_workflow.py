@@ -112,3 +112,19 @@ def test_workflow__a_project_below_its_repository__then_its_folder_and_no_other_
     assert found["jobs"]["tests"]["defaults"]["run"]["working-directory"] == name
     assert steps(found)["Keep the report"]["with"]["path"] == f"{name}/junit.xml"
     assert len(steps(found)) == 8
+
+
+@pytest.mark.parametrize(
+    ("files", "commands"),
+    [
+        ({}, [".venv/bin/python -m pip install -e '.[test]'"]),
+        ({"requirements.txt": "x\n"}, [".venv/bin/python -m pip install -r requirements.txt"]),
+    ],
+)
+def test_workflow__project_without_a_build_system__then_pip_builds_it_all_the_same(
+    tmp_path: Path, files: dict[str, str], commands: list[str]
+) -> None:
+    text = "[project]\nname = 'it'\nversion = '1'\n[project.optional-dependencies]\ntest = ['pytest']\n"
+    for name, content in {"pyproject.toml": text, **files}.items():
+        (tmp_path / name).write_text(content)
+    assert steps(read(tmp_path))["Install the project"]["run"].splitlines()[1:-1] == commands

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.unit.model.journals import SUB, A, B, Journal
-from tracekit.model.rerun import failed, outstanding
+from tracekit.model.rerun import failed, outstanding, runnable
 
 C = "pytest:tests/test_c.py::test_c"
 
@@ -71,3 +71,28 @@ def test_outstanding__discovery_among_the_runs__then_it_says_nothing() -> None:
         .add("run.ended", reason="finished", not_run=[C])
     )
     assert outstanding([Journal().ran("failed").state, discovery.state]) == [A]
+
+
+def test_runnable__fixture_of_a_class__then_all_that_it_stands_around() -> None:
+    group = "unittest:test_u.py::Broken"
+    journal = Journal()
+    for name in ("test_a", "test_b"):
+        journal.add("scenario.found", scenario=f"{group}::{name}", runner="unittest", file="test_u.py")
+    journal.ran("passed", "unittest:test_u.py::BrokenToo::test_c", runner="unittest")
+    journal.add("scenario.found", scenario=f"{group}::setUpClass", runner="unittest", file="test_u.py")
+    journal.ran("error", f"{group}::setUpClass")
+    state = journal.state
+    assert failed(state) == [f"{group}::setUpClass"]
+    assert runnable(state, failed(state)) == [f"{group}::test_a", f"{group}::test_b"]
+    assert runnable(state, ["unittest:test_u.py::setUpModule"]) == [
+        f"{group}::test_a",
+        f"{group}::test_b",
+        "unittest:test_u.py::BrokenToo::test_c",
+    ]
+
+
+def test_runnable__subtest_and_a_test_of_that_name__then_the_test() -> None:
+    named = "pytest:t.py::setUpClass"
+    state = Journal().ran("failed", SUB, parent=A).ran("failed", named).state
+    state.facts[state.index[named]].runner = "pytest"
+    assert runnable(state, [SUB, named]) == [A, named]

@@ -29,9 +29,12 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.engine.bisecting import Search, Stopped
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Replay
+    from tracekit.model.matching import one_of
 
     with Signals().caught() as signals, Engine(project.places()) as engine:
         view = submitted(engine, Replay(args.run), signals)
+        # As people name it: a part is enough where it is the only one.
+        args.scenario = one_of(args.scenario, view.state.ids, view.run_id)
         teller = _Teller(as_json=args.json)
         search = Search(lambda request: submitted(engine, request), view, args.scenario, teller.step)
         done = threading.Event()

@@ -56,26 +56,34 @@ def run(args: argparse.Namespace) -> int:
     return edge.OK
 
 
-def _one(engine: Engine, view: RunView, scenario: str) -> int:
+def _one(engine: Engine, view: RunView, text: str) -> int:
     from tracekit.cli.live import submitted
     from tracekit.engine.requests import Cancel
+    from tracekit.model.matching import meant, one_of
     from tracekit.model.state import Status
 
-    def status() -> Status | None:
+    def running() -> list[str]:
         with view.lock:
-            index = view.state.index.get(scenario)
-            return None if index is None else Status(view.state.status[index])
+            state = view.state
+            return [
+                each for each, status in zip(state.ids, state.status, strict=True) if status == Status.RUNNING
+            ]
+
+    def status() -> Status:
+        with view.lock:
+            return Status(view.state.status[view.state.index[scenario]])
 
     # What is recorded so far is being read while we look.
-    if not _within(_CAUGHT_UP, lambda: status() == Status.RUNNING):
-        found = status()
-        what = (
-            "no such scenario in this run"
-            if found is None
-            else f"the scenario is not running, it is {found.word}"
+    _within(_CAUGHT_UP, lambda: bool(meant(text, running())))
+    with view.lock:
+        every = list(view.state.ids)
+    # A part of an id is enough where it is the only one that runs.
+    scenario = one_of(text, running() if meant(text, running()) else every, view.run_id)
+    if (found := status()) != Status.RUNNING:
+        what = f"the scenario is not running, it is {found.word}"
+        raise ProblemError(
+            Problem("cli.not_running", what, scenario, f"`tracekit show {view.run_id}` lists them")
         )
-        code = "select.nothing" if found is None else "cli.not_running"
-        raise ProblemError(Problem(code, what, scenario, f"`tracekit show {view.run_id}` lists them"))
     submitted(engine, Cancel(view.run_id, scenario))
     if not _within(_PATIENCE, lambda: status() != Status.RUNNING):
         raise ProblemError(

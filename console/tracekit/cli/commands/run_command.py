@@ -72,6 +72,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run and follow."""
     found = project.project(args)
+    if args.junit is not None:
+        from tracekit.report.files import writable
+
+        # Whoever waits for a run is not told behind it that its report has no place.
+        writable(args.junit)
     places = project.places()
     begun = project.begun(places, here=found.here)
 

@@ -11,11 +11,10 @@ from tracekit.cli import edge, project, summary
 from tracekit.cli.painting import GLYPHS, Paint, seconds
 from tracekit.engine.history import History
 from tracekit.engine.view import RunView
-from tracekit.model.matching import meant
 from tracekit.model.state import Attempt, OutputSpan, Status
 from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
-from tracekit.wire.problems import Problem, ProblemError
+from tracekit.wire.problems import ProblemError
 
 _OUTPUT = 64 * 1024
 
@@ -62,22 +61,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _named(view: RunView, text: str) -> list[int]:
+    from tracekit.model.matching import one_of
+
     state = view.state
-    found = meant(text, state.ids)
-    if len(found) == 1:
-        index = state.index[found[0]]
-        return [index, *state.children_of(index)]
-    if not found:
-        raise ProblemError(
-            Problem(
-                "select.nothing",
-                "no such scenario in this run",
-                text,
-                f"`tracekit show {view.run_id}` lists them",
-            )
-        )
-    shown = ", ".join(found[:5])
-    raise ProblemError(Problem("cli.ambiguous", f"{len(found)} scenarios match", text, f"say which: {shown}"))
+    index = state.index[one_of(text, state.ids, view.run_id)]
+    return [index, *state.children_of(index)]
 
 
 def _row(view: RunView, index: int, paint: Paint) -> str:
