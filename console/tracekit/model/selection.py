@@ -187,7 +187,8 @@ def _path(value: str, exact: bool) -> Test:
 
     def test(facts: ScenarioFacts, _status: int, _flags: Flags) -> bool:
         file = facts.file
-        if file == plain or file.startswith(plain + "/"):
+        # A whole id means itself, whatever its name ends with.
+        if file == plain or file.startswith(plain + "/") or value == facts.id:
             return True
         return _within(facts.id, plain) or _within(_native(facts), plain)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.unit.model.journals import PROPERTY, Journal
@@ -176,6 +176,7 @@ def test_selector__any_text__then_a_selector_or_a_problem_with_a_place(text: str
 
 @PROPERTY
 @given(st.text(min_size=1, max_size=20).filter(lambda text: "\\" not in text and "'" not in text))
+@example("/")
 def test_selector__any_id_in_quotes__then_means_that_scenario(name: str) -> None:
     one = facts(f"pytest:t.py::{name}")
     assert parse_selector(f"'{one.id}'").matches(one)
