@@ -118,8 +118,10 @@ def _one(pair: Pair, line: Relay, wanted: int, tally: Tally) -> bool:
     name = f"run {tally.runs}"
     pair.project(FLOOD, port=line.port)
     pair.trust(pair.box.known_host + pair.box.known_host.replace(str(pair.box.port), str(line.port)))
-    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    process = pair.sandbox.start("run", pair.here, "--env", "box7", "--json", **quiet)
+    said = pair.here.parent / "said"
+    with said.open("wb") as err:
+        quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": err}
+        process = pair.sandbox.start("run", pair.here, "--env", "box7", "--json", **quiet)
     runs = pair.sandbox.state / "runs"
     try:
         wait(lambda: any(runs.glob("*/box7/journal.ndjson")) or process.poll() is not None, PATIENCE)
@@ -135,7 +137,8 @@ def _one(pair: Pair, line: Relay, wanted: int, tally: Tally) -> bool:
             tally.outcome.fault(f"{name}: only {sum(line.broken.values())} of {wanted} cuts in time")
         (pair.there / "gate").touch()
         if not wait(lambda: process.poll() is not None, PATIENCE) or process.returncode:
-            tally.outcome.fault(f"{name}: ended with {process.poll()}")
+            last = said.read_text(errors="replace").replace("socket.send() raised exception.\n", "")
+            tally.outcome.fault(f"{name}: ended with {process.poll()}: {last[-400:].strip()}")
             return True
         _judge(pair, folder, name, tally)
         return True
