@@ -133,4 +133,4 @@ def test_bisect__scenario_that_is_not_in_the_run__then_it_says_so(sandbox: Sandb
     root = sandbox.project({"test_a.py": FEW})
     first = sandbox.run("run", root, "--json")
     done = sandbox.run("bisect", first.run_id(), "pytest:test_a.py::test_nothing")
-    assert (done.code, "did not run" in done.err) == (4, True)
+    assert (done.code, "no such scenario in this run" in done.err) == (4, True), done.err

@@ -28,16 +28,30 @@ _FIXTURES = frozenset({"setUpClass", "tearDownClass", "setUpModule", "tearDownMo
 def runnable(state: RunState, ids: Iterable[str]) -> list[str]:
     """What a runner can be asked for: a sub-test runs within its test, a fixture with all that it stands around."""
     chosen: dict[str, None] = {}
+    below: dict[str, list[str]] | None = None
     for scenario in ids:
         group, _, name = scenario.rpartition("::")
         at = state.index.get(scenario)
         if name not in _FIXTURES or (at is not None and state.facts[at].runner != "unittest"):
             chosen[scenario.partition(SUBTEST_MARK)[0]] = None
             continue
-        for each in (*state.ids, *state.run.not_run):
-            if each.startswith(f"{group}::") and each.rpartition("::")[2] not in _FIXTURES:
-                chosen[each.partition(SUBTEST_MARK)[0]] = None
+        if below is None:
+            below = _below((*state.ids, *state.run.not_run))
+        chosen |= dict.fromkeys(below.get(group, ()))
     return list(chosen)
+
+
+def _below(ids: Iterable[str]) -> dict[str, list[str]]:
+    """The tests by everything that they stand in; once for all fixtures, of which there may be thousands."""
+    found: dict[str, list[str]] = {}
+    for scenario in ids:
+        if scenario.rpartition("::")[2] in _FIXTURES:
+            continue
+        at = scenario.find("::")
+        while at >= 0:
+            found.setdefault(scenario[:at], []).append(scenario.partition(SUBTEST_MARK)[0])
+            at = scenario.find("::", at + 2)
+    return found
 
 
 def failed(state: RunState) -> list[str]:

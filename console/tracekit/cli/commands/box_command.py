@@ -164,14 +164,18 @@ def _facts(health: Health | None) -> dict[str, Any]:
     return {**facts, "clock": clock, "live": health.live}
 
 
+def _free_gib(facts: dict[str, Any]) -> float:
+    disk = facts.get("disk")
+    free: int = disk.get("free", 0) if isinstance(disk, dict) else 0
+    return free / (1 << 30)
+
+
 def _words(health: Health) -> str:
     facts = health.facts
-    disk = facts.get("disk")
-    free = disk.get("free", 0) if isinstance(disk, dict) else 0
     said = [
         f"python {facts.get('python')}",
         f"{facts.get('arch')}, {facts.get('cpus')} cpus, load {facts.get('load')}",
-        f"{free / (1 << 30):.1f} GiB free",
+        f"{_free_gib(facts):.1f} GiB free",
         f"clock {health.offset:+.3f} s ± {health.round_trip / 2:.3f}",
         f"answers in {health.took:.1f} s",
     ]
@@ -183,12 +187,10 @@ def _words(health: Health) -> str:
 def brief(health: Health) -> str:
     """How a box is, on a part of a line."""
     facts = health.facts
-    disk = facts.get("disk")
-    free = disk.get("free", 0) if isinstance(disk, dict) else 0
     said = [
         f"python {facts.get('python')}",
         f"load {facts.get('load')}",
-        f"{free / (1 << 30):.0f} GiB",
+        f"{_free_gib(facts):.0f} GiB",
         f"clock {health.offset:+.3f}s ±{health.round_trip / 2:.3f}",
         *([f"{len(health.live)} live"] if health.live else []),
     ]

@@ -75,10 +75,8 @@ def _one(engine: Engine, view: RunView, text: str) -> int:
 
     # What is recorded so far is being read while we look.
     _within(_CAUGHT_UP, lambda: bool(meant(text, running())))
-    with view.lock:
-        every = list(view.state.ids)
     # A part of an id is enough where it is the only one that runs.
-    scenario = one_of(text, running() if meant(text, running()) else every, view.run_id)
+    scenario = one_of(text, meant(text, running()) or list(view.state.ids), view.run_id)
     if (found := status()) != Status.RUNNING:
         what = f"the scenario is not running, it is {found.word}"
         raise ProblemError(
