@@ -23,7 +23,7 @@ from tracekit.agent.system import MOST_RESERVED, RESERVE, System, free_space
 from tracekit.wire.lines import encode
 from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR, E
 
-POLL, ASLEEP = 0.02, 60.0
+POLL, ASLEEP = 0.03, 60.0
 RETRY = 0.25
 GRACE = 1.0
 LOCAL = "local"
@@ -147,7 +147,10 @@ class LiveRun:
         environ = dict(self._start.get("environ") or {})
         context = Context(self.plan, self._spool, self._probe, self._cache, self.token, environ)
         pump = Pump(self._system, recording, ingest, context, _adapter)
-        self._trace = tracing.Trace(self.place, self._spool, self.plan, self._probe, redactor.pairs())
+        copied = self.box != LOCAL
+        self._trace = tracing.Trace(
+            self.place, self._spool, self.plan, self._probe, redactor.pairs(), copied=copied
+        )
         pump.ending = self._ending
         return pump, restored
 

@@ -19,7 +19,10 @@ from tracekit.wire.names import RINGS_DIR, E
 
 LIBRARIES = "lib"
 WATCHED_EVERY = 0.05
-EVERY = 0.02
+#: Between two looks at the rings: what little comes waits longer, calls and a flood of anything do not.
+EVERY, AT_REST = 0.02, 0.05
+#: So many records in one look are a flood: the smallest ring holds eight times as many.
+FLOOD = 1024
 SIZED_EVERY = 1.0
 OLDEST, NEWEST = (3, 9), (3, 13)
 #: More lanes than this are told in sums.
@@ -117,13 +120,19 @@ class Trace:
         plan: Mapping[str, Any],
         probe: str,
         forms: Sequence[tuple[bytes, bytes]],
+        *,
+        copied: bool = True,
     ) -> None:
         self._place = place
+        # Whether somebody elsewhere copies the files, and is told how far they are whole.
+        self._copied = copied
         self.rings = rings(spool)
         self._forms = list(forms)
         self._library = library(probe)
         self._limit = int(plan.get("trace_bytes") or 0)
         self.wanted = traced(plan)
+        levels = {level_of(plan, suite) for suite in plan.get("suites", ())}
+        self._rest = EVERY if "calls" in levels else AT_REST
         self._box: Any = None
         self._drain: Optional[int] = None
         self._next = 0.0
@@ -151,7 +160,9 @@ class Trace:
             self._written = now
         if self._drain is None and not self._open():
             return self._lines()
-        self._ask("drain_pass", self._drain, write)
+        taken = self._ask("drain_pass", self._drain, write)
+        if taken < FLOOD:
+            self._next = now + self._rest
         self._look(now if write or now - self._sized > SIZED_EVERY else 0.0)
         return self._lines()
 
@@ -172,7 +183,7 @@ class Trace:
 
     def _look(self, now: float) -> None:
         self._sound = self._sound and not self._failing
-        if now and self._sound:
+        if now and self._sound and self._copied:
             self._sized = now
             self._sizes = trace_files(self._place)
 
@@ -187,14 +198,16 @@ class Trace:
             self._fail(fault.strerror if isinstance(fault, OSError) and fault.strerror else str(fault))
         return self._drain is not None
 
-    def _ask(self, name: str, *arguments: Any) -> None:
+    def _ask(self, name: str, *arguments: Any) -> int:
+        """Have the library look; gives how many records it took."""
         try:
             answer = getattr(self._box, name)(*arguments)
         except (OSError, ValueError) as fault:
             self._fail(str(fault))
-            return
+            return 0
         self._failing = ""
         self._faults += answer[4:]
+        return int(answer[0])
 
     def _fail(self, why: str) -> None:
         if why != self._failing:

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tracekit.model.results import Result
     from tracekit.store.catalogue import Catalogue, RunSummary
 
-# A smaller journal folds faster than a checkpoint is found.
-_WORTH_A_CHECKPOINT = 512 * 1024
+# A smaller journal folds in less time than it takes to write a checkpoint of it, which every run would pay for.
+_WORTH_A_CHECKPOINT = 4 << 20
 
 Progress = Callable[[int, int], None]
 Answer = TypeVar("Answer")

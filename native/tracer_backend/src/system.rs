@@ -21,16 +21,17 @@ impl ProcessId {
 
     /// Whether it still runs. A pid that was given to another process is not it; a zombie runs no more.
     pub fn alive(self) -> bool {
-        let stat = format!("/proc/{}/stat", self.pid);
-        if !Path::new("/proc/self/stat").exists() {
+        // One reading tells both: the kernel works for this file, and a drain asks many times a second.
+        let Ok(text) = fs::read_to_string(format!("/proc/{}/stat", self.pid)) else {
+            if Path::new("/proc/self/stat").exists() {
+                return false;
+            }
             let Ok(pid) = libc::pid_t::try_from(self.pid) else { return false };
             // SAFETY: signal 0 only asks.
             return unsafe { libc::kill(pid, 0) } == 0;
-        }
-        let Ok(text) = fs::read_to_string(&stat) else { return false };
-        let mut fields = fields(&text);
-        let state = fields.next();
-        !matches!(state, Some("Z" | "X")) && (self.start == 0 || start_of(&stat) == Some(self.start))
+        };
+        let state = fields(&text).next();
+        !matches!(state, Some("Z" | "X")) && (self.start == 0 || start_in(&text) == Some(self.start))
     }
 
     /// As it stands in the name of its folder.
@@ -59,8 +60,11 @@ pub(crate) fn parent_of(pid: u64) -> Option<u64> {
 }
 
 fn start_of(path: &str) -> Option<u64> {
-    let text = fs::read_to_string(path).ok()?;
-    fields(&text).nth(19)?.parse().ok()
+    start_in(&fs::read_to_string(path).ok()?)
+}
+
+fn start_in(stat: &str) -> Option<u64> {
+    fields(stat).nth(19)?.parse().ok()
 }
 
 /// The number of the calling thread.
