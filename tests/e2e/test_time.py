@@ -273,3 +273,87 @@ def test_stall__waits_for_a_person__then_it_is_said_in_words(
     done = sandbox.run("run", root, "--json", "--", *spread)
     assert done.of("attempt.stalled")[0].get("waits") == waits
     assert "waits for input" in sandbox.run("show", done.run_id()).out
+
+
+COLLECTED = """
+import time
+def test_a(): ...
+time.sleep(8)
+"""
+AROUND = """
+import time, unittest
+
+class TestFirst(unittest.TestCase):
+    def test_a(self): ...
+
+class TestSecond(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        waits()
+
+    def test_b(self): ...
+
+def waits():
+    while True:
+        time.sleep(0.05)
+"""
+WHEN = ("between two tests", "before the first test")
+BEHIND = """
+import threading, time
+
+def waits():
+    while True:
+        time.sleep(0.05)
+
+def test_a():
+    threading.Thread(target=waits, name="forgotten").start()
+"""
+
+
+@SPREAD
+def test_stall__while_collecting__then_named_with_its_stack_and_nothing_is_ended(
+    sandbox: Sandbox, spread: tuple[str, ...]
+) -> None:
+    files = {"test_it.py": COLLECTED, "tracekit.toml": '[suite.it]\nstall = "4s"\ntimeout = "1s"\n'}
+    root = sandbox.project(files)
+    done = sandbox.run("run", root, "--json", "--", *spread)
+    assert done.code == 0, done.err
+    stalled = done.of("launch.stalled")[0]
+    assert (stalled["when"], stalled["limit"]) == ("while collecting", "stall")
+    assert "<module>" in functions(stalled)
+    shown = sandbox.run("show", done.run_id())
+    assert "it: no sign of life while collecting" in shown.out
+    assert "test_it.py:4" in shown.out
+
+
+def test_timeout__class_fixture_hangs__then_its_launch_is_ended_and_says_where_it_was(
+    sandbox: Sandbox,
+) -> None:
+    table = '[suite.it]\nrunner = "unittest"\nstall = "1s"\ntimeout = "2s"\n'
+    root = sandbox.project({"test_it.py": AROUND, "tracekit.toml": table})
+    done = sandbox.run("run", root, "--json")
+    assert done.code != 0
+    assert ends_of(done)["unittest@it:test_it.py::TestFirst::test_a"]["verdict"] == "passed"
+    stalled = done.of("launch.stalled")[0]
+    assert (stalled["when"], stalled["limit"]) == ("between two tests", "stall")
+    assert functions(stalled)[:2] == ["waits", "setUpClass"]
+    failed = [line["why"] for line in done.of("runner.failed_to_start")]
+    # What was left is tried once more, in another process.
+    assert failed == [f"unittest said nothing for 2 s {when}" for when in WHEN]
+    assert done.of("run.ended")[-1]["not_run"] == ["unittest@it:test_it.py::TestSecond::test_b"]
+
+
+def test_stall__thread_keeps_the_process_behind_its_last_test__then_named_and_ended_by_a_key(
+    sandbox: Sandbox,
+) -> None:
+    files = {"test_it.py": BEHIND, "tracekit.toml": '[suite.it]\nstall = "1s"\n'}
+    process = sandbox.start("run", sandbox.project(files), "--json")
+    assert process.stdout is not None
+    lines = (json.loads(line) for line in iter(process.stdout.readline, b""))
+    stalled = next(line for line in lines if line["e"] == "launch.stalled")
+    assert stalled["when"] == "after the last test"
+    assert any(thread.get("name") == "forgotten" or "waits" in str(thread) for thread in stalled["stacks"])
+    assert sandbox.run("cancel", stalled["run"]).code == 0
+    out, _ = process.communicate(timeout=PATIENCE)
+    ended = [line for line in map(json.loads, out.splitlines()) if line["e"] == "run.ended"]
+    assert ended[0]["verdicts"] == {"passed": 1}

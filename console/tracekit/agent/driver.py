@@ -104,6 +104,8 @@ class Driver:
         self._ended_at: dict[str, int] = {}
         # We ended a test of the current launch: how its process exits says nothing of the suite.
         self._meddled = False
+        # Why we ended the current launch where no test ran.
+        self._hung = ""
         self._launches: list[str] = []
         self._ends: dict[str, dict[str, str]] = {}
         # What the current pass put aside; None when it has to be read again.
@@ -172,6 +174,10 @@ class Driver:
         self._cancelled[scenario] = (verdict, reason)
         self._meddled = True
 
+    def end_launch(self, reason: str) -> None:
+        """When the processes of this launch are found dead, it was we who ended them."""
+        self._hung = reason
+
     def exited(self, line: dict[str, Any], now_m: int) -> list[Command]:
         """A launch is over and all its spools are read; `line` is the supervisor's word."""
         launch = self._memory.launch
@@ -199,6 +205,8 @@ class Driver:
         except ProblemError as fault:
             return [*self._not_started(fault.first, []), *self._advance()]
         ours, self._meddled = self._meddled, False
+        outcome.lines[:] = [self._hanging(found) for found in outcome.lines]
+        self._hung = ""
         running = facts.running
         commands: list[Command] = [
             self._write(self._told(_lasted(found, running, ended_m)))
@@ -422,6 +430,14 @@ class Driver:
             cause = "hang" if verdict == "timedout" else None
             return {**line, "verdict": verdict, "cause": cause, "reason": reason}
         return line
+
+    def _hanging(self, line: dict[str, Any]) -> dict[str, Any]:
+        """A launch that we ended because it hung did not crash."""
+        if not self._hung or line.get("e") != E.RUNNER_FAILED_TO_START:
+            return line
+        told = {"why": f"{self.suite.get('runner', 'the runner')} {self._hung}", "code": "launch.hung"}
+        remedy = "the stacks say where it was: a fixture of a class or a session, a plugin, a thread that never ends"
+        return {**line, **told, "remedy": remedy}
 
     def _not_crashed(self, facts: Facts) -> list[Command]:
         """A director of workers takes the end of one for a crash: it cannot know that it was we who ended it."""

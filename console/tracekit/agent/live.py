@@ -20,6 +20,7 @@ from tracekit.agent.recording import Recording, Restored
 from tracekit.agent.redact import Redactor
 from tracekit.agent.runners.base import Adapter, Context, LaunchSpec, adapter
 from tracekit.agent.system import MOST_RESERVED, RESERVE, System, free_space
+from tracekit.agent.watch import Alarm
 from tracekit.wire.lines import encode
 from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR, E
 
@@ -312,6 +313,14 @@ class LiveRun:
         self.channel.send({"do": "kill", "pid": pid, "started": started_at, "grace": self.grace})
         return True
 
+    def _end_launch(self, alarm: Alarm) -> None:
+        """End a launch that hangs where no test runs; what it has not run goes on in another one."""
+        if self._pump is None or self.channel is None:
+            return
+        for pid, started in self._pump.members():
+            self.channel.send({"do": "kill", "pid": pid, "started": started, "grace": self.grace})
+        self._pump.driver.end_launch(f"said nothing for {alarm.seconds:g} s {alarm.when}")
+
     def note_request(self, line: dict[str, Any]) -> None:
         """Journal what another console asked."""
         if self._pump is not None and self.phase == "live" and self._pump.finish is None:
@@ -367,6 +376,9 @@ class LiveRun:
         pump.step()
         self._ask()
         for alarm in pump.alarms():
+            if alarm.when:
+                self._end_launch(alarm)
+                continue
             reason = f"timeout of {alarm.seconds:g} s"
             self.cancel_scenario(alarm.scenario, "timedout", reason, alarm.attempt)
         if pump.closed:

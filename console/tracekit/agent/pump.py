@@ -16,7 +16,7 @@ from tracekit.agent.driver import Command, Driver, Finish, Spawn, Write
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
-from tracekit.agent.stacks import Stacks
+from tracekit.agent.stacks import Stacks, members, voices
 from tracekit.agent.system import System, read_range, read_tail
 from tracekit.agent.waiting import waits_for
 from tracekit.agent.watch import Alarm, Watch
@@ -30,6 +30,8 @@ PATIENCE = 2.0
 # An exit that the supervisor told us but cannot write down is believed after this long.
 LOST_EXIT = 0.5
 SPLIT = 4 << 20
+#: Of so many processes of a launch that hangs outside its tests the stacks are told.
+MOST_ASKED = 4
 
 
 class Pump:
@@ -141,10 +143,16 @@ class Pump:
         now, mono = self._clock.seconds(), self._clock.mono()
         found = self._watch.look(now, mono, suite, spools, lambda: self.facts_of(launch))
         for alarm in found:
-            if alarm.limit != "soft" or not self._stacks.stop(alarm.pid, spools):
+            if alarm.when:
+                for pid in voices(spools)[:MOST_ASKED] or [""]:
+                    self._stacks.ask(alarm, pid, spools)
+            elif alarm.limit != "soft" or not self._stacks.stop(alarm.pid, spools):
                 self._stacks.ask(alarm, alarm.pid, spools)
         answers = self._stacks.answers()
         for alarm, stacks in answers:
+            if alarm.when:
+                self._note_outside(alarm, stacks)
+                continue
             facts = {"scenario": alarm.scenario, "attempt": alarm.attempt, "since": alarm.since_t}
             waits = waits_for(stacks)
             self.note(
@@ -158,6 +166,23 @@ class Pump:
                 }
             )
         return [answer.alarm for answer in answers if answer.alarm.limit == "timeout"]
+
+    def _note_outside(self, alarm: Alarm, stacks: list[dict[str, Any]]) -> None:
+        self.note(
+            {
+                "e": E.LAUNCH_STALLED,
+                "suite": str(self.driver.suite.get("name", "")),
+                "launch": self.driver.launch,
+                "when": alarm.when,
+                "limit": alarm.limit,
+                "after": alarm.seconds,
+                "stacks": stacks,
+            }
+        )
+
+    def members(self) -> list[tuple[int, int]]:
+        """The processes of the current launch, each with its start."""
+        return members(self.ingest.of_launch(self.driver.launch))
 
     def told_exit(self, message: dict[str, Any]) -> None:
         """The supervisor's word, in case its spool cannot hold it."""

@@ -120,6 +120,19 @@ def process_of(pid: object, spools: list[Spool]) -> Optional[Process]:
     return None
 
 
+def members(spools: list[Spool]) -> list[tuple[int, int]]:
+    """The processes of a launch that told of themselves, each with its start."""
+    found = (_NAME.match(spool.name) for spool in spools)
+    return [(int(match.group("pid")), int(match.group("started"))) for match in found if match is not None]
+
+
+def voices(spools: list[Spool]) -> list[str]:
+    """The pids of a launch's processes that run tests: its workers, or the one that does it all."""
+    found = [match for match in (_NAME.match(spool.name) for spool in spools) if match is not None]
+    workers = [match for match in found if match.group("role").startswith("gw")]
+    return [match.group("pid") for match in workers or found if match.group("role") != "child"]
+
+
 def parse(text: str) -> list[dict[str, Any]]:
     """What the fault handler and the probe write, as threads and tasks with their frames, the innermost first."""
     threads: list[dict[str, Any]] = []

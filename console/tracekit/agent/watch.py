@@ -15,6 +15,8 @@ from tracekit.agent.progress import Facts
 LOOK_EVERY = 0.25
 # A limit is checked this many times while it passes, so that a long one costs few looks.
 PARTS = 8
+#: However short the timeout of a test is, what stands around all tests has this long.
+AROUND = 300.0
 
 
 class Alarm(NamedTuple):
@@ -26,6 +28,8 @@ class Alarm(NamedTuple):
     since_t: int
     seconds: float
     pid: object = None
+    #: Where no attempt runs: when, in words. Then no scenario has a name here.
+    when: str = ""
 
 
 class Watch:
@@ -35,6 +39,7 @@ class Watch:
         self._looked = 0.0
         self._scanned = 0.0
         self._told: set[tuple[str, str, int]] = set()
+        self._seen: Optional[tuple[str, str, int]] = None
 
     def look(
         self, now: float, mono: int, suite: dict[str, Any], spools: list[Spool], facts: Callable[[], Facts]
@@ -54,7 +59,11 @@ class Watch:
             return []
         self._scanned = now
         found: list[Alarm] = []
-        for scenario, line in facts().running.items():
+        known = facts()
+        if not known.running:
+            return self._outside(known, spools, quiet, stall, timeout)
+        self._seen = None
+        for scenario, line in known.running.items():
             began = line.get("m")
             if not isinstance(began, int):
                 continue
@@ -67,6 +76,38 @@ class Watch:
             if stall is not None and min(ran, self._quiet(line, spools, now, quiet)) > stall:
                 found += self._once("stall", scenario, line, stall)
         return found
+
+    def _outside(
+        self,
+        facts: Facts,
+        spools: list[Spool],
+        quiet: float,
+        stall: Optional[float],
+        timeout: Optional[float],
+    ) -> list[Alarm]:
+        """Nothing runs: a collection, a fixture of a class or the end of a session hangs, or takes its time."""
+        launch, ended = spools[0].launch, len(facts.ended)
+        workers = any(spool.name.startswith("gw") for spool in spools)
+        if not facts.collected:
+            when = "while collecting"
+        elif any(name not in facts.ended for name in facts.collected):
+            when = "between two tests" if ended else "before the first test"
+        else:
+            when = "after the last test"
+        # A collection and a report of coverage may rightly take longer than any one test may, and workers wait for the
+        # slowest of them.
+        if when in ("while collecting", "after the last test") or (workers and not ended):
+            timeout = timeout and max(timeout, AROUND)
+        # What is read now may be newer than how quiet it was: it counts once it was seen before.
+        seen, self._seen = self._seen, (launch, when, ended)
+        if seen != self._seen:
+            return []
+        for limit, seconds in (("timeout", timeout), ("stall", stall)):
+            key = (limit, f"{launch} {when}", ended)
+            if seconds is not None and quiet > seconds and key not in self._told:
+                self._told.add(key)
+                return [Alarm(limit, "", 0, 0, seconds, when=when)]
+        return []
 
     def _quiet(self, line: dict[str, Any], spools: list[Spool], now: float, otherwise: float) -> float:
         """How long the process of an attempt has said nothing."""

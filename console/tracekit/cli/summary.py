@@ -276,7 +276,7 @@ def stalls(notices: Iterable[Notice], paint: Paint, scenario: str = "") -> Itera
     for notice in notices:
         if notice.kind != "stalled" or (scenario and notice.scenario != scenario):
             continue
-        yield paint.bold(clean(f"! {notice.scenario}: {notice.message}"))
+        yield paint.bold(clean(f"! {notice.scenario or notice.suite or 'the suite'}: {notice.message}"))
         stack = clean_lines(notice.detail)
         yield from (f"    {line}" for line in stack[:MAX_STACK])
         if len(stack) > MAX_STACK:

@@ -244,6 +244,15 @@ class AttemptStalled(OfAttempt):
     stacks: NotRequired[str | list[str]]
 
 
+class LaunchStalled(Event):
+    suite: str
+    launch: str
+    when: NotRequired[str]
+    limit: NotRequired[str]
+    after: NotRequired[float]
+    stacks: NotRequired[str | list[str]]
+
+
 class StepStarted(OfAttempt):
     step: str
     kind: str
@@ -361,6 +370,7 @@ TYPES: dict[str, type] = {
     E.SESSION_ENDED: SessionEnded,
     E.PHASE_STARTED: PhaseStarted,
     E.PHASE_ENDED: PhaseEnded,
+    E.LAUNCH_STALLED: LaunchStalled,
     E.REQUEST: Requested,
     E.ATTEMPT_STARTED: AttemptStarted,
     E.ATTEMPT_STALLED: AttemptStalled,

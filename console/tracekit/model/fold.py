@@ -57,6 +57,7 @@ class Fold:
             E.DISCOVER_FAILED: self.take_notice,
             E.RUNNER_FAILED_TO_START: self.take_notice,
             E.SUITE_FAILED: self.take_notice,
+            E.LAUNCH_STALLED: self.take_notice,
             E.WARNING: self.take_notice,
             E.PHASE_STARTED: self.take_notice,
             E.GAP: self.take_notice,

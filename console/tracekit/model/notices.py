@@ -19,6 +19,7 @@ _KINDS: dict[str, str] = {
     E.WARNING: "warning",
     E.GAP: "gap",
     E.ATTEMPT_STALLED: "stalled",
+    E.LAUNCH_STALLED: "stalled",
     E.PHASE_STARTED: "waiting",
     E.BOX_CONNECTED: "link",
     E.BOX_LOST: "link",
@@ -28,6 +29,19 @@ _WAITS = {
     "input": "waits for input, which tests do not have",
     "debugger": "waits for input in a debugger, which tests do not have",
 }
+
+#: What calls tests is nobody's line to look at; a stack without it shows whose line it is.
+_PLUMBING = (
+    "/_pytest/",
+    "/pluggy/",
+    "/_tkprobe/",
+    "/xdist/",
+    "/execnet/",
+    "/unittest/",
+    "/pytest/__main__.py",
+    "<frozen importlib",
+    "<frozen runpy",
+)
 
 
 def notice_of(line: dict[str, Any], t: int) -> Notice | None:
@@ -75,13 +89,16 @@ def _message(event: str, line: dict[str, Any]) -> str:
         return _WAITS[line["waits"]]
     if event == E.ATTEMPT_STALLED:
         return "over its time" if line.get("limit") in ("soft", "timeout") else "no sign of life"
+    if event == E.LAUNCH_STALLED:
+        when = coerce.text(line.get("when"))
+        return "no sign of life" + (f" {when}" if when else "")
     return event.replace(".", " ")
 
 
 def _detail(event: str, line: dict[str, Any]) -> str:
     if event == E.RUNNER_FAILED_TO_START:
         return coerce.text(line.get("stderr"))
-    if event == E.ATTEMPT_STALLED:
+    if event in (E.ATTEMPT_STALLED, E.LAUNCH_STALLED):
         stacks = line.get("stacks")
         if type(stacks) is not list:
             return coerce.text(stacks)
@@ -99,11 +116,24 @@ def _stack(thread: Any) -> str:
     if "task" in told:
         lines = [f"task {coerce.text(told.get('task'))}, {coerce.text(told.get('coroutine'))}"]
     frames = told.get("frames")
+    left_out = 0
     for frame in frames if type(frames) is list else ():
         at = coerce.table(frame)
-        place = f"{coerce.text(at.get('file'))}:{coerce.natural(at.get('line'))}"
-        lines.append(f"  {place} in {coerce.text(at.get('function'))}")
+        file = coerce.text(at.get("file"))
+        if any(part in file for part in _PLUMBING):
+            left_out += 1
+            continue
+        if left_out:
+            lines.append(_left_out(left_out))
+            left_out = 0
+        lines.append(f"  {file}:{coerce.natural(at.get('line'))} in {coerce.text(at.get('function'))}")
+    if left_out:
+        lines.append(_left_out(left_out))
     return "\n".join(lines)
+
+
+def _left_out(count: int) -> str:
+    return f"  … {count} {'frame' if count == 1 else 'frames'} of the runner"
 
 
 def _exit(line: dict[str, Any]) -> str:

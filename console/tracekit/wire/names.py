@@ -34,6 +34,8 @@ class E:
     SUITE_FAILED = "suite.failed"
     PHASE_STARTED = "phase.started"
     PHASE_ENDED = "phase.ended"
+    # Nothing runs, and its processes say nothing: stuck in a collection, between two tests or behind the last one.
+    LAUNCH_STALLED = "launch.stalled"
     REQUEST = "request"
     ATTEMPT_STARTED = "attempt.started"
     ATTEMPT_STALLED = "attempt.stalled"

@@ -40,7 +40,7 @@ impl Line {
         let red = self.text("verdict").is_some_and(|verdict| RED.contains(&verdict));
         match self.text("e")? {
             "failure" | "runner.failed_to_start" | "suite.failed" | "discover.failed" => Some("error"),
-            "attempt.stalled" | "warning" | "gap" => Some("warning"),
+            "attempt.stalled" | "launch.stalled" | "warning" | "gap" => Some("warning"),
             _ if red => Some("error"),
             _ => self.text("level"),
         }
