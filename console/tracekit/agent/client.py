@@ -143,7 +143,14 @@ class Client:
                 raise FrameError("a FILE without its number or start")
             self._files[number] = (run, name)
             self._lengths.setdefault(run, {})[name] = start
+        elif frame.type == FrameType.LENGTHS and message.get("state") == "ended":
+            self._forget(str(message.get("run")))
         return [{"type": FrameType(frame.type).name.lower(), **message}]
+
+    def _forget(self, run: str) -> None:
+        """Behind this word nothing of the run comes any more: its numbers may be another's."""
+        self._lengths.pop(run, None)
+        self._files = {number: known for number, known in self._files.items() if known[0] != run}
 
     def _data(self, frame: Frame) -> dict[str, Any]:
         known = self._files.get(frame.file)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Optional
+from typing import Any, NamedTuple, Optional, Protocol
 
 from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import MessageAssembler, encode_message
@@ -63,6 +63,12 @@ class Want(NamedTuple):
     length: int
 
 
+class Starts(Protocol):
+    """Says of files that are there from now on where each is copied from, and whether the peer's copy is void."""
+
+    def __call__(self, files: dict[str, int], *, first: bool) -> dict[str, tuple[int, bool]]: ...
+
+
 @dataclass
 class _Copy:
     """One file that a reader copies."""
@@ -80,6 +86,7 @@ class _Copy:
 class _Follow:
     """One run that a reader follows."""
 
+    starts: Starts
     copies: dict[str, _Copy] = field(default_factory=dict)
     copying: bool = False
     #: Whether the files of its trace are wanted, too; older consoles know none.
@@ -100,7 +107,8 @@ class Session:
         self._control_size = 0
         self._bulk = b""
         self._follows: dict[str, _Follow] = {}
-        self._numbers = 0
+        self._number = 0
+        self._numbers: set[int] = set()
         #: Files that this console is sending, as whoever answers requests keeps them.
         self.incoming: Any = None
         self.send(FrameType.HELLO, {"major": PROTOCOL_MAJOR, "minor": PROTOCOL_MINOR, **hello})
@@ -145,7 +153,7 @@ class Session:
         if kind == FrameType.ACK:
             self._acknowledge(message)
         elif kind == FrameType.DETACH:
-            self._follows.pop(str(message.get("run")), None)
+            self._forget(str(message.get("run")))
         return [Request(kind, message)]
 
     def _acknowledge(self, message: dict[str, Any]) -> None:
@@ -176,24 +184,15 @@ class Session:
         run: str,
         *,
         copying: bool,
-        starts: dict[str, tuple[int, bool]],
+        starts: Starts,
         window: int,
         traced: bool = False,
     ) -> None:
-        """Begin to follow a run; `starts` says from where each file is copied and whether the peer's copy is void."""
-        follow = self._follows[run] = _Follow(
-            copying=copying, traced=traced, window=max(MAX_PAYLOAD, min(window, 64 * WINDOW))
+        """Begin to follow a run; its files are known from the first `update` on, which may be later."""
+        self._forget(run)
+        self._follows[run] = _Follow(
+            starts, copying=copying, traced=traced, window=max(MAX_PAYLOAD, min(window, 64 * WINDOW))
         )
-        for name, (start, replaced) in starts.items() if copying else ():
-            if traced or not _is_trace(name):
-                self._copy(follow, name, start, replaced)
-
-    def _copy(self, follow: _Follow, name: str, start: int, replaced: bool) -> Optional[_Copy]:
-        if self._numbers >= _MOST_FILES:
-            return None
-        self._numbers += 1
-        copy = follow.copies[name] = _Copy(self._numbers, name, start, start, replaced=replaced)
-        return copy
 
     def update(self, run: str, info: dict[str, Any]) -> None:
         """Tell a follower what is committed; only the newest is kept for one that is slow."""
@@ -201,16 +200,38 @@ class Session:
         if follow is None or info == follow.told:
             return
         follow.news = info
-        for name, length in info["files"].items() if follow.copying else ():
-            if not follow.traced and _is_trace(name):
-                continue
-            copy = follow.copies.get(name) or self._copy(follow, name, 0, False)
-            if copy is not None:
-                copy.committed = length
+        if not follow.copying:
+            return
+        files = {
+            name: length for name, length in info["files"].items() if follow.traced or not _is_trace(name)
+        }
+        self._begin(follow, {name: length for name, length in files.items() if name not in follow.copies})
+        for name, copy in follow.copies.items():
+            copy.committed = files.get(name, copy.committed)
+
+    def _begin(self, follow: _Follow, files: dict[str, int]) -> None:
+        """Copy files that have not been there before."""
+        if not files or len(self._numbers) + len(files) > _MOST_FILES:
+            return
+        for name, (start, replaced) in follow.starts(files, first=not follow.copies).items():
+            follow.copies[name] = _Copy(self._next_number(), name, start, start, replaced=replaced)
+
+    def _next_number(self) -> int:
+        """A number that no file has now; a connection of many days has more files than there are numbers."""
+        while True:
+            self._number = self._number % _MOST_FILES + 1
+            if self._number not in self._numbers:
+                self._numbers.add(self._number)
+                return self._number
+
+    def _forget(self, run: str) -> None:
+        follow = self._follows.pop(run, None)
+        if follow is not None:
+            self._numbers.difference_update(copy.number for copy in follow.copies.values())
 
     def want(self) -> Optional[Want]:
-        """The file bytes that should be handed to `data` next, the most urgent first."""
-        if self._bulk or self._control:
+        """The file bytes that should be handed to `data` next, the most urgent first, behind every word."""
+        if self._bulk or self._control or self._has_news():
             return None
         best: Optional[tuple[int, Want]] = None
         for run, follow in self._follows.items():
@@ -275,7 +296,7 @@ class Session:
             self.send(FrameType.LENGTHS, {"run": run, **follow.news})
             follow.told, follow.news = follow.news, None
             if follow.told.get("state") == "ended":
-                del self._follows[run]
+                self._forget(run)
 
 
 def _is_trace(name: str) -> bool:

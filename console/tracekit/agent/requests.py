@@ -13,7 +13,7 @@ from tracekit.agent.blobs import blobs_of
 from tracekit.agent.home import at_home, own_secrets
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
-from tracekit.agent.protocol import TAIL, WINDOW, Request, Session
+from tracekit.agent.protocol import TAIL, WINDOW, Request, Session, Starts
 from tracekit.agent.slots import TREE, is_project, tree_of
 from tracekit.agent.system import read_range
 from tracekit.wire.frames import FrameType
@@ -205,24 +205,15 @@ class Requests:
         copying = message.get("mode") == "copy"
         if copying and run.directory == self._daemon.kept.default(run.run):
             self._daemon.kept.copies(run.directory, run.box, _copier(message))
-        info = run.info()
-        starts: dict[str, tuple[int, bool]] = {}
-        theirs = message.get("files")
-        for name in info["files"] if copying else ():
-            copy = theirs.get(name) if isinstance(theirs, dict) else None
-            starts[name] = _start_of(os.path.join(run.place, name), info["files"].get(name, 0), copy)
-        if any(replaced for _, replaced in starts.values()):
-            # They point into each other: a copy that differs in one is another run's whole.
-            starts = dict.fromkeys(starts, (0, True))
-        window = message.get("window")
+        theirs, window = message.get("files"), message.get("window")
         session.follow(
             run.run,
             copying=copying,
-            starts=starts,
+            starts=_starts(run.place, theirs if isinstance(theirs, dict) else {}),
             window=window if type(window) is int else WINDOW,
             traced=message.get("trace") is True,
         )
-        session.update(run.run, info)
+        session.update(run.run, run.info())
 
     # -- what is not needed here any more
 
@@ -263,6 +254,23 @@ class Requests:
         what = "no such run is live on this box"
         problem = Problem("agent.unknown_run", what, name, "list the runs with `tracekit runs`")
         session.error(about, [problem], name)
+
+
+def _starts(place: str, theirs: dict[str, Any]) -> Starts:
+    """From where a peer's copies go on; of a run that is being recovered the files are known only later."""
+
+    def starts(files: dict[str, int], *, first: bool) -> dict[str, tuple[int, bool]]:
+        found = {
+            name: _start_of(os.path.join(place, name), committed, theirs.get(name))
+            for name, committed in files.items()
+        }
+        if any(replaced for _, replaced in found.values()):
+            # They point into each other: a copy that differs in one is another run's whole. Of what comes later
+            # nothing here points to what is there, so that it only begins anew.
+            return dict.fromkeys(found, (0, first))
+        return found
+
+    return starts
 
 
 def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:

@@ -32,6 +32,7 @@ _LONGEST_RETRY = 2.0
 _PATIENCE = 4
 # Of a box whose first word was never heard: asking again gets the same answer, and may lock a person out.
 _FINAL = ("ssh.host_", "ssh.denied", "ssh.needs_a_person", "ssh.wrong_passphrase", "ssh.bad_key", "box.no_")
+_NOT_THERE = "agent.unknown_run"
 # What may be under way at once; less would be waiting for acknowledgements where the line is long.
 _COPY_WINDOW = 16 << 20
 _ANSWER = 10.0
@@ -271,6 +272,9 @@ class Box:
                 self._attaches[run].answer()
         elif kind in {"file", "data"} and run in self._followers:
             self._followers[run].arrived(event)
+            if run in self._attaches:
+                # Bytes are an answer, too: of a run that has ended, the word comes behind the last of them.
+                self._attaches[run].answer()
         elif kind in {"need", "held"} and run in self._brings:
             bringing, waiter, senders = self._brings[run]
             if kind == "held":
@@ -294,8 +298,13 @@ class Box:
         if table is not None and run in table:
             table[run].answer(problems)
         elif table is not None and run in self._followers:
+            follower = self._followers[run]
+            follower.refused += 1
+            if problems[0].code != _NOT_THERE and follower.refused < _PATIENCE:
+                # A fault of the agent says nothing of the run: asked again, with everything else, by a new session.
+                raise ProblemError(problems)
             # The agent lets go of a run that has ended: what is on the disk decides whether this one is lost.
-            self._followers[run].let_go(problems[0])
+            follower.let_go(problems[0])
         elif table is None and event.get("for") != "CANCEL":
             # Not about one run: the agent itself cannot work, so nobody who waits will get an answer.
             self._give_up(*problems)

@@ -58,6 +58,7 @@ class Engine:
         self.once: set[str] = once if once is not None else set()
         self.store = RunStore(places.state)
         self.console = places.nonce()[:12]
+        #: What goes on, and what was asked for last.
         self.views: dict[str, RunView] = {}
         self._stack = contextlib.ExitStack()
         self._portal: BlockingPortal | None = None
@@ -221,6 +222,9 @@ class _Core:
         return view
 
     def _known(self, view: RunView) -> RunView:
+        # Of those that have ended, whoever shows one holds it: a console that is open for days keeps the others' room.
+        for run_id in [run_id for run_id, known in self._engine.views.items() if not known.live]:
+            del self._engine.views[run_id]
         self._engine.views[view.run_id] = view
         return view
 

@@ -44,12 +44,15 @@ class Follower:
         self.note = note
         self.copy = copy
         self.end: dict[str, Any] = {}
+        #: How often in a row the agent would not let this one follow.
+        self.refused = 0
         self._ended = ended
         self._committed = 0
         self._wake = anyio.Event()
 
     def lengths(self, event: dict[str, Any]) -> None:
         """Take what the agent says of the run's files and state."""
+        self.refused = 0
         files = event.get("files")
         length = files.get(JOURNAL_FILE, 0) if isinstance(files, dict) else 0
         if self.copy is None and isinstance(length, int):

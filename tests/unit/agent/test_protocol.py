@@ -26,6 +26,10 @@ def info(state: str = "live", **files: int) -> dict[str, Any]:
     return {"files": {f"{name}.x": length for name, length in files.items()}, "state": state, "reason": ""}
 
 
+def anew(files: dict[str, int], *, first: bool) -> dict[str, tuple[int, bool]]:
+    return dict.fromkeys(files, (0, False))
+
+
 class World:
     """A session, a client, and the files between them."""
 
@@ -42,8 +46,7 @@ class World:
         self.client.attach(RUN, "copy", window=window)
         for request in self.session.receive(self.client.take()):
             assert request.kind == FrameType.ATTACH
-        starts = dict.fromkeys(self.files, (0, False))
-        self.session.follow(RUN, copying=True, starts=starts, window=window)
+        self.session.follow(RUN, copying=True, starts=anew, window=window)
         self.tell()
 
     def tell(self) -> None:
@@ -121,12 +124,45 @@ def test_priority__journal_and_output_wait__then_control_and_the_journal_go_firs
 def test_lengths__follower_is_slow__then_only_the_newest_is_kept() -> None:
     session = a_session()
     session.take()
-    session.follow(RUN, copying=False, starts={}, window=1)
+    session.follow(RUN, copying=False, starts=anew, window=1)
     for length in range(10_000):
         session.update(RUN, info(journal=length))
     frames = FrameDecoder().feed(session.take())
     assert [frame.type for frame in frames] == [FrameType.LENGTHS]
     assert b'"journal.x":9999' in frames[0].payload
+
+
+def test_lengths__there_is_always_more_to_send__then_they_do_not_wait_for_the_last_byte() -> None:
+    world = World(1)
+    world.files["output.bin"] = bytes(5_000_000)
+    world.tell()
+    for _ in range(20):
+        world.serve()
+    kinds = [frame.type for frame in FrameDecoder().feed(world.wire)]
+    assert (kinds[0], FrameType.DATA in kinds) == (FrameType.HELLO, True)
+    assert kinds.index(FrameType.LENGTHS) < kinds.index(FrameType.DATA)
+
+
+def test_attach__files_are_known_only_later__then_the_copy_goes_on_where_it_was() -> None:
+    session = a_session()
+    asked: list[tuple[dict[str, int], bool]] = []
+
+    def starts(files: dict[str, int], *, first: bool) -> dict[str, tuple[int, bool]]:
+        asked.append((files, first))
+        return dict.fromkeys(files, (7, False))
+
+    session.follow(RUN, copying=True, starts=starts, window=1 << 20)
+    session.update(RUN, {"files": {}, "state": "live", "reason": ""})
+    for files in ({"journal.ndjson": 10}, {"journal.ndjson": 12}, {"journal.ndjson": 12, "output.bin": 8}):
+        session.update(RUN, {"files": files, "state": "live", "reason": ""})
+    session.take()
+    wants = []
+    while want := session.want():
+        wants.append((want.name, want.offset, want.length))
+        session.data(want, b"x" * want.length)
+        session.take()
+    assert asked == [({"journal.ndjson": 10}, True), ({"output.bin": 8}, False)]
+    assert wants == [("journal.ndjson", 7, 5), ("output.bin", 7, 1)]
 
 
 def test_answers__peer_never_reads__then_it_is_no_longer_listened_to() -> None:
@@ -218,7 +254,7 @@ def test_trace__older_console_attaches__then_it_gets_no_file_that_it_does_not_kn
         (True, {"journal.ndjson", "strings.tkd", "trace/seg-000000.tks"}),
     ):
         session = a_session()
-        session.follow(RUN, copying=True, starts={"strings.tkd": (0, False)}, window=1 << 20, traced=asked)
+        session.follow(RUN, copying=True, starts=anew, window=1 << 20, traced=asked)
         files = {"trace/seg-000000.tks": 10, "strings.tkd": 10, "journal.ndjson": 10}
         session.update(RUN, {"files": files, "state": "live", "reason": ""})
         session.take()
@@ -230,3 +266,22 @@ def test_trace__older_console_attaches__then_it_gets_no_file_that_it_does_not_kn
                 pass
         assert set(order) == wanted
         assert order == sorted(order)  # journal, strings, blocks: each before what needs it
+
+
+def test_numbers__more_files_in_a_day_than_there_are_numbers__then_those_of_ended_runs_serve_again() -> None:
+    session, client = a_session(), Client("c")
+    client.receive(MARKER)
+    came = 0
+    session._number = 0xFFFF - 150
+    for number in range(3):
+        run = f"01K000000000000000000{number:05}"
+        session.follow(run, copying=True, starts=anew, window=1 << 20)
+        files = {f"blobs/{file}": 1 for file in range(100)}
+        session.update(run, {"files": files, "state": "ended", "reason": ""})
+        while session.pending:
+            if want := session.want():
+                session.data(want, b"x")
+            came += sum(event["type"] == "data" for event in client.receive(session.take()))
+    assert came == 300
+    assert not client._files
+    assert not session._numbers

@@ -10,11 +10,15 @@ import anyio
 import pytest
 
 from tracekit.agent.client import Client
+from tracekit.agent.protocol import MARKER
 from tracekit.engine.box import Box
 from tracekit.engine.follow import Follower
 from tracekit.engine.view import RunView
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Session
+from tracekit.store.copies import Copy
+from tracekit.wire.frames import FrameType, encode_frame
+from tracekit.wire.messages import encode_message
 
 
 class Line:
@@ -53,3 +57,93 @@ def test_resume__a_run_ends_or_begins_meanwhile__then_all_others_are_attached(
         assert (line.said, [view.link for view in views]) == (3, ["attached"] * 3)
 
     anyio.run(main)
+
+
+class Agents:
+    """A row of agents: each answers with its own bytes and is gone."""
+
+    def __init__(self, *answers: bytes) -> None:
+        self.opened = 0
+        self.enough: Callable[[], bool] = bool
+        self.seen = anyio.Event()
+        self._answers = answers
+
+    async def open(self) -> Agents:
+        self.opened += 1
+        if self.enough():
+            self.seen.set()
+        self._said = self._answers[min(self.opened, len(self._answers)) - 1]
+        return self
+
+    async def receive(self, size: int) -> bytes:
+        await anyio.lowlevel.checkpoint()
+        said, self._said = self._said[:size], self._said[size:]
+        if self.enough():
+            self.seen.set()
+        return said
+
+    async def send(self, data: bytes) -> None:
+        await anyio.lowlevel.checkpoint()
+
+    async def close(self) -> None:
+        await anyio.lowlevel.checkpoint()
+
+
+RUN = "01J00000000000000000000000"
+HELLO = MARKER + encode_message(FrameType.HELLO, {"major": 1, "minor": 0, "runs": []})
+
+
+def refused(code: str) -> bytes:
+    problems = [{"code": code, "what": "w", "where": "", "action": "a"}]
+    return HELLO + encode_message(FrameType.ERROR, {"for": "ATTACH", "run": RUN, "problems": problems})
+
+
+def piece(offset: int, data: bytes) -> bytes:
+    told = {"id": 1, "run": RUN, "name": "journal.ndjson", "kind": "append", "start": offset, "length": 9}
+    return (
+        HELLO
+        + encode_message(FrameType.FILE, told)
+        + encode_frame(FrameType.DATA, data, file=1, offset=offset)
+    )
+
+
+def followed(place: Path, agents: Agents, *, patience: int) -> RunView:
+    """A run that is followed over so many sessions that each of them ends early."""
+    view = RunView(RUN, "", place / "box7", link="connecting")
+
+    async def main() -> None:
+        copy = Copy(place / "box7")
+        assert copy.claim()
+        box = Box(agents, "console", name="box7", copying=True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(box.serve)
+            await box.follow(Follower(view, lambda _: None, copy=copy), tasks)
+            agents.enough = lambda: agents.opened >= patience or view.done.is_set()
+            await agents.seen.wait()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+    return view
+
+
+def test_follow__bytes_come_and_every_line_breaks_before_a_word__then_it_goes_on_trying(
+    tmp_path: Path,
+) -> None:
+    agents = Agents(*(piece(at, b"x") for at in range(9)))
+    view = followed(tmp_path, agents, patience=8)
+    assert (view.link, agents.opened) == ("reconnecting", 8)
+
+
+def test_follow__agent_fails_inside_itself__then_asked_again_before_the_run_is_given_up(
+    tmp_path: Path,
+) -> None:
+    agents = Agents(piece(0, b"x"), refused("agent.internal"), refused("agent.internal"), piece(1, b"y"))
+    assert followed(tmp_path, agents, patience=4).link == "reconnecting"
+    agents = Agents(piece(0, b"x"), refused("agent.internal"))
+    view = followed(tmp_path / "for good", agents, patience=20)
+    assert (view.link, view.problem and view.problem.code, agents.opened) == ("lost", "agent.internal", 5)
+
+
+def test_follow__agent_has_no_such_run_any_more__then_lost_at_once(tmp_path: Path) -> None:
+    agents = Agents(piece(0, b"x"), refused("agent.unknown_run"))
+    assert (followed(tmp_path, agents, patience=20).link, agents.opened) == ("lost", 2)
