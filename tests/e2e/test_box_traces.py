@@ -7,7 +7,6 @@ import json
 import os
 import pwd
 import re
-import signal
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
@@ -71,8 +70,7 @@ def test_events__run_of_a_box_whose_line_is_cut__then_rows_come_while_it_goes_on
     for _ in range(3):
         before = segment.stat().st_size if segment.exists() else 0
         until(lambda before=before: segment.exists() and segment.stat().st_size > before)  # type: ignore[misc]
-        for pid in sshd.connections(pair.box):
-            os.kill(pid, signal.SIGKILL)
+        assert sshd.cut(pair.box)
     assert rows(pair, copy.parent.name, "kind=log")
     (pair.there / "gate").touch()
     out, err = process.communicate(timeout=120)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -115,11 +113,11 @@ def test_run__line_is_cut_in_the_middle__then_nothing_is_missing(pair: Pair) -> 
     pair.trust()
     process, folder = begun(pair)
     output = folder / "box7" / "output.bin"
-    for _ in range(3):
+    for number in range(3):
         before = size(output)
         until(functools.partial(grown, output, before))
-        for pid in sshd.connections(pair.box):
-            os.kill(pid, signal.SIGKILL)
+        sshd.cut(pair.box)
+        until(functools.partial(came_back, folder, number + 1))
     (pair.there / "gate").touch()
     out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err.decode()
@@ -138,6 +136,12 @@ def begun(pair: Pair) -> tuple[subprocess.Popen[bytes], Path]:
 
 def grown(file: Path, before: int) -> bool:
     return size(file) > before
+
+
+def came_back(folder: Path, times: int) -> bool:
+    """Whether the console has noted so often that a line which was lost is there again."""
+    told = b"".join(file.read_bytes() for file in folder.glob("console-*.ndjson"))
+    return told.count(b'"e":"box.lost"') == told.count(b'"e":"box.resumed"') == times
 
 
 def size(file: Path) -> int:

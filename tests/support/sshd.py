@@ -195,7 +195,7 @@ def _end_processes_of(uid: int) -> None:
 
 
 def connections(box: Box) -> list[int]:
-    """The server's processes that serve one connection each."""
+    """The server's processes that serve connections: of one that is let in, the monitor and who carries its bytes."""
     listed = subprocess.run(
         ["ps", "-eo", "pid=,ppid=,comm="],
         capture_output=True,
@@ -204,8 +204,20 @@ def connections(box: Box) -> list[int]:
         stdin=subprocess.DEVNULL,
     ).stdout
     rows = [line.split(None, 2) for line in listed.splitlines()]
-    children = {int(pid) for pid, parent, name in rows if int(parent) == box.pid and name.startswith("sshd")}
-    return sorted(children)
+    servers = {int(pid): int(parent) for pid, parent, name in rows if name.startswith("sshd")}
+    found: set[int] = {box.pid}
+    while more := {pid for pid, parent in servers.items() if parent in found} - found:
+        found |= more
+    return sorted(found - {box.pid})
+
+
+def cut(box: Box) -> int:
+    """Break every connection to the box; gives how many processes died by it."""
+    found = connections(box)
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, 9)
+    return len(found)
 
 
 def free_port() -> int:

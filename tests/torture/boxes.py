@@ -99,9 +99,7 @@ class Lent:
 
     def cut(self) -> None:
         """Break every connection to the box."""
-        for pid in sshd.connections(self.box):
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
+        sshd.cut(self.box)
 
 
 class Remote:
