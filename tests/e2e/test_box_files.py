@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import sshd
-from tests.support.cli import Done, Sandbox
+from tests.support.brought import SECRET, Here, launches, outputs
 from tests.support.until import until
 
 TEST = """
@@ -29,40 +29,6 @@ def test_writes():
     (place / "made.log").write_text("made by the test; token is " + os.environ["DEPLOY_TOKEN"])
     (place / "other.txt").write_text("not asked for")
 """
-SECRET = "s3cret-value-of-the-token"
-
-
-class Here:
-    """A project on this machine, and an environment whose box has nothing of it."""
-
-    def __init__(self, box: sshd.Box, python: str, library: Path, home: Path) -> None:
-        self.box, self.python, self.library = box, python, library
-        self.sandbox = Sandbox(home, {"HOME": str(box.client_home), "DEPLOY_TOKEN": SECRET})
-        self.root = home / "project"
-        self.root.mkdir()
-        (box.client_home / ".ssh" / "config").write_text(
-            f"IdentityFile {box.client_home}/.ssh/id_ed25519\nIdentityAgent none\n"
-        )
-        (box.client_home / ".ssh" / "known_hosts").write_text(box.known_host)
-
-    def files(self, **files: str) -> None:
-        for name, text in files.items():
-            path = self.root / name.replace("__", "/").replace("_dot_", ".")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-
-    def profile(self, *lines: str, python: str | None = None) -> None:
-        chosen = python or self.python
-        (self.root / "tracekit.toml").write_text(
-            f'[suite.it]\npython = "{chosen}"\nargs = ["-p", "no:cacheprovider"]\n'
-            f'env = {{ PYTHONPATH = "{self.library}", PYTHONDONTWRITEBYTECODE = "1", '
-            'DEPLOY_TOKEN = { secret = true, from = "env:DEPLOY_TOKEN" } }\n'
-            f'[env.box7]\nhost = "127.0.0.1"\nuser = "{self.box.user}"\nport = {self.box.port}\n'
-            + "".join(f"{line}\n" for line in lines)
-        )
-
-    def run(self, *words: str) -> Done:
-        return self.sandbox.run("run", self.root, "--env", "box7", "--json", *words)
 
 
 @pytest.fixture(scope="module")
@@ -76,15 +42,6 @@ def here(served: tuple[sshd.Box, str, Path], tmp_path: Path) -> Here:
     made = Here(*served, tmp_path / re.sub(r"\W", "", tmp_path.name))
     made.files(test_it_dot_py=TEST, helper_dot_py='WORD = "one"\n')
     return made
-
-
-def launches(done: Done) -> list[str]:
-    """Why each process of the run was started."""
-    return [line["reason"] for line in done.of("phase.started") if line["phase"] == "launch"]
-
-
-def outputs(done: Done) -> str:
-    return "".join(line.get("text", "") for line in done.of("output"))
 
 
 def test_sync__project_is_only_here__then_runs_there_and_what_changed_goes_along(here: Here) -> None:
@@ -234,11 +191,12 @@ def test_sync__two_runs_at_once__then_each_has_files_of_its_own(here: Here) -> N
 
 def test_sync__line_is_cut_while_files_are_sent__then_the_rest_follows(here: Here) -> None:
     here.profile()
-    for number in range(40):
+    for number in range(100):
         (here.root / f"data{number}.bin").write_bytes(os.urandom(1 << 20))
-    process = here.sandbox.start("run", here.root, "--env", "box7", "--json")
     files = here.box.home / ".local" / "state" / "tracekit" / "box" / "files"
-    until(lambda: len([*files.glob("*/*")]) > 3)
+    before = len([*files.glob("*/*")])
+    process = here.sandbox.start("run", here.root, "--env", "box7", "--json")
+    until(lambda: len([*files.glob("*/*")]) > before + 3)
     assert sshd.cut(here.box)
     had = len([*files.glob("*/*")])
     out, err = process.communicate(timeout=120)

@@ -448,13 +448,15 @@ def first_line(plan: dict[str, Any], plan_hash: str, console: str) -> dict[str, 
 
 
 def left_out(plan: dict[str, Any]) -> list[dict[str, Any]]:
-    """What of the project was not brought to the box, as a warning that every reader shows."""
-    names = [str(name) for name in (plan.get("tree") or {}).get("left_out") or ()]
+    """What of the project is not on the box, or not as it was committed: warnings that every reader shows."""
+    tree = plan.get("tree") or {}
+    names = [str(name) for name in tree.get("left_out") or ()]
+    told = [{"e": E.WARNING, "message": str(text), "category": "sync"} for text in tree.get("notices") or ()]
     if not names:
-        return []
+        return told
     shown = ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
     message = f"not brought to the box, because it looks like a secret: {shown}"
-    return [{"e": E.WARNING, "message": message, "category": "sync"}]
+    return [{"e": E.WARNING, "message": message, "category": "sync"}, *told]
 
 
 def _adapter(name: str) -> Adapter:

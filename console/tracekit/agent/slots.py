@@ -62,7 +62,10 @@ class Slots:
     def preparing(self, tree: dict[str, Any], slot: str) -> list[dict[str, Any]]:
         """What runs before the suites, as suites of a runner of its own."""
         target, note = os.path.join(slot, TREE), os.path.join(slot, NOTE)
-        keep = [str(name) for name in tree.get("keep") or ()]
+        # Where the project is a part of what was brought.
+        below = os.path.normpath(os.path.join(target, str(tree.get("below") or ".")))
+        keep = [os.path.normpath(os.path.join(below, str(name))) for name in tree.get("keep") or ()]
+        keep = [os.path.relpath(name, target) for name in keep]
         manifest = self.blobs.path(str(tree["manifest"]))
         app = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         command = [sys.executable, "-I", "-S", "-c", _RUN, app, manifest, self.blobs.directory, target, *keep]
@@ -78,7 +81,7 @@ class Slots:
             if number == len(commands):
                 kept = [name for name in keep if not name.startswith("..")]
                 words = ["sh", "-c", _NOTED, "sh", text, _noted(key, kept), note]
-            found.append(_step(f"prepare {number}", "prepare", words, target, text))
+            found.append(_step(f"prepare {number}", "prepare", words, below, text))
         return found
 
 

@@ -1,5 +1,7 @@
 """Builds a fresh tree of a project out of its manifest and the blobs, as a process of the run that wants it.
 
+A manifest names the files, or the commit that git is to put there.
+
 Whatever a manifest says, nothing is written outside the tree. What is to be kept between runs moves over from the old
 tree, at the same path, so that a virtual environment in it goes on working. It deletes nothing but old trees of ours.
 """
@@ -14,6 +16,11 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from tracekit.agent.checkout import CheckoutError, checkout
+
+#: The history of a project, beside the places of its trees.
+REPOSITORY = "git"
+
 
 class ManifestError(Exception):
     """A manifest that no console of ours has written."""
@@ -27,6 +34,22 @@ def build(manifest: str, blobs: str, target: str, keep: Sequence[str]) -> int:
     shutil.rmtree(new, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
     os.makedirs(new, mode=0o700)
+    with open(manifest, encoding="ascii") as file:
+        told = json.loads(file.readline() or "{}").get("git")
+    if told is not None:
+        count = checkout(told, blobs, os.path.join(os.path.dirname(os.path.dirname(target)), REPOSITORY), new)
+    else:
+        count = _write(manifest, blobs, new)
+    _move(keep, target, new)
+    if os.path.lexists(target):
+        os.rename(target, old)
+    os.rename(new, target)
+    shutil.rmtree(old, ignore_errors=True)
+    return count
+
+
+def _write(manifest: str, blobs: str, new: str) -> int:
+    """Every file that a manifest names, in a directory that is empty."""
     links: list[tuple[str, str]] = []
     made: set[str] = {new}
     count = 0
@@ -49,11 +72,6 @@ def build(manifest: str, blobs: str, target: str, keep: Sequence[str]) -> int:
         if os.path.isabs(text):
             raise ManifestError(f"a link to {text!r}")
         os.symlink(text, place)
-    _move(keep, target, new)
-    if os.path.lexists(target):
-        os.rename(target, old)
-    os.rename(new, target)
-    shutil.rmtree(old, ignore_errors=True)
     return count
 
 
@@ -94,7 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     manifest, blobs, target, *keep = arguments
     try:
         count = build(manifest, blobs, target, keep)
-    except (OSError, ManifestError, ValueError, KeyError) as fault:
+    except (OSError, ManifestError, CheckoutError, ValueError, KeyError, AttributeError) as fault:
         sys.stderr.write(f"the files cannot be put in place: {fault}\n")
         return 1
     sys.stdout.write(f"{count} files in {target}\n")

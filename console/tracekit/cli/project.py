@@ -13,7 +13,6 @@ from tracekit.engine.places import Places
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from tracekit.config.profile import Environment
     from tracekit.config.settings import Settings
     from tracekit.link.bridge import Bridge
 
@@ -53,16 +52,12 @@ def project(args: argparse.Namespace) -> Project:
     config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
     for notice in not_acted_on(config.profile):
         edge.say_error(f"tracekit: {notice}")
-    environments = [
-        (name, config.profile.environment(name)) for name in config.settings.environment.split(",")
-    ]
-    for name, environment in environments:
-        _supported(name, environment)
+    environments = [config.profile.environment(name) for name in config.settings.environment.split(",")]
     # A profile's file is named from where it was typed; from here on the project is where the profile stands.
     profile = config.settings.profile
     if profile is not None and ("/" in profile or profile.endswith(".toml")):
         profile = os.path.join(root, profile)
-    here = any(environment is None or not environment.remote for _, environment in environments)
+    here = any(environment is None or not environment.remote for environment in environments)
     return Project(config.profile.root, tuple(chosen), profile, config.settings, here)
 
 
@@ -79,10 +74,3 @@ def begun(places: Places, *, here: bool = True) -> Bridge | None:
     from tracekit.link.bridge import Bridge
 
     return Bridge(places.state, places.cache, idle=places.agent_idle) if here else None
-
-
-def _supported(name: str, environment: Environment | None) -> None:
-    if environment is not None and environment.remote and environment.how == "git":
-        what = 'how = "git" is not acted on in this version'
-        action = 'say how = "sync", which brings what git lists, committed or not'
-        raise ProblemError(Problem("env.how", what, environment.where or f"env.{name}", action))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -77,12 +78,17 @@ async def brought(planned: Planned, box: Box, context: Context) -> Planned:
     environment, root = planned.environment, planned.root
     if environment is None or not environment.remote or environment.how == "connect":
         return planned
-    files = await anyio.to_thread.run_sync(manifest, root, environment.keep)
     # One project of one store: nobody else's files ever stand in its place.
     whose = copier(context.places.state, context.console)
     project = hashlib.blake2b(os.fsencode(f"{whose}\0{root}"), digest_size=12).hexdigest()
+    if environment.how == "git":
+        from tracekit.engine.commits import commits
+
+        files = await anyio.to_thread.run_sync(commits, root, context.places.cache / "bundles" / project)
+    else:
+        files = await anyio.to_thread.run_sync(manifest, root, environment.keep)
     bringing = Bringing(planned.run_id, project, files)
-    there = await box.bring(bringing)
+    there = posixpath.normpath(posixpath.join(await box.bring(bringing), files.below))
     tree = {
         "project": project,
         "manifest": bringing.manifest,
@@ -90,5 +96,7 @@ async def brought(planned: Planned, box: Box, context: Context) -> Planned:
         "commands": list(environment.prepare),
         "key": files.key(environment.prepare),
         "left_out": files.left_out,
+        "notices": files.notices,
+        "below": files.below,
     }
     return replace(planned, plan={**moved(planned.plan, there), "tree": tree})

@@ -91,6 +91,10 @@ class Manifest:
     blobs: dict[str, tuple[str, int]] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
     locks: list[str] = field(default_factory=list)
+    #: What whoever reads the run should know of how its files came there.
+    notices: list[str] = field(default_factory=list)
+    #: Where the project stands below what is brought.
+    below: str = "."
 
     @property
     def data(self) -> bytes:
@@ -112,7 +116,7 @@ def manifest(root: str, keep: Iterable[str] = ()) -> Manifest:
     for name in sorted(_listed(root)):
         if any(name == each or name.startswith(f"{each}/") for each in kept):
             continue
-        if _secret(name):
+        if looks_secret(name):
             found.left_out.append(name)
             continue
         try:
@@ -149,7 +153,7 @@ def _add(found: Manifest, name: str) -> None:
     found.blobs[blob] = (path, size)
     entry = {"p": name, "h": blob, "t": facts.st_mtime_ns}
     found.lines.append(_line({**entry, "x": True} if facts.st_mode & stat.S_IXUSR else entry))
-    if any(fnmatch.fnmatchcase(os.path.basename(name), pattern) for pattern in LOCK_FILES):
+    if is_lock_file(name):
         found.locks.append(f"{name} {blob}")
 
 
@@ -157,7 +161,13 @@ def _line(entry: dict[str, object]) -> bytes:
     return json.dumps(entry, separators=(",", ":")).encode("ascii") + b"\n"
 
 
-def _secret(name: str) -> bool:
+def is_lock_file(name: str) -> bool:
+    """Whether preparing depends on it."""
+    return any(fnmatch.fnmatchcase(os.path.basename(name), pattern) for pattern in LOCK_FILES)
+
+
+def looks_secret(name: str) -> bool:
+    """Whether a file is never brought by itself."""
     base = os.path.basename(name)
     if base.rpartition(".")[2] in _EXAMPLES:
         return False

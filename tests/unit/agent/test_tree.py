@@ -125,3 +125,48 @@ def test_slots__one_project__then_one_for_each_run_and_the_first_free_one(tmp_pa
     assert slots.take("a", "p", ()) == first
     assert slots.take("b", "p", [first]) == second
     assert slots.reserve("c", "p", [second]) == first
+
+
+def by_git(blobs: Blobs, folder: Path, **told: Any) -> int:
+    facts = {"commit": "a" * 40, "branch": "", "bundles": [], "shallow": [], "patch": None, **told}
+    manifest = folder / "manifest"
+    manifest.write_text(json.dumps({"git": facts}) + "\n")
+    return tree.main([str(manifest), blobs.directory, str(folder / "p" / "1" / "tree")])
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"commit": "--upload-pack=x"},
+        {"commit": None},
+        {"bundles": ["../x"]},
+        {"patch": "/etc/passwd"},
+        {"shallow": ["x"]},
+    ],
+)
+def test_git__names_are_none_of_ours__then_refused_before_git_hears_of_them(
+    blobs: Blobs, tmp_path: Path, capsys: pytest.CaptureFixture[str], odd: dict[str, Any]
+) -> None:
+    assert by_git(blobs, tmp_path, **odd) == 1
+    assert "called" in capsys.readouterr().err
+    assert not (tmp_path / "p" / "git").exists()
+
+
+def test_git__it_is_not_installed_on_the_box__then_said_with_the_other_way(
+    blobs: Blobs, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "p" / "1").mkdir(parents=True)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert by_git(blobs, tmp_path) == 1
+    assert 'install it there, or set how = "sync"' in capsys.readouterr().err
+
+
+def test_git__commit_is_in_no_bundle__then_the_old_tree_stands(
+    blobs: Blobs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = tmp_path / "p" / "1" / "tree"
+    place.mkdir(parents=True)
+    (place / "old").touch()
+    assert by_git(blobs, tmp_path) == 1
+    assert "git" in capsys.readouterr().err
+    assert (place / "old").exists()

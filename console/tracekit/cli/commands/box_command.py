@@ -23,7 +23,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add = verbs.add_parser("add", help="look at a machine and keep it in boxes.toml, for every project")
     add.add_argument("name", metavar="NAME", help="what --env will call it")
     add.add_argument("address", metavar="[USER@]HOST[:PORT]", help="as ssh knows it")
-    add.add_argument("--how", choices=("sync", "connect"), help="how projects get there (default: sync)")
+    add.add_argument(
+        "--how", choices=("sync", "git", "connect"), help="how projects get there (default: sync)"
+    )
     add.add_argument(
         "--prepare", action="append", default=[], metavar="COMMAND", help="run before; repeatable"
     )
