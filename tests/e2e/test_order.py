@@ -107,6 +107,10 @@ def test_bisect__pollutes_now_and_then__then_found_with_the_repeats_it_needed(sa
     assert done.code == 0, done.err
     assert POLLUTER in done.out
     assert "now and then" in done.out
+    # What the search asked is no run of its own: neither the last one, nor a verdict in a history.
+    assert first.run_id() in sandbox.run("show", "last").out
+    told = sandbox.run("history", VICTIM, "--json").lines()
+    assert [line["run"] for line in told if "run" in line] == [first.run_id()]
 
 
 @pytest.mark.parametrize(

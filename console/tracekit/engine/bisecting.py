@@ -63,6 +63,7 @@ class Search:
                 until_failure=passes,
                 watch=watched,
                 in_order=True,
+                purpose="bisect",
             )
         )
         self.children.append(view.run_id)

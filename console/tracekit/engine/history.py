@@ -5,14 +5,15 @@ What is shown of an ended run is folded from the same lines as when it was live;
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracekit.store import recorded
-from tracekit.store.runs import RunFolder, RunStore, damaged, known_version
+from tracekit.store.runs import RunFolder, RunStore, damaged, known_version, purpose_of
 from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import JOURNAL_FILE, PACKED, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
@@ -256,12 +257,15 @@ def _unreadable(folder: RunFolder, fault: OSError) -> Problem:
 
 def _summary(folder: RunFolder, view: RunView) -> RunSummary:
     run = view.state.run
-    facts = {
+    facts: dict[str, Any] = {
         "git": run.git,
         "seed": run.seed,
         "python": {suite.name: suite.python_version for suite in run.suites},
         "framework": {suite.name: suite.framework for suite in run.suites},
     }
+    with contextlib.suppress(ProblemError):
+        if purpose := purpose_of(folder.facts()):
+            facts["purpose"] = purpose
     from tracekit.store.catalogue import RunSummary
 
     return RunSummary(

@@ -93,6 +93,8 @@ class Launching:
         extra = _extra(until_failure=request.until_failure)
         if request.watch is not None:
             extra["watch"] = list(request.watch)
+        if request.purpose:
+            extra["purpose"] = request.purpose
         plan = functools.partial(
             plan_again,
             facts,

@@ -133,6 +133,7 @@ class Past:
             )
             for row in self._history.summaries(progress=self._progress)
             if row.ended
+            and not row.facts.get("purpose")
             and (root is None or row.root == root)
             and (environment is None or row.environment == environment)
         ]

@@ -56,6 +56,8 @@ class Rerun(NamedTuple):
     watch: tuple[str, ...] | None = None
     #: Run `ids` in exactly this order, in one process.
     in_order: bool = False
+    #: What it is a question of, where it is no run of its own: a search asks many.
+    purpose: str = ""
     isolate: tuple[str, ...] = ()
     #: As of `Launch`; None repeats what the run had.
     trace: str | None = None

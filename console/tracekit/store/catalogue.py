@@ -62,7 +62,8 @@ class RunSummary:
     live: bool = False
     disk_bytes: int = 0
     fingerprint: str = ""
-    #: `git`, `seed`, `python` and `framework` by suite: what two runs may differ in.
+    #: `git`, `seed`, `python` and `framework` by suite: what two runs may differ in; `purpose` of a run that was a
+    #: question of a search.
     facts: dict[str, Any] = field(default_factory=dict)
     #: Why somebody wants it kept; None when nobody said so. On the disk, never in the catalogue.
     pinned: str | None = None
@@ -205,8 +206,9 @@ class Catalogue:
     def verdicts(
         self, scenario: str, *, limit: int, environment: str | None = None, root: str | None = None
     ) -> list[Verdict]:
-        """A scenario's last verdicts, newest first."""
+        """A scenario's last verdicts, newest first; what a search asked says nothing of it."""
         wanted: list[tuple[str, Any]] = [("scenarios.scenario = ?", _storable(scenario))]
+        wanted.append(("coalesce(json_extract(runs.facts, '$.purpose'), '') = ?", ""))
         if environment is not None:
             wanted.append(("environment = ?", environment))
         if root is not None:

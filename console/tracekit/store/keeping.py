@@ -76,14 +76,15 @@ class Swept:
 
 
 def superfluous(rows: Sequence[RunSummary], limits: Limits, now_ns: int, room: int) -> list[Choice]:
-    """The runs that are over a limit, in the order in which they go: green before red, old before new.
+    """The runs that are over a limit, in the order in which they go: what a search asked, green before red, old before
+    new.
 
     Neither a pinned run nor the newest of all is among them.
     """
     newest = max((row.run_id for row in rows), default="")
     ordered = sorted(
         (row for row in rows if row.pinned is None and row.run_id != newest),
-        key=lambda row: (_red(row), row.run_id),
+        key=lambda row: (not row.facts.get("purpose"), _red(row), row.run_id),
     )
     chosen: dict[str, Choice] = {}
     for row in ordered:

@@ -160,9 +160,11 @@ class RunFolder(NamedTuple):
 class RunStore:
     """All run directories below one state directory."""
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, here: str | None = None) -> None:
         self.state = state
         self.runs_dir = state / "runs"
+        # Where somebody asks from: the last run is that of the project there, if it has any.
+        self._here = here
 
     def create(self, run_id: str, facts: Mapping[str, Any]) -> RunFolder:
         """Make the directory of a new run; raises ProblemError when the disk or the permissions do not allow it."""
@@ -193,7 +195,7 @@ class RunStore:
             return RunFolder(self.runs_dir / text, text)
         folders = self.folders()
         if text in NEWEST and folders:
-            return folders[0]
+            return self._newest(folders)
         wanted = text.upper()
         found = [
             folder
@@ -213,6 +215,24 @@ class RunStore:
             Problem("store.no_such_run", "no such run", text, f"{hint}`tracekit runs` lists them")
         )
 
+    def _newest(self, folders: list[RunFolder]) -> RunFolder:
+        """The last run of the project somebody is in, else of all; what a search asked is no run of its own."""
+        here = self._here or _cwd()
+        other: RunFolder | None = None
+        for folder in folders:
+            try:
+                facts = folder.facts()
+            except ProblemError:
+                other = other or folder
+                continue
+            if purpose_of(facts):
+                continue
+            root = str(facts.get("root", ""))
+            if here and root and Path(here).is_relative_to(root):
+                return folder
+            other = other or folder
+        return other or folders[0]
+
     def children(self, run_id: str) -> Iterator[RunFolder]:
         """The reruns that stand directly under a run, oldest first."""
         for folder in reversed(self.folders()):
@@ -221,6 +241,20 @@ class RunStore:
                     yield folder
             except ProblemError:
                 continue
+
+
+def purpose_of(facts: Mapping[str, Any]) -> str:
+    """What a run was a question of, by its `run.json`; nothing for one that stands for itself."""
+    plan = facts.get("plan")
+    purpose = plan.get("purpose") if isinstance(plan, dict) else None
+    return purpose if isinstance(purpose, str) else ""
+
+
+def _cwd() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
 
 
 def known_version(journal: Path) -> None:

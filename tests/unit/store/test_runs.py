@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 from pathlib import Path
@@ -26,6 +27,23 @@ def test_create__then_found_by_id_part_and_last(store: RunStore, recorded: Recor
     assert store.find("last") == new
     assert store.find(new.run_id[:10].lower() + new.run_id[10:]) == new
     assert [folder.run_id for folder in store.folders()] == [new.run_id, old.run_id]
+
+
+def test_find__last_in_a_project__then_its_own_and_nothing_that_a_search_asked(tmp_path: Path) -> None:
+    numbers = itertools.count(1)
+
+    def made(root: Path, **plan: str) -> str:
+        run_id = new_ulid(next(numbers), bytes(10))
+        RunStore(tmp_path).create(run_id, {"root": str(root), "plan": plan})
+        return run_id
+
+    one, other = tmp_path / "one", tmp_path / "one-more"
+    ours = made(one)
+    theirs = made(other)
+    made(one, purpose="bisect")
+    assert RunStore(tmp_path, str(one / "tests")).find("last").run_id == ours
+    assert RunStore(tmp_path, str(other)).find("last").run_id == theirs
+    assert RunStore(tmp_path, "/somewhere/else").find("latest").run_id == theirs
 
 
 def test_find__part_of_many__then_ambiguous_naming_them(store: RunStore, recorded: Recorded) -> None:

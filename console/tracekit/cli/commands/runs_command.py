@@ -60,6 +60,8 @@ def run(args: argparse.Namespace) -> int:
         took = seconds(each.ended_t - each.started_t) if each.ended else each.reason or "not ended"
         reason = f"  {edge.clean(each.reason)}" if each.ended and each.reason != "finished" else ""
         child = paint.dim(f"  rerun of {each.parent}") if each.parent else ""
+        if purpose := each.facts.get("purpose"):
+            child = paint.dim(f"  asked by {edge.clean(str(purpose))}")
         if each.pinned is not None:
             child += paint.dim(f"  pinned: {edge.clean(each.pinned)}" if each.pinned else "  pinned")
         if each.imported:
