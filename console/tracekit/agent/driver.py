@@ -145,6 +145,14 @@ class Driver:
         except ProblemError:
             return 15
 
+    @property
+    def hosted(self) -> bool:
+        """Whether the current suite's tests have processes of their own, below a host."""
+        try:
+            return self._adapter(str(self.suite.get("runner", ""))).hosted
+        except ProblemError:
+            return False
+
     # -- what happens to it
 
     def begin(self) -> list[Command]:

@@ -12,6 +12,7 @@ from typing import Any, Optional
 
 from tracekit.agent import artefacts, facts, killing, tracing
 from tracekit.agent.control import Channel, connect
+from tracekit.agent.hosts.crew import told_name
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.kept import whole_files
 from tracekit.agent.paths import Places, read_json
@@ -310,6 +311,12 @@ class LiveRun:
             return False
         self._pump.driver.end_scenario(scenario, verdict, reason, self._system.clock.mono())
         started_at = self._system.processes.started(pid)
+        if self._pump.driver.hosted:
+            told = encode({"verdict": verdict, "reason": reason})
+            with contextlib.suppress(
+                OSError
+            ):  # then it is told as a crash at first, and set right by the driver
+                self._system.files.put(os.path.join(self._spool, told_name(pid, started_at)), told)
         self.channel.send({"do": "kill", "pid": pid, "started": started_at, "grace": self.grace})
         return True
 

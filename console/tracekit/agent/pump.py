@@ -141,7 +141,9 @@ class Pump:
         launch, suite = driver.launch, driver.suite
         spools = self.ingest.of_launch(launch)
         now, mono = self._clock.seconds(), self._clock.mono()
-        found = self._watch.look(now, mono, suite, spools, lambda: self.facts_of(launch))
+        found = self._watch.look(
+            now, mono, suite, spools, lambda: self.facts_of(launch), builds=driver.hosted
+        )
         for alarm in found:
             if alarm.when:
                 for pid in voices(spools)[:MOST_ASKED] or [""]:

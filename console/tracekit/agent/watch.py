@@ -42,9 +42,16 @@ class Watch:
         self._seen: Optional[tuple[str, str, int]] = None
 
     def look(
-        self, now: float, mono: int, suite: dict[str, Any], spools: list[Spool], facts: Callable[[], Facts]
+        self,
+        now: float,
+        mono: int,
+        suite: dict[str, Any],
+        spools: list[Spool],
+        facts: Callable[[], Facts],
+        *,
+        builds: bool = False,
     ) -> list[Alarm]:
-        """Give what is over its limit and was not told before."""
+        """Give what is over its limit and was not told before; `builds`: tests are built before they are found."""
         if now - self._looked < LOOK_EVERY or not spools:
             return []
         self._looked = now
@@ -61,6 +68,8 @@ class Watch:
         found: list[Alarm] = []
         known = facts()
         if not known.running:
+            if builds and not known.collected:
+                return []  # a compiler may be silent for as long as it needs
             return self._outside(known, spools, quiet, stall, timeout)
         self._seen = None
         for scenario, line in known.running.items():
@@ -110,9 +119,10 @@ class Watch:
         return []
 
     def _quiet(self, line: dict[str, Any], spools: list[Spool], now: float, otherwise: float) -> float:
-        """How long the process of an attempt has said nothing."""
-        pid = f"-{line.get('pid')}-"
-        return min((now - spool.grown for spool in spools if pid in spool.name), default=otherwise)
+        """How long the process of an attempt has said nothing; one with a host speaks through a spool of its worker."""
+        pid, worker = f"-{line.get('pid')}-", f"{line.get('worker')}-"
+        own = [spool.grown for spool in spools if pid in spool.name or spool.name.startswith(worker)]
+        return now - max(own) if own else otherwise
 
     def _once(self, limit: str, scenario: str, line: dict[str, Any], seconds: float) -> list[Alarm]:
         attempt, since = line.get("attempt"), line.get("t")

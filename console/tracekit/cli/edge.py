@@ -37,6 +37,7 @@ _CODES = {
     "interpreter.missing": USAGE,
     "pytest.no_tests": NOTHING,
     "unittest.no_tests": NOTHING,
+    "cargo.no_tests": NOTHING,
 }
 _WIDER_AREAS = {
     "link": UNREACHABLE,
@@ -47,6 +48,7 @@ _WIDER_AREAS = {
     "run": RED,
     "pytest": RED,
     "unittest": RED,
+    "cargo": RED,
     "bisect": RED,
     "select": USAGE,
     "selector": USAGE,

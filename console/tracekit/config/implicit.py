@@ -1,6 +1,7 @@
 """Suites without configuration: looks for what pytest would run, at the root or in each sub-project of a monorepo.
 
-Tests written for unittest whose interpreter has no pytest are unittest's. Looks at names, and at the text of a few
+Tests written for unittest whose interpreter has no pytest are unittest's; Rust workspaces with tests are cargo's,
+beside the others. Looks at names, and at the text of a few
 files; never imports or runs anything of the project, and stops after a few thousand entries.
 """
 
@@ -10,8 +11,9 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from tracekit.config import rust
 from tracekit.config.profile import Environment, Profile, Suite
-from tracekit.config.roots import MARKERS, has_section
+from tracekit.config.roots import CARGO, MARKERS, has_section
 from tracekit.config.unittests import Style, start_directories, style_of
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -38,21 +40,23 @@ _TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
 _UNITTEST_FILE = re.compile(r"test.*\.py")
 LOOKED_FOR = (
     "pytest configuration (pytest.ini, pyproject.toml, tox.ini, setup.cfg), test_*.py and *_test.py, "
-    "and test*.py that uses unittest"
+    "test*.py that uses unittest, and Cargo.toml"
 )
 
 
 class _Place:
     """One directory of the scan: what speaks for tests in it."""
 
-    __slots__ = ("cases", "configured", "package", "path", "tests")
+    __slots__ = ("cargo", "cases", "configured", "package", "path", "tests")
 
     def __init__(
-        self, path: str, *, configured: bool, tests: bool, cases: tuple[str, ...], package: bool
+        self, path: str, *, configured: bool, tests: bool, cases: tuple[str, ...], package: bool, cargo: bool
     ) -> None:
         self.path, self.configured, self.tests = path, configured, tests
         # Files that unittest would load, and whether this directory is a package.
         self.cases, self.package = cases, package
+        # Whether a manifest of cargo is in it.
+        self.cargo = cargo
 
 
 def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Profile:
@@ -64,6 +68,7 @@ def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Pro
     suites = _suites(places) or _unittest(root, places, None)
     if len(suites) == 1 and not any(place.configured for place in places):
         suites = _unittest(root, places, environ) or suites
+    suites += _cargo(root, places, {suite.name for suite in suites})
     if not suites:
         raise ProblemError(
             Problem(
@@ -123,14 +128,32 @@ def _without_pytest(root: str, environ: Mapping[str, str]) -> str:
     return "" if interpreter.may_have("pytest", python, environ) else python
 
 
-def _suite(path: str, taken: set[str]) -> Suite:
-    """Named by its directory, as far as a scenario id can hold that."""
-    name = base = re.sub(r"[^A-Za-z0-9._/-]", "_", path)
+def _cargo(root: str, places: list[_Place], taken: set[str]) -> tuple[Suite, ...]:
+    """A suite for each workspace of cargo that holds tests; the only suite of a project needs no name."""
+    found = [place.path for place in places if place.cargo and not rust.made_for_tests(place.path)]
+    tops = [path for path in found if not any(path != other and _below(path, other) for other in found)]
+    tops = [path for path in tops if rust.has_tests(os.path.join(root, path))]
+    if not taken and len(tops) == 1:
+        return (Suite("", runner="cargo", cwd=tops[0]),)
+    suites: list[Suite] = []
+    for path in tops:
+        suites.append(_suite(path, taken, "cargo"))
+        taken = {*taken, suites[-1].name}
+    return tuple(suites)
+
+
+def _below(path: str, other: str) -> bool:
+    return other == "." or _within(path, other)
+
+
+def _suite(path: str, taken: set[str], runner: str = "pytest") -> Suite:
+    """Named by its directory, as far as a scenario id can hold that; at the root, by its runner."""
+    name = base = runner if path == "." else re.sub(r"[^A-Za-z0-9._/-]", "_", path)
     number = 1
     while name in taken:
         number += 1
         name = f"{base}-{number}"
-    return Suite(name, cwd=path)
+    return Suite(name, runner=runner, cwd=path)
 
 
 def _inside(path: str, other: str) -> bool:
@@ -172,7 +195,8 @@ def _scan(root: str) -> Iterator[_Place]:
         tests = any(_TEST_FILE.fullmatch(name) for name in names)
         cases = tuple(sorted(name for name in names if _UNITTEST_FILE.fullmatch(name)))
         package = "__init__.py" in present
-        yield _Place(path, configured=configured, tests=tests, cases=cases, package=package)
+        cargo = CARGO in present
+        yield _Place(path, configured=configured, tests=tests, cases=cases, package=package, cargo=cargo)
         if depth < MAX_DEPTH:
             waiting += [
                 (name if path == "." else f"{path}/{name}", depth + 1)

@@ -1,4 +1,4 @@
-"""Where a project begins: the nearest profile, else the nearest pytest configuration. Every command asks this first.
+"""Where a project begins: the nearest profile, else a runner's configuration. Every command asks this first.
 
 Looks at names and at a few well-known files; parses nothing, and imports nothing that costs start-up time.
 """
@@ -10,6 +10,8 @@ import re
 
 OWN = "tracekit.toml"
 PYPROJECT = "pyproject.toml"
+CARGO = "Cargo.toml"
+CARGO_WORKSPACE = rb"^\s*\[workspace[\].]"
 OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
 _MAX_GUESSED = 16 << 20
 _MAX_READ = 1 << 20
@@ -26,7 +28,7 @@ MARKERS = (
 
 
 def find_root(start: str) -> str:
-    """The project of a path: the nearest directory at or above it that has a profile, else a pytest configuration.
+    """The project of a path: the nearest directory at or above it that has a profile, else a runner's configuration.
 
     The search ends at the repository's own directory; where it finds nothing, the path's own directory is the project.
     """
@@ -40,7 +42,15 @@ def find_root(start: str) -> str:
             os.path.join(directory, PYPROJECT), OUR_TABLE
         ):
             return directory
-    return next((directory for directory in above if has_pytest_configuration(directory)), here)
+    cargo = _cargo_workspace(above)
+    return next((one for one in above if one == cargo or has_pytest_configuration(one)), here)
+
+
+def _cargo_workspace(above: list[str]) -> str:
+    """What cargo takes for the workspace: the nearest manifest that says so, else the nearest; "" without any."""
+    manifests = [one for one in above if os.path.isfile(os.path.join(one, CARGO))]
+    workspaces = (one for one in manifests if has_section(os.path.join(one, CARGO), CARGO_WORKSPACE))
+    return next(workspaces, manifests[0] if manifests else "")
 
 
 def has_pytest_configuration(directory: str) -> bool:

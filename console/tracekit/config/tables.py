@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-RUNNERS: Final = ("pytest", "unittest")
+RUNNERS: Final = ("pytest", "unittest", "cargo")
 TRACES: Final = ("off", "default", "calls")
 
 

@@ -27,7 +27,7 @@ from tracekit.model.state import Notice
 from tracekit.store.copies import Copy
 from tracekit.store.inventory import Inventory, InventoryStore, asked_again, runs_of, telling
 from tracekit.store.runs import LOCAL_BOX, unwritable
-from tracekit.store.survey import Survey, stale, survey
+from tracekit.store.survey import SOURCES, Survey, stale, survey
 from tracekit.wire import lines
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, E
 from tracekit.wire.problems import ProblemError
@@ -87,8 +87,10 @@ class Discovery:
 
     def _look(self, root: str, kept: Inventory | None) -> Survey:
         environ = self._context.places.environ
-        # Files with scenarios that are no Python sources are seen nowhere else.
-        also = [name for name in kept.survey.sources if not name.endswith(".py")] if kept is not None else ()
+        # Files with scenarios that are no sources of a runner's language are seen nowhere else.
+        also = (
+            [name for name in kept.survey.sources if not name.endswith(SOURCES)] if kept is not None else ()
+        )
         return survey(root, config_files(environ), environ, also)
 
     def _compare(self, kept: Inventory) -> bool:

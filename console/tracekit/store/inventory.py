@@ -26,6 +26,8 @@ from tracekit.wire.names import SCENARIO_SCHEMA, E
 _SCHEMA = "tracekit.inventory/2"
 # Beyond so many files one look at everything costs less than choosing.
 MOST_FILES = 200
+# Sources of other languages say nothing to a runner.
+_NOT_OF = {"pytest": (".rs",), "unittest": (".rs",), "cargo": (".py",)}
 _OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
 
 
@@ -218,7 +220,7 @@ def asked_again(kept: Inventory, again: Stale) -> list[str] | None:
     for suite in kept.suites:
         for file in sorted(files):
             path = os.path.join(kept.root, file)
-            if not _covers(suite, path):
+            if not _covers(suite, path) or file.endswith(_NOT_OF.get(suite["runner"], ())):
                 continue
             if suite["runner"] != "pytest":
                 return None  # its runner takes names of tests, not of files

@@ -11,10 +11,23 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 SKIPPED = frozenset({"__pycache__", "node_modules", "target", "dist", "build", "site-packages"})
-CONFIGS = frozenset({"pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg", "tracekit.toml", "pytest.toml"})
+CONFIGS = frozenset(
+    {
+        "pyproject.toml",
+        "pytest.ini",
+        "tox.ini",
+        "setup.cfg",
+        "tracekit.toml",
+        "pytest.toml",
+        "Cargo.toml",
+        "rust-toolchain.toml",
+    }
+)
+#: Files in which scenarios stand, or that decide for them.
+SOURCES = (".py", ".rs")
 MAX_FILES = 50_000
 # Beside our own variables: which interpreter is found, and what its runner is told.
-_VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH")
+_VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH", "RUSTFLAGS")
 # They decide for files beside and below them, whoever collects those.
 _FOR_OTHERS = frozenset({"conftest.py", "__init__.py"})
 
@@ -76,7 +89,7 @@ def survey(
             if entry.is_dir(follow_symlinks=False):
                 if not name.startswith(".") and name not in SKIPPED:
                     pending.append(entry.path)
-            elif name.endswith(".py"):
+            elif name.endswith(SOURCES):
                 left -= 1
                 _note(sources, entry.path, entry.path[start:])
             elif name in CONFIGS:

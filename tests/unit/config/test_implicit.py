@@ -7,6 +7,7 @@ import pytest
 from tests.unit.config.helpers import places_of
 from tracekit.config.implicit import MAX_ENTRIES, implicit_profile
 from tracekit.config.loader import load
+from tracekit.config.roots import find_root
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -202,3 +203,42 @@ def test_load__profile_without_suites__then_found_ones_and_its_environments(tmp_
 def test_load__directory_that_does_not_exist__then_a_problem(tmp_path: Path) -> None:
     with pytest.raises(ProblemError, match="not a directory"):
         load(str(tmp_path / "nowhere"))
+
+
+def rust(base: Path, *manifests: str, text: str = "#[test]\nfn one() {}\n") -> None:
+    for name in manifests:
+        (base / name / "src").mkdir(parents=True)
+        (base / name / "Cargo.toml").write_text("[package]\n")
+        (base / name / "src" / "lib.rs").write_text(text)
+
+
+def runners(base: Path) -> list[tuple[str, str, str]]:
+    return [(suite.name, suite.runner, suite.cwd) for suite in implicit_profile(str(base)).suites]
+
+
+def test_implicit_profile__rust_alone__then_one_nameless_suite_of_the_workspace(tmp_path: Path) -> None:
+    rust(tmp_path, ".", "member")
+    assert runners(tmp_path) == [("", "cargo", ".")]
+
+
+def test_implicit_profile__rust_beside_python__then_its_ids_stay_and_cargo_has_a_name(tmp_path: Path) -> None:
+    write(tmp_path, "pytest.ini", "tests/test_a.py")
+    rust(tmp_path, "native", "native/inner", "tests/fixtures/broken")
+    assert runners(tmp_path) == [("", "pytest", "."), ("native", "cargo", "native")]
+    rust(tmp_path, ".")
+    assert runners(tmp_path) == [("", "pytest", "."), ("cargo", "cargo", ".")]
+
+
+def test_implicit_profile__rust_without_tests__then_nothing_is_built_for_it(tmp_path: Path) -> None:
+    write(tmp_path, "test_a.py")
+    rust(tmp_path, "native", text="pub fn test() {}\n")
+    assert runners(tmp_path) == [("", "pytest", ".")]
+
+
+def test_find_root__inside_a_member__then_the_workspace(tmp_path: Path) -> None:
+    rust(tmp_path, "work", "work/member")
+    (tmp_path / "work" / "Cargo.toml").write_text("[workspace]\nmembers = ['member']\n")
+    (tmp_path / ".git").mkdir()
+    assert find_root(str(tmp_path / "work" / "member" / "src")) == str(tmp_path / "work")
+    write(tmp_path, "work/member/pytest.ini")
+    assert find_root(str(tmp_path / "work" / "member" / "src")) == str(tmp_path / "work" / "member")

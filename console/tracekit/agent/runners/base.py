@@ -67,6 +67,8 @@ class Outcome:
 
 class Adapter:
     name = ""
+    #: Whether each test has a process of its own, whose end a host tells: it is told there why the agent ended one.
+    hosted = False
 
     def start(self, suite: dict[str, Any], context: Context, number: int) -> LaunchSpec:
         raise NotImplementedError
@@ -99,9 +101,13 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.unittest import UnittestAdapter
 
         return UnittestAdapter()
+    if name == "cargo":
+        from tracekit.agent.runners.hosted import CargoAdapter
+
+        return CargoAdapter()
     if name == "prepare":
         from tracekit.agent.runners.prepare import PrepareAdapter
 
         return PrepareAdapter()
     what = f"no runner is called {name!r}"
-    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest or unittest"))
+    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest, unittest or cargo"))

@@ -1,0 +1,87 @@
+"""One Rust test as a job: how its program is called for it alone, and what the end of that process means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Optional
+
+from tracekit.agent.hosts import panics
+from tracekit.agent.hosts.cargo_build import Target
+from tracekit.agent.hosts.crew import End, Word
+from tracekit.agent.hosts.panics import Place, Sources
+from tracekit.agent.hosts.sieve import Report, Sieve
+
+_RESULT = b"\ntest result: "
+
+
+@dataclass
+class RustTest:
+    """A test of one program, or with an empty name all that a program does."""
+
+    scenario: str
+    target: Target
+    name: str
+    path: list[str]
+    file: str
+    line: int
+    sources: Sources
+    ignored: bool = False
+    more: tuple[str, ...] = ()
+    _sieve: Optional[Sieve] = field(default=None, repr=False)
+
+    @property
+    def command(self) -> list[str]:
+        """The program and what it is told."""
+        if not self.name:
+            return [self.target.program, *self.more]
+        words = ["--exact", self.name, "--nocapture", *(["--ignored"] if self.ignored else ()), *self.more]
+        return [self.target.program, *words]
+
+    @property
+    def cwd(self) -> str:
+        return self.target.cwd
+
+    @property
+    def environ(self) -> dict[str, str]:
+        return self.target.environ
+
+    def begin(self) -> None:
+        """A process of it is about to start."""
+        self._sieve = Sieve(self.name) if self.name else None
+
+    def own(self, data: bytes) -> bytes:
+        """What of these bytes of standard output is the test's."""
+        return self._sieve.feed(data) if self._sieve is not None else data
+
+    def ended(self, end: End) -> tuple[bytes, Word]:
+        """The rest of its standard output, and what its end means."""
+        rest, report = self._sieve.finish() if self._sieve is not None else (b"", Report())
+        return rest, self._word(end, report)
+
+    def _word(self, end: End, report: Report) -> Word:
+        if not report.known:
+            return Word("error", "environment", f"{self.target.name} does not know this test any more")
+        if end.signal is None and report.word == "ignored":
+            return Word("skipped", None, report.reason)
+        # Without a single word of libtest the program has words of its own, and its status is all there is to go by.
+        own_words = not self.name or not report.began or (not report.word and _RESULT in end.out)
+        if end.code == 0 and (own_words or report.word == "ok"):
+            return Word("passed")
+        crashed = end.signal is not None or not (own_words or report.word)
+        text = end.err.decode("utf-8", "replace")
+        place = Place(self.file, self.line, "::".join(self.path[1:]))
+        told = panics.read(text, self.name or "main", place, self.sources, report.said)
+        shown = "\n".join(part for part in (text, report.said) if part)[-panics.TEXT_LIMIT :]
+        if crashed:
+            reason = f"the test process {end.how} during the test"
+            failure = _failure("crash", told.chain, shown) if told is not None else None
+            return Word("crashed", "crash", reason, failure, told.assertion if told else None)
+        if told is None:
+            frames = panics.at(place, self.sources)
+            chain = [panics.link("exit status", f"the process {end.how}", frames)]
+            return Word("failed", "exception", "", _failure("exception", chain, shown))
+        return Word("failed", told.cause, "", _failure(told.cause, told.chain, shown), told.assertion)
+
+
+def _failure(cause: str, chain: list[dict[str, Any]], text: str) -> dict[str, Any]:
+    return {"when": "call", "cause": cause, "chain": chain, "text": text}

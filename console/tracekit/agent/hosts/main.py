@@ -1,0 +1,29 @@
+"""The program that an adapter starts: reads its request, and is that runner's host until the last test has ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from tracekit.agent.hosts.request import load
+from tracekit.agent.system import System
+from tracekit.wire.problems import Problem
+
+#: What a bare interpreter is given to run one: where the agent's files are stands behind it.
+START = (
+    "import sys; sys.path.insert(0, sys.argv[1]); "
+    "from tracekit.agent.hosts.main import main; sys.exit(main(sys.argv[2:]))"
+)
+
+
+def main(words: Sequence[str]) -> int:
+    """Run the host of one launch; gives its exit status."""
+    request = load(words[0])
+    system = System()
+    if request.runner == "cargo":
+        from tracekit.agent.hosts.cargo import Cargo
+
+        return Cargo(system, request).run()
+    problem = Problem("runner.unknown", f"there is no host for {request.runner!r}", "", "update the agent")
+    sys.stderr.write(f"{problem.what}\n")
+    return 2

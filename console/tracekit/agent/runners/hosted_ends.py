@@ -1,0 +1,100 @@
+"""What the end of a host means: finished, cancelled, killed in the middle, or that its runner could not begin.
+
+A build that failed is told as a launch that failed, in the compiler's words, and never as red tests.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tracekit.agent.passes import partial
+from tracekit.agent.runners.base import Exit, Progress
+from tracekit.agent.runners.pytest_ends import CRASH_LIMIT, TAIL, End, close_running, how
+from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.names import E
+
+_BEGINNING = 16 * 1024
+_NOTHING = {
+    "cargo": "check `paths` and `args` of the suite; `cargo test` runs functions that are marked #[test]",
+}
+
+
+def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> End:
+    """Lines to write, what was not run and why, and what is still to be run."""
+    end = End()
+    known = {*progress.ended, *progress.running}
+    remaining = [name for name in progress.collected if name not in known]
+    session = progress.session_ended
+    if session is None:
+        _killed(end, progress, exit, remaining, runner, discovering=discovering)
+    elif isinstance(session.get("fault"), dict):
+        fault = session["fault"]
+        end.lines.append(_failed(progress, exit, fault))
+        end.not_run, end.why = remaining, str(fault.get("what", ""))
+    else:
+        close_running(end, progress, exit)
+        end.not_run = remaining
+        if remaining:
+            end.why = f"{runner} stopped: {session.get('reason') or 'it ended early'}"
+        if not (progress.collected or progress.aside or progress.errors or progress.suite.get("only")):
+            end.lines.append(_nothing(progress, runner))
+    wanted = progress.suite.get("only")
+    if discovering:
+        end.not_run = []
+    elif wanted is not None and not partial(progress.launch.reason):
+        found = {*progress.collected, *progress.aside}
+        gone = [name for name in wanted if name not in found and name.partition(SUBTEST_MARK)[0] not in found]
+        end.not_run = [*end.not_run, *(name for name in gone if name not in end.not_run)]
+        if gone and not end.why:
+            end.why = "not found any more: the collection does not hold it"
+    return end
+
+
+def _killed(
+    end: End, progress: Progress, exit: Exit, remaining: list[str], runner: str, *, discovering: bool
+) -> None:
+    """The host itself is gone: nobody knows how what it ran would have ended."""
+    close_running(end, progress, exit)
+    died = how(exit)
+    for line in end.lines:
+        line["reason"] = f"the host of {runner} {died} during the test, and the test with it"
+    if not progress.running:
+        what = f"the host of {runner} {died}"
+        fault = {"code": f"{runner}.host_died", "what": what, "remedy": "see its output, and run again"}
+        end.lines.append(_failed(progress, exit, fault))
+    if not remaining or discovering:
+        return
+    if not (progress.running or progress.ended) or progress.crashes >= CRASH_LIMIT:
+        end.not_run, end.why = remaining, f"the host of {runner} {died}"
+        return
+    end.resume = remaining
+    end.resume_reason = f"resumes: the host of {runner} {died}"
+
+
+def _failed(progress: Progress, exit: Exit, fault: dict[str, Any]) -> dict[str, Any]:
+    text = str(fault.get("text") or "")[:_BEGINNING]
+    said = text or exit.stderr_tail.decode("utf-8", "replace").strip()[-TAIL:]
+    return {
+        "e": E.RUNNER_FAILED_TO_START,
+        "suite": progress.launch.suite,
+        "launch": progress.launch.id,
+        "command": list(fault.get("command") or progress.launch.command),
+        "exit": fault.get("exit", exit.code),
+        "signal": exit.signal,
+        "stderr": said,
+        "remedy": fault.get("remedy", ""),
+        "code": fault.get("code", ""),
+        "why": fault.get("what", ""),
+    }
+
+
+def _nothing(progress: Progress, runner: str) -> dict[str, Any]:
+    return {
+        "e": E.DISCOVER_FAILED,
+        "suite": progress.launch.suite,
+        "file": "",
+        "code": f"{runner}.no_tests",
+        "message": f"no tests were found in {progress.launch.cwd}",
+        "failure": None,
+        "remedy": _NOTHING.get(runner, "check `paths` and `args` of the suite"),
+    }
