@@ -115,7 +115,7 @@ class Probe:
         self.recorder = collecting.recorder = recorder
         self.stalls.end_test = recorder.end_test
         recorder.ask_again = self.stalls.ask_again
-        capture.attach(config.pluginmanager.getplugin("capturemanager"))
+        capture.attach(config.pluginmanager.getplugin("capturemanager"), spool.base + ".held")
         config.pluginmanager.register(recorder, "tracekit-recorder")
         config.pluginmanager.register(recorder.steps, "tracekit-steps")
         if capture.passthrough or runs_tests_its_own_way(config):

@@ -18,9 +18,31 @@ from _tkprobe.spool import move_up
 
 CHUNK = 256 * 1024
 PEEK = 4096
+#: The size of the page of marks: a descriptor and a place for each of two streams.
+MARKS = 32
 
 #: Takes a stream's name and bytes of it.
 Sink = Callable[[str, bytes], None]
+
+
+class Marks:
+    """Which descriptors hold what was printed and not read yet, and from where: a page that outlives this process.
+
+    The agent holds the same files open. Where a test takes its process down, it finds the last words there.
+    """
+
+    def __init__(self, path: str) -> None:
+        import mmap
+
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Never sparse: on a disk without room a store into a hole would kill the process.
+            os.posix_fallocate(fd, 0, MARKS)
+            page = mmap.mmap(fd, MARKS)
+        finally:
+            os.close(fd)
+        #: Descriptor and place of each stream, as 64-bit numbers.
+        self.words = memoryview(page).cast("Q")
 
 
 class FileSource:
@@ -30,6 +52,8 @@ class FileSource:
         self.stream = stream
         self.fd = fd
         self.position = 0
+        self.words: Any = None
+        self.word = 0
         self._pread = os.pread
         self._fstat = os.fstat
 
@@ -42,7 +66,16 @@ class FileSource:
         while data:
             self.position += len(data)
             sink(self.stream, data)
+            if self.words is not None:
+                self.words[self.word] = self.position
             data = self._pread(self.fd, CHUNK, self.position)
+
+    def emptied(self) -> None:
+        """The file begins anew."""
+        if self.position:
+            self.position = 0
+            if self.words is not None:
+                self.words[self.word] = 0
 
 
 class MemorySource:
@@ -60,6 +93,10 @@ class MemorySource:
             data = self.buffer.getvalue()[self.position : end]
             self.position = end
             sink(self.stream, data)
+
+    def emptied(self) -> None:
+        """The buffer begins anew."""
+        self.position = 0
 
 
 def nowhere(_stream: str, _data: bytes) -> None:
@@ -79,8 +116,11 @@ class Capture:
         self.off = False
         self.passthrough = False
 
-    def attach(self, manager: Any) -> None:
-        """Find pytest's capture objects and stand before their emptying; anything unexpected leaves us not live."""
+    def attach(self, manager: Any, marks: str = "") -> None:
+        """Find pytest's capture objects and stand before their emptying; anything unexpected leaves us not live.
+
+        `marks` is where it is noted for the agent how far what was printed has been read.
+        """
         streams = getattr(manager, "_global_capturing", None)
         if streams is None:
             return
@@ -104,6 +144,18 @@ class Capture:
             return
         # The self-test: pytest must reach the files through the method that was just replaced.
         self.live = streams.readouterr is readouterr
+        if marks and self.live and all(type(one) is FileSource for one in sources):
+            self._mark(marks)
+
+    def _mark(self, path: str) -> None:
+        try:
+            words = Marks(path).words
+        except (OSError, ValueError, ImportError, TypeError):
+            return
+        for number, one in enumerate(self.sources):
+            words[2 * number + 1] = 0
+            words[2 * number] = one.fd
+            one.words, one.word = words, 2 * number + 1
 
     def _reader(self, original: Callable[[], Any], streams: Any) -> Callable[[], Any]:
         """What pytest is given in place of its own: cheaper than its own where nothing was printed."""
@@ -145,7 +197,7 @@ class Capture:
                 return original()
             finally:
                 for one in self.sources:
-                    one.position = 0
+                    one.emptied()
 
     def look(self) -> None:
         """From the thread: whatever was added since."""

@@ -23,6 +23,8 @@ BATCH = 4 << 20
 # A spool that has been silent this long is looked at only now and then: a suite may fork thousands.
 QUIET_SECONDS = 2.0
 QUIET_EVERY = 8
+#: What a probe's page beside its spool is called: where the output lies that it has not taken over yet.
+HELD = ".held"
 _NAME = re.compile(r"([a-z][a-z0-9_]{0,30})-(\d+)-(\d+)\.ndjson")
 _RAW = re.compile(r"([A-Za-z0-9_.]{1,60})\.(out|err)")
 _RESERVED = frozenset({"daemon", "supervisor", "warden"})
@@ -64,6 +66,7 @@ class Ingest:
         self.spools: dict[str, Spool] = {}
         self._restored = Restored()
         self._ignored: set[str] = set()
+        self._pages: list[str] = []
         self._damaged = 0
         self._looks = 0
 
@@ -80,6 +83,13 @@ class Ingest:
     def of_launch(self, launch: str) -> list[Spool]:
         """The line spools that a launch's processes wrote."""
         return [spool for spool in self.spools.values() if spool.launch == launch and not spool.stream]
+
+    def heard(self, launch: str) -> float:
+        """When a launch's own output last grew, 0.0 where it has printed nothing."""
+        return max(
+            (spool.grown for spool in self.spools.values() if spool.stream and spool.launch == launch),
+            default=0.0,
+        )
 
     def collect(
         self, batch: Batch, base: int, launch: str, only_supervisor: bool = False
@@ -157,6 +167,11 @@ class Ingest:
             if self._adopt(name, launch):
                 batch.note.setdefault("launches", {})[name] = self.spools[name].launch
 
+    def words_of(self, launch: str) -> list[str]:
+        """The pages by which processes of a launch say where their last words would be."""
+        bases = {spool.path[: -len(".ndjson")] for spool in self.of_launch(launch)}
+        return [page for page in self._pages if page[: -len(HELD)] in bases]
+
     def _adopt(self, name: str, launch: str) -> bool:
         path = os.path.join(self.directory, name)
         read = self._restored.at.get(name, 0)
@@ -173,6 +188,8 @@ class Ingest:
             self.spools[name] = Spool(name, path, raw.group(1), stream, b"", read, now)
             return True
         self._ignored.add(name)
+        if name.endswith(HELD):
+            self._pages.append(path)
         return False
 
     # -- reading

@@ -14,6 +14,7 @@ from typing import Any, Optional
 from tracekit.agent import progress
 from tracekit.agent.driver import Command, Driver, Finish, Spawn, Write
 from tracekit.agent.ingest import Ingest
+from tracekit.agent.lastwords import LastWords
 from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
 from tracekit.agent.stacks import Stacks, members, voices
@@ -60,6 +61,7 @@ class Pump:
         self._told: dict[str, tuple[float, dict[str, Any]]] = {}
         self._watch = Watch()
         self._stacks = Stacks(system)
+        self._words = LastWords(system)
         # What else is told just before the end.
         self.ending: Callable[[], list[dict[str, Any]]] = list
 
@@ -125,6 +127,7 @@ class Pump:
         for line in self.ingest.collect(batch, base, self.driver.launch, only_supervisor=stuck):
             self._take_exit(line)
         exited = self._exits.pop(self.driver.launch, None) or self._lost_exit(now)
+        self._words.meet(self.ingest.words_of(self.driver.launch))
         if exited is not None:
             self._settle(exited, batch)
         elif not batch.empty:
@@ -142,7 +145,13 @@ class Pump:
         spools = self.ingest.of_launch(launch)
         now, mono = self._clock.seconds(), self._clock.mono()
         found = self._watch.look(
-            now, mono, suite, spools, lambda: self.facts_of(launch), builds=driver.hosted
+            now,
+            mono,
+            suite,
+            spools,
+            lambda: self.facts_of(launch),
+            builds=driver.hosted,
+            heard=self.ingest.heard(launch),
         )
         for alarm in found:
             if alarm.when:
@@ -224,6 +233,8 @@ class Pump:
     def _settle(self, exited: dict[str, Any], batch: Batch) -> None:
         """A launch is over: read all that its processes left, then let the driver decide."""
         launch = self.driver.launch
+        # A process that a test took down wrote nothing more: what it had printed is written for it.
+        self._words.tell(launch, self.ingest.words_of(launch), self.facts_of(launch))
         while not self.stuck and not self.ingest.drain(batch, self.recording.next_output, launch):
             if batch.output_size > SPLIT or sum(map(len, batch.lines)) > SPLIT:
                 batch = Batch() if self._commit(batch) else batch

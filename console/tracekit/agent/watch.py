@@ -50,8 +50,12 @@ class Watch:
         facts: Callable[[], Facts],
         *,
         builds: bool = False,
+        heard: float = 0.0,
     ) -> list[Alarm]:
-        """Give what is over its limit and was not told before; `builds`: tests are built before they are found."""
+        """Give what is over its limit and was not told before.
+
+        `builds`: tests are built before they are found. `heard` is when the launch itself last printed something.
+        """
         if now - self._looked < LOOK_EVERY or not spools:
             return []
         self._looked = now
@@ -70,7 +74,7 @@ class Watch:
         if not known.running:
             if builds and not known.collected:
                 return []  # a compiler may be silent for as long as it needs
-            return self._outside(known, spools, quiet, stall, timeout)
+            return self._outside(known, spools, min(quiet, now - heard), stall, timeout)
         self._seen = None
         for scenario, line in known.running.items():
             began = line.get("m")
