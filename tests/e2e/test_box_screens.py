@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -134,3 +135,28 @@ def test_run__begun_from_the_console_on_a_box_chosen_there__then_it_is_that_box_
     assert person.terminal.until(lambda: not person.terminal.shows("▶"))
     person.leaves()
     assert [*(pair.sandbox.state / "runs").glob("*/box7/journal.ndjson")]
+
+
+@pytest.mark.parametrize("how", ["connect", "sync"])
+def test_editor_key__frame_of_a_box__then_the_file_of_this_machine_is_opened(pair: Pair, how: str) -> None:
+    (pair.here / "test_it.py").write_text("def helps():\n    assert 1 == 2\n\ndef test_one():\n    helps()\n")
+    shutil.copy(pair.here / "test_it.py", pair.there / "test_it.py")
+    toml = pair.here / "tracekit.toml"
+    toml.write_text(toml.read_text().replace('"connect"', f'"{how}"'))
+    pair.trust()
+    opened = pair.sandbox.home / "opened"
+    editor = pair.sandbox.home / "note"
+    editor.write_text(f'#!/bin/sh\necho "$@" >> {opened}\n')
+    editor.chmod(0o755)
+    run = pair.sandbox.run("run", pair.here, "--env", "box7", "--json")
+    assert run.verdicts() == {"pytest@it:test_it.py::test_one": "failed"}, run.err
+    pair.sandbox.environ["EDITOR"] = str(editor)
+    command = ["-m", "tracekit.cli.main", "replay", run.run_id()]
+    terminal = Terminal(command, env={**pair.sandbox.environ, "TERM": "xterm-256color"})
+    try:
+        assert terminal.until(lambda: terminal.shows("test_one")), "\n".join(terminal.display)
+        terminal.keys("Jo")
+        assert terminal.until(opened.exists), "\n".join(terminal.display)
+        assert opened.read_text().split() == ["+2", str(pair.here / "test_it.py")]
+    finally:
+        terminal.close()

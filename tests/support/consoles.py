@@ -77,6 +77,9 @@ class FakeView:
         if self.state.run.ended:
             self.live, self.link = False, "ended"
 
+    def here(self, path: str) -> str:
+        return path
+
     def events(self) -> Window:
         """Through the native view, over files as a box keeps them."""
         place = self.box = Path(tempfile.mkdtemp(prefix="tracekit-box-"))

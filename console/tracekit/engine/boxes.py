@@ -145,7 +145,16 @@ def noted(environment: Environment | None) -> dict[str, Any] | None:
         "user": environment.user,
         "port": environment.port,
         "fingerprint": environment.fingerprint,
+        **({"path_map": [list(pair) for pair in environment.path_map]} if environment.path_map else {}),
     }
+
+
+def paths_of(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """What `run.json` says of paths on the box and what they are below the project's root here."""
+    box = facts.get("box")
+    found = box.get("path_map") if isinstance(box, dict) else None
+    pairs = found if isinstance(found, list) else []
+    return tuple((str(pair[0]), str(pair[1])) for pair in pairs if isinstance(pair, list) and len(pair) == 2)
 
 
 def box_name(environment: Environment | None) -> str:

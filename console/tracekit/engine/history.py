@@ -100,12 +100,14 @@ class History:
 
     def open(self, folder: RunFolder) -> RunView:
         """A recorded run as a view; raises ProblemError when it is damaged beyond opening."""
+        from tracekit.engine.boxes import paths_of
         from tracekit.engine.follow import fold_file
         from tracekit.engine.view import RunView
         from tracekit.store import checkpoints
 
         facts = folder.facts()
         view = RunView(folder.run_id, str(facts.get("root", "")), folder.box_dir, link="replay")
+        view.paths = paths_of(facts)
         if not folder.has_journal:
             raise ProblemError(damaged(folder.run_id, "the journal is missing", str(folder.journal)))
         known_version(folder.journal)

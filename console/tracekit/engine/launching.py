@@ -18,7 +18,7 @@ import anyio
 from tracekit.config import loader
 from tracekit.engine.beside import beside
 from tracekit.engine.box import Box
-from tracekit.engine.boxes import box_name, noted
+from tracekit.engine.boxes import box_name, noted, paths_of
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower
 from tracekit.engine.plan import Planned, plan_again, plan_for
@@ -111,6 +111,7 @@ class Launching:
     async def attach(self, folder: RunFolder) -> RunView:
         """Follow a run that the agent has and this console does not."""
         view = RunView(folder.run_id, str(folder.facts().get("root", "")), folder.box_dir, link="connecting")
+        view.paths = paths_of(folder.facts())
         await self._follow(view, folder, self._context.boxes.noted(folder.facts()))
         return view
 
@@ -146,12 +147,14 @@ class Launching:
             }
             folder = self._context.store.create(run_id, facts)
         view = RunView(run_id, config.profile.root, folder.box_dir, link="connecting")
+        view.paths = where.path_map
         await self._follow(view, folder, box)
         return view
 
     async def _start(self, planned: Planned) -> RunView:
         folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
+        view.paths = planned.environment.path_map if planned.environment is not None else ()
         try:
             box = self._context.boxes.of(planned.environment)
             if planned.remote:

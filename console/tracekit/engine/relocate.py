@@ -6,7 +6,7 @@ Pure: nothing is looked up. What has no counterpart on the box is a fault of the
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tracekit.config.profile import Environment
@@ -39,6 +39,18 @@ def box_root(root: str, environment: Environment) -> str:
             'add path_map = { "/its/path/on/the/box" = "." } to the environment',
         )
     )
+
+
+def here(path: str, root: str, paths: Sequence[tuple[str, str]], moved_from: str) -> str:
+    """Where a path of the box is on this machine, below `root`; itself where nothing says so.
+
+    `paths` is a profile's map; what it does not name moved with the project, whose root is `moved_from` there.
+    """
+    known = sorted([*paths, (moved_from, ".")], key=lambda pair: -len(pair[0]))
+    for there, local in known:
+        if there and (path == there or path.startswith(there.rstrip("/") + "/")):
+            return posixpath.normpath(posixpath.join(root, local, posixpath.relpath(path, there)))
+    return path
 
 
 def _moved(suite: Mapping[str, Any], root: str, there: str) -> dict[str, Any]:

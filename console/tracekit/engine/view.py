@@ -34,6 +34,8 @@ class RunView:
         self.run_id = run_id
         self.root = root
         self.box_dir = box_dir
+        #: What a profile says of paths on the box, and where each is below the project's root here.
+        self.paths: tuple[tuple[str, str], ...] = ()
         self.lock = threading.Lock()
         self.link: LinkState = link
         self.live = link not in {"replay", "ended"}
@@ -116,6 +118,12 @@ class RunView:
             return dict(self.end["verdicts"])
         with self.lock:
             return dict(self.state.counts)
+
+    def here(self, path: str) -> str:
+        """Where a path of the machine that ran this is on this one."""
+        from tracekit.engine.relocate import here
+
+        return here(path, self.root, self.paths, self.state.run.root) if self.root else path
 
     def events(self) -> Window:
         """A window into what was recorded inside its processes; raises ProblemError when it cannot be read."""

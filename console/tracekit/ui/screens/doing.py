@@ -402,7 +402,9 @@ class Doing:
             place = (frames[-1].file, max(1, frames[-1].line))
         with view.lock:
             root = view.state.directory_of(facts.suite) or view.root
-        problem = self.owner.edit(root, *place)
+        # The names are those of the machine that ran it.
+        file = view.here(place[0]) if place[0].startswith("/") else place[0]
+        problem = self.owner.edit(view.root if file != place[0] else view.here(root), file, place[1])
         if problem is not None:
             self.say(f"{problem.what} · {problem.action}", warn=True)
 

@@ -1,0 +1,31 @@
+"""Paths of a box and what they are here."""
+
+from __future__ import annotations
+
+import pytest
+
+from tracekit.engine.boxes import paths_of
+from tracekit.engine.relocate import here
+
+MAP = (("/srv/app", "."), ("/srv/app/made", "build/made"), ("/opt/shared", "../shared"))
+
+
+@pytest.mark.parametrize(
+    ("there", "local"),
+    [
+        ("/srv/app/tests/test_a.py", "/home/p/tests/test_a.py"),
+        ("/srv/app/made/x.py", "/home/p/build/made/x.py"),
+        ("/opt/shared/y.py", "/home/shared/y.py"),
+        ("/home/ci/tree/z.py", "/home/p/z.py"),
+        ("/home/ci/tree", "/home/p"),
+        ("/home/ci/treehouse/z.py", "/home/ci/treehouse/z.py"),
+        ("/usr/lib/python3/os.py", "/usr/lib/python3/os.py"),
+    ],
+)
+def test_here__path_of_a_box__then_where_it_is_on_this_machine(there: str, local: str) -> None:
+    assert here(there, "/home/p", MAP, "/home/ci/tree") == local
+
+
+@pytest.mark.parametrize("odd", [None, 7, {}, {"path_map": "x"}, {"path_map": [["/a"], 7, "ab", []]}])
+def test_paths_of__what_a_run_says_is_odd__then_it_says_nothing(odd: object) -> None:
+    assert paths_of({"box": odd}) == ()
