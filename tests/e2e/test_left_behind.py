@@ -92,6 +92,11 @@ def test_processes_left_behind__then_all_verdicts_stand_and_none_outlives_the_ru
     assert [line for line in alive(root) if "-c" in line] == []
     (talks,) = (line for line in done.of("attempt.ended") if line["scenario"].endswith("test_d_talks"))
     assert [leak["kind"] for leak in talks["leaks"]] == ["process"]
+    assert "left something behind" in sandbox.run("show", done.run_id()).out
+    for form, sign in (("junit", 'name="tracekit.leak.1"'), ("ctrf", '"kind": "process"')):
+        file = tmp_path / f"report.{form}"
+        assert sandbox.run("export", done.run_id(), f"--{form}", file).code == 0
+        assert sign in file.read_text()
     marks: dict[str, set[str]] = {}
     for line in done.of("output"):
         name = str(line.get("scenario")).rpartition("::")[2]

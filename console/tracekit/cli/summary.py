@@ -21,6 +21,7 @@ MAX_IN_GROUP = 5
 MAX_DETAIL = 20
 MAX_NOT_RUN = 5
 MAX_STACK = 16
+MAX_LEAK = 120
 _BLOCKING = ("launch", "discovery")
 #: Warnings of the agent's own, which are said in words; the tests' own are counted.
 _OURS = frozenset({"isolate"})
@@ -69,6 +70,7 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         if len(groups) > MAX_GROUPS:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
         yield from _flaky(state, paint)
+        yield from _leaks(state, paint)
         yield from _slow(state, paint)
         yield from _quarantine(state, paint)
         yield from _not_run(state, paint)
@@ -114,6 +116,21 @@ def _flaky(state: RunState, paint: Paint) -> Iterator[str]:
         yield f"    {clean(state.ids[index])}  {paint.dim(words)}"
     if len(found) > MAX_GROUPS:
         yield paint.dim(f"    … and {len(found) - MAX_GROUPS} more")
+
+
+def _leaks(state: RunState, paint: Paint) -> Iterator[str]:
+    """Who left a process, a port, a file or a thread behind."""
+    found = state.leaking()
+    if not found:
+        return
+    yield ""
+    yield paint.bold(f"◊ {len(found)} left something behind")
+    for index in found[:MAX_IN_GROUP]:
+        leaks = state.attempts(index)[-1].leaks
+        told = ", ".join(f"{leak.kind} {leak.what} {leak.detail}" for leak in leaks[:MAX_IN_GROUP])
+        yield clean(f"    {state.ids[index]}  ") + paint.dim(clean(" ".join(told.split())[:MAX_LEAK]))
+    if len(found) > MAX_IN_GROUP:
+        yield paint.dim(f"    … and {len(found) - MAX_IN_GROUP} more")
 
 
 def mark(state: RunState, index: int, paint: Paint) -> str:

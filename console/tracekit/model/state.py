@@ -170,6 +170,10 @@ class RunState:
         self._flaky_stale.clear()
         return self._flaky
 
+    def leaking(self) -> list[int]:
+        """The tests that left something behind, in order."""
+        return [i for i, facts in enumerate(self.facts) if facts.parent < 0 and self.leaked(i)]
+
     def leaked(self, i: int) -> bool:
         """Whether its last attempt left something behind."""
         if not self.latest[i]:

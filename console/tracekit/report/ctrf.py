@@ -66,6 +66,10 @@ def _test(row: Row) -> dict[str, Any]:
         told["extra"] = {"id": row.facts.id}
         if row.quarantined is not None:
             told["extra"]["quarantined"] = row.quarantined.to_json()
+        if row.last.leaks:
+            told["extra"]["leaks"] = [
+                {"kind": kind, "what": what, "detail": detail} for kind, what, detail in row.last.leaks
+            ]
     last = row.last
     if row.red or status == "skipped":
         told["message"], told["trace"] = last.message, last.text

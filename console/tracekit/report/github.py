@@ -51,6 +51,10 @@ class Annotation:
         return f"::{self.level} {told}::{_data(self.message)}"
 
 
+#: What took less than this is nobody's slowest test.
+_WORTH_A_ROW = 10_000_000
+
+
 def notes(view: RunView, repository: str) -> list[Annotation]:
     """The ten worst errors, one of each cause before a second of any, and a notice that sums up the run."""
     with view.lock:
@@ -58,6 +62,9 @@ def notes(view: RunView, repository: str) -> list[Annotation]:
         excused = set(state.excused())
         found = _errors(view, state, excused, repository)
         errors = [each for _, each in zip(range(MOST_ANNOTATIONS), found, strict=False)]
+        errors += [
+            _unsteady(view, state, i, repository) for i in _flaky(state)[: MOST_ANNOTATIONS - len(errors)]
+        ]
     return [*errors, Annotation("notice", "tracekit", headline(view))]
 
 
@@ -117,6 +124,16 @@ def _of_notice(view: RunView, state: RunState, notice: Notice, repository: str) 
     file = _place(view, state, notice.suite, notice.file, repository) if notice.file else ""
     title = f"{notice.kind} of {notice.suite or 'the suite'}"
     return Annotation("error", _short(title), shown(text)[:_MOST_MESSAGE], file, notice.line)
+
+
+def _unsteady(view: RunView, state: RunState, i: int, repository: str) -> Annotation:
+    """A flaky test is green, and somebody should still look at it."""
+    facts, attempts = state.facts[i], state.attempts(i)
+    words = ", ".join(str(one.verdict or "running") for one in attempts)
+    red = next((one for one in attempts if one.failures), None)
+    file, line = _at(view, state, i, red.failures[-1] if red is not None else None, repository)
+    message = shown(f"{facts.id} is flaky: {words}")[:_MOST_MESSAGE]
+    return Annotation("warning", _short(facts.name), message, file, line)
 
 
 def _of_row(
@@ -181,6 +198,7 @@ def _page(view: RunView, state: RunState) -> Iterator[str]:
     excused = set(state.excused())
     yield from _causes(state, excused)
     yield from _flaky_rows(state)
+    yield from _leaks(state)
     yield from _quarantine(state)
     yield from _slowest(state)
     if any(state.red(i) for i in range(len(state.ids))):
@@ -223,6 +241,14 @@ def _flaky_rows(state: RunState) -> Iterator[str]:
     yield from _table("Flaky", ("scenario", "attempts"), rows, _MOST_NAMES)
 
 
+def _leaks(state: RunState) -> Iterator[str]:
+    rows = []
+    for i in state.leaking():
+        left = ", ".join(f"{one.kind} {one.what}" for one in state.attempts(i)[-1].leaks)
+        rows.append((_code(state.ids[i]), _cell(left)))
+    yield from _table("Left behind", ("scenario", "what"), rows, _MOST_NAMES)
+
+
 def _quarantine(state: RunState) -> Iterator[str]:
     if not state.quarantine:
         return
@@ -238,7 +264,9 @@ def _quarantine(state: RunState) -> Iterator[str]:
 
 
 def _slowest(state: RunState) -> Iterator[str]:
-    tests = (i for i, facts in enumerate(state.facts) if facts.parent < 0 and state.duration[i])
+    tests = (
+        i for i, facts in enumerate(state.facts) if facts.parent < 0 and state.duration[i] >= _WORTH_A_ROW
+    )
     slow = heapq.nlargest(_MOST_SLOW, tests, key=lambda i: state.duration[i])
     rows = [(_code(state.ids[i]), _seconds(state.duration[i])) for i in slow]
     yield from _table("Slowest", ("scenario", "took"), rows, _MOST_SLOW)

@@ -74,8 +74,13 @@ def _case(row: Row) -> Iterator[str]:
 
 
 def _inside(row: Row) -> Iterator[str]:
-    if row.quarantined is not None:
-        yield from _properties("      ", _quarantine(row.quarantined))
+    told = _quarantine(row.quarantined) if row.quarantined is not None else {}
+    told |= {
+        f"tracekit.leak.{number}": " ".join(part for part in leak if part)
+        for number, leak in enumerate(row.last.leaks, 1)
+    }
+    if told:
+        yield from _properties("      ", told)
     reds = [each for each in row.tries if each.red]
     if row.red:
         first, *again = reds or [row.last]

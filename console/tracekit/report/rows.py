@@ -32,6 +32,8 @@ class Try:
     message: str = ""
     text: str = ""
     output: str = ""
+    #: What it left behind: kind, name and more of each.
+    leaks: tuple[tuple[str, str, str], ...] = ()
 
     @property
     def red(self) -> bool:
@@ -110,6 +112,10 @@ def _try(view: RunView, attempt: Attempt, below: list[Attempt]) -> Try:
         shown(message)[:2000],
         shown("\n\n".join(texts) or message)[:MOST_TEXT],
         shown(view.output(attempt.outputs, limit=MOST_OUTPUT).decode("utf-8", "replace")),
+        tuple(
+            (shown(leak.kind), shown(leak.what), shown(" ".join(leak.detail.split()))[:300])
+            for leak in attempt.leaks
+        ),
     )
 
 

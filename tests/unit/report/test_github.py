@@ -39,7 +39,7 @@ def red(journal: Journal, name: str, message: str, file: str = "tests/test_a.py"
     journal.found(scenario, file=file, line=line, path=[file, name], suite="")
     journal.start(scenario)
     journal.add("failure", scenario=scenario, attempt=1, when="call", cause="exception", chain=chain, text="")
-    return journal.end("failed", scenario, cause="exception", d=1_000_000)
+    return journal.end("failed", scenario, cause="exception", d=20_000_000)
 
 
 def started(tmp_path: Path, **fields: Any) -> Journal:
@@ -169,3 +169,21 @@ def test_headline__nothing_red__then_no_table_of_causes(tmp_path: Path, verdict:
     assert headline(view).startswith(f"1 {verdict}")
     assert "#### Causes" not in summary(view)
     assert len(notes(view, str(tmp_path))) == 1
+
+
+def test_notes_and_page__flaky_and_left_something_behind__then_a_warning_and_a_row_each(
+    tmp_path: Path,
+) -> None:
+    journal = red(started(tmp_path), "test_it", "pool exhausted")
+    scenario = "pytest:tests/test_a.py::test_it"
+    leaks = [{"kind": "port", "what": "127.0.0.1:8000", "detail": "listening"}]
+    journal.start(scenario, attempt=2).end("passed", scenario, attempt=2, d=1_000_000, leaks=leaks)
+    view = view_of(tmp_path, journal)
+    warning, notice = notes(view, str(tmp_path))
+    assert (warning.level, warning.file, warning.line) == ("warning", "tests/test_a.py", 7)
+    assert warning.message.endswith("is flaky: failed, passed")
+    assert "1 flaky" in notice.message
+    page = html.unescape(summary(view))
+    assert "Left behind" in page
+    assert "port 127.0.0.1:8000" in page
+    assert "Slowest" not in page
