@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,11 +96,12 @@ def box(
     shell: str = "/bin/sh",
     terminals: bool = False,
     network: Network | None = None,
+    inside: Sequence[str] = (),
 ) -> Iterator[Box]:
     """Serve one; `settings` are lines of sshd_config, or what makes them of the host key's file.
 
     `shell` is the login shell of the user that is made for it. Only a server of root's gives `terminals`. With a
-    `network` it is the only machine there.
+    `network` it is the only machine there. `inside` stands before its command: namespaces that root enters.
     """
     if not Path(SSHD).is_file():
         unavailable("sshd: not installed")
@@ -128,8 +129,10 @@ def box(
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
             subprocess.run(["chown", "-R", user, str(place)], check=True)
-        own = os.geteuid() == 0 and not terminals
-        command = [*(network.inside if network else ()), SSHD, "-D", "-e", "-f", str(config)]
+        if inside and os.geteuid() != 0:
+            unavailable("namespaces: only root may make them")
+        own = os.geteuid() == 0 and not terminals and not inside
+        command = [*(network.inside if network else ()), *inside, SSHD, "-D", "-e", "-f", str(config)]
         log = (folder / "sshd.log").open("wb")
         server = subprocess.Popen(
             command,
@@ -147,7 +150,8 @@ def box(
                 raise RuntimeError((folder / "sshd.log").read_text())
             yield Box(home, user, port, client, host_key, server.pid, address)
         finally:
-            server.terminate()
+            # Who waits in front of namespaces hears nothing else.
+            server.send_signal(9 if inside else 15)
             server.wait(timeout=30)
             log.close()
             shutil.rmtree(place, ignore_errors=True)

@@ -234,6 +234,8 @@ class LiveRun:
         kept = read_json(os.path.join(self.place, RUN_FILE)) or {}
         self._start = {"plan": kept.get("plan") or {"suites": []}, "environ": {}}
         reason = "supervisor-died" if self._warden_seen else "agent-died"
+        if self.entry.get("rebooted"):
+            reason = "rebooted"
         try:
             os.makedirs(self.place, mode=0o700, exist_ok=True)
             pump, restored = self._build(Redactor(self._secrets or {}))

@@ -100,7 +100,7 @@ class Places:
             for name in names:
                 entry = read_json(os.path.join(live, name))
                 if entry is not None:
-                    found[name] = entry
+                    found[name] = entry if live == self.live else {**entry, "rebooted": True}
         return list(found.values())
 
     def _lives(self) -> list[str]:

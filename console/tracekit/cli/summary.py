@@ -22,6 +22,7 @@ MAX_DETAIL = 20
 MAX_NOT_RUN = 5
 MAX_STACK = 16
 MAX_LEAK = 120
+_REBOOTED = "rebooted"
 _BLOCKING = ("launch", "discovery")
 #: Warnings of the agent's own, which are said in words; the tests' own are counted.
 _OURS = frozenset({"isolate"})
@@ -46,6 +47,8 @@ def outcome(view: RunView) -> int:
         codes = {exit_code([Problem(notice.code, "")]) if notice.code else EXIT_RED for notice in blocking}
         told = codes.pop() if len(codes) == 1 else EXIT_RED
         return told if told in {EXIT_USAGE, NOTHING} else EXIT_RED
+    if reason == _REBOOTED:
+        return UNREACHABLE
     # A scenario that somebody stopped is not a passed one, though the run went to its end.
     if reason not in {"finished", ""} or verdicts.get("cancelled"):
         return EXIT_RED
@@ -93,6 +96,9 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         yield clean(f"! {view.problem.what} ({view.problem.action})")
     if hurt:
         yield f"! {hurt}: tracekit verify {view.run_id}"
+    if run.ended and run.reason == _REBOOTED:
+        yield "! the box was restarted while the run went on; what was running there is no failed test"
+        yield f"  run what is left: tracekit rerun {view.run_id} --outstanding"
     uncounted = f" ({excused} red in quarantine, not counted)" if excused else ""
     yield f"{counted(view.verdicts(), paint)}{uncounted} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
     if red:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from anyio.abc import TaskGroup
 
 from tracekit.agent.client import Client
 from tracekit.engine.follow import Follower
+from tracekit.engine.timing import Timing, fact
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Event, Session, connect
 from tracekit.store.runs import LOCAL_BOX
@@ -36,6 +38,8 @@ _NOT_THERE = "agent.unknown_run"
 # What may be under way at once; less would be waiting for acknowledgements where the line is long.
 _COPY_WINDOW = 16 << 20
 _ANSWER = 10.0
+# A few questions in a row, and again after so long: clocks drift, and people set them.
+_QUESTIONS, _BETWEEN, _ASK_AGAIN = 4, 0.1, 10.0
 
 
 class Box:
@@ -67,6 +71,8 @@ class Box:
         self._ready = anyio.Event()
         self._wanted = anyio.Event()
         self._told = anyio.Event()
+        self._timing = Timing()
+        self._followed = anyio.Event()
         self.facts: Event = {}
 
     async def serve(self) -> None:
@@ -92,11 +98,32 @@ class Box:
                 self._give_up(problem)
             for follower in self._followers.values():
                 if follower.view.link != "reconnecting":
-                    follower.note(E.BOX_LOST)
+                    follower.note(E.BOX_LOST, {})
                 follower.view.mark("reconnecting")
             if not self._followers and not self._waiting:
                 self._wanted = anyio.Event()
             await anyio.sleep(delay)
+
+    async def keep_time(self) -> None:
+        """Ask for the time now and then, while somebody follows a run; runs until it is cancelled."""
+        while True:
+            await self._followed.wait()
+            await self._ready.wait()
+            for _ in range(_QUESTIONS):
+                if self._session is not None:
+                    with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                        await self._session.send(_ask_time)
+                await anyio.sleep(_BETWEEN)
+            if not self._followers:
+                self._followed = anyio.Event()
+            await anyio.sleep(_ASK_AGAIN if self._followers else 0.0)
+
+    def _told_time(self, event: Event) -> None:
+        now_t, now_m = time.time_ns(), time.monotonic_ns()
+        found = self._timing.answered(event.get("t"), now_t, now_m, event.get("clock"))
+        if found is not None:
+            for follower in self._followers.values():
+                follower.note(E.CLOCK, fact(found))
 
     def wake(self) -> None:
         """Connect now: something will be asked in a moment."""
@@ -137,6 +164,7 @@ class Box:
         """Attach to a run and fold it from now on; raises ProblemError when the agent does not know it."""
         run = follower.view.run_id
         self._followers[run] = follower
+        self._followed.set()
         waiter = self._attaches[run] = _Waiter(_attach(follower))
         try:
             await self._ask(waiter)
@@ -241,6 +269,8 @@ class Box:
                 self._session = session
                 await self._resume(session)
                 self._ready.set()
+            elif event["type"] == "pong":
+                self._told_time(event)
             else:
                 self._take(event)
         return greeted
@@ -254,7 +284,7 @@ class Box:
             if run not in self._attaches:
                 await session.send(_attach(follower))
             if follower.view.link == "reconnecting":
-                follower.note(E.BOX_RESUMED)
+                follower.note(E.BOX_RESUMED, {})
                 follower.view.mark("attached")
 
     def _take(self, event: Event) -> None:
@@ -265,7 +295,9 @@ class Box:
         elif kind == "lengths" and run in self._followers:
             follower = self._followers[run]
             if follower.view.link == "connecting":
-                follower.note(E.BOX_CONNECTED)
+                follower.note(E.BOX_CONNECTED, {})
+                if self._timing.noted is not None:
+                    follower.note(E.CLOCK, fact(self._timing.noted))
                 follower.view.mark("attached")
             follower.lengths(event)
             if run in self._attaches:
@@ -326,6 +358,10 @@ class _Waiter:
             self.problems = problems or []
             self.word = word
             self.answered.set()
+
+
+def _ask_time(client: Client) -> None:
+    client.ping(time.monotonic_ns())
 
 
 def _put(offset: int, data: bytes, client: Client) -> None:

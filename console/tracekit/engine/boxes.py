@@ -132,6 +132,7 @@ class Boxes(Ways):
                 copier=functools.partial(copier, self._places.state, self._console),
             )
             self._tasks.start_soon(box.serve)
+            self._tasks.start_soon(box.keep_time)
         return self._remote[key]
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,7 +28,7 @@ _ADDED_BEFORE_A_LOOK = 1_000_000
 
 Ended = Callable[["Follower"], None]
 # Writes one of this console's own facts beside the run: what the link did is not the box's to tell.
-Note = Callable[[str], None]
+Note = Callable[[str, Mapping[str, Any]], None]
 
 
 class Follower:
@@ -38,7 +38,7 @@ class Follower:
     """
 
     def __init__(
-        self, view: RunView, ended: Ended, note: Note = lambda _: None, copy: Copy | None = None
+        self, view: RunView, ended: Ended, note: Note = lambda *_: None, copy: Copy | None = None
     ) -> None:
         self.view = view
         self.note = note

@@ -199,10 +199,10 @@ class Launching:
         source = f"console/{self._context.console}"
         numbers = itertools.count(1)
 
-        def note(event: str) -> None:
+        def note(event: str, more: Mapping[str, Any]) -> None:
             now = self._context.places.now_ns()
             fact = {"v": LINE_VERSION, "n": next(numbers), "src": source, "t": now, "m": time.monotonic_ns()}
-            folder.note(self._context.console, {**fact, "run": view.run_id, "e": event})
+            folder.note(self._context.console, {**fact, "run": view.run_id, "e": event, **more})
 
         copy = Copy(folder.box_dir) if box.copying else None
         follower = Follower(view, ended, note, copy)

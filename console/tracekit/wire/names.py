@@ -24,6 +24,7 @@ class E:
     BOX_CONNECTED = "box.connected"
     BOX_LOST = "box.lost"
     BOX_RESUMED = "box.resumed"
+    CLOCK = "clock"
     SUITE_FOUND = "suite.found"
     SCENARIO_FOUND = "scenario.found"
     # Neighbours with one parent, as columns: a big project is a line for each class or file, not for each test.
@@ -110,6 +111,7 @@ END_REASONS: tuple[str, ...] = (
     "lease",
     "supervisor-died",
     "agent-died",
+    "rebooted",
     "failed-to-start",
 )
 

@@ -23,7 +23,11 @@ _FOLLOW_EVERY = 0.1
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        "run", nargs="?", default="last", metavar="RUN", help="a run id, a part of it, or `last`"
+        "run",
+        nargs="?",
+        default="last",
+        metavar="RUN",
+        help="a run id, a part of it, or `last`; several with commas: on one clock",
     )
     parser.add_argument(
         "filter",
@@ -41,6 +45,10 @@ def run(args: argparse.Namespace) -> int:
     """Show the rows; exit 4 when there are none."""
     from tracekit.store.tracing import Trace
 
+    if "," in args.run:
+        from tracekit.cli.together import together
+
+        return together(args.run.split(","), args)
     trace = Trace(RunStore(project.places().state).find(args.run), waits=args.follow)
     trace.filter(args.filter)
     if not trace.traced:
@@ -98,7 +106,7 @@ def _show(trace: Trace, start: int, *, as_json: bool) -> int:
             if as_json:
                 edge.say_json(SCHEMA, fact(trace.run_id, row))
             else:
-                edge.write(_line(row, begin, paint))
+                edge.write(line(row, begin, paint))
         start += len(rows)
         if len(rows) < _WINDOW:
             return start
@@ -128,7 +136,8 @@ def fact(run_id: str, row: Event) -> dict[str, Any]:
     return {key: value for key, value in told.items() if value is not None}
 
 
-def _line(row: Event, begin: int, paint: Paint) -> str:
+def line(row: Event, begin: int, paint: Paint) -> str:
+    """A row as a person reads it, with its time from `begin` on."""
     when = f"{(row.time - begin) / 1e9:+12.6f}s"
     lane = f"{row.pid}" if row.tid == row.pid else f"{row.pid}/{row.tid}"
     words = [paint.dim(f"{when} {lane:>15}"), f"{row.kind:14}"]
