@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Self, assert_never
 
@@ -76,10 +76,12 @@ class Engine:
         """Start the thread; nothing is connected before it is needed."""
         with self._opened:
             if self._portal is None:
-                self._portal = self._stack.enter_context(
-                    start_blocking_portal("asyncio", name="tracekit-engine")
-                )
-                self._core = self._stack.enter_context(self._portal.wrap_async_context_manager(_core(self)))
+                with _undisturbed():
+                    self._portal = self._stack.enter_context(
+                        start_blocking_portal("asyncio", name="tracekit-engine")
+                    )
+                    core = self._portal.wrap_async_context_manager(_core(self))
+                    self._core = self._stack.enter_context(core)
 
     def close(self) -> None:
         """Let go of every link; runs go on without this console."""
@@ -227,6 +229,28 @@ class _Core:
             del self._engine.views[run_id]
         self._engine.views[view.run_id] = view
         return view
+
+
+@contextlib.contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Keep a Ctrl-C for afterwards: in the middle of a start it would wait for a thread that nobody has told to end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    import signal
+
+    came: list[int] = []
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.default_int_handler:
+        yield
+        return
+    signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
 
 
 @contextlib.asynccontextmanager

@@ -78,6 +78,14 @@ class BoxFacts(Event):
     unavailable: NotRequired[dict[str, str]]
 
 
+class ClockRead(Event):
+    """A box's clocks as one console read them: both of the box at a moment of its own, and how exactly."""
+
+    box_t: int
+    box_m: int
+    bound: int
+
+
 class BoxLink(Event):
     """`box.connected`, `box.lost`, `box.resumed`: one console's own facts."""
 
@@ -361,6 +369,7 @@ TYPES: dict[str, type] = {
     E.BOX_CONNECTED: BoxLink,
     E.BOX_LOST: BoxLink,
     E.BOX_RESUMED: BoxLink,
+    E.CLOCK: ClockRead,
     E.SUITE_FOUND: SuiteFound,
     E.SCENARIO_FOUND: ScenarioFound,
     E.SCENARIOS_FOUND: ScenariosFound,

@@ -465,7 +465,7 @@ def test_reboot__run_was_live__then_the_next_daemon_ends_it(a_box: Box) -> None:
     base.rename(base.with_name(base.name[:-8] + "00000000"))
     a_box.link("c2").hello()
     until(journal_holds(a_box, run, "run.ended"))
-    assert ended(a_box, run)["reason"] == "agent-died"
+    assert ended(a_box, run)["reason"] == "rebooted"
     assert a_box.survivors() == set()
 
 
