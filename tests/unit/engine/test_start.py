@@ -12,10 +12,15 @@ from tracekit.engine.engine import _undisturbed
 def test_start__ctrl_c_in_the_middle__then_it_is_whole_and_the_interrupt_comes_behind() -> None:
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     reached = []
-    try:
-        with pytest.raises(KeyboardInterrupt), _undisturbed():
+
+    def started() -> None:
+        with _undisturbed():
             signal.raise_signal(signal.SIGINT)
             reached.append("the end of the start")
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            started()
         assert reached
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
