@@ -33,7 +33,15 @@ _LONGEST_RETRY = 2.0
 # An agent that cannot be reached this often in a row is a problem for who waits for an answer; followers wait on.
 _PATIENCE = 4
 # Of a box whose first word was never heard: asking again gets the same answer, and may lock a person out.
-_FINAL = ("ssh.host_", "ssh.denied", "ssh.needs_a_person", "ssh.wrong_passphrase", "ssh.bad_key", "box.no_")
+_FINAL = (
+    "ssh.host_",
+    "ssh.denied",
+    "ssh.needs_a_person",
+    "ssh.wrong_passphrase",
+    "ssh.bad_key",
+    "box.no_",
+    "box.other_",
+)
 _NOT_THERE = "agent.unknown_run"
 # What may be under way at once; less would be waiting for acknowledgements where the line is long.
 _COPY_WINDOW = 16 << 20

@@ -14,6 +14,8 @@ import anyio
 
 from tracekit.agent.client import Client
 from tracekit.link.pipes import Opener, Pipes
+from tracekit.wire.names import PROTOCOL_MAJOR, PROTOCOL_MINOR
+from tracekit.wire.problems import Problem, ProblemError
 
 _READ = 256 * 1024
 
@@ -35,9 +37,14 @@ class Session:
             await self._flush()
 
     async def events(self) -> AsyncIterator[Event]:
-        """Every event of the agent until its pipe ends; raises FrameError on bytes that are not the protocol."""
+        """Every event of the agent until its pipe ends; raises FrameError on bytes that are not the protocol.
+
+        An agent that speaks another major version ends it with a ProblemError.
+        """
         while data := await self._pipes.receive(_READ):
             for event in self.client.receive(data):
+                if event["type"] == "hello":
+                    _check_version(event)
                 yield event
             # Acknowledgements that the protocol made by itself.
             async with self._write_lock:
@@ -48,6 +55,22 @@ class Session:
         data = self.client.take()
         if data:
             await self._pipes.send(data)
+
+
+def _check_version(hello: Event) -> None:
+    """An agent of another version is there only while it has runs: else it makes room for ours."""
+    theirs = hello.get("major")
+    if theirs == PROTOCOL_MAJOR:
+        return
+    newer = type(theirs) is int and theirs > PROTOCOL_MAJOR
+    said = f"{theirs}.{hello.get('minor')}"[:40]
+    what = f"the agent there speaks protocol {said}, and this console {PROTOCOL_MAJOR}.{PROTOCOL_MINOR}"
+    action = (
+        "update tracekit here; until then its runs are for the console that began them"
+        if newer
+        else "wait until the runs of its older console have ended, or cancel them there"
+    )
+    raise ProblemError(Problem("box.other_version", what, str(hello.get("host") or ""), action))
 
 
 @contextlib.asynccontextmanager

@@ -19,6 +19,7 @@ from tracekit.link.session import Session
 from tracekit.store.copies import Copy
 from tracekit.wire.frames import FrameType, encode_frame
 from tracekit.wire.messages import encode_message
+from tracekit.wire.problems import ProblemError
 
 
 class Line:
@@ -147,3 +148,31 @@ def test_follow__agent_fails_inside_itself__then_asked_again_before_the_run_is_g
 def test_follow__agent_has_no_such_run_any_more__then_lost_at_once(tmp_path: Path) -> None:
     agents = Agents(piece(0, b"x"), refused("agent.unknown_run"))
     assert (followed(tmp_path, agents, patience=20).link, agents.opened) == ("lost", 2)
+
+
+@pytest.mark.parametrize(
+    ("major", "action"), [(2, "update tracekit here"), (0, "older console"), ("x", "older console")]
+)
+def test_reach__agent_of_another_version__then_both_are_named_with_what_to_do(
+    major: object, action: str
+) -> None:
+    hello = {"major": major, "minor": 3, "runs": []}
+    agents = Agents(MARKER + encode_message(FrameType.HELLO, hello))
+
+    async def main() -> None:
+        box = Box(agents, "console", name="box7", copying=True)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(box.serve)
+            with pytest.raises(ProblemError) as refused:
+                await box.reach()
+            tasks.cancel_scope.cancel()
+        problem = refused.value.first
+        assert (problem.code, f"protocol {major}.3" in problem.what, "1.0" in problem.what) == (
+            "box.other_version",
+            True,
+            True,
+        )
+        assert action in problem.action
+
+    anyio.run(main)
+    assert agents.opened == 1
