@@ -49,6 +49,7 @@ _WIDER_AREAS = {
     "pytest": RED,
     "unittest": RED,
     "cargo": RED,
+    "command": RED,
     "bisect": RED,
     "select": USAGE,
     "selector": USAGE,

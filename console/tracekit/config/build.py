@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracekit.config.durations import OFF
+from tracekit.config.key import Table
 from tracekit.config.profile import Check, Environment, Service, Suite
-from tracekit.config.tables import ENVIRONMENT, REMOTE_KEYS, SERVICE, SUITE, Table
+from tracekit.config.tables import ENVIRONMENT, REMOTE_KEYS, SERVICE, SUITE
 from tracekit.config.words import listed, nearest, shown
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def build_suites(document: Document, clean: Mapping[str, Any], faults: Faults) -
     suites = []
     for name, given in declared.items():
         values = _filled(SUITE, given)
+        values["report"] = next(iter(values["report"].items()), None) if values["report"] else None
+        _check_command(document, name, values, faults)
         soft, hard = values["soft_timeout"], values["timeout"]
         if soft is not None and hard is not None and soft >= hard:
             where = document.where(("suite", name, "soft_timeout"))
@@ -56,6 +59,19 @@ def build_suites(document: Document, clean: Mapping[str, Any], faults: Faults) -
     )
     _check_secret_twins(suites, faults)
     return tuple(suites)
+
+
+def _check_command(document: Document, name: str, values: dict[str, Any], faults: Faults) -> None:
+    """A command says what it runs, and nobody else does."""
+    if values["runner"] == "command":
+        if not values["run"]:
+            where = document.where(("suite", name, "runner"))
+            faults.add("missing", "a command needs run", where, 'add run = ["PROGRAM", "ARGUMENT"]')
+        return
+    for key in ("run", "report", "list", "only"):
+        if values[key]:
+            where = document.where(("suite", name, key))
+            faults.add("missing", f'{key} needs runner = "command"', where, f"add it, or remove {key}")
 
 
 def _check_secret_twins(suites: list[Suite], faults: Faults) -> None:

@@ -11,9 +11,10 @@ import warnings
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from tracekit.config.durations import OFF, format_duration, parse_duration
+from tracekit.config.key import Key, Table
 from tracekit.config.profile import Variable
 from tracekit.config.rules import RULES
-from tracekit.config.tables import SECRET, Key, Table
+from tracekit.config.tables import SECRET
 from tracekit.config.words import kind_of, listed, nearest, shown
 
 if TYPE_CHECKING:

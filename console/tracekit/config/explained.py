@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tracekit.config.durations import OFF, format_duration
+from tracekit.config.key import Key, Table
 from tracekit.config.profile import Environment, Profile, Suite, Variable
-from tracekit.config.tables import ENVIRONMENT, SUITE, Key, Table
+from tracekit.config.tables import ENVIRONMENT, SUITE
 from tracekit.config.words import plain
 from tracekit.wire.secrets import is_secret_name
 

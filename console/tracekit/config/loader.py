@@ -13,12 +13,13 @@ from tracekit.config.build import build_environments, build_suites, merge_enviro
 from tracekit.config.check import Checker
 from tracekit.config.document import Document, parse, read_bytes
 from tracekit.config.faults import Faults
+from tracekit.config.key import Table
 from tracekit.config.keymap import Keymap, build_keymap
 from tracekit.config.profile import Environment, Profile, Suite
 from tracekit.config.roots import OWN, PYPROJECT, holds
 from tracekit.config.rules import RULES
 from tracekit.config.settings import Layer, Settings, settle
-from tracekit.config.tables import BOXES, PROFILE, USER, Table
+from tracekit.config.tables import BOXES, PROFILE, USER
 from tracekit.config.words import listed, nearest, shown
 from tracekit.wire.problems import Problem, ProblemError
 

@@ -77,7 +77,14 @@ def _suite(
             "missing_directory", "the working directory does not exist", where, "create it, or mend cwd"
         )
     variables = _variables(profile, suite, faults)
+    command = {
+        "run": list(suite.run),
+        "report": suite.report,
+        "list": list(suite.list),
+        "choose": list(suite.only),
+    }
     return {
+        **(command if suite.runner == "command" else {}),
         "name": suite.name,
         "runner": suite.runner,
         "cwd": cwd,

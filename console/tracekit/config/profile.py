@@ -40,6 +40,10 @@ class Suite(NamedTuple):
     python: str | None = None
     env: tuple[Variable, ...] = ()
     env_file: str | None = None
+    run: tuple[str, ...] = ()
+    report: tuple[str, str] | None = None  # a format, and where it is written
+    list: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
     timeout: float | None = None
     soft_timeout: float | None = None
     slow: float | None = 5.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from tracekit.config.check import Checker
 from tracekit.config.document import parse, read_bytes
-from tracekit.config.tables import Key, Table
+from tracekit.config.key import Key, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

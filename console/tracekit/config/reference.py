@@ -10,10 +10,11 @@ from typing import Any
 
 from tracekit.config.check import MAX_ENTRIES, MAX_TABLES
 from tracekit.config.durations import OFF, format_duration
+from tracekit.config.key import Key, Table
 from tracekit.config.quarantine import ENTRY, QUARANTINE
 from tracekit.config.rules import RULES
 from tracekit.config.settings import variable_of
-from tracekit.config.tables import BOXES, PROFILE, SETTINGS, USER, Key, Table
+from tracekit.config.tables import BOXES, PROFILE, SETTINGS, USER
 from tracekit.config.words import listed
 
 BEGIN = "<!-- generated from the parser's tables: begin -->"

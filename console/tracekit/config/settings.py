@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracekit.config.durations import format_duration, parse_duration
+from tracekit.config.key import Key
 from tracekit.config.profile import NONE
 from tracekit.config.rules import RULES
-from tracekit.config.tables import SETTINGS, Key
+from tracekit.config.tables import SETTINGS
 from tracekit.config.words import listed, nearest, plain, shown
 
 if TYPE_CHECKING:

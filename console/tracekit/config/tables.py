@@ -7,61 +7,11 @@ from __future__ import annotations
 
 from typing import Final
 
-RUNNERS: Final = ("pytest", "unittest", "cargo")
+from tracekit.config.commands import COMMAND_KEYS
+from tracekit.config.key import Key, Table
+
+RUNNERS: Final = ("pytest", "unittest", "cargo", "command")
 TRACES: Final = ("off", "default", "calls")
-
-
-class Key:
-    """One key: what it holds, its bounds, and a sentence for people."""
-
-    __slots__ = (
-        "choices",
-        "default",
-        "doc",
-        "example",
-        "flag",
-        "high",
-        "kind",
-        "later",
-        "low",
-        "name",
-        "required",
-        "rule",
-        "table",
-    )
-
-    def __init__(
-        self,
-        name: str,
-        kind: str,
-        doc: str,
-        *,
-        example: str,
-        default: object = None,
-        rule: str = "text",
-        choices: tuple[str, ...] = (),
-        low: float | None = None,
-        high: float | None = None,
-        required: bool = False,
-        table: Table | None = None,
-        flag: str = "",
-        later: bool = False,
-    ) -> None:
-        self.name, self.kind, self.doc, self.example, self.default = name, kind, doc, example, default
-        self.rule, self.choices, self.low, self.high = rule, choices, low, high
-        self.required, self.table, self.flag = required, table, flag
-        # Checked already, and not acted on by this version: whoever sets it is told so.
-        self.later = later
-
-
-class Table:
-    """A table of known keys. `one_of`: exactly one of these must be there; `title` is how it is written in TOML."""
-
-    __slots__ = ("doc", "keys", "one_of", "title")
-
-    def __init__(self, title: str, doc: str, keys: tuple[Key, ...], *, one_of: tuple[str, ...] = ()) -> None:
-        self.title, self.doc, self.one_of = title, doc, one_of
-        self.keys: dict[str, Key] = {key.name: key for key in keys}
 
 
 SECRET: Final = Table(
@@ -87,7 +37,12 @@ SUITE: Final = Table(
     "Tests that one runner runs together. Without any suite, suites are found without configuration.",
     (
         Key(
-            "runner", "choice", "Which runner runs it.", example='"pytest"', default="pytest", choices=RUNNERS
+            "runner",
+            "choice",
+            "Which runner runs it.",
+            example='"command"',
+            default="pytest",
+            choices=RUNNERS,
         ),
         Key(
             "python",
@@ -143,6 +98,7 @@ SUITE: Final = Table(
             example='".env.test"',
             rule="relative",
         ),
+        *COMMAND_KEYS,
         Key(
             "timeout",
             "duration",

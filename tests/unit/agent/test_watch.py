@@ -56,3 +56,26 @@ def test_watch__it_grew_between_two_looks__then_what_was_quiet_before_does_not_c
     assert watch.look(200.0, 0, dict[str, Any](LIMITS), [spool], lambda: known[1]) == []
     spool.grown = 200.0
     assert watch.look(210.0, 0, dict[str, Any](LIMITS), [spool], lambda: known[1]) == []
+
+
+def test_watch__tests_are_being_built__then_a_compiler_may_be_silent() -> None:
+    spool = Spool("main-10-1.ndjson", "/nowhere/main-10-1.ndjson", "L1", "", grown=0.0)
+    watch, found = Watch(), []
+    for second in range(1, int(AROUND) + 10):
+        limits, known = dict[str, Any](LIMITS), Facts(any_line=True)
+        found += watch.look(float(second), second * 10**9, limits, [spool], lambda: known, builds=True)  # noqa: B023
+    assert found == []
+
+
+def test_watch__tests_beside_each_other__then_only_the_quiet_ones_worker_counts() -> None:
+    spools = [
+        Spool(f"slot{n}-10-1.ndjson", "/nowhere", "L1", "", grown=grown) for n, grown in ((1, 0.0), (2, 99.0))
+    ]
+    started = {
+        (name, 1): f'{{"e":"attempt.started","m":0,"t":0,"pid":{pid},"worker":"{worker}"}}\n'.encode()
+        for name, pid, worker in (("hangs", 77, "slot1"), ("speaks", 78, "slot2"))
+    }
+    known = Facts(collected=["hangs", "speaks"], started=started, any_line=True)
+    limits = {**LIMITS, "timeout": None}
+    found = Watch().look(100.0, 100 * 10**9, limits, spools, lambda: known)
+    assert [(alarm.limit, alarm.scenario) for alarm in found] == [("stall", "hangs")]

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 import tracekit
 from tests.unit.config.test_positions import Writer
 from tests.unit.config.test_profile_faults import FIVE_MISTAKES
+from tracekit.config.key import Key, Table
 from tracekit.config.loader import bundled_profiles, check_text
 from tracekit.config.reference import BEGIN, END, render_files, render_page, render_schema
-from tracekit.config.tables import BOXES, PROFILE, USER, Key, Table
+from tracekit.config.tables import BOXES, PROFILE, USER
 
 if TYPE_CHECKING:
     import random

@@ -24,6 +24,10 @@ def main(words: Sequence[str]) -> int:
         from tracekit.agent.hosts.cargo import Cargo
 
         return Cargo(system, request).run()
+    if request.runner == "command":
+        from tracekit.agent.hosts.command import Command
+
+        return Command(system, request).run()
     problem = Problem("runner.unknown", f"there is no host for {request.runner!r}", "", "update the agent")
     sys.stderr.write(f"{problem.what}\n")
     return 2

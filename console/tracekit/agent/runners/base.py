@@ -105,9 +105,13 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.hosted import CargoAdapter
 
         return CargoAdapter()
+    if name == "command":
+        from tracekit.agent.runners.hosted import CommandAdapter
+
+        return CommandAdapter()
     if name == "prepare":
         from tracekit.agent.runners.prepare import PrepareAdapter
 
         return PrepareAdapter()
     what = f"no runner is called {name!r}"
-    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest, unittest or cargo"))
+    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest, unittest, cargo or command"))

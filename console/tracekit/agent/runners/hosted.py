@@ -127,6 +127,16 @@ class CargoAdapter(HostedAdapter):
         return {} if directory in path.split(os.pathsep) else {"PATH": f"{path}{os.pathsep}{directory}"}
 
 
+class CommandAdapter(HostedAdapter):
+    """Any command, and what it reports."""
+
+    name = "command"
+
+    def more(self, suite: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+        """What the profile says of it."""
+        return {key: suite.get(key) for key in ("run", "report", "list", "choose")}
+
+
 def _discovers(context: Context) -> bool:
     return context.plan.get("mode") == "discover"
 

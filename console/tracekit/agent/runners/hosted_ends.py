@@ -33,6 +33,8 @@ def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> E
         end.not_run, end.why = remaining, str(fault.get("what", ""))
     else:
         close_running(end, progress, exit)
+        if isinstance(session.get("failed"), dict):
+            end.lines.append({"e": E.SUITE_FAILED, "suite": progress.launch.suite, **session["failed"]})
         end.not_run = remaining
         if remaining:
             end.why = f"{runner} stopped: {session.get('reason') or 'it ended early'}"

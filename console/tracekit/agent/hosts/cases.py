@@ -1,0 +1,218 @@
+"""Tells what a report tells: its cases as scenarios of their own, or as parts of the one that is the whole command.
+
+When a case began, only some formats say: for the others it is inferred from its end. It starts no process and reads no
+file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Optional
+
+from tracekit.agent.hosts.crew import End, Word
+from tracekit.agent.hosts.journal import Line
+from tracekit.agent.hosts.request import Request
+from tracekit.agent.hosts.telling import Teller
+from tracekit.agent.reports.cases import Begun, Case, Printed
+from tracekit.agent.system import System
+from tracekit.wire.ids import subtest_id
+from tracekit.wire.names import RED, E
+
+_CAUSES = {"failed": "assertion", "error": "exception"}
+
+
+@dataclass
+class Told:
+    """What became of one case so far."""
+
+    number: int
+    began: int
+    verdict: str = ""
+
+
+class Cases:
+    """The cases of one launch; `apart`: each is a scenario of its own."""
+
+    def __init__(self, system: System, request: Request, teller: Teller, *, apart: bool) -> None:
+        self._clock = system.clock
+        self._request = request
+        self._teller = teller
+        self._apart = apart
+        self._attempts = dict(request.attempts)
+        self._known: dict[str, Told] = {}
+        self._repeats: dict[str, int] = {}
+        self.whole = request.prefix + (request.suite or request.runner)
+        self.pid = 0
+        #: Whether the report told of anything.
+        self.any = False
+
+    @property
+    def red(self) -> bool:
+        """Whether a case is red."""
+        return any(told.verdict in RED for told in self._known.values())
+
+    def names(self, scenario: str) -> list[str]:
+        """The names of which an id is made."""
+        return scenario.removeprefix(self._request.prefix).split("::")
+
+    def found(self, scenario: str, path: list[str], file: str = "", line: int = 0) -> None:
+        """Tell that there is such a scenario."""
+        facts = {"suite": self._request.suite, "runner": self._request.runner, "path": path}
+        self._teller.line(
+            E.SCENARIO_FOUND, scenario=scenario, **facts, file=file, line=line, tags=[], doc=None
+        )
+
+    def take(self, told: list[Any]) -> None:
+        """Tell what a reader told."""
+        for one in told:
+            self.any = True
+            if isinstance(one, Case):
+                self._case(one)
+            elif isinstance(one, Begun):
+                self.begin(self._scenario(one.path))
+            elif isinstance(one, Line):
+                self._line(one)
+            elif isinstance(one, Printed):
+                self.printed("stdout", one.text.encode("utf-8", "replace"), one.path)
+
+    def printed(self, stream: str, data: bytes, path: tuple[str, ...] = ()) -> None:
+        """Tell what was printed: a running case's, where that is known, or else everybody's."""
+        whose: dict[str, Any] = {"launch": self._request.launch}
+        scenario = self._scenario(path) if path else self.whole
+        told = self._known.get(scenario)
+        if told is not None and not told.verdict:
+            whose = {"scenario": scenario, "attempt": told.number, "step": "call"}
+        self._teller.output(stream, whose, data)
+
+    def begin(self, scenario: str) -> Optional[Told]:
+        """Tell that it began; None for what nobody asked for."""
+        told = self._known.get(scenario)
+        if told is not None and not told.verdict:
+            return told
+        request = self._request
+        if self._apart and request.only is not None and scenario not in request.only:
+            return None
+        number = self._attempts[scenario] = self._attempts.get(scenario, 0) + 1
+        told = self._known[scenario] = Told(number, self._clock.mono())
+        facts = {"pid": self.pid, "worker": self._teller.role, "launch": request.launch}
+        self._teller.line(
+            E.ATTEMPT_STARTED, scenario=scenario, attempt=number, **facts, **self._parent(scenario)
+        )
+        return told
+
+    def conclude(self, end: End, note: Optional[dict[str, Any]], fault: str) -> bool:
+        """The command is over: tell what is not yet told. Whether nothing but its status says that it failed."""
+        word = Word("crashed", "crash", f"the command {end.how} before it told how this ended")
+        if note is not None:
+            cause = "hang" if note.get("verdict") == "timedout" else None
+            word = Word(str(note.get("verdict")), cause, str(note.get("reason", "")))
+        red = self.red
+        for scenario, told in self._known.items():
+            if scenario != self.whole and not told.verdict:
+                self._close(scenario, told, word, end)
+        if self._apart:
+            return note is None and (bool(fault) or (end.code != 0 and not red))
+        told = self._known[self.whole]
+        if note is None:
+            word = self._whole(told, end, fault, red=red)
+        self._close(self.whole, told, word, end)
+        return False
+
+    def _whole(self, told: Told, end: End, fault: str, *, red: bool) -> Word:
+        """What the end of the command means for it as a whole."""
+        if end.signal is not None:
+            return Word("crashed", "crash", f"the command {end.how}")
+        if not (fault or end.code):
+            return Word("failed", "assertion", "a part of it failed") if red else Word("passed")
+        if fault or not red:
+            kind, message = ("report", fault) if fault else ("exit status", f"the command {end.how}")
+            self._failure(
+                self.whole, told.number, "exception", Case((), "error", None, kind, message, said(end))
+            )
+        return Word("failed", "exception", "a part of it failed" if red else "")
+
+    def _scenario(self, path: tuple[str, ...]) -> str:
+        name = "::".join(path)
+        return self._request.prefix + name if self._apart else subtest_id(self.whole, name)
+
+    def _parent(self, scenario: str) -> dict[str, str]:
+        return {} if self._apart or scenario == self.whole else {"parent": self.whole}
+
+    def _case(self, case: Case) -> None:
+        scenario = self._scenario(case.path)
+        known = self._known.get(scenario)
+        if known is not None and known.verdict and not self._apart:
+            # The same name again is another case; a scenario by itself was tried again.
+            count = self._repeats[scenario] = self._repeats.get(scenario, 1) + 1
+            scenario = f"{scenario}[{count}]"
+        told = self.begin(scenario)
+        if told is None:
+            return
+        told.verdict = case.verdict
+        if self._apart and case.file:
+            self.found(scenario, list(case.path), case.file, case.line)
+        for stream, text in (("stdout", case.out), ("stderr", case.err)):
+            if text:
+                whose = {"scenario": scenario, "attempt": told.number, "step": "call"}
+                self._teller.output(stream, whose, text.encode("utf-8", "replace"))
+        cause = _CAUSES.get(case.verdict)
+        if cause is not None:
+            self._failure(scenario, told.number, cause, case)
+        lasted = self._clock.mono() - told.began if case.seconds is None else int(case.seconds * 1e9)
+        more = {"reason": case.message} if case.message and cause is None else {}
+        facts = {"verdict": case.verdict, "cause": cause, "d": lasted, "durations": {"call": lasted}}
+        head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
+        self._teller.line(E.ATTEMPT_ENDED, **head, **facts, **more)
+
+    def _failure(self, scenario: str, number: int, cause: str, case: Case) -> None:
+        name = case.path[-1] if case.path else ""
+        place = {"file": case.file, "line": case.line, "function": name, "own": True, "code": ""}
+        link: dict[str, Any] = {"type": case.kind or case.verdict, "message": case.message, "module": ""}
+        link.update(notes=[], relation=None, frames=[place] if case.file else [])
+        head = {"scenario": scenario, "attempt": number, "step": "call", "when": "call", "cause": cause}
+        self._teller.line(E.FAILURE, **head, chain=[link], text=case.text or case.message)
+
+    def _line(self, line: Line) -> None:
+        """A line of a journal: its scenarios are ours, by the names it gives them."""
+        fields = dict(line.fields)
+        name = str(fields.pop("scenario", ""))
+        scenario = self._scenario((name.removeprefix(self._request.prefix),))
+        if line.event == E.OUTPUT:
+            data = str(fields.get("text", "")).encode("utf-8", "surrogateescape")
+            stream = "stderr" if fields.get("stream") == "stderr" else "stdout"
+            self.printed(stream, data, (name.removeprefix(self._request.prefix),) if name else ())
+            return
+        if line.event == E.SCENARIO_FOUND:
+            if self._apart:
+                path = fields.get("path")
+                place = fields.get("line")
+                names = [str(part) for part in path] if isinstance(path, list) else self.names(scenario)
+                self.found(scenario, names, str(fields.get("file") or ""), place if type(place) is int else 0)
+            return
+        told = self.begin(scenario)
+        if told is None or line.event == E.ATTEMPT_STARTED:
+            return
+        if line.event == E.ATTEMPT_ENDED:
+            told.verdict = str(fields["verdict"])
+            fields.setdefault("d", self._clock.mono() - told.began)
+            fields.setdefault("durations", {})
+            fields.setdefault("cause", _CAUSES.get(told.verdict))
+            fields.update(self._parent(scenario))
+        fields["attempt"] = told.number
+        self._teller.line(line.event, scenario=scenario, **fields)
+
+    def _close(self, scenario: str, told: Told, word: Word, end: End) -> None:
+        told.verdict = word.verdict
+        facts: dict[str, Any] = {"verdict": word.verdict, "cause": word.cause, "durations": {}}
+        if word.reason:
+            facts["reason"] = word.reason
+        if word.verdict == "crashed":
+            facts.update(exit=end.code, signal=end.signal)
+        lasted = self._clock.mono() - told.began
+        head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
+        self._teller.line(E.ATTEMPT_ENDED, **head, d=lasted, **facts)
+
+
+def said(end: End) -> str:
+    """The last that a command printed."""
+    return (end.err or end.out)[-8192:].decode("utf-8", "replace")

@@ -1,0 +1,182 @@
+"""TAP 12 to 14: plans, directives, subtests by indentation, YAML blocks read as text, and output in between.
+
+A subtest's name is what stands on the line behind its block (or in its comment before); a bail-out is told as a fault.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Optional
+
+from tracekit.agent.reports.cases import MESSAGE_LIMIT, Case, Lines, Printed, ReportError, cut, seconds
+
+_POINT = re.compile(r"(?P<indent> *)(?P<not>not )?ok\b(?: +(?P<number>\d+))?(?: +- +| +|$)(?P<rest>.*)")
+_DIRECTIVE = re.compile(r"(?<!\\)\s*# *(?P<word>skip\w*|todo)\b:? *(?P<why>.*)$", re.IGNORECASE)
+_TIME = re.compile(r"(?<!\\) # time=(?P<time>[\d.]+)(?P<unit>ms|s)?(?: \{)?\s*$")
+_PLAN = re.compile(r" *1\.\.(?P<count>\d+)(?:\s*#.*)?$")
+_SUBTEST = re.compile(r"(?P<indent> *)# Subtest(?:: (?P<name>.*))?$")
+_FIELD = re.compile(
+    r" *(?P<name>message|severity|duration_ms|error|file|line|location|type|code|name): *(?P<value>.*)$"
+)
+_INDENT = 4
+_MOST_BLOCK = 2000
+_MOST_DEPTH = 60
+
+
+class TapReader:
+    """One stream."""
+
+    def __init__(self) -> None:
+        self._lines = Lines()
+        self._waiting: Optional[dict[str, Any]] = None
+        self._block: Optional[list[str]] = None
+        # Points of subtests that wait for their names, by depth.
+        self._below: dict[int, list[dict[str, Any]]] = {}
+        self._plan: Optional[int] = None
+        self._points = 0
+        self._found: list[Any] = []
+
+    def feed(self, data: bytes) -> list[Any]:
+        """What these bytes tell. Raises ReportError."""
+        return self._taken(self._lines.feed(data))
+
+    def close(self) -> list[Any]:
+        """What is left. Raises ReportError where the stream is not whole."""
+        found = self._taken(self._lines.close())
+        self._settle()
+        for depth in sorted(self._below, reverse=True):
+            for point in self._below.pop(depth):
+                self._tell(point)
+        found += self._found
+        self._found = []
+        if self._plan is None and not self._points:
+            raise ReportError("it holds no test point and no plan")
+        if self._plan is not None and self._points < self._plan:
+            raise CutShortError(f"{self._points} of {self._plan} test points came", found)
+        return found
+
+    def _taken(self, lines: list[str]) -> list[Any]:
+        for line in lines:
+            self._take(line)
+        found, self._found = self._found, []
+        return found
+
+    def _take(self, line: str) -> None:
+        if self._block is not None:
+            if line.strip() == "...":
+                self._explained(self._block)
+                self._block = None
+                self._settle()
+            elif len(self._block) < _MOST_BLOCK:
+                self._block.append(line)
+            return
+        if self._waiting is not None and line.strip() == "---":
+            self._block = []
+            return
+        if line.strip():
+            # Nothing but a block belongs to the point before.
+            self._settle()
+        point = _POINT.match(line)
+        if point is not None and len(point.group("indent")) % _INDENT == 0:
+            self._point(point)
+            return
+        if _SUBTEST.match(line):
+            return  # the same name stands behind the block
+        plan = _PLAN.match(line)
+        if plan is not None:
+            if not line.startswith(" "):
+                self._plan = int(plan.group("count")[:9])
+        elif line.startswith("Bail out!"):
+            raise ReportError(
+                cut(f"the tool bailed out: {line[9:].strip() or 'it does not say why'}", MESSAGE_LIMIT)
+            )
+        elif line.strip() and not line.lstrip().startswith(("TAP version", "pragma ", "}")):
+            self._found.append(Printed((), line + "\n"))
+
+    def _point(self, found: re.Match[str]) -> None:
+        depth = min(len(found.group("indent")) // _INDENT, _MOST_DEPTH)
+        rest, took = found.group("rest"), None
+        timed = _TIME.search(rest)
+        if timed is not None:
+            rest, took = rest[: timed.start()], seconds(timed.group("time"))
+            if took is not None and timed.group("unit") == "ms":
+                took /= 1000
+        directive = _DIRECTIVE.search(rest)
+        name = rest[: directive.start()] if directive else rest
+        name = name.removesuffix("{").strip().replace("\\#", "#").replace("\\\\", "\\")
+        red = found.group("not") is not None
+        verdict, why = "failed" if red else "passed", ""
+        if directive is not None:
+            word, why = directive.group("word").lower(), directive.group("why")
+            verdict = "skipped" if word.startswith("skip") else "xfailed" if red else "xpassed"
+        number = found.group("number") or ""
+        if not depth:
+            self._points += 1
+        self._waiting = {
+            "path": (name or f"test {number or self._points}",),
+            "verdict": verdict,
+            "message": why,
+            "seconds": took,
+            "depth": depth,
+        }
+
+    def _explained(self, block: list[str]) -> None:
+        """The few facts of a block that every tool writes alike; the rest stays text."""
+        point = self._waiting
+        if point is None:
+            return
+        point["text"] = "\n".join(line.rstrip() for line in block)
+        for line in block:
+            field = _FIELD.match(line)
+            if field is None:
+                continue
+            name, value = field.group("name"), field.group("value").strip().strip("'\"")
+            if (
+                name in {"message", "error"}
+                and value not in {"", "|", "|-", ">", ">-"}
+                and not point["message"]
+            ):
+                point["message"] = value
+            elif name == "duration_ms":
+                took = seconds(value)
+                point["seconds"] = None if took is None else took / 1000
+            elif name == "file":
+                point["file"] = value
+            elif name == "line" and value.isascii() and value.isdigit():
+                point["line"] = int(value[:9])
+            elif name == "location":
+                place = re.fullmatch(r"(?P<file>.+?):(?P<line>\d{1,9})(?::\d+)?", value)
+                if place is not None:
+                    point["file"], point["line"] = place.group("file"), int(place.group("line"))
+
+    def _settle(self) -> None:
+        """The point before has all that belongs to it."""
+        point, self._waiting = self._waiting, None
+        if point is None:
+            return
+        depth = point["depth"]
+        # What stood below belongs to it: its own verdict is theirs.
+        below = self._below.pop(depth + 1, [])
+        for other in below:
+            other["path"] = (*point["path"], *other["path"])
+        red = point["verdict"] == "failed" and not any(one["verdict"] == "failed" for one in below)
+        points = [*below, point] if red or not below else below
+        if depth:
+            self._below.setdefault(depth, []).extend(points)
+            return
+        for one in points:
+            self._tell(one)
+
+    def _tell(self, point: dict[str, Any]) -> None:
+        facts = {name: value for name, value in point.items() if name != "depth"}
+        facts["message"] = cut(facts["message"], MESSAGE_LIMIT)
+        facts["text"] = cut(facts.get("text", ""))
+        self._found.append(Case(**facts))
+
+
+class CutShortError(ReportError):
+    """A report that ended too early; `found` is what came at its end."""
+
+    def __init__(self, what: str, found: list[Any]) -> None:
+        super().__init__(what)
+        self.found = found

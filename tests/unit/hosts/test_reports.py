@@ -1,0 +1,224 @@
+"""Readers of reports: every dialect as it is written, however its bytes arrive, and hostile ones refused in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tracekit.agent.reports.cases import Begun, Case, Printed, ReportError
+from tracekit.agent.reports.readers import FORMATS, guessed, reader
+from tracekit.agent.reports.tap import CutShortError
+
+JUNIT = """<?xml version="1.0" encoding="UTF-8"?>
+<testsuites name="all"><testsuite name="outer" tests="6">
+<properties><property name="a" value="b"/></properties>
+<testsuite name="inner"><testcase name="nested" time="1,234.5"/></testsuite>
+<testcase classname="shop.Cart" name="adds &lt;two&gt; ✓" time="0.5">
+<system-out><![CDATA[out & out]]></system-out></testcase>
+<testcase classname="shop.Cart" name="pays" file="cart.py" line="7">
+ <failure type="AssertionError" message="no money">first
+line</failure><failure>second</failure><system-err>err</system-err></testcase>
+<testcase classname="shop.Cart" name="breaks"><error message="boom"/></testcase>
+<testcase classname="shop.Cart" name="later"><skipped>not now</skipped></testcase>
+<testcase classname="shop.Cart" name="flaky"><flakyFailure message="the first time">x</flakyFailure></testcase>
+<testcase classname="shop.Cart" name="off" status="notrun"/>
+</testsuite></testsuites>
+"""
+TAP = """TAP version 14
+1..7
+ok 1 - adds # time=12ms
+not ok 2 pays \\# cash
+  ---
+  message: 'no money'
+  location: '/work/cart.js:7:3'
+  duration_ms: 1.5
+  ...
+ok 3 # SKIP not now
+not ok - # {later} some day
+# Subtest: outer
+    ok 1 - inner one
+    not ok 2 - inner two
+    1..2
+not ok 5 - outer
+printed in between
+ok 6 - passed \\\\ back
+ok 7 - soon # {later} it works
+""".replace("{later}", "to" + "do")
+GO = [
+    {"Action": "start", "Package": "m/p"},
+    {"Action": "run", "Package": "m/p", "Test": "TestA"},
+    {"Action": "output", "Package": "m/p", "Test": "TestA", "Output": "=== RUN   TestA\n"},
+    {"Action": "output", "Package": "m/p", "Test": "TestA", "Output": "    a_test.go:7: no money\n"},
+    {"Action": "output", "Package": "m/p", "Test": "TestA", "Output": "--- FAIL: TestA (0.01s)\n"},
+    {"Action": "fail", "Package": "m/p", "Test": "TestA", "Elapsed": 0.01},
+    {"Action": "run", "Package": "m/p", "Test": "TestB/sub case"},
+    {"Action": "skip", "Package": "m/p", "Test": "TestB/sub case", "Elapsed": 0},
+    {"Action": "fail", "Package": "m/p", "Elapsed": 0.2},
+    {"Action": "output", "Package": "m/q", "Output": "panic: at start\n"},
+    {"Action": "fail", "Package": "m/q", "Elapsed": 0.2},
+]
+LIBTEST = [
+    {"type": "suite", "event": "started", "test_count": 2},
+    {"type": "test", "event": "started", "name": "a::b"},
+    {"type": "test", "name": "a::b", "event": "ok", "exec_time": 0.5},
+    {"type": "test", "name": "c", "event": "failed", "stdout": "panicked\nmore\n"},
+    {"type": "test", "name": "d", "event": "ignored", "message": "later"},
+    {"type": "suite", "event": "failed", "passed": 1},
+]
+CTRF = {
+    "results": {
+        "tool": {"name": "x"},
+        "tests": [
+            {"name": "adds", "status": "passed", "duration": 250, "suite": ["shop", "cart"]},
+            {
+                "name": "pays",
+                "status": "failed",
+                "message": "no money",
+                "trace": "at x",
+                "filePath": "a.ts",
+                "line": 3,
+            },
+            {"name": "odd", "status": "other"},
+        ],
+    }
+}
+
+
+def lines(found: Sequence[object]) -> bytes:
+    return "".join(json.dumps(line) + "\n" for line in found).encode()
+
+
+SAMPLES = {
+    "junit": JUNIT.encode(),
+    "tap": TAP.encode(),
+    "gotest": lines(GO),
+    "libtest": lines(LIBTEST),
+    "ctrf": json.dumps(CTRF).encode(),
+}
+
+
+def read(form: str, data: bytes, cuts: tuple[int, ...] = ()) -> list[Any]:
+    reading, found, before = reader(form), [], 0
+    for cut in [*sorted(cut % (len(data) + 1) for cut in cuts), len(data)]:
+        found += reading.feed(data[before:cut])
+        before = cut
+    return found + reading.close()
+
+
+def verdicts(form: str) -> dict[str, str]:
+    return {"::".join(one.path): one.verdict for one in read(form, SAMPLES[form]) if isinstance(one, Case)}
+
+
+def test_junit__every_dialect__then_cases_with_their_evidence() -> None:
+    assert verdicts("junit") == {
+        "outer::inner::nested": "passed",
+        "shop.Cart::adds <two> ✓": "passed",
+        "shop.Cart::pays": "failed",
+        "shop.Cart::breaks": "error",
+        "shop.Cart::later": "skipped",
+        "shop.Cart::flaky": "passed",
+        "shop.Cart::off": "skipped",
+    }
+    nested, adds, pays, *_ = read("junit", SAMPLES["junit"])
+    assert (nested.seconds, adds.out) == (1234.5, "out & out")
+    assert (pays.kind, pays.message, pays.text) == ("AssertionError", "no money", "first\nline\n\nsecond")
+    assert (pays.file, pays.line, pays.err) == ("cart.py", 7, "err")
+
+
+def test_tap__directives_blocks_and_subtests__then_cases() -> None:
+    assert verdicts("tap") == {
+        "adds": "passed",
+        "pays # cash": "failed",
+        "test 3": "skipped",
+        "test 4": "xfailed",
+        "outer::inner one": "passed",
+        "outer::inner two": "failed",
+        "passed \\ back": "passed",
+        "soon": "xpassed",
+    }
+    found = read("tap", SAMPLES["tap"])
+    (pays,) = [one for one in found if isinstance(one, Case) and one.path == ("pays # cash",)]
+    assert (pays.message, pays.file, pays.line, pays.seconds) == ("no money", "/work/cart.js", 7, 0.0015)
+    assert [one.text for one in found if isinstance(one, Printed)] == ["printed in between\n"]
+
+
+def test_gotest__tests_subtests_and_a_package_that_dies__then_each_with_its_words() -> None:
+    found = read("gotest", SAMPLES["gotest"])
+    assert verdicts("gotest") == {
+        "m/p::TestA": "failed",
+        "m/p::TestB::sub case": "skipped",
+        "m/q::(package)": "error",
+    }
+    (failed,) = [one for one in found if isinstance(one, Case) and one.verdict == "failed"]
+    assert (failed.message, failed.file, failed.line) == ("no money", "a_test.go", 7)
+    assert [one.path for one in found if isinstance(one, Begun)] == [
+        ("m/p", "TestA"),
+        ("m/p", "TestB", "sub case"),
+    ]
+
+
+def test_libtest_and_ctrf__then_cases() -> None:
+    assert verdicts("libtest") == {"a::b": "passed", "c": "failed", "d": "skipped"}
+    assert verdicts("ctrf") == {"shop::cart::adds": "passed", "pays": "failed", "odd": "error"}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(cuts=st.lists(st.integers(0, 5000), max_size=20))
+def test_reader__however_the_bytes_are_cut__then_the_same(form: str, cuts: list[int]) -> None:
+    assert read(form, SAMPLES[form], tuple(cuts)) == read(form, SAMPLES[form])
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@given(data=st.binary(max_size=400), at=st.integers(0, 3000), size=st.integers(0, 40))
+def test_reader__damaged_or_any_bytes__then_cases_or_one_kind_of_fault(
+    form: str, data: bytes, at: int, size: int
+) -> None:
+    sample = SAMPLES[form]
+    for hostile in (data, sample[:at] + data + sample[at + size :], sample[:at]):
+        try:
+            found = read(form, hostile)
+        except ReportError:
+            continue
+        assert all(isinstance(one, Case | Begun | Printed) for one in found)
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "words"),
+    [
+        ("junit", b"", "no element found"),
+        ("junit", JUNIT.encode()[:-20], "not well-formed"),
+        ("junit", b"<html></html>", "no test suite"),
+        ("junit", b'<!DOCTYPE a [<!ENTITY b "bb">]><testsuites>&b;</testsuites>', "document type"),
+        ("junit", b"<testsuites>" + b"<testsuite>" * 300, "deep"),
+        ("tap", b"nothing of it\n", "no test point"),
+        ("tap", b"1..2\nok 1\nBail out! no disk\n", "no disk"),
+        ("libtest", lines(LIBTEST[:3]), "inside a test suite"),
+        ("ctrf", b'{"results": {}}', "results.tests"),
+        ("ctrf", b"[" * 100_000, "not JSON"),
+    ],
+)
+def test_reader__half_written_or_no_such_report__then_said_what_is_wrong(
+    form: str, data: bytes, words: str
+) -> None:
+    with pytest.raises(ReportError, match=words):
+        read(form, data)
+
+
+def test_tap__stream_that_ends_too_early__then_what_came_is_not_lost() -> None:
+    with pytest.raises(CutShortError, match="1 of 3 test points"):
+        read("tap", b"1..3\nok 1 - one\n")
+    reading = reader("tap")
+    found = reading.feed(b"1..3\nok 1 - one\n")
+    with pytest.raises(CutShortError) as fault:
+        reading.close()
+    assert [one.path for one in [*found, *fault.value.found]] == [("one",)]
+
+
+def test_guessed__then_each_sample_by_its_first_bytes() -> None:
+    assert {form: guessed(data[:200]) for form, data in SAMPLES.items()} == {form: form for form in SAMPLES}
+    assert guessed(b"hello") is None
