@@ -258,6 +258,27 @@ def test_watch__a_module__then_the_tests_that_import_it(sandbox: Sandbox, watche
     assert watch.verdicts()[-1] == ("test_a", "failed")
 
 
+def test_watch__its_own_output_goes_into_the_project__then_no_loop(sandbox: Sandbox) -> None:
+    root = sandbox.project({"test_a.py": GREEN.format(name="a")})
+    out = root / "out.txt"
+
+    def waits() -> int:
+        return out.read_text().count("waiting for a save")
+
+    with out.open("wb") as file:
+        process = sandbox.start("run", root, "--watch", stdout=file)
+    try:
+        until(lambda: waits() == 1)
+        (root / "test_a.py").write_text(GREEN.format(name="again"))
+        until(lambda: waits() == 2)
+        (root / "test_a.py").write_text(GREEN.format(name="once_more"))
+        until(lambda: waits() == 3)
+        assert out.read_text().count("saved:") == 2
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+
+
 def test_watch__what_is_ignored__then_never_a_run(sandbox: Sandbox, watches: list[Watch]) -> None:
     sandbox.environ["XDG_STATE_HOME"] = str(sandbox.home / "project" / "state")
     files = {

@@ -128,7 +128,10 @@ def _of_assertion(word: str, root: ExceptionFacts, assertions: list[Assertion]) 
         if not told.passed and words:
             # Two comparisons of numbers look alike when masked; the line that was asserted tells them apart.
             return _cause(word, f"AssertionError {code}", words)
-    words = message.removeprefix("assert ") or code.removeprefix("assert ") or "assertion failed"
+    said = message or code or "assertion failed"
+    short = said.removeprefix("assert ")
+    # An expression speaks for itself; a bare `0` is no title.
+    words = short if " " in short else said
     return _cause(word, f"AssertionError {code}", words)
 
 
