@@ -5,9 +5,12 @@ What is chosen is the engine's thought; here it becomes lines. Nothing runs any 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from tracekit.cli import edge, summary
 from tracekit.cli.live import Signals, follow, submitted
@@ -31,7 +34,8 @@ def watch(engine: Engine, signals: Signals, launch: Launch, *, as_json: bool, ju
     watched_here(launch.root, launch.profile, launch.environment)
     root = os.path.realpath(launch.root)
     places = engine.places
-    ours = (str(places.state), str(places.cache), *([os.path.abspath(junit)] if junit else ()))
+    written = [*([os.path.abspath(junit)] if junit else ()), *_printed_into()]
+    ours = (str(places.state), str(places.cache), *written)
     apart = tuple(map(os.path.realpath, ours))
     with Watcher(root, apart) as watcher:
         # What is written from here on is seen: by an event, or by the first look.
@@ -40,6 +44,16 @@ def watch(engine: Engine, signals: Signals, launch: Launch, *, as_json: bool, ju
                 return _left(signals)
         saves = Saves(root, places.environ, apart)
         return _Loop(engine, signals, launch, junit).go(watcher, saves, _Words(as_json=as_json))
+
+
+def _printed_into() -> list[str]:
+    """The files that take what is printed here: one in the project is nobody's save."""
+    found = []
+    for number in (1, 2):
+        with contextlib.suppress(OSError):
+            if stat.S_ISREG(os.fstat(number).st_mode):
+                found.append(str(Path(f"/proc/self/fd/{number}").readlink()))
+    return found
 
 
 def _left(signals: Signals) -> int:

@@ -7,12 +7,9 @@ never calls into a screen.
 from __future__ import annotations
 
 import contextlib
-import os
-import stat
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import Future
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, assert_never
 
 import anyio
@@ -107,8 +104,7 @@ class Engine:
         """Saves of a project; whoever asked closes it."""
         from tracekit.engine.savefeed import SaveFeed
 
-        # What this console prints may go into a file of the project, which is nobody's save.
-        ours = (str(self.places.state), str(self.places.cache), *_printed_into())
+        ours = (str(self.places.state), str(self.places.cache))
         return SaveFeed(self.submit, launch, self.places.environ, ours)
 
     def past(self) -> Past:
@@ -233,16 +229,6 @@ class _Core:
             del self._engine.views[run_id]
         self._engine.views[view.run_id] = view
         return view
-
-
-def _printed_into() -> list[str]:
-    """The files that take what this process prints."""
-    found = []
-    for number in (1, 2):
-        with contextlib.suppress(OSError):
-            if stat.S_ISREG(os.fstat(number).st_mode):
-                found.append(str(Path(f"/proc/self/fd/{number}").readlink()))
-    return found
 
 
 @contextlib.contextmanager
