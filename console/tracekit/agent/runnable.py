@@ -10,7 +10,8 @@ import hashlib
 import os
 from collections.abc import Sequence
 
-from tracekit.agent.boot import places, private
+from tracekit.agent.boot import LIBRARY, places, private
+from tracekit.agent.boot import runs as _allowed
 
 _FOUND: dict[str, str] = {}
 
@@ -25,13 +26,6 @@ def runnable(path: str, elsewhere: Sequence[str] = ()) -> str:
     return found
 
 
-def _allowed(directory: str) -> bool:
-    try:
-        return not os.statvfs(directory).f_flag & os.ST_NOEXEC
-    except OSError:
-        return True
-
-
 def _moved(path: str, elsewhere: Sequence[str]) -> str:
     try:
         with open(path, "rb") as file:
@@ -41,7 +35,7 @@ def _moved(path: str, elsewhere: Sequence[str]) -> str:
     name = f"{hashlib.blake2b(data, digest_size=16).hexdigest()}.so"
     for base in elsewhere:
         try:
-            place = os.path.join(base, "library")
+            place = os.path.join(base, LIBRARY)
             if not private(base) or not _allowed(base) or not private(place):
                 continue
             target = os.path.join(place, name)

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Optional
 
+from tracekit.agent.boot import kept_library, target
 from tracekit.agent.kept import trace_files
 from tracekit.agent.runnable import runnable
 from tracekit.wire.names import RINGS_DIR, E
@@ -45,15 +46,13 @@ def traced(plan: Mapping[str, Any]) -> bool:
 
 def library(probe: str) -> str:
     """Where the library for this machine is, beside the probe; whether it is there, its loader finds out."""
-    libc = "gnu" if _glibc() else "musl"
-    return runnable(os.path.join(os.path.dirname(probe), LIBRARIES, f"{os.uname().machine}-{libc}.so"))
-
-
-def _glibc() -> bool:
+    carried = os.path.join(os.path.dirname(probe), LIBRARIES, f"{target()}.so")
     try:
-        return bool(os.confstr("CS_GNU_LIBC_VERSION"))
-    except (ValueError, OSError):
-        return False
+        # On a box it came apart from the agent, which says by which name it is kept.
+        with open(f"{carried}.name", encoding="ascii") as file:
+            return runnable(kept_library(file.read().strip()) or carried)
+    except (OSError, ValueError):
+        return runnable(carried)
 
 
 def rings(spool: str) -> str:

@@ -11,11 +11,11 @@ import base64
 import hashlib
 import zlib
 from importlib import resources
-from pathlib import Path
 
-from tracekit.agent.boot import NEED, NO_PLACE
+from tracekit.agent.boot import NEED, NEED_LIBRARY, NO_PLACE
 from tracekit.agent.client import MAX_NOISE
 from tracekit.agent.protocol import MARKER
+from tracekit.link.zipped import Carried
 from tracekit.wire.problems import Problem, ProblemError
 
 NO_PYTHON = b"tracekit-no-python/1"
@@ -28,16 +28,16 @@ _LOADER = (
 _SHOWN = 2000
 
 
-def command(archive: Path) -> str:
+def command(carried: Carried) -> str:
     """What the box's login shell is asked to run."""
     source = resources.files("tracekit.agent").joinpath("boot.py").read_bytes()
     blob = base64.b64encode(zlib.compress(source, 9)).decode("ascii")
-    digest = hashlib.blake2b(archive.read_bytes()).hexdigest()
+    digest = hashlib.blake2b(carried.archive.read_bytes()).hexdigest()
     # One start of Python and not another to ask for its version: one that is too old says so by its exit code, and
     # one that is not there, only a name for what is not installed, or of another age by other codes.
     find = (
         f'for p in "$TRACEKIT_PYTHON" {PYTHONS}; do if [ -n "$p" ] && command -v "$p" >/dev/null 2>&1; then '
-        f'"$p" -I -S -c "{_LOADER}" {blob} arrive {archive.stem} {digest} 2>/dev/null; r=$?; '
+        f'"$p" -I -S -c "{_LOADER}" {blob} arrive {carried.archive.stem} {digest} {carried.offered} 2>/dev/null; r=$?; '
         "case $r in 2|85|126|127) ;; *) exit $r;; esac; fi; done; "
         f"echo {NO_PYTHON.decode()}; exit 86"
     )
@@ -47,11 +47,11 @@ def command(archive: Path) -> str:
 class Arrival:
     """The box's first words: noise, then a marker that says whether the agent runs, is wanted, or cannot be."""
 
-    def __init__(self, archive: Path, where: str) -> None:
-        self._archive = archive
+    def __init__(self, carried: Carried, where: str) -> None:
+        # In the order in which a box asks for them and reads them.
+        self._asked = {NEED_LIBRARY: carried.library, NEED: carried.archive}
         self._where = where
         self._heard = b""
-        self._sent = False
         self.ready = False
 
     @property
@@ -85,14 +85,19 @@ class Arrival:
                     "free space in the home directory there, or set XDG_CACHE_HOME to a directory of that user",
                 )
             )
-        if NEED in self._heard and not self._sent:
-            self._sent = True
-            self._heard = self._heard.replace(NEED, b"", 1)
-            archive = self._archive.read_bytes()
-            return len(archive).to_bytes(8, "big") + archive
+        reply = b"".join(self._given(marker) for marker in tuple(self._asked) if marker in self._heard)
+        if reply:
+            return reply
         if len(self._heard) > MAX_NOISE:
             raise ProblemError(self._noise())
         return b""
+
+    def _given(self, marker: bytes) -> bytes:
+        """What a marker asks for, once."""
+        self._heard = self._heard.replace(marker, b"", 1)
+        path = self._asked.pop(marker)
+        data = path.read_bytes() if path is not None else b""
+        return len(data).to_bytes(8, "big") + data
 
     def _ended(self) -> Problem:
         said = self._heard.decode("utf-8", "replace").strip()[-_SHOWN:]

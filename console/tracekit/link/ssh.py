@@ -17,7 +17,7 @@ import asyncssh
 from tracekit.link.bootstrap import Arrival, command
 from tracekit.link.login import Address, Asker, Login, Question, Trust
 from tracekit.link.refusals import no_session, problem_of, timeout
-from tracekit.link.zipped import agent_zip
+from tracekit.link.zipped import Carried, carried
 from tracekit.wire.problems import ProblemError
 
 __all__ = ["Address", "Asker", "Question", "SshLink", "Trust"]
@@ -75,14 +75,14 @@ class SshLink:
 
     async def open(self) -> SshPipes:
         """Connect, bring the agent there where it is missing, and start a bridge; raises ProblemError."""
-        archive = agent_zip(self._cache)
+        brought = carried(self._cache)
         connections: list[asyncssh.SSHClientConnection] = []
         try:
             connection = await self._connect(self.address, connections, 0)
-            process = await self._bridge(connection, archive)
+            process = await self._bridge(connection, brought)
             pipes = SshPipes(process, connections)
             with anyio.fail_after(_ARRIVAL):
-                await pipes.arrive(Arrival(archive, str(self.address)))
+                await pipes.arrive(Arrival(brought, str(self.address)))
         except BaseException as fault:
             for made in reversed(connections):
                 made.abort()
@@ -169,11 +169,11 @@ class SshLink:
         return found if isinstance(found, str) and found.lower() != "none" else ""
 
     async def _bridge(
-        self, connection: asyncssh.SSHClientConnection, archive: Path
+        self, connection: asyncssh.SSHClientConnection, brought: Carried
     ) -> asyncssh.SSHClientProcess[bytes]:
         try:
             return await connection.create_process(
-                command(archive),
+                command(brought),
                 encoding=None,
                 stderr=asyncssh.DEVNULL,
                 window=WINDOW,

@@ -9,7 +9,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import _tkprobe
 import tracekit.agent
@@ -17,25 +20,45 @@ import tracekit.wire
 from tracekit.wire.problems import Problem, ProblemError
 
 
+class Carried(NamedTuple):
+    """What a box may need: the agent's zip, and a library by what it runs on and the hash of its bytes."""
+
+    archive: Path
+    #: Nothing where this installation has none.
+    library: Path | None
+
+    @property
+    def offered(self) -> str:
+        """The library as the box is told of it, by the name of its file."""
+        return self.library.stem.replace(".", ":") if self.library is not None else ""
+
+
 def agent_zip(cache: Path) -> Path:
-    """The path of the zipapp for this installation; raises ProblemError when the cache cannot hold it."""
+    """The path of the zipapp for this machine, its library inside; raises ProblemError when there is no room."""
+    return _built(cache, "built", _with_library)[0]
+
+
+def carried(cache: Path) -> Carried:
+    """What goes to boxes: an agent that only names its library, and the library apart; raises ProblemError."""
+    archive, *library = _built(cache, "carried", _apart)
+    return Carried(archive, library[0] if library else None)
+
+
+def _built(cache: Path, kind: str, make: Callable[[Path], list[Path]]) -> list[Path]:
+    """The files that were built of this installation, made now where they are not there."""
     folder = cache / "agent"
-    pointer = folder / f"{_installed()}.built"
+    pointer = folder / f"{_installed()}.{kind}"
     try:
-        built = folder / pointer.read_text()
-        if built.is_file():
-            return built
+        found = [folder / name for name in pointer.read_text().split()]
+        if found and all(path.is_file() for path in found):
+            return found
     except OSError:
         pass
-    # Once an installation; every later start finds it built.
-    from tracekit.agent import zipapp
-
-    made = zipapp.build({**zipapp.collect(), **_library()})
-    built = folder / f"{made.hash}.pyz"
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write(built, made.data)
-        _write(pointer, built.name.encode())
+        # Once an installation; every later start finds it built.
+        made = make(folder)
+        _write(pointer, " ".join(path.name for path in made).encode())
     except OSError as fault:
         raise ProblemError(
             Problem(
@@ -45,16 +68,38 @@ def agent_zip(cache: Path) -> Path:
                 "make the cache directory writable, or set XDG_CACHE_HOME to one that is",
             )
         ) from fault
-    return built
+    return made
 
 
-def _library() -> dict[str, bytes]:
-    """The box library as it was built with this installation, named by what it runs on."""
+def _with_library(folder: Path) -> list[Path]:
+    target, data = _library()
+    return [_zip(folder, {f"lib/{target}.so": data} if data else {})]
+
+
+def _apart(folder: Path) -> list[Path]:
+    target, data = _library()
+    if not data:
+        return [_zip(folder, {})]
+    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    packed = folder / f"{target}.{digest}.z"
+    _write(packed, zlib.compress(data, 9))
+    return [_zip(folder, {f"lib/{target}.so.name": f"{digest}.so".encode()}), packed]
+
+
+def _zip(folder: Path, more: dict[str, bytes]) -> Path:
+    from tracekit.agent import zipapp
+
+    made = zipapp.build({**zipapp.collect(), **more})
+    _write(folder / f"{made.hash}.pyz", made.data)
+    return folder / f"{made.hash}.pyz"
+
+
+def _library() -> tuple[str, bytes]:
+    """The box library as it was built with this installation, and what it runs on."""
     from tracekit import _native
 
     architecture, libc = _native.box_target()
-    data = _native.box_library()
-    return {f"lib/{architecture}-{libc}.so": data} if data else {}
+    return f"{architecture}-{libc}", _native.box_library()
 
 
 def _write(file: Path, data: bytes) -> None:
