@@ -262,19 +262,19 @@ def test_watch__its_own_output_goes_into_the_project__then_no_loop(sandbox: Sand
     root = sandbox.project({"test_a.py": GREEN.format(name="a")})
     out = root / "out.txt"
 
-    def waits() -> int:
-        return out.read_text().count("waiting for a save")
+    def waited(times: int) -> None:
+        until(lambda: out.read_text().count("waiting for a save") >= times)
 
     with out.open("wb") as file:
         process = sandbox.start("run", root, "--watch", stdout=file)
     try:
         for number, name in enumerate(("again", "once_more"), 1):
-            until(lambda number=number: waits() >= number)
+            waited(number)
             # Time enough to be woken by its own words.
             for _ in range(3):
                 assert sandbox.run("list", root).code == 0
             (root / "test_a.py").write_text(GREEN.format(name=name))
-        until(lambda: waits() >= 3)
+        waited(3)
         assert out.read_text().count("saved:") == 2
     finally:
         process.send_signal(signal.SIGINT)
