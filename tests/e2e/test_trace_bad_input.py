@@ -97,7 +97,7 @@ def trace_of(done: Done) -> dict[str, Any]:
 
 
 def behind(sandbox: Sandbox, before: str) -> str:
-    """This Python behind something that a shell does first, which knows where the rings will be."""
+    """The Python of these tests behind something that a shell does first, which knows where the rings will be."""
     program = sandbox.home / "python-behind-something"
     program.write_text(f'#!/bin/sh\n{TRACED.format(before)}\nexec "{sys.executable}" "$@"\n')
     program.chmod(0o755)
