@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tools.tasks.common import NATIVE
@@ -21,7 +22,7 @@ class Told:
     error: str
 
 
-def run(crate: str, test: str, promise: str, figures: dict[str, int]) -> Told:
+def run(crate: str, test: str, promise: str, figures: Mapping[str, int | str]) -> Told:
     """Run one test program, optimised, with figures in its environment."""
     command = ["cargo", "test", "--profile", "torture", "--locked", "-q", "-p", crate, "--test", test]
     env = {**os.environ, **{name: str(value) for name, value in figures.items()}}

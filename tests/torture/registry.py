@@ -16,6 +16,7 @@ PROMISES: dict[str, str] = {
     "P3": "a cut connection loses nothing",
     "P4": "decoders never panic, hang or over-allocate",
     "P5": "rings are right under every interleaving",
+    "P6": "memory is bounded in a flood",
     "P7": "no slope over a day",
     "P8": "a full or failing disk never changes a verdict",
     "P9": "hostile text cannot reach the terminal",
