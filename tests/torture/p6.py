@@ -28,7 +28,10 @@ def main(scale: float) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="tracekit-flood-") as name:
         place = Path(name)
         told: list[Told] = []
-        figures = {"TRACEKIT_FLOOD_MS": scaled(FULL_MS, scale, 2000), "TRACEKIT_FLOOD_PLACE": str(place)}
+        figures: dict[str, int | str] = {
+            "TRACEKIT_FLOOD_MS": scaled(FULL_MS, scale, 2000),
+            "TRACEKIT_FLOOD_PLACE": str(place),
+        }
         writing = threading.Thread(
             target=lambda: told.append(run("tracekit-tracer-backend", "flood", "P6", figures))
         )

@@ -109,8 +109,8 @@ fn flood(place: &Path, life: Duration) -> Result<String, String> {
     let exact = sent == seen.kept + dropped && report.sound() && ended.status == 0;
     let ok = exact && seen.torn == 0 && seen.reordered == 0 && seen.kept > 0;
     let Seen { kept, torn, reordered } = seen;
-    let line = format!("P6 sent={sent} kept={kept} dropped={dropped} torn={torn} reordered={reordered}");
-    if ok { Ok(line) } else { Err(format!("{line} faults={:?} status={}", report.faults, ended.status)) }
+    let figures = format!("P6 sent={sent} kept={kept} dropped={dropped} torn={torn} reordered={reordered}");
+    if ok { Ok(figures) } else { Err(format!("{figures} faults={:?} status={}", report.faults, ended.status)) }
 }
 
 fn main() -> ExitCode {
