@@ -314,7 +314,7 @@ class LiveRun:
         self._pump.driver.end_scenario(scenario, verdict, reason, self._system.clock.mono())
         started_at = self._system.processes.started(pid)
         if self._pump.driver.hosted:
-            told = encode({"verdict": verdict, "reason": reason})
+            told = encode({"scenario": scenario, "verdict": verdict, "reason": reason})
             with contextlib.suppress(
                 OSError
             ):  # then it is told as a crash at first, and set right by the driver

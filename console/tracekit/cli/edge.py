@@ -38,6 +38,7 @@ _CODES = {
     "pytest.no_tests": NOTHING,
     "unittest.no_tests": NOTHING,
     "cargo.no_tests": NOTHING,
+    "go.no_tests": NOTHING,
 }
 _WIDER_AREAS = {
     "link": UNREACHABLE,
@@ -49,6 +50,7 @@ _WIDER_AREAS = {
     "pytest": RED,
     "unittest": RED,
     "cargo": RED,
+    "go": RED,
     "command": RED,
     "bisect": RED,
     "select": USAGE,

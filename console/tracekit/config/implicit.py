@@ -1,7 +1,7 @@
 """Suites without configuration: looks for what pytest would run, at the root or in each sub-project of a monorepo.
 
-Tests written for unittest whose interpreter has no pytest are unittest's; Rust workspaces with tests are cargo's,
-beside the others. Looks at names, and at the text of a few
+Tests written for unittest whose interpreter has no pytest are unittest's; Rust workspaces and Go modules with
+tests are suites beside the others. Looks at names, and at the text of a few
 files; never imports or runs anything of the project, and stops after a few thousand entries.
 """
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 
 from tracekit.config import rust
 from tracekit.config.profile import Environment, Profile, Suite
-from tracekit.config.roots import CARGO, MARKERS, has_section
+from tracekit.config.roots import CARGO, GO, MARKERS, has_section
 from tracekit.config.unittests import Style, start_directories, style_of
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 MAX_ENTRIES = 4000
 MAX_DEPTH = 6
@@ -40,23 +40,31 @@ _TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
 _UNITTEST_FILE = re.compile(r"test.*\.py")
 LOOKED_FOR = (
     "pytest configuration (pytest.ini, pyproject.toml, tox.ini, setup.cfg), test_*.py and *_test.py, "
-    "test*.py that uses unittest, and Cargo.toml"
+    "test*.py that uses unittest, Cargo.toml, and go.mod"
 )
 
 
 class _Place:
     """One directory of the scan: what speaks for tests in it."""
 
-    __slots__ = ("cargo", "cases", "configured", "package", "path", "tests")
+    __slots__ = ("cargo", "cases", "configured", "go", "go_tests", "package", "path", "tests")
 
     def __init__(
-        self, path: str, *, configured: bool, tests: bool, cases: tuple[str, ...], package: bool, cargo: bool
+        self,
+        path: str,
+        *,
+        configured: bool,
+        tests: bool,
+        cases: tuple[str, ...],
+        package: bool,
+        present: set[str],
     ) -> None:
         self.path, self.configured, self.tests = path, configured, tests
         # Files that unittest would load, and whether this directory is a package.
         self.cases, self.package = cases, package
-        # Whether a manifest of cargo is in it.
-        self.cargo = cargo
+        # Whether a manifest of cargo or a module of Go is in it, and whether it holds tests of Go.
+        self.cargo, self.go = CARGO in present, GO in present
+        self.go_tests = any(name.endswith("_test.go") for name in present)
 
 
 def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Profile:
@@ -68,7 +76,7 @@ def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Pro
     suites = _suites(places) or _unittest(root, places, None)
     if len(suites) == 1 and not any(place.configured for place in places):
         suites = _unittest(root, places, environ) or suites
-    suites += _cargo(root, places, {suite.name for suite in suites})
+    suites += _others(root, places, {suite.name for suite in suites})
     if not suites:
         raise ProblemError(
             Problem(
@@ -128,18 +136,27 @@ def _without_pytest(root: str, environ: Mapping[str, str]) -> str:
     return "" if interpreter.may_have("pytest", python, environ) else python
 
 
-def _cargo(root: str, places: list[_Place], taken: set[str]) -> tuple[Suite, ...]:
-    """A suite for each workspace of cargo that holds tests; the only suite of a project needs no name."""
-    found = [place.path for place in places if place.cargo and not rust.made_for_tests(place.path)]
-    tops = [path for path in found if not any(path != other and _below(path, other) for other in found)]
-    tops = [path for path in tops if rust.has_tests(os.path.join(root, path))]
-    if not taken and len(tops) == 1:
-        return (Suite("", runner="cargo", cwd=tops[0]),)
+def _others(root: str, places: list[_Place], taken: set[str]) -> tuple[Suite, ...]:
+    """A suite for each workspace of cargo and module of Go that holds tests; a project's only suite needs no name."""
+    own = [place for place in places if not rust.made_for_tests(place.path)]
+    crates = _tops(place.path for place in own if place.cargo)
+    found = [("cargo", path) for path in crates if rust.has_tests(os.path.join(root, path))]
+    modules = _tops(place.path for place in own if place.go)
+    tested = [place.path for place in own if place.go_tests]
+    found += [("go", path) for path in modules if any(one == path or _below(one, path) for one in tested)]
+    if not taken and len(found) == 1:
+        return (Suite("", runner=found[0][0], cwd=found[0][1]),)
     suites: list[Suite] = []
-    for path in tops:
-        suites.append(_suite(path, taken, "cargo"))
+    for runner, path in found:
+        suites.append(_suite(path, taken, runner))
         taken = {*taken, suites[-1].name}
     return tuple(suites)
+
+
+def _tops(paths: Iterable[str]) -> list[str]:
+    """Those of these directories that are in no other of them."""
+    found = list(paths)
+    return [path for path in found if not any(path != other and _below(path, other) for other in found)]
 
 
 def _below(path: str, other: str) -> bool:
@@ -195,8 +212,7 @@ def _scan(root: str) -> Iterator[_Place]:
         tests = any(_TEST_FILE.fullmatch(name) for name in names)
         cases = tuple(sorted(name for name in names if _UNITTEST_FILE.fullmatch(name)))
         package = "__init__.py" in present
-        cargo = CARGO in present
-        yield _Place(path, configured=configured, tests=tests, cases=cases, package=package, cargo=cargo)
+        yield _Place(path, configured=configured, tests=tests, cases=cases, package=package, present=present)
         if depth < MAX_DEPTH:
             waiting += [
                 (name if path == "." else f"{path}/{name}", depth + 1)

@@ -11,6 +11,7 @@ import re
 OWN = "tracekit.toml"
 PYPROJECT = "pyproject.toml"
 CARGO = "Cargo.toml"
+GO = "go.mod"
 CARGO_WORKSPACE = rb"^\s*\[workspace[\].]"
 OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
 _MAX_GUESSED = 16 << 20
@@ -43,7 +44,11 @@ def find_root(start: str) -> str:
         ):
             return directory
     cargo = _cargo_workspace(above)
-    return next((one for one in above if one == cargo or has_pytest_configuration(one)), here)
+    return next((one for one in above if one == cargo or _configured(one)), here)
+
+
+def _configured(directory: str) -> bool:
+    return has_pytest_configuration(directory) or os.path.isfile(os.path.join(directory, GO))
 
 
 def _cargo_workspace(above: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from tracekit.config.commands import COMMAND_KEYS
 from tracekit.config.key import Key, Table
 
-RUNNERS: Final = ("pytest", "unittest", "cargo", "command")
+RUNNERS: Final = ("pytest", "unittest", "cargo", "go", "command")
 TRACES: Final = ("off", "default", "calls")
 
 

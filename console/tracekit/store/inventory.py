@@ -27,7 +27,12 @@ _SCHEMA = "tracekit.inventory/2"
 # Beyond so many files one look at everything costs less than choosing.
 MOST_FILES = 200
 # Sources of other languages say nothing to a runner.
-_NOT_OF = {"pytest": (".rs",), "unittest": (".rs",), "cargo": (".py",)}
+_NOT_OF = {
+    "pytest": (".rs", ".go"),
+    "unittest": (".rs", ".go"),
+    "cargo": (".py", ".go"),
+    "go": (".py", ".rs"),
+}
 _OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
 
 

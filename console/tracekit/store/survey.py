@@ -21,10 +21,12 @@ CONFIGS = frozenset(
         "pytest.toml",
         "Cargo.toml",
         "rust-toolchain.toml",
+        "go.mod",
+        "go.work",
     }
 )
 #: Files in which scenarios stand, or that decide for them.
-SOURCES = (".py", ".rs")
+SOURCES = (".py", ".rs", ".go")
 MAX_FILES = 50_000
 # Beside our own variables: which interpreter is found, and what its runner is told.
 _VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH", "RUSTFLAGS")

@@ -242,3 +242,10 @@ def test_find_root__inside_a_member__then_the_workspace(tmp_path: Path) -> None:
     assert find_root(str(tmp_path / "work" / "member" / "src")) == str(tmp_path / "work")
     write(tmp_path, "work/member/pytest.ini")
     assert find_root(str(tmp_path / "work" / "member" / "src")) == str(tmp_path / "work" / "member")
+
+
+def test_implicit_profile__go_module_beside_rust__then_a_suite_each(tmp_path: Path) -> None:
+    write(tmp_path, "server/go.mod", "server/inner/a_test.go", "empty/go.mod", "empty/a.go")
+    assert runners(tmp_path) == [("", "go", "server")]
+    rust(tmp_path, "native")
+    assert runners(tmp_path) == [("native", "cargo", "native"), ("server", "go", "server")]

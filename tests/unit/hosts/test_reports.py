@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracekit.agent.reports.cases import Begun, Case, Printed, ReportError
@@ -168,12 +168,14 @@ def test_libtest_and_ctrf__then_cases() -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@settings(deadline=None)
 @given(cuts=st.lists(st.integers(0, 5000), max_size=20))
 def test_reader__however_the_bytes_are_cut__then_the_same(form: str, cuts: list[int]) -> None:
     assert read(form, SAMPLES[form], tuple(cuts)) == read(form, SAMPLES[form])
 
 
 @pytest.mark.parametrize("form", FORMATS)
+@settings(deadline=None)
 @given(data=st.binary(max_size=400), at=st.integers(0, 3000), size=st.integers(0, 40))
 def test_reader__damaged_or_any_bytes__then_cases_or_one_kind_of_fault(
     form: str, data: bytes, at: int, size: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracekit.agent.hosts.panics import Place, Sources, read
@@ -55,6 +55,7 @@ def sieved(data: bytes, cuts: list[int]) -> tuple[bytes, Report]:
 
 
 @pytest.mark.parametrize("end", ENDS)
+@settings(deadline=None)
 @given(st.sampled_from(PRINTED), st.lists(st.integers(0, 4000), max_size=12))
 def test_sieve__however_the_bytes_are_cut__then_the_tests_own_and_libtests_words(
     end: str, printed: bytes, cuts: list[int]
@@ -69,6 +70,7 @@ def test_sieve__named_before_it_runs__then_the_same() -> None:
     assert sieved(whole, list(range(0, 200, 3))) == (b"printed\n", Report("ok", "", "", True))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.lists(st.integers(0, 200), max_size=6))
 def test_sieve__no_words_of_libtest__then_everything_is_the_tests(data: bytes, cuts: list[int]) -> None:
     if b"running" not in data:
@@ -149,6 +151,7 @@ def test_read__error_with_one_cause__then_a_chain() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=400))
 def test_read__any_text__then_evidence_or_nothing_and_never_a_fault(text: str) -> None:
     read(text, NAME, PLACE, SOURCES)

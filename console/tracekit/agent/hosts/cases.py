@@ -6,6 +6,7 @@ file.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -15,7 +16,7 @@ from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.reports.cases import Begun, Case, Printed
 from tracekit.agent.system import System
-from tracekit.wire.ids import subtest_id
+from tracekit.wire.ids import SUBTEST_MARK, subtest_id
 from tracekit.wire.names import RED, E
 
 _CAUSES = {"failed": "assertion", "error": "exception"}
@@ -32,6 +33,9 @@ class Told:
 
 class Cases:
     """The cases of one launch; `apart`: each is a scenario of its own."""
+
+    # Whether a report is the one that says where a case stands.
+    _places = True
 
     def __init__(self, system: System, request: Request, teller: Teller, *, apart: bool) -> None:
         self._clock = system.clock
@@ -50,6 +54,11 @@ class Cases:
     def red(self) -> bool:
         """Whether a case is red."""
         return any(told.verdict in RED for told in self._known.values())
+
+    def unended(self, scenarios: Iterable[str]) -> list[str]:
+        """Of these what has not begun, or was ended for another's sake."""
+        known = self._known
+        return [one for one in scenarios if one not in known or known[one].verdict == "cancelled"]
 
     def names(self, scenario: str) -> list[str]:
         """The names of which an id is made."""
@@ -90,7 +99,7 @@ class Cases:
         if told is not None and not told.verdict:
             return told
         request = self._request
-        if self._apart and request.only is not None and scenario not in request.only:
+        if not self._asked(scenario):
             return None
         number = self._attempts[scenario] = self._attempts.get(scenario, 0) + 1
         told = self._known[scenario] = Told(number, self._clock.mono())
@@ -102,14 +111,20 @@ class Cases:
 
     def conclude(self, end: End, note: Optional[dict[str, Any]], fault: str) -> bool:
         """The command is over: tell what is not yet told. Whether nothing but its status says that it failed."""
-        word = Word("crashed", "crash", f"the command {end.how} before it told how this ended")
+        word = Word("crashed", "crash", self._died(end))
+        other, meant = word, ""
         if note is not None:
             cause = "hang" if note.get("verdict") == "timedout" else None
-            word = Word(str(note.get("verdict")), cause, str(note.get("reason", "")))
+            word, meant = (
+                Word(str(note.get("verdict")), cause, str(note.get("reason", ""))),
+                str(note.get("scenario")),
+            )
+            other = Word("cancelled", None, f"its process was ended because of {meant}")
         red = self.red
         for scenario, told in self._known.items():
             if scenario != self.whole and not told.verdict:
-                self._close(scenario, told, word, end)
+                mine = _family(scenario) == _family(meant) or meant in {"", self.whole}
+                self._close(scenario, told, word if mine else other, end)
         if self._apart:
             return note is None and (bool(fault) or (end.code != 0 and not red))
         told = self._known[self.whole]
@@ -135,6 +150,15 @@ class Cases:
         name = "::".join(path)
         return self._request.prefix + name if self._apart else subtest_id(self.whole, name)
 
+    def _died(self, end: End) -> str:
+        """Why what had begun never ended."""
+        return f"the command {end.how} before it told how this ended"
+
+    def _asked(self, scenario: str) -> bool:
+        """Whether somebody wants to know of it."""
+        only = self._request.only
+        return not self._apart or only is None or scenario in only
+
     def _parent(self, scenario: str) -> dict[str, str]:
         return {} if self._apart or scenario == self.whole else {"parent": self.whole}
 
@@ -149,20 +173,26 @@ class Cases:
         if told is None:
             return
         told.verdict = case.verdict
-        if self._apart and case.file:
+        if self._apart and self._places and case.file:
             self.found(scenario, list(case.path), case.file, case.line)
         for stream, text in (("stdout", case.out), ("stderr", case.err)):
             if text:
                 whose = {"scenario": scenario, "attempt": told.number, "step": "call"}
                 self._teller.output(stream, whose, text.encode("utf-8", "replace"))
         cause = _CAUSES.get(case.verdict)
-        if cause is not None:
+        more = {"reason": case.message} if case.message and cause is None else {}
+        if cause is not None and not case.text.strip() and self._parts_red(scenario):
+            more = {"reason": "a sub-test failed"}
+        elif cause is not None:
             self._failure(scenario, told.number, cause, case)
         lasted = self._clock.mono() - told.began if case.seconds is None else int(case.seconds * 1e9)
-        more = {"reason": case.message} if case.message and cause is None else {}
         facts = {"verdict": case.verdict, "cause": cause, "d": lasted, "durations": {"call": lasted}}
         head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
         self._teller.line(E.ATTEMPT_ENDED, **head, **facts, **more)
+
+    def _parts_red(self, scenario: str) -> bool:
+        start = scenario + SUBTEST_MARK
+        return any(told.verdict in RED for name, told in self._known.items() if name.startswith(start))
 
     def _failure(self, scenario: str, number: int, cause: str, case: Case) -> None:
         name = case.path[-1] if case.path else ""
@@ -211,6 +241,11 @@ class Cases:
         lasted = self._clock.mono() - told.began
         head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
         self._teller.line(E.ATTEMPT_ENDED, **head, d=lasted, **facts)
+
+
+def _family(scenario: str) -> str:
+    """A scenario without the part of it that a sub-test is."""
+    return scenario.partition(SUBTEST_MARK)[0]
 
 
 def said(end: End) -> str:

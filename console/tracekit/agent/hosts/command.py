@@ -47,12 +47,15 @@ class Command:
         self._run = [*(str(word) for word in more.get("run") or ()), *request.args]
         # Whether cases are scenarios of their own.
         self._apart = bool(self._format) and bool(self._list or self._choose)
-        self._cases = Cases(system, request, self._told, apart=self._apart)
+        self._cases = self._made_cases()
         self._fault = ""
         self._note: Optional[dict[str, Any]] = None
         self._before = 0
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._stopping = False
+
+    def _made_cases(self) -> Cases:
+        return Cases(self._system, self._request, self._told, apart=self._apart)
 
     def run(self) -> int:
         """List, or run the command to its end; gives the exit status."""

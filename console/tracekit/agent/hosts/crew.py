@@ -203,7 +203,8 @@ class Crew:
             if found is None:
                 continue
             ended = self._system.clock.mono()
-            started = self._system.processes.started(running.pid)
+            green = found.si_code == os.CLD_EXITED and not found.si_status
+            started = 0 if green else self._system.processes.started(running.pid)
             # While it is not yet reaped its number names this group for certain.
             self._system.processes.signal_group(running.pid, signal.SIGKILL)
             _, status, usage = os.wait4(running.pid, 0)

@@ -24,6 +24,10 @@ def main(words: Sequence[str]) -> int:
         from tracekit.agent.hosts.cargo import Cargo
 
         return Cargo(system, request).run()
+    if request.runner == "go":
+        from tracekit.agent.hosts.go import Go
+
+        return Go(system, request).run()
     if request.runner == "command":
         from tracekit.agent.hosts.command import Command
 

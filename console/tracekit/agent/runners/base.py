@@ -105,6 +105,10 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.hosted import CargoAdapter
 
         return CargoAdapter()
+    if name == "go":
+        from tracekit.agent.runners.hosted import GoAdapter
+
+        return GoAdapter()
     if name == "command":
         from tracekit.agent.runners.hosted import CommandAdapter
 
@@ -114,4 +118,4 @@ def adapter(name: str) -> Adapter:
 
         return PrepareAdapter()
     what = f"no runner is called {name!r}"
-    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest, unittest, cargo or command"))
+    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest, unittest, cargo, go or command"))

@@ -123,8 +123,21 @@ class CargoAdapter(HostedAdapter):
 
     def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
         """The compiler is where cargo is, and cargo looks for it on PATH."""
-        directory, path = os.path.dirname(str(found["cargo"])), environ.get("PATH", os.defpath)
-        return {} if directory in path.split(os.pathsep) else {"PATH": f"{path}{os.pathsep}{directory}"}
+        return _beside(str(found["cargo"]), environ)
+
+
+class GoAdapter(HostedAdapter):
+    """Go tests, through `go test -json`."""
+
+    name = "go"
+
+    def more(self, suite: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+        """Where go is."""
+        return {"go": find("go", environ)}
+
+    def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
+        """What tests start finds the same go."""
+        return _beside(str(found["go"]), environ)
 
 
 class CommandAdapter(HostedAdapter):
@@ -135,6 +148,12 @@ class CommandAdapter(HostedAdapter):
     def more(self, suite: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
         """What the profile says of it."""
         return {key: suite.get(key) for key in ("run", "report", "list", "choose")}
+
+
+def _beside(program: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """PATH with the directory of a program that was found elsewhere."""
+    directory, path = os.path.dirname(program), environ.get("PATH", os.defpath)
+    return {} if directory in path.split(os.pathsep) else {"PATH": f"{path}{os.pathsep}{directory}"}
 
 
 def _discovers(context: Context) -> bool:

@@ -16,6 +16,7 @@ from tracekit.wire.names import E
 _BEGINNING = 16 * 1024
 _NOTHING = {
     "cargo": "check `paths` and `args` of the suite; `cargo test` runs functions that are marked #[test]",
+    "go": "check `paths` and `args` of the suite; `go test` looks for func Test… in *_test.go",
 }
 
 

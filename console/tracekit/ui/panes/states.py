@@ -13,6 +13,7 @@ LOOKED_FOR = (
     ("tracekit.toml", "or [tool.tracekit] in pyproject.toml: suites as you name them"),
     ("pytest", "pytest.ini, [tool.pytest.ini_options], conftest.py, tests/, test_*.py, *_test.py"),
     ("cargo", "Cargo.toml, with #[test] or documentation tests below it"),
+    ("go", "go.mod, with *_test.go below it"),
 )
 
 

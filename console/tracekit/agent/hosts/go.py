@@ -1,0 +1,269 @@
+"""The host of go: `go test -json`, a process a package as go has it; what a package's death left over runs in another.
+
+go itself says which test a line of output belongs to. Sub-tests are parts of their test, and run with it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from tracekit.agent.hosts.cases import Cases, said
+from tracekit.agent.hosts.command import Command
+from tracekit.agent.hosts.crew import End
+from tracekit.agent.hosts.request import Request
+from tracekit.agent.reports.cases import Case, parsed
+from tracekit.agent.system import System
+from tracekit.wire.ids import SUBTEST_MARK, subtest_id
+from tracekit.wire.names import E
+
+_TEST = re.compile(r"(?:Test|Example|Fuzz)\w*")
+_FUNCTION = re.compile(r"^func (?P<name>(?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
+_DIED = re.compile(rb'"Output":"(exit status \d+|signal: [\w ]+)')
+_ERRORS = 16 * 1024
+#: A package that dies again and again costs a start each time.
+_MOST_ROUNDS = 50
+
+
+class GoCases(Cases):
+    """Cases by the directory of their package, sub-tests below their test."""
+
+    modules: dict[str, str]
+    _places = False
+
+    def _scenario(self, path: tuple[str, ...]) -> str:
+        package, *names = path
+        base = self._request.prefix + "::".join([self.modules.get(package, package), *names[:1]])
+        return subtest_id(base, "/".join(names[1:])) if len(names) > 1 else base
+
+    def _case(self, case: Case) -> None:
+        # go names a file without its directory.
+        directory = self.modules.get(case.path[0], "")
+        known = case.file and directory not in {"", "."} and "/" not in case.file
+        super()._case(replace(case, file=f"{directory}/{case.file}") if known else case)
+
+    def _died(self, end: End) -> str:
+        # go's own status says nothing of the test's process; what it prints of that, it does not always print.
+        found = _DIED.findall(end.out)
+        how = f": {found[-1].decode()}" if found else ""
+        return f"the process of its package ended during it{how}"
+
+    def _parent(self, scenario: str) -> dict[str, str]:
+        base, mark, _ = scenario.partition(SUBTEST_MARK)
+        return {"parent": base} if mark else {}
+
+    def _asked(self, scenario: str) -> bool:
+        only = self._request.only
+        return only is None or scenario.partition(SUBTEST_MARK)[0] in only or scenario.endswith("::(package)")
+
+
+class Go(Command):
+    """One launch."""
+
+    def __init__(self, system: System, request: Request) -> None:
+        self._go = str(request.more.get("go") or "go")
+        super().__init__(system, replace(request, more={"report": ["gotest", "-"], "list": ["go"]}))
+        self._packages = [f"./{path.rstrip('/')}/..." for path in request.paths] or ["./..."]
+        # The scenarios that there are, with go's own package and name.
+        self._tests: dict[str, tuple[str, str]] = {}
+
+    def _made_cases(self) -> Cases:
+        cases = GoCases(self._system, self._request, self._told, apart=True)
+        cases.modules = {}
+        self._modules = cases.modules
+        return cases
+
+    def run(self) -> int:
+        """List, and run what was chosen; gives the exit status."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self._told.line(E.SPAWNED, pid=os.getpid(), role="main")
+        if not self._found():
+            return 1
+        names = list(self._tests)
+        chosen = [names[place] for place in self._request.chosen(names)]
+        run = self._announced(chosen)
+        if self._request.discovers or self._stopping:
+            return self._ended(0)
+        whole = self._request.only is None and len(run) == len(names)
+        return self._all(run, whole=whole)
+
+    # -- finding
+
+    def _found(self) -> bool:
+        """List packages and their tests; False when go cannot, which is told."""
+        command = [
+            self._go,
+            "list",
+            "-e",
+            "-test=false",
+            "-json=ImportPath,Dir,TestGoFiles,XTestGoFiles",
+            *self._packages,
+        ]
+        done = subprocess.run(
+            command, cwd=self._request.cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
+        )
+        if done.returncode:
+            self._failed(command, "go cannot list the packages", "see what go says", exit=done.returncode)
+            return False
+        for package in _objects(done.stdout.decode("utf-8", "replace")):
+            name, place = str(package.get("ImportPath")), str(package.get("Dir"))
+            directory = os.path.relpath(place, os.path.realpath(self._request.cwd)).replace(os.sep, "/")
+            files = [*(package.get("TestGoFiles") or ()), *(package.get("XTestGoFiles") or ())]
+            if files and not any(part in {"testdata", ".."} for part in directory.split("/")):
+                self._modules[name] = directory
+        return self._listed()
+
+    def _listed(self) -> bool:
+        if not self._modules:
+            return True
+        words = [word for word in self._request.args if not word.startswith("-run")]
+        command = [self._go, "test", "-json", "-list", ".", *words, *self._modules]
+        done = subprocess.run(
+            command, cwd=self._request.cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
+        )
+        texts: dict[str, str] = {}
+        for line in done.stdout.decode("utf-8", "replace").splitlines():
+            event = parsed(line) or {}
+            package = str(event.get("Package") or str(event.get("ImportPath") or "").partition(" ")[0])
+            text = str(event.get("Output") or "")
+            if event.get("Action") == "build-output":
+                texts[package] = (texts.get(package, "") + text)[:_ERRORS]
+            elif (
+                event.get("Action") == "output" and _TEST.fullmatch(text.strip()) and package in self._modules
+            ):
+                scenario = f"{self._request.prefix}{self._modules[package]}::{text.strip()}"
+                self._tests[scenario] = (package, text.strip())
+        for package, text in texts.items():
+            self._broken(package, text)
+        if done.returncode and not self._tests and not texts:
+            self._failed(command, "go cannot list the tests", "see what go says", exit=done.returncode)
+            return False
+        return True
+
+    def _broken(self, package: str, text: str) -> None:
+        """A package that does not compile keeps none of the others from being run, as in go itself."""
+        only = self._request.only
+        directory = self._modules.get(package, package)
+        if only is not None and not any(
+            name.startswith(f"{self._request.prefix}{directory}::") for name in only
+        ):
+            return
+        first = next((line for line in text.splitlines() if ".go:" in line), text.strip().partition("\n")[0])
+        place = re.match(r"(?:vet: )?(?:\./)?(?P<file>[^:]+\.go):(?P<line>\d+)", first)
+        facts = {"suite": self._request.suite, "file": place.group("file") if place else directory}
+        remedy = f"mend what the compiler names; `go vet ./{directory}` shows it alone"
+        self._told.line(
+            E.DISCOVER_FAILED, **facts, message=f"does not compile: {first}", detail=text, remedy=remedy
+        )
+
+    def _announced(self, chosen: Sequence[str]) -> list[str]:
+        """Tell what there is; gives what this launch runs."""
+        request = self._request
+        facts = {"suite": request.suite, "runner": "go", "root": request.cwd, "count": len(chosen)}
+        self._told.line(E.SUITE_FOUND, **facts, framework=self._version(), launch=request.launch)
+        places: dict[str, dict[str, tuple[str, int]]] = {}
+        run: list[str] = []
+        for scenario in chosen:
+            package, name = self._tests[scenario]
+            directory = self._modules[package]
+            known = places.setdefault(directory, {}) or places[directory]
+            if not known:
+                known.update(_functions(request.cwd, directory))
+            file, line = known.get(name, (directory, 0))
+            aside = None if request.discovers else request.aside(scenario)
+            more = {} if aside is None else {"isolate": aside}
+            told = {
+                "suite": request.suite,
+                "runner": "go",
+                "path": [directory, name],
+                "file": file,
+                "line": line,
+            }
+            tags = ["example"] if name.startswith("Example") else ["fuzz"] if name.startswith("Fuzz") else []
+            self._told.line(E.SCENARIO_FOUND, scenario=scenario, **told, tags=tags, doc=None, **more)
+            if aside is None:
+                run.append(scenario)
+        return run
+
+    def _version(self) -> str:
+        done = subprocess.run(
+            [self._go, "env", "GOVERSION"], cwd=self._request.cwd, capture_output=True, check=False
+        )
+        return "go " + done.stdout.decode("utf-8", "replace").strip().removeprefix("go")
+
+    # -- running
+
+    def _stopped(self) -> bool:
+        return self._stopping
+
+    def _all(self, run: list[str], *, whole: bool) -> int:
+        """Run them; what a package that died had not come to runs again without what has ended."""
+        left = run
+        for number in range(_MOST_ROUNDS):
+            if not left or self._stopped():
+                break
+            for command in self._commands(left, whole=whole and not number):
+                end = None if self._stopped() else self._started(command)
+                if end is None:
+                    break
+                failed = not self._stopped() and self._cases.conclude(end, self._note, self._fault)
+                if failed and not self._cases.any:
+                    facts = {
+                        "exit": end.code,
+                        "message": f"go {end.how} and ran no test",
+                        "detail": said(end),
+                    }
+                    remedy = "see what go printed"
+                    return self._ended(1, failed={**facts, "code": "go.failed", "remedy": remedy})
+            again = self._cases.unended(left)
+            if len(again) == len(left):
+                break
+            left = again
+        return self._ended(2 if self._stopped() else 0)
+
+    def _commands(self, run: Sequence[str], *, whole: bool) -> list[list[str]]:
+        base = [self._go, "test", "-json", *self._request.args]
+        if whole:
+            return [[*base, *self._modules]]
+        packages: dict[str, list[str]] = {}
+        for scenario in run:
+            package, name = self._tests[scenario]
+            packages.setdefault(package, []).append(name)
+        # -count=1: a test that was asked for is run, and not remembered.
+        return [
+            [*base, "-count=1", "-run", f"^({'|'.join(names)})$", package]
+            for package, names in packages.items()
+        ]
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    """The JSON objects that stand one behind the other."""
+    decoder, found, at = json.JSONDecoder(), [], 0
+    while (at := text.find("{", at)) >= 0:
+        try:
+            one, at = decoder.raw_decode(text, at)
+        except ValueError:
+            break
+        found.append(one)
+    return found
+
+
+def _functions(cwd: str, directory: str) -> dict[str, tuple[str, int]]:
+    """Where the tests of a package stand."""
+    found: dict[str, tuple[str, int]] = {}
+    folder = os.path.join(cwd, directory)
+    for name in sorted(os.listdir(folder)):
+        if name.endswith("_test.go"):
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                text = file.read(4 << 20)
+            path = name if directory == "." else f"{directory}/{name}"
+            for told in _FUNCTION.finditer(text):
+                found.setdefault(told.group("name"), (path, text.count("\n", 0, told.start()) + 1))
+    return found

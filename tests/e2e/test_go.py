@@ -1,0 +1,115 @@
+"""Go modules: found without configuration, told live by `go test -json`, and a package that dies costs one test."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Sandbox, processes_with
+from tests.support.unavailable import unavailable
+
+FIXTURE = Path(__file__).resolve().parents[1] / "fixtures" / "go_module"
+ENDS = {
+    "go:.::TestOpens": "passed",
+    "go:cart::ExampleTotal": "passed",
+    "go:cart::TestAdds": "failed",
+    "go:cart::TestAdds ▸ one_two": "passed",
+    "go:cart::TestAdds ▸ three": "failed",
+    "go:cart::TestDies": "crashed",
+    "go:cart::TestHangs": "passed",
+    "go:cart::TestLast": "passed",
+    "go:cart::TestPanics": "failed",
+    "go:cart::TestSkipped": "skipped",
+}
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    program = shutil.which("go")
+    if program is None:
+        unavailable("go: not installed")
+    # What the standard library is compiled to is the same for every test.
+    cache = os.environ.get("GOCACHE", str(Path.home() / ".cache" / "go-build"))
+    environ = {"GOCACHE": cache, "GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOTOOLCHAIN": "local"}
+    return Sandbox(tmp_path / "home", environ)
+
+
+@pytest.fixture
+def root(sandbox: Sandbox) -> Path:
+    return Path(shutil.copytree(FIXTURE, sandbox.home / "shop"))
+
+
+def test_run__every_kind_of_end__then_verdicts_places_and_the_rest_of_a_dead_package(
+    sandbox: Sandbox, root: Path
+) -> None:
+    done = sandbox.run("run", root, "--json")
+    assert done.code == 1, done.err
+    assert done.verdicts() == ENDS
+    ends = {line["scenario"]: line for line in done.of("attempt.ended")}
+    assert ends["go:cart::TestDies"]["reason"] == "the process of its package ended during it"
+    assert ends["go:cart::TestSkipped"]["reason"] == "not written yet"
+    failures = {line["scenario"]: line["chain"][0] for line in done.of("failure")}
+    assert failures["go:cart::TestAdds ▸ three"]["message"] == "got 3, want 4"
+    assert failures["go:cart::TestAdds ▸ three"]["frames"][0]["file"] == "cart/cart_test.go"
+    assert failures["go:cart::TestPanics"]["type"] == "panic"
+    texts = {line.get("scenario"): line.get("text") for line in done.of("output")}
+    assert texts["go:cart::TestDies"] == "before the end\n"
+    (broken,) = done.of("discover.failed")
+    assert broken["file"] == "broken/broken_test.go"
+    assert "declared and not used" in broken["message"]
+
+
+def test_list__then_tests_and_examples_with_their_places(sandbox: Sandbox, root: Path) -> None:
+    shutil.rmtree(root / "broken")
+    found = {line["id"]: line for line in sandbox.run("list", root, "--json").lines()}
+    assert set(found) == {name for name in ENDS if "▸" not in name}
+    last = found["go:cart::TestLast"]
+    assert (last["file"], last["line"], last["path"]) == ("cart/cart_test.go", 37, ["cart", "TestLast"])
+    assert found["go:cart::ExampleTotal"]["tags"] == ["example"]
+
+
+def test_rerun__one_test__then_exactly_that_one_runs(sandbox: Sandbox, root: Path, tmp_path: Path) -> None:
+    counter = tmp_path / "counter"
+    sandbox.environ["FIXTURE_COUNTER"] = str(counter)
+    first = sandbox.run("run", root, "-s", "TestLast or TestAdds", "--json")
+    assert counter.read_text() == "x"
+    again = sandbox.run("rerun", first.run_id(), "-s", "go:cart::TestAdds", "--json")
+    assert set(again.verdicts()) == {name for name in ENDS if "TestAdds" in name}
+    assert counter.read_text() == "x"
+    sandbox.run("rerun", first.run_id(), "-s", "go:cart::TestLast")
+    assert counter.read_text() == "xx"
+
+
+def test_timeout__test_hangs__then_it_alone_is_timed_out(sandbox: Sandbox, root: Path) -> None:
+    sandbox.environ["FIXTURE_HANGS"] = "1"
+    profile = root / "limits.toml"
+    profile.write_text('[suite.g]\nrunner = "go"\npaths = ["cart"]\ntimeout = "2s"\n')
+    done = sandbox.run(
+        "run", root, "--profile", profile, "-s", "TestHangs or TestLast or TestOpens", "--json"
+    )
+    assert done.verdicts() == {"go@g:cart::TestHangs": "timedout", "go@g:cart::TestLast": "passed"}
+
+
+def test_output__while_the_test_runs__then_live_and_a_cancel_leaves_nothing(
+    sandbox: Sandbox, root: Path
+) -> None:
+    sandbox.environ["FIXTURE_HANGS"] = "1"
+    process = sandbox.start("run", root, "-s", "TestHangs", "--json")
+    assert process.stdout is not None
+    found = []
+    for raw in process.stdout:
+        found.append(json.loads(raw))
+        if found[-1].get("text") == "it hangs now\n":
+            break
+    assert found[-1]["scenario"] == "go:cart::TestHangs"
+    process.send_signal(signal.SIGINT)
+    rest, _ = process.communicate(timeout=60)
+    ends = [json.loads(raw) for raw in rest.splitlines()]
+    assert [line["verdict"] for line in ends if line["e"] == "attempt.ended"] == ["cancelled"]
+    token = json.loads((sandbox.state / "runs" / found[0]["run"] / "run.json").read_text())["nonce"]
+    assert processes_with(f"TRACEKIT_RUN_TOKEN={token}") == []
