@@ -388,7 +388,7 @@ class LiveRun:
             if alarm.when:
                 self._end_launch(alarm)
                 continue
-            reason = f"timeout of {alarm.seconds:g} s"
+            reason = f"timeout of {alarm.seconds:g} s" + (f" in {alarm.where}" if alarm.where else "")
             self.cancel_scenario(alarm.scenario, "timedout", reason, alarm.attempt)
         if pump.closed:
             self._close(pump)

@@ -19,7 +19,7 @@ from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
 from tracekit.agent.stacks import Stacks, members, voices
 from tracekit.agent.system import System, read_range, read_tail
-from tracekit.agent.waiting import waits_for
+from tracekit.agent.waiting import place_of, waits_for
 from tracekit.agent.watch import Alarm, Watch
 from tracekit.wire.lines import LineError, decode
 from tracekit.wire.names import E
@@ -176,7 +176,9 @@ class Pump:
                     **({"waits": waits} if waits else {}),
                 }
             )
-        return [answer.alarm for answer in answers if answer.alarm.limit == "timeout"]
+        root = str(driver.suite.get("cwd", ""))
+        over = (answer for answer in answers if answer.alarm.limit == "timeout")
+        return [alarm._replace(where=place_of(stacks, root)) for alarm, stacks in over]
 
     def _note_outside(self, alarm: Alarm, stacks: list[dict[str, Any]]) -> None:
         self.note(

@@ -21,7 +21,21 @@ _PROMPTS = {
     "code.py": frozenset({"interact", "raw_input"}),
 }
 _REMOTE = re.compile(r"[/\\](?:debugpy|pydevd|_pydevd_bundle|rpdb|remote_pdb)[/\\.]")
+_FOREIGN = re.compile(r"/(?:site-packages|dist-packages|\.[^/]+|venv|node_modules)/")
 _READS = re.compile(r"(?<![\w.])input\s*\(|\bstdin\s*\.\s*(?:buffer\s*\.\s*)?read")
+
+
+def place_of(stacks: Sequence[Mapping[str, Any]], root: str) -> str:
+    """`function (file:line)` of the innermost frame in the project's own code; empty where there is none."""
+    ordered = sorted(stacks, key=lambda stack: not stack.get("current"))
+    for stack in ordered:
+        frames = stack.get("frames")
+        for frame in frames if isinstance(frames, list) else ():
+            file = str(frame.get("file", ""))
+            below = os.path.relpath(file, root) if os.path.isabs(file) else os.pardir
+            if not below.startswith(os.pardir) and not _FOREIGN.search(f"/{below}"):
+                return f"{frame.get('function')} ({below}:{frame.get('line')})"
+    return ""
 
 
 def waits_for(stacks: Sequence[Mapping[str, Any]]) -> str:

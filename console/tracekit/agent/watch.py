@@ -30,6 +30,8 @@ class Alarm(NamedTuple):
     pid: object = None
     #: Where no attempt runs: when, in words. Then no scenario has a name here.
     when: str = ""
+    #: Where in the project its process was, once that was asked.
+    where: str = ""
 
 
 class Watch:
