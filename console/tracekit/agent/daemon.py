@@ -260,7 +260,7 @@ class Daemon:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.wants_write else 0)
             self._selector.modify(channel, wanted)
         if run.closed and not followers and now - run.closed_at >= REMEMBERED:
-            del self.runs[run.run]
+            self.runs.pop(run.run).forget()
 
     def _channel(self, number: int) -> None:
         channel, run = self._channels[number]

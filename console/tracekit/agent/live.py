@@ -436,6 +436,12 @@ class LiveRun:
         self.closed = True
         self.closed_at = self._system.clock.seconds()
 
+    def forget(self) -> None:
+        """Nobody asks for it any more: its parts hold each other, and a thousand runs pass before anybody looks."""
+        if self._pump is not None:
+            self._pump.release()
+            self._pump = None
+
     def _end(self) -> None:
         self.phase = "ended"
         if self.channel is not None and self.channel.open:

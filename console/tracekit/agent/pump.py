@@ -85,6 +85,11 @@ class Pump:
             and self._clock.seconds() - self._finish_since > PATIENCE
         )
 
+    def release(self) -> None:
+        """Let go of everybody who is told of this run, or asks."""
+        self.ending = list
+        del self.driver
+
     def facts_of(self, launch: str) -> progress.Facts:
         return progress.scan(spool.path for spool in self.ingest.of_launch(launch))
 
