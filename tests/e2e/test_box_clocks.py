@@ -132,3 +132,25 @@ def test_run__box_restarts_under_it__then_said_in_words_and_no_test_has_failed(t
     said = pair.sandbox.run("show", end["run"])
     assert "the box was restarted while the run went on" in said.out, said.out
     assert f"tracekit rerun {end['run']} --outstanding" in said.out
+
+
+def test_show__clock_of_the_box_was_set_meanwhile__then_said_beside_the_run(tmp_path: Path) -> None:
+    with sshd.box(tmp_path / "box", settings="SetEnv TRACEKIT_AGENT_IDLE=1") as box:
+        pair = Pair(box, tmp_path / "home", *sshd.lend_pytest(box))
+        pair.project("def test_one(): pass\n")
+        pair.trust()
+        done = pair.sandbox.run("run", pair.here, "--env", "box7", "--json")
+        assert done.code == 0, done.err
+    folder = pair.sandbox.state / "runs" / done.run_id()
+    (notes,) = folder.glob("console-*.ndjson")
+    (asked, *_) = [json.loads(line) for line in notes.read_text().splitlines() if '"clock"' in line]
+    assert abs(asked["box_t"] - asked["t"]) <= asked["bound"] + 10**6
+    assert "its clock" not in pair.sandbox.run("show", done.run_id()).out
+    # As a console notes it once somebody has set the clock there two hours back.
+    later = {name: asked[name] + 10**9 for name in ("t", "m", "box_m")}
+    with notes.open("a") as file:
+        file.write(json.dumps({**asked, **later, "box_t": asked["box_t"] + 10**9 - 7200 * 10**9}) + "\n")
+    said = pair.sandbox.run("show", done.run_id()).out
+    assert re.search(
+        r"box7: its clock is 7\d{3}\.\d{3} s behind, ± .* ms; it was set by -7200\.0 s meanwhile", said
+    ), said

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from tracekit.cli.clockwords import odd_clock
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
 from tracekit.cli.edge import RED as EXIT_RED
 from tracekit.cli.edge import USAGE as EXIT_USAGE
@@ -96,6 +97,8 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         yield clean(f"! {view.problem.what} ({view.problem.action})")
     if hurt:
         yield f"! {hurt}: tracekit verify {view.run_id}"
+    if told_clock := odd_clock(view.box_dir):
+        yield f"! {clean(view.box_dir.name)}: {told_clock} (durations are right; set the clock there, as by NTP)"
     if run.ended and run.reason == _REBOOTED:
         yield "! the box was restarted while the run went on; what was running there is no failed test"
         yield f"  run what is left: tracekit rerun {view.run_id} --outstanding"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracekit.cli import edge, project
+from tracekit.cli.clockwords import clock
 from tracekit.cli.commands.events_command import SCHEMA, fact, line
 from tracekit.cli.painting import Paint
 from tracekit.store.clocks import Clocks, clocks_of
@@ -57,7 +58,7 @@ def together(names: Sequence[str], args: argparse.Namespace) -> int:
     shown, begin = 0, 0
     if not args.json:
         for part in parts:
-            edge.write(paint.dim(f"# {part.box}: {words(part.clocks)}; run {part.trace.run_id}"))
+            edge.write(paint.dim(f"# {part.box}: {clock(part.clocks)}; run {part.trace.run_id}"))
     width = max(len(part.box) for part in parts)
     boxes = {part.trace.run_id: part.box for part in parts}
     for when, run, _, bound, row in heapq.merge(*(part.rows() for part in parts), key=lambda each: each[:3]):
@@ -82,16 +83,3 @@ def _part(folder: RunFolder, text: str) -> _Part:
         action = "look at this run alone; a run is asked for its clock while a console follows it"
         raise ProblemError(Problem("events.no_clock", what, folder.run_id, action))
     return _Part(box, trace, clocks)
-
-
-def words(clocks: Clocks) -> str:
-    """How a box's clock stands to this machine's."""
-    last = clocks.readings[-1]
-    if not last.bound:
-        return "this machine's clock"
-    ahead = last.ahead / 1e9
-    told = (
-        f"its clock is {abs(ahead):.3f} s {'ahead' if ahead >= 0 else 'behind'}, ± {last.bound / 1e6:.1f} ms"
-    )
-    jumped = clocks.jumped / 1e9
-    return f"{told}; it was set by {jumped:+.1f} s meanwhile" if abs(jumped) > 1 else told
