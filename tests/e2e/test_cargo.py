@@ -178,6 +178,19 @@ def test_rerun__one_failing_test__then_exactly_that_one_runs(
     }
 
 
+def test_rerun__one_test__then_no_other_program_is_asked_what_it_holds(
+    sandbox: Sandbox, root: Path, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    sandbox.environ["FIXTURE_ASKED"] = str(asked)
+    chosen = "cargo:other/tests/api.rs::same_file_name_as_elsewhere"
+    first = sandbox.run("run", root, "-s", chosen + " or own_harness", "--json")
+    assert (len(first.verdicts()), asked.exists()) == (2, True)
+    asked.unlink()
+    again = sandbox.run("rerun", first.run_id(), "-s", chosen, "--json")
+    assert (again.verdicts(), asked.exists()) == ({chosen: "passed"}, False)
+
+
 def test_retries__red_once__then_the_second_attempt_counts(
     sandbox: Sandbox, root: Path, tmp_path: Path
 ) -> None:

@@ -152,15 +152,23 @@ class Cargo:
     # -- finding
 
     def _found(self, built: Built) -> list[RustTest]:
-        targets = [target for target in built.targets if self._request.under(self._name(target.source)[0])]
-        lists = listed(targets, self._asked.threads, lambda: self._crew.stopping)
-        sources = Sources(self._name, self._code)
-        shared = [target.source for target in targets]
-        found: list[RustTest] = []
-        for target, one in zip(targets, lists):
+        only, prefix = self._request.only, self._request.prefix
+        shared = [target.source for target in built.targets]
+        places: list[tuple[Target, str]] = []
+        for target in built.targets:
             file = self._name(target.source)[0]
             # Two programs of one file are told apart by what they are.
             path = f"{file}[{target.kind} {target.name}]" if shared.count(target.source) > 1 else file
+            if self._request.under(file):
+                places.append((target, path))
+        if only is not None:
+            # A program of which nothing was chosen is not asked: one that hangs then costs nobody its time.
+            heads = {name.partition("::")[0] for name in only}
+            places = [(target, path) for target, path in places if prefix + path in heads]
+        lists = listed([target for target, _ in places], self._asked.threads, lambda: self._crew.stopping)
+        sources = Sources(self._name, self._code)
+        found: list[RustTest] = []
+        for (target, path), one in zip(places, lists):
             found += self._tests(target, one, path, sources)
         return found
 
