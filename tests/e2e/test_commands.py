@@ -33,7 +33,9 @@ def root(sandbox: Sandbox) -> Path:
 
 
 def test_list__then_what_the_profile_says_how_to_list(sandbox: Sandbox, root: Path) -> None:
-    found = [line["id"] for line in sandbox.run("list", root, "--json").lines()]
+    lines = sandbox.run("list", root, "--json").lines()
+    assert [line["path"] for line in lines][:2] == [["suite.sh", name.partition(":")[2]] for name in TAP][:2]
+    found = [line["id"] for line in lines]
     assert found == [*TAP, "command@xml:xml", "command@own:own", "command@plain:plain"]
 
 

@@ -47,6 +47,7 @@ class Cases:
         self._repeats: dict[str, int] = {}
         self.whole = request.prefix + (request.suite or request.runner)
         self.pid = 0
+        self.program = ""
         #: Whether the report told of anything.
         self.any = False
 
@@ -66,7 +67,9 @@ class Cases:
 
     def found(self, scenario: str, path: list[str], file: str = "", line: int = 0) -> None:
         """Tell that there is such a scenario."""
-        facts = {"suite": self._request.suite, "runner": self._request.runner, "path": path}
+        # A name alone stands below what told it: a tree has branches.
+        shown = path if len(path) > 1 or not self.program else [self.program, *path]
+        facts = {"suite": self._request.suite, "runner": self._request.runner, "path": shown}
         self._teller.line(
             E.SCENARIO_FOUND, scenario=scenario, **facts, file=file, line=line, tags=[], doc=None
         )

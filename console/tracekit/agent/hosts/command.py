@@ -48,6 +48,7 @@ class Command:
         # Whether cases are scenarios of their own.
         self._apart = bool(self._format) and bool(self._list or self._choose)
         self._cases = self._made_cases()
+        self._cases.program = os.path.basename(self._run[0]) if self._run else ""
         self._fault = ""
         self._note: Optional[dict[str, Any]] = None
         self._before = 0
