@@ -321,3 +321,27 @@ def test_cargo__not_installed__then_unavailable_and_what_would_fix_it(sandbox: S
     assert "unavailable: cargo was not found" in done.out
     assert "install Rust" in done.out
     assert done.code == 1
+
+
+def test_mixed_project__no_cargo_on_the_machine__then_left_out_in_words_and_the_rest_decides(
+    tmp_path: Path,
+) -> None:
+    sandbox = Sandbox(tmp_path / "home")
+    crate = '[package]\nname = "mixed"\nversion = "0.1.0"\nedition = "2021"\n'
+    files = {
+        "Cargo.toml": crate,
+        "src/lib.rs": "#[test]\nfn it() {}\n",
+        "tests/test_a.py": "def test_a(): ...\n",
+    }
+    root = sandbox.project(files)
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "sh").symlink_to("/bin/sh")
+    bare = {**sandbox.environ, "PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+    listed = sandbox.run("list", root, env=bare)
+    assert (listed.code, listed.out) == (0, "pytest:tests/test_a.py::test_a\n"), listed.err
+    # What is said behind `--` is pytest's: cargo would not know it.
+    done = sandbox.run("run", root, "--", "-x", env=bare)
+    assert done.code == 0, done.err
+    assert "cargo is left out, unavailable: cargo was not found" in done.out
+    named = sandbox.run("run", root, "-s", "suite:cargo", env=bare)
+    assert named.code != 0

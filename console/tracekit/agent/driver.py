@@ -486,6 +486,9 @@ class Driver:
 
     def _not_started(self, problem: Problem, command: list[str]) -> list[Command]:
         suite = self.suite
+        if problem.code == suite_lines.NO_TOOL and suite.get("optional") and not suite.get("only"):
+            self._settle(broken=True)
+            return [Write(suite_lines.left_out(suite, problem))]
         self._memory.failed_to_start = True
         self._settle(broken=True)
         self._leave([str(name) for name in suite.get("only") or ()], "failed to start")

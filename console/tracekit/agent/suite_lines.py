@@ -11,6 +11,9 @@ from typing import Any
 from tracekit.wire.names import E
 from tracekit.wire.problems import Problem
 
+UNAVAILABLE = "unavailable"
+#: The problem of a suite whose tool is not there.
+NO_TOOL = "runner.unavailable"
 _FAILS = frozenset({E.RUNNER_FAILED_TO_START, E.SUITE_FAILED, E.DISCOVER_FAILED})
 
 
@@ -30,6 +33,19 @@ def not_started(suite: Mapping[str, Any], problem: Problem, command: list[str]) 
         "stderr": f"{problem.where}: {problem.what}" if problem.where else problem.what,
         "remedy": problem.action,
         "code": problem.code,
+    }
+
+
+def left_out(suite: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
+    """Nobody asked for it by name, and what runs it is not on this machine."""
+    return {
+        "e": E.WARNING,
+        "suite": suite.get("name", ""),
+        "category": UNAVAILABLE,
+        "message": f"{suite.get('name', '')} is left out, {problem.what}",
+        "file": "",
+        "line": 0,
+        "remedy": problem.action,
     }
 
 

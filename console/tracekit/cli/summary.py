@@ -26,7 +26,7 @@ MAX_LEAK = 120
 _REBOOTED = "rebooted"
 _BLOCKING = ("launch", "discovery")
 #: Warnings of the agent's own, which are said in words; the tests' own are counted.
-_OURS = frozenset({"isolate"})
+_OURS = frozenset({"isolate", "unavailable"})
 
 
 def outcome(view: RunView) -> int:

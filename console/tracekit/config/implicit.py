@@ -148,7 +148,7 @@ def _others(root: str, places: list[_Place], taken: set[str]) -> tuple[Suite, ..
         return (Suite("", runner=found[0][0], cwd=found[0][1]),)
     suites: list[Suite] = []
     for runner, path in found:
-        suites.append(_suite(path, taken, runner))
+        suites.append(_suite(path, taken, runner)._replace(optional=True))
         taken = {*taken, suites[-1].name}
     return tuple(suites)
 

@@ -39,15 +39,16 @@ def to_plan(
 ) -> dict[str, Any]:
     """The plan as plain JSON. Raises ProblemError for an `env_file` or working directory that cannot be used.
 
-    `only` maps suite names to scenario ids; a suite that is not in it is left out. `args` go behind each suite's own.
+    `only` maps suite names to scenario ids; a suite that is not in it is left out. `args` go behind each suite's own,
+    and where several runners take part behind those of the first one's: no other would know them.
     """
     faults = Faults()
+    chosen = [suite for suite in profile.suites if only is None or suite.name in only]
     suites = []
-    for suite in profile.suites:
-        if only is not None and suite.name not in only:
-            continue
+    for suite in chosen:
         ids = None if only is None else list(only[suite.name])
-        suites.append(_suite(profile, suite, ids, args, faults))
+        more = args if suite.runner == chosen[0].runner else ()
+        suites.append(_suite(profile, suite, ids, more, faults))
     faults.raise_any()
     return {
         "schema": PLAN_SCHEMA,
@@ -100,6 +101,7 @@ def _suite(
         "stall": suite.stall,
         "slow": suite.slow,
         "idempotent": suite.idempotent,
+        **({"optional": True} if suite.optional else {}),
         "isolate": list(suite.isolate),
         "needs": list(suite.needs),
         "locks": list(suite.locks),

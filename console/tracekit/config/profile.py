@@ -57,6 +57,7 @@ class Suite(NamedTuple):
     trace_exclude: tuple[str, ...] = ()
     where: str = ""
     why: str = ""  # of the runner, where nobody named one
+    optional: bool = False  # found beside others by nobody's wish: it is left out where its tool is not there
 
 
 class Check(NamedTuple):
