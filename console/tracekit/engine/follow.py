@@ -48,6 +48,8 @@ class Follower:
         self.refused = 0
         self._ended = ended
         self._committed = 0
+        # The file that is being read is another box's by now.
+        self._replaced = False
         self._wake = anyio.Event()
 
     def lengths(self, event: dict[str, Any]) -> None:
@@ -55,8 +57,12 @@ class Follower:
         self.refused = 0
         files = event.get("files")
         length = files.get(JOURNAL_FILE, 0) if isinstance(files, dict) else 0
-        if self.copy is None and isinstance(length, int):
+        if isinstance(length, int) and (self.copy is None or event.get("state") == "ended"):
+            # Of a copy the end is told behind its last byte, which an earlier console may have brought.
             self._committed = max(self._committed, length)
+        elif isinstance(length, int) and self.copy is not None and not self._committed:
+            # What one has brought is shown at once; a box that has something else says so with its first bytes.
+            self._committed = min(length, self.copy.size(JOURNAL_FILE))
         if event.get("state") == "ended":
             self.end = event
         self._wake.set()
@@ -73,6 +79,7 @@ class Follower:
             self.copy.begin(name, int(event["start"]), replaced=replaced, size=size)
             if replaced and name == JOURNAL_FILE:
                 self._committed = 0
+                self._replaced = True
                 self.view.resume(Fold(), 0)
         else:
             self.copy.write(name, int(event["offset"]), event["data"])
@@ -106,6 +113,7 @@ class Follower:
             if self.view.done.is_set():
                 return
             self._wake = anyio.Event()
+            self._replaced = False
             try:
                 with rare_collections(), self.view.journal() as file:
                     await self._catch_up(file)
@@ -115,13 +123,13 @@ class Follower:
             except OSError as fault:
                 self._fail(fault)
                 return
-            if self.end:
+            if self.end and not self._replaced:
                 self._finish()
                 return
 
     async def _catch_up(self, file: BinaryIO) -> None:
         size = SLICE
-        while (left := self._committed - self.view.folded) > 0:
+        while (left := self._committed - self.view.folded) > 0 and not self._replaced:
             file.seek(self.view.folded)
             data = file.read(min(size, left))
             taken = self.view.feed(data)

@@ -140,6 +140,13 @@ class Copy:
         """How much of a file is here."""
         return self._lengths.get(name, 0)
 
+    def size(self, name: str) -> int:
+        """How much of a file is on the disk, whoever brought it."""
+        try:
+            return self._path(name).stat().st_size
+        except OSError:
+            return 0
+
     def close(self) -> None:
         """Let go of files and lock."""
         for descriptor in self._files.values():

@@ -18,7 +18,9 @@ from tracekit.link.pipes import Opener
 from tracekit.link.session import Session
 from tracekit.store.copies import Copy
 from tracekit.wire.frames import FrameType, encode_frame
+from tracekit.wire.lines import encode
 from tracekit.wire.messages import encode_message
+from tracekit.wire.names import E
 from tracekit.wire.problems import ProblemError
 
 
@@ -118,7 +120,7 @@ def followed(place: Path, agents: Agents, *, patience: int) -> RunView:
         box = Box(agents, "console", name="box7", copying=True)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(box.serve)
-            await box.follow(Follower(view, lambda _: None, copy=copy), tasks)
+            await box.follow(Follower(view, lambda _: agents.seen.set(), copy=copy), tasks)
             agents.enough = lambda: agents.opened >= patience or view.done.is_set()
             await agents.seen.wait()
             tasks.cancel_scope.cancel()
@@ -176,3 +178,63 @@ def test_reach__agent_of_another_version__then_both_are_named_with_what_to_do(
 
     anyio.run(main)
     assert agents.opened == 1
+
+
+@pytest.mark.parametrize("state", ["live", "ended"])
+def test_follow__an_earlier_console_has_brought_everything__then_it_is_shown_without_another_byte(
+    tmp_path: Path, state: str
+) -> None:
+    journal = b"".join(
+        encode(
+            {
+                "v": 1,
+                "n": n,
+                "src": "box7/main/1-1",
+                "t": n,
+                "m": n,
+                "run": RUN,
+                "e": event,
+                "scenario": "pytest:a::b",
+            }
+        )
+        for n, event in enumerate((E.SCENARIO_FOUND, E.ATTEMPT_STARTED), 1)
+    )
+    (tmp_path / "box7").mkdir()
+    (tmp_path / "box7" / "journal.ndjson").write_bytes(journal)
+    told = {"run": RUN, "files": {"journal.ndjson": len(journal)}, "state": state, "reason": "finished"}
+    agents = Agents(HELLO + encode_message(FrameType.LENGTHS, told))
+    view = followed(tmp_path, agents, patience=3)
+    assert view.folded == len(journal)
+    assert view.state.ids == ["pytest:a::b"]
+    assert view.link == ("ended" if state == "ended" else "reconnecting")
+
+
+def test_follow__box_has_another_run_in_its_place__then_what_was_shown_first_goes(tmp_path: Path) -> None:
+    def journal(count: int, name: str) -> bytes:
+        return b"".join(
+            encode({"v": 1, "n": n, "src": "box7/main/1-1", "t": n, "m": n, "run": RUN, "e": E.SCENARIO_FOUND,
+                    "scenario": f"pytest:a::{name}{n}", "doc": "x" * 1000})
+            for n in range(1, count + 1)
+        )  # fmt: skip
+
+    (tmp_path / "box7").mkdir()
+    (tmp_path / "box7" / "journal.ndjson").write_bytes(journal(2000, "old"))
+    theirs = journal(3000, "new")
+    told = {"run": RUN, "files": {"journal.ndjson": len(theirs)}, "state": "live", "reason": ""}
+    file = {
+        "id": 1,
+        "run": RUN,
+        "name": "journal.ndjson",
+        "kind": "append",
+        "start": 0,
+        "length": len(theirs),
+    }
+    said = HELLO + encode_message(FrameType.LENGTHS, told)
+    said += encode_message(FrameType.FILE, {**file, "replaced": True})
+    for at in range(0, len(theirs), 1 << 15):
+        said += encode_frame(FrameType.DATA, theirs[at : at + (1 << 15)], file=1, offset=at)
+    said += encode_message(FrameType.LENGTHS, {**told, "state": "ended", "reason": "finished"})
+    view = followed(tmp_path, Agents(said, HELLO), patience=999)
+    assert (view.link, view.folded, len(view.state.ids)) == ("ended", len(theirs), 3000)
+    assert view.state.ids[0] == "pytest:a::new1"
+    assert (tmp_path / "box7.old-1" / "journal.ndjson").read_bytes() == journal(2000, "old")
