@@ -77,6 +77,8 @@ class FakeView:
         if self.state.run.ended:
             self.live, self.link = False, "ended"
 
+    elsewhere = False
+
     def here(self, path: str) -> str:
         return path
 

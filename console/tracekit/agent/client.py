@@ -22,10 +22,10 @@ _SHAPES: dict[int, dict[str, type]] = {
     FrameType.RUNS: {"runs": list},
     FrameType.PONG: {"clock": dict},
     FrameType.ERROR: {"problems": list},
-    FrameType.LENGTHS: {"files": dict},
+    FrameType.LENGTHS: {"files": dict, "verdicts": dict},
     FrameType.NEED: {"blobs": list},
 }
-_NUMBERS = frozenset({"disk", "clock", "files"})
+_NUMBERS = frozenset({"disk", "clock", "files", "verdicts"})
 _OBJECTS = frozenset({"runs", "problems"})
 
 
@@ -139,7 +139,7 @@ class Client:
         if frame.type == FrameType.FILE:
             run, name, start = str(message.get("run")), str(message.get("name")), message.get("start")
             number = message.get("id")
-            if type(number) is not int or type(start) is not int:
+            if type(number) is not int or type(start) is not int or not 0 <= start < 1 << 62:
                 raise FrameError("a FILE without its number or start")
             self._files[number] = (run, name)
             self._lengths.setdefault(run, {})[name] = start

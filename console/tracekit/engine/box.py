@@ -33,6 +33,7 @@ _LONGEST_RETRY = 2.0
 # An agent that cannot be reached this often in a row is a problem for who waits for an answer; followers wait on.
 _PATIENCE = 4
 # Of a box whose first word was never heard: asking again gets the same answer, and may lock a person out.
+_DISTRUST = ("ssh.host_", "ssh.denied", "box.odd_")
 _FINAL = (
     "ssh.host_",
     "ssh.denied",
@@ -104,6 +105,9 @@ class Box:
             failures = 0 if answered else failures + 1
             if failures >= _PATIENCE or (not self._greeted and problem.code.startswith(_FINAL)):
                 self._give_up(problem)
+            if self._greeted and problem.code.startswith(_DISTRUST):
+                # Another key than before, or a box that lies: nothing more is said to it, and the person is told.
+                self._stop_following(problem)
             for follower in self._followers.values():
                 if follower.view.link != "reconnecting":
                     follower.note(E.BOX_LOST, {})
@@ -244,7 +248,7 @@ class Box:
             await follower.run()
             self._followers.pop(follower.view.run_id, None)
             session = self._session
-            if self.copying and follower.end and session is not None:
+            if self.copying and follower.end and session is not None and follower.whole:
                 # Everything is here now: the box need not keep it. What it does not hear now it forgets by itself.
                 with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
                     await session.send(lambda client: client.retire(follower.view.run_id))
@@ -348,6 +352,13 @@ class Box:
         elif table is None and event.get("for") != "CANCEL":
             # Not about one run: the agent itself cannot work, so nobody who waits will get an answer.
             self._give_up(*problems)
+
+    def _stop_following(self, problem: Problem) -> None:
+        for follower in list(self._followers.values()):
+            follower.note(E.BOX_LOST, {})
+            follower.distrust(problem)
+        self._followers.clear()
+        self._give_up(problem)
 
     def _give_up(self, *problems: Problem) -> None:
         for waiter in self._waiting:

@@ -133,6 +133,12 @@ def _patch(top: str, folder: Path, found: Manifest) -> str | None:
         "--no-ext-diff",
         "--no-textconv",
         "--no-renames",
+        # Whatever somebody's own git is set to, the other git reads it.
+        "--src-prefix=a/",
+        "--dst-prefix=b/",
+        "--unified=3",
+        "--inter-hunk-context=0",
+        "--submodule=short",
     ]
     excluded = [f":(top,exclude,literal){name}" for name in found.left_out]
     with part.open("wb") as file:

@@ -87,6 +87,14 @@ class Follower:
             self._committed = self.copy.length(name)
             self._wake.set()
 
+    @property
+    def whole(self) -> bool:
+        """Whether everything that the box says there is has come here: only then need it not keep it."""
+        files = self.end.get("files")
+        if self.copy is None or not isinstance(files, dict):
+            return True
+        return all(self.copy.size(name) >= length for name, length in files.items())
+
     def read_ended(self) -> bool:
         """Read a run that the agent has let go of; says whether it has its end."""
         if not self.read_on():
@@ -103,6 +111,12 @@ class Follower:
     def let_go(self, problem: Problem) -> None:
         """Take the agent's word that it does not have the run: it has ended on the disk, or it is lost."""
         if not self.view.done.is_set() and not self.read_ended():
+            self.view.mark("lost", problem)
+        self._wake.set()
+
+    def distrust(self, problem: Problem) -> None:
+        """Follow no more: what is here stands, and why nothing comes is said."""
+        if not self.view.done.is_set():
             self.view.mark("lost", problem)
         self._wake.set()
 

@@ -7,6 +7,7 @@ and stay in the memory of the agent's processes.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,20 @@ class Planned:
     environ: Mapping[str, str] = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
     environment: Environment | None = None
+    #: The secrets of the profile, which are meant for wherever it runs.
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def travelling(self) -> Mapping[str, str]:
+        """What is told to whoever runs it, so that it is kept out of recordings.
+
+        Another machine has secrets of its own: of this one's it learns those that the profile gives it, and those that
+        stand in the plan all the same, where somebody wrote one among the arguments.
+        """
+        if not self.remote:
+            return self.secrets
+        text = json.dumps(self.plan, ensure_ascii=False)
+        return {name: value for name, value in self.secrets.items() if name in self.given or value in text}
 
     @property
     def remote(self) -> bool:
@@ -101,7 +116,7 @@ class Planned:
             "plan_hash": self.plan_hash,
             # A box has an environment of its own; only what the profile says goes there.
             "environ": {} if self.remote else dict(self.environ),
-            "secrets": dict(self.secrets),
+            "secrets": dict(self.travelling),
             "dir": None if self.remote else str(base),
             "console": console,
             "box": box_name(self.environment),
@@ -217,7 +232,8 @@ def plan_again(
             planned.plan.update(_provenance(root, places))
     else:
         planned.plan.update(_provenance(str(plan.get("root", root)), places))
-    planned.plan.update(_with(again, planned.secrets))
+    # A box's own words may ask for a secret by its name: it gets no other than the profile's.
+    planned.plan.update(_with(again, planned.given if planned.remote else planned.secrets))
     left = _MARK.search(to_json(planned.plan))
     if left is not None:
         raise ProblemError(
@@ -257,6 +273,7 @@ def _quarantine(entries: Sequence[quarantine.Entry], places: Places) -> dict[str
 def _planned(
     plan: dict[str, Any], profile: Profile, chosen: str | None, root: str, places: Places
 ) -> Planned:
+    given = secrets(profile, places.environ)
     return Planned(
         plan=plan,
         chosen=chosen,
@@ -265,7 +282,8 @@ def _planned(
         started_ns=places.now_ns(),
         environ=dict(places.environ),
         # What the profile marks stands before what only looks like a secret.
-        secrets={**secrets_in(places.environ), **secrets(profile, places.environ)},
+        secrets={**secrets_in(places.environ), **given},
+        given=given,
     )
 
 

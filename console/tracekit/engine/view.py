@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Literal
 from tracekit.model.fold import Fold
 from tracekit.model.state import OutputSpan, RunState
 from tracekit.store import recorded
+from tracekit.store.runs import LOCAL_BOX
 from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE
 from tracekit.wire.problems import Problem
 
@@ -118,6 +119,11 @@ class RunView:
             return dict(self.end["verdicts"])
         with self.lock:
             return dict(self.state.counts)
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether another machine ran it, whose words name any path there is."""
+        return self.box_dir.name != LOCAL_BOX
 
     def here(self, path: str) -> str:
         """Where a path of the machine that ran this is on this one."""

@@ -104,7 +104,7 @@ class Login(asyncssh.SSHClient):
         shown = fingerprint(key)
         if self.address.fingerprint:
             return shown == self.address.fingerprint
-        return shown in self._trust.once and self._standing() is Standing.UNKNOWN
+        return self._here(shown) in self._trust.once and self._standing() is Standing.UNKNOWN
 
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
         """An authority that no file names is never trusted; recorded, because its host has a plain key, too."""
@@ -123,6 +123,11 @@ class Login(asyncssh.SSHClient):
             return list(dict.fromkeys([*first, *_ALGORITHMS]))
         pinned = bool(self.address.fingerprint)
         return "-*-cert-*" if self._authority is not None and (pinned or not known.authorities) else ""
+
+    def _here(self, shown: str) -> str:
+        """A key of this very place: what is accepted of one machine is nothing to any other."""
+        host, _, port = self._place
+        return f"[{host}]:{port} {shown}"
 
     def _standing(self) -> Standing:
         if self._key is None:
@@ -151,7 +156,7 @@ class Login(asyncssh.SSHClient):
                 where = str(trust.keys.own)
                 raise ProblemError(Problem("ssh.known_hosts", what, where, "make it writable")) from fault
         if answer in {"save", "once"}:
-            trust.once.add(shown)
+            trust.once.add(self._here(shown))
             return True
         return False
 

@@ -79,9 +79,9 @@ class SshLink:
         connections: list[asyncssh.SSHClientConnection] = []
         try:
             connection = await self._connect(self.address, connections, 0)
-            process = await self._bridge(connection, brought)
-            pipes = SshPipes(process, connections)
             with anyio.fail_after(_ARRIVAL):
+                process = await self._bridge(connection, brought)
+                pipes = SshPipes(process, connections)
                 await pipes.arrive(Arrival(brought, str(self.address)))
         except BaseException as fault:
             for made in reversed(connections):

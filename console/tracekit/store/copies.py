@@ -105,6 +105,11 @@ class Copy:
             )
         if replaced and any((self.place / each).exists() for each in NAMES if each not in self._begun):
             self._put_aside()
+        if not replaced and start > self.size(name):
+            what = f"the box goes on with {name} at {start}, and {self.size(name)} bytes of it are here"
+            raise ProblemError(
+                Problem("box.odd_start", what, str(self.place), "update the agent, or distrust the box")
+            )
         self._begun.add(name)
         try:
             descriptor = self._files.pop(name, -1)
@@ -142,10 +147,10 @@ class Copy:
 
     def size(self, name: str) -> int:
         """How much of a file is on the disk, whoever brought it."""
-        try:
-            return self._path(name).stat().st_size
-        except OSError:
-            return 0
+        for path in (self.place / name, self._path(name)):
+            with contextlib.suppress(OSError):
+                return path.stat().st_size
+        return 0
 
     def close(self) -> None:
         """Let go of files and lock."""

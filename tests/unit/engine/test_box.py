@@ -238,3 +238,22 @@ def test_follow__box_has_another_run_in_its_place__then_what_was_shown_first_goe
     assert (view.link, view.folded, len(view.state.ids)) == ("ended", len(theirs), 3000)
     assert view.state.ids[0] == "pytest:a::new1"
     assert (tmp_path / "box7.old-1" / "journal.ndjson").read_bytes() == journal(2000, "old")
+
+
+@pytest.mark.parametrize(("start", "sound"), [(0, True), (4, True), (5, False), (1 << 40, False)])
+def test_copy__box_goes_on_behind_what_is_here__then_refused_and_nothing_grows(
+    tmp_path: Path, start: int, sound: bool
+) -> None:
+    place = tmp_path / "box7"
+    place.mkdir()
+    (place / "journal.ndjson").write_bytes(b"1234")
+    copy = Copy(place)
+    copy.claim()
+    if sound:
+        copy.begin("journal.ndjson", start, replaced=False)
+    else:
+        with pytest.raises(ProblemError) as caught:
+            copy.begin("journal.ndjson", start, replaced=False)
+        assert caught.value.first.code == "box.odd_start"
+    assert (place / "journal.ndjson").stat().st_size <= 4
+    copy.close()

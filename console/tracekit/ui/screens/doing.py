@@ -404,7 +404,11 @@ class Doing:
             root = view.state.directory_of(facts.suite) or view.root
         # The names are those of the machine that ran it.
         file = view.here(place[0]) if place[0].startswith("/") else place[0]
-        problem = self.owner.edit(view.root if file != place[0] else view.here(root), file, place[1])
+        # Of a box only what stands in the project here is opened: it may name any file.
+        base = view.root if file != place[0] else view.here(root)
+        if view.elsewhere and not f"{base}/".startswith(f"{view.root}/"):
+            base = view.root
+        problem = self.owner.edit(base, file, place[1])
         if problem is not None:
             self.say(f"{problem.what} · {problem.action}", warn=True)
 
