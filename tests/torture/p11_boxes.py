@@ -20,6 +20,8 @@ import anyio
 from tests.torture.registry import Outcome
 from tracekit.agent.client import MAX_NOISE, Client
 from tracekit.agent.protocol import MARKER
+from tracekit.cli import summary
+from tracekit.cli.painting import Paint
 from tracekit.engine.box import Box
 from tracekit.engine.follow import Follower
 from tracekit.engine.health import look
@@ -27,12 +29,14 @@ from tracekit.engine.view import RunView
 from tracekit.store.copies import Copy
 from tracekit.wire.frames import MAX_FRAME, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import encode_message
+from tracekit.wire.names import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from tracekit.wire.problems import ProblemError
 
 RUN = "01ARZ3NDEKTSV4RRFFQ69G5FAV"
 LINE = b'{"v":1,"n":1,"src":"box7/daemon/1-1","t":1,"m":1,"run":"x","e":"run.started"}\n'
 HELLO: dict[str, Any] = {
-    "protocol": [1, 0],
+    "major": PROTOCOL_MAJOR,
+    "minor": PROTOCOL_MINOR,
     "agent": "a" * 64,
     "boot": "b",
     "machine": "m",
@@ -47,12 +51,26 @@ TALK: list[tuple[FrameType, dict[str, Any]]] = [
     (FrameType.HELLO, HELLO),
     (FrameType.PONG, {"id": 1, "clock": {"t": 1, "m": 1}}),
     (FrameType.RUNS, {"runs": HELLO["runs"]}),
+    (FrameType.NEED, {"run": RUN, "blobs": ["a" * 64]}),
+    (FrameType.HELD, {"run": RUN, "root": "/there"}),
     (FrameType.LENGTHS, {"run": RUN, "state": "live", "files": {"journal.ndjson": len(LINE)}}),
     (
         FrameType.FILE,
         {"run": RUN, "id": 1, "name": "journal.ndjson", "start": 0, "length": 1, "replaced": False},
     ),
+    (FrameType.DATA, {}),
     (FrameType.ERROR, {"for": "CANCEL", "run": RUN, "problems": [{"code": "a", "what": "b"}]}),
+    (
+        FrameType.LENGTHS,
+        {
+            "run": RUN,
+            "state": "ended",
+            "reason": "finished",
+            "incomplete": True,
+            "verdicts": {"passed": 1},
+            "files": {"journal.ndjson": len(LINE)},
+        },
+    ),
 ]
 ODD: list[Any] = [
     *(None, True, -1, 1 << 70, 1e308, "", "\x1b]0;x\x07", "../../../evil", "x" * 40_000),
@@ -99,10 +117,13 @@ def streams(outcome: Outcome) -> tuple[float, int]:
 
 
 class Liar:
-    """A way to a box that says what it is told to, once, and then nothing any more."""
+    """A way to a box that says what it is told to, once and word by word, and then nothing any more.
 
-    def __init__(self, said: bytes) -> None:
-        self._said = said
+    Each word comes alone: what is wrong with a later one must not hide what an earlier one does.
+    """
+
+    def __init__(self, said: list[bytes]) -> None:
+        self._said = [MARKER, *said]
         self.heard = anyio.Event()
 
     async def open(self) -> Liar:
@@ -110,9 +131,11 @@ class Liar:
 
     async def receive(self, size: int) -> bytes:
         await anyio.lowlevel.checkpoint()
-        data, self._said = self._said[:size], self._said[size:]
-        if not data:
+        if not self._said:
             self.heard.set()
+            return b""
+        data, rest = self._said[0][:size], self._said[0][size:]
+        self._said[:1] = [rest] if rest else []
         return data
 
     async def send(self, data: bytes) -> None:
@@ -123,7 +146,17 @@ class Liar:
         self.heard.set()
 
 
-def told() -> Iterator[tuple[str, bytes]]:
+def said_by(talk: list[tuple[FrameType, dict[str, Any]]]) -> list[bytes]:
+    """A talk as it comes over the line."""
+    return [
+        encode_frame(FrameType.DATA, LINE, file=1)
+        if kind == FrameType.DATA
+        else encode_message(kind, message)
+        for kind, message in talk
+    ]
+
+
+def told() -> Iterator[tuple[str, list[bytes]]]:
     """The whole talk, each time with one value that is another than it should be, or that is not there."""
     for index, (kind, message) in enumerate(TALK):
         for place in _places(message):
@@ -132,12 +165,7 @@ def told() -> Iterator[tuple[str, bytes]]:
                 _put(changed, place, odd)
                 talk = [*TALK[:index], (kind, changed), *TALK[index + 1 :]]
                 # A look asks for the time more than once.
-                talk += [talk[1]] * 4
-                data = b"".join(encode_message(each, said) for each, said in talk)
-                yield (
-                    f"{kind.name} {place}: {str(odd)[:20]!r}",
-                    MARKER + data + encode_frame(FrameType.DATA, LINE, file=1),
-                )
+                yield f"{kind.name} {place}: {str(odd)[:20]!r}", said_by([*talk, *([talk[1]] * 4)])
 
 
 _GONE = object()
@@ -159,7 +187,7 @@ def _put(message: Any, place: tuple[Any, ...], odd: Any) -> None:
         del message[place[-1]]
 
 
-async def _believed(said: bytes, place: Path) -> None:
+async def _believed(said: list[bytes], place: Path) -> RunView:
     """Everything that a console does with a box, with this one; raises what no problem is."""
     with contextlib.suppress(ProblemError):
         health = await look(Liar(said), "box7")
@@ -186,10 +214,18 @@ async def _believed(said: bytes, place: Path) -> None:
         kept.close()
     if waited.cancelled_caught:
         raise TimeoutError("it was not heard to its end")
+    summary.outcome(view)
+    list(summary.lines(view, Paint(on=False)))
+    return view
 
 
 def lies(base: Path, outcome: Outcome) -> int:
     """Every odd value; gives how many."""
+    honest = base / "honest" / "box7"
+    honest.parent.mkdir()
+    believed = anyio.run(_believed, said_by(TALK), honest)
+    if (honest / "journal.ndjson").read_bytes() != LINE or believed.link != "ended":
+        outcome.fault(f"the honest talk was not believed: {believed.link} {believed.problem}")
     number = 0
     for number, (name, said) in enumerate(told(), 1):
         place = base / f"l{number}" / "box7"
