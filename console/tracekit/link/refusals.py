@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import Sequence
 
 import asyncssh
 
@@ -47,6 +48,13 @@ def problem_of(address: Address, login: Login, fault: Exception) -> Problem:
     return Problem(
         "ssh.unreachable", f"the connection failed: {said}", where, f"`ssh -v {address.host}` shows more"
     )
+
+
+def unreadable_config(address: Address, files: Sequence[str], fault: Exception) -> Problem:
+    """The problem of a configuration of ssh that is none."""
+    said = getattr(fault, "strerror", None) or str(fault)
+    action = f"correct it: `ssh -G {address.host}` names the line"
+    return Problem("ssh.config", f"the configuration of ssh cannot be read: {said}", ", ".join(files), action)
 
 
 def timeout(address: Address) -> Problem:

@@ -16,7 +16,7 @@ import asyncssh
 
 from tracekit.link.bootstrap import Arrival, command
 from tracekit.link.login import Address, Asker, Login, Question, Trust
-from tracekit.link.refusals import no_session, problem_of, timeout
+from tracekit.link.refusals import no_session, problem_of, timeout, unreadable_config
 from tracekit.link.zipped import Carried, carried
 from tracekit.wire.problems import ProblemError
 
@@ -151,6 +151,12 @@ class SshLink:
 
     def _options(self, client: Login, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
         options = {**MEASURED, "config": self._config, "tunnel": tunnel, "passphrase": client.passphrase}
+        named = self._configured(client.address, "IdentityFile")
+        files = [str(name) for name in named] if isinstance(named, list) else []
+        there = [name for name in files if Path(name).expanduser().exists()]
+        if there != files:
+            # A key that is not there is passed over, as ssh does; encrypted ones wait for their passphrase.
+            options |= {"client_keys": there, "ignore_encrypted": True}
         if self._asker is not None:
             options["login_timeout"] = _PERSON
         if client.address.user is not None:
@@ -159,13 +165,23 @@ class SshLink:
             options["port"] = client.address.port
         return options
 
-    def _jump(self, address: Address) -> str:
+    def _configured(self, address: Address, name: str) -> object:
+        """What the configuration of ssh says of a host; no key is read for it. Raises ProblemError."""
         if not self._config:
-            return ""
-        options = asyncssh.SSHClientConnectionOptions(
-            host=address.host, config=self._config, known_hosts=((), (), ())
-        )
-        found = options.config.get("ProxyJump")
+            return None
+        given: dict[str, Any] = {"username": address.user} if address.user is not None else {}
+        given |= {"port": address.port} if address.port is not None else {}
+        try:
+            options = asyncssh.SSHClientConnectionOptions(
+                host=address.host, config=self._config, known_hosts=((), (), ()), client_keys=None, **given
+            )
+        except (ValueError, OSError, asyncssh.Error) as fault:
+            raise ProblemError(unreadable_config(address, self._config, fault)) from fault
+        found: object = options.config.get(name)
+        return found
+
+    def _jump(self, address: Address) -> str:
+        found = self._configured(address, "ProxyJump")
         return found if isinstance(found, str) and found.lower() != "none" else ""
 
     async def _bridge(
