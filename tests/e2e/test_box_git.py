@@ -94,7 +94,8 @@ def test_git__commits_a_patch_and_strangers__then_there_as_git_has_them_and_the_
     assert launches(again) == ["sync", "all scenarios"]
     first, second = bundles(here)
     assert second < 3000 < first
-    assert not [line for line in again.of("warning") if line["category"] == "sync"]
+    said = [line["message"] for line in again.of("warning") if line["category"] == "sync"]
+    assert [message for message in said if "it goes with the commits" not in message] == []
     # An older commit is in what is there already.
     git(here.root, "checkout", "-q", "v1.0")
     detached = here.sandbox.run("run", here.root, "--env", "box7", "--json")
@@ -110,8 +111,10 @@ def test_git__secret_is_changed_and_not_committed__then_the_change_stays_here(he
     done = here.run()
     assert done.code == 0, outputs(done)
     assert told(outputs(done), "changed") == ""
-    (warning,) = (line for line in done.of("warning") if line["category"] == "sync")
-    assert "looks like a secret: server.pem" in warning["message"]
+    messages = [line["message"] for line in done.of("warning")]
+    assert any("looks like a secret: server.pem" in message for message in messages), messages
+    # What is committed cannot be left out: that it goes is said.
+    assert any("it goes with the commits: server.pem" in message for message in messages), messages
 
 
 def test_git__project_below_the_repository_and_a_clone_that_is_cut_short__then_it_stands_there_likewise(

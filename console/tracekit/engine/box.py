@@ -124,11 +124,16 @@ class Box:
             for _ in range(_QUESTIONS):
                 if self._session is not None:
                     with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                        await self._session.send(_ask_time)
+                        await self._session.send(self._ask_time)
                 await anyio.sleep(_BETWEEN)
             if not self._followers:
                 self._followed = anyio.Event()
             await anyio.sleep(_ASK_AGAIN if self._followers else 0.0)
+
+    def _ask_time(self, client: Client) -> None:
+        now = time.monotonic_ns()
+        self._timing.asked(now)
+        client.ping(now)
 
     def _told_time(self, event: Event) -> None:
         now_t, now_m = time.time_ns(), time.monotonic_ns()
@@ -377,10 +382,6 @@ class _Waiter:
             self.problems = problems or []
             self.word = word
             self.answered.set()
-
-
-def _ask_time(client: Client) -> None:
-    client.ping(time.monotonic_ns())
 
 
 def _put(offset: int, data: bytes, client: Client) -> None:

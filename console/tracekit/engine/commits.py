@@ -110,6 +110,11 @@ def _patch(top: str, folder: Path, found: Manifest) -> str | None:
     changed = _names(top, "diff", "--name-only", "-z", "HEAD")
     found.left_out = [name for name in changed if looks_secret(name)]
     goes = [name for name in changed if name not in set(found.left_out)]
+    committed = [name for name in _names(top, "ls-files", "-z") if looks_secret(name)]
+    if committed:
+        found.notices.append(
+            f"committed, and looks like a secret: it goes with the commits: {_shown(committed)}"
+        )
     untracked = _names(top, "ls-files", "--others", "--exclude-standard", "-z")
     if goes:
         found.notices.append(f"not committed, and brought along as a patch: {_shown(goes)}")

@@ -36,6 +36,9 @@ SECRETS = (
     ".pypirc",
     ".npmrc",
     ".htpasswd",
+    ".git-credentials",
+    "*.tfvars",
+    "kubeconfig",
     "credentials.json",
     "service-account*.json",
 )
@@ -168,9 +171,11 @@ def is_lock_file(name: str) -> bool:
 
 def looks_secret(name: str) -> bool:
     """Whether a file is never brought by itself."""
-    base = os.path.basename(name)
+    base = os.path.basename(name).lower()
     if base.rpartition(".")[2] in _EXAMPLES:
         return False
+    if base == "credentials" and os.path.basename(os.path.dirname(name)) == ".aws":
+        return True
     return any(fnmatch.fnmatchcase(base, pattern) for pattern in SECRETS)
 
 

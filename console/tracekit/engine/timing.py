@@ -11,6 +11,9 @@ from typing import Any
 
 from tracekit.store.clocks import Reading
 
+#: So many questions wait for an answer at most.
+OPEN = 32
+
 
 class Timing:
     """One box's clocks, as this console knows them."""
@@ -18,6 +21,14 @@ class Timing:
     def __init__(self) -> None:
         #: What was noted last.
         self.noted: Reading | None = None
+        # Questions without an answer, in their order: what nobody asked is no answer.
+        self._open: dict[int, None] = {}
+
+    def asked(self, now_m: int) -> None:
+        """Note a question; of those that are never answered only the last few are known."""
+        self._open[now_m] = None
+        while len(self._open) > OPEN:
+            del self._open[next(iter(self._open))]
 
     def answered(self, asked_m: object, now_t: int, now_m: int, clock: object) -> Reading | None:
         """What an answer says, if more than was noted: when it was asked, when it came, the box's clocks."""
@@ -25,8 +36,9 @@ class Timing:
         box_t, box_m = told.get("t"), told.get("m")
         if type(asked_m) is not int or type(box_t) is not int or type(box_m) is not int:
             return None
-        if not 0 <= asked_m <= now_m:
+        if asked_m not in self._open or not 0 <= asked_m <= now_m:
             return None
+        del self._open[asked_m]
         bound = (now_m - asked_m) // 2
         found = Reading(now_t - bound, now_m - bound, box_t, box_m, bound)
         if self.noted is not None and _same(self.noted, found):

@@ -20,6 +20,7 @@ def answer(timing: Timing, at: int, *, trip: int, late: int = 0, ahead: int = AH
     """A question whose way there and back take so long, of which the way back so much longer."""
     box_m = at + (trip - late) // 2
     clock = {"t": box_m + 1000 * SECOND + ahead, "m": box_m + 50 * SECOND}
+    timing.asked(at)
     return timing.answered(at, at + trip + 1000 * SECOND, at + trip, clock)
 
 
@@ -53,9 +54,13 @@ def test_answers__somebody_sets_the_clock_of_the_box__then_noted_and_told() -> N
 
 @pytest.mark.parametrize("odd", [None, "x", {}, {"t": 1}, {"t": "1", "m": 2}, {"t": 1, "m": True}])
 def test_answers__box_says_nonsense__then_nothing_is_noted(odd: Any) -> None:
-    assert Timing().answered(1, 2, 3, odd) is None
-    assert Timing().answered(5, 2, 3, {"t": 1, "m": 1}) is None
-    assert Timing().answered("x", 2, 3, {"t": 1, "m": 1}) is None
+    timing = Timing()
+    for at in (1, 5):
+        timing.asked(at)
+    assert timing.answered(1, 2, 3, odd) is None
+    assert timing.answered(5, 2, 3, {"t": 1, "m": 1}) is None
+    assert timing.answered("x", 2, 3, {"t": 1, "m": 1}) is None
+    assert timing.answered(1, 2, 3, {"t": 1, "m": 1}) is not None
 
 
 def test_notes__two_consoles_and_damage__then_all_that_is_sound(tmp_path: Path) -> None:
@@ -68,3 +73,15 @@ def test_notes__two_consoles_and_damage__then_all_that_is_sound(tmp_path: Path) 
     assert clocks.place(69) == (19, 2)
     assert clocks.place(0) == (-50, 3)
     assert reading_of({"e": "box.lost"}) is None
+
+
+def test_answers__nobody_asked_or_told_twice__then_none_is_believed() -> None:
+    timing = Timing()
+    clock = {"t": 2000 * SECOND, "m": 50 * SECOND}
+    assert timing.answered(SECOND, 1001 * SECOND, 2 * SECOND, clock) is None
+    timing.asked(SECOND)
+    assert timing.answered(SECOND, 1001 * SECOND, 2 * SECOND, clock) is not None
+    assert timing.answered(SECOND, 1001 * SECOND, SECOND, {"t": 9 * SECOND, "m": 9 * SECOND}) is None
+    for at in range(100):
+        timing.asked(3 * SECOND + at)
+    assert timing.answered(3 * SECOND, 1004 * SECOND, 4 * SECOND, clock) is None
