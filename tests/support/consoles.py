@@ -78,6 +78,7 @@ class FakeView:
             self.live, self.link = False, "ended"
 
     elsewhere = False
+    trouble = None
 
     def here(self, path: str) -> str:
         return path

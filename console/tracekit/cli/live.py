@@ -294,6 +294,7 @@ class _Progress:
         self._line = ""
         self._width = 0
         self._link = view.link
+        self._trouble = ""
         self._noticed = 0
         self._not_run = 0
         self._named: dict[int, Notice] = {}
@@ -341,10 +342,13 @@ class _Progress:
             rows += self._silent()
             progress = self._progress()
             beat = self._heartbeat()
-        if self._view.link != self._link:
+        trouble = self._view.trouble
+        if self._view.link != self._link or (trouble is not None and trouble.code != self._trouble):
             known, self._link = self._link, self._view.link
+            self._trouble = trouble.code if trouble is not None else ""
             if {known, self._link} & {"reconnecting", "lost"}:
-                rows.append(self._paint.dim(f"link: {self._link}"))
+                why = f": {trouble.what} ({trouble.action})" if trouble is not None else ""
+                rows.append(self._paint.dim(edge.clean(f"link: {self._link}{why}")))
         if rows or beat or (self._terminal and progress != self._line):
             self._print([*rows, *beat], progress)
 

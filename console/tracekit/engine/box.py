@@ -33,6 +33,7 @@ _LONGEST_RETRY = 2.0
 # An agent that cannot be reached this often in a row is a problem for who waits for an answer; followers wait on.
 _PATIENCE = 4
 # Of a box whose first word was never heard: asking again gets the same answer, and may lock a person out.
+_GONE = "link.agent_gone"
 _DISTRUST = ("ssh.host_", "ssh.denied", "box.odd_")
 _FINAL = (
     "ssh.host_",
@@ -111,7 +112,9 @@ class Box:
             for follower in self._followers.values():
                 if follower.view.link != "reconnecting":
                     follower.note(E.BOX_LOST, {})
-                follower.view.mark("reconnecting")
+                # A line that broke says nothing; what keeps it from coming back does.
+                trouble = problem if problem.code != _GONE else None
+                follower.view.mark("reconnecting", trouble=trouble)
             if not self._followers and not self._waiting:
                 self._wanted = anyio.Event()
             await anyio.sleep(delay)
@@ -398,7 +401,7 @@ def _attach(follower: Follower) -> Callable[[Client], None]:
 def _ended_early(why: str = "") -> Problem:
     detail = f": {why}" if why else ""
     return Problem(
-        "link.agent_gone",
+        _GONE,
         f"the agent does not answer{detail}",
         "",
         "`tracekit doctor` checks this installation",

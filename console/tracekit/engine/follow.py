@@ -118,6 +118,7 @@ class Follower:
         """Follow no more: what is here stands, and why nothing comes is said."""
         if not self.view.done.is_set():
             self.view.mark("lost", problem)
+            self._ended(self)
         self._wake.set()
 
     async def run(self) -> None:

@@ -41,6 +41,8 @@ class RunView:
         self.link: LinkState = link
         self.live = link not in {"replay", "ended"}
         self.problem: Problem | None = None
+        #: Why the link is down, as long as it is.
+        self.trouble: Problem | None = None
         # What of the recording could not be read when somebody wanted to see it.
         self.unread: Problem | None = None
         self._window = recorded.Window(box_dir / OUTPUT_FILE)
@@ -97,10 +99,12 @@ class RunView:
         with self.lock:
             return self._fold.checkpoint(), self._folded
 
-    def mark(self, link: LinkState, problem: Problem | None = None) -> None:
+    def mark(
+        self, link: LinkState, problem: Problem | None = None, *, trouble: Problem | None = None
+    ) -> None:
         """Note what became of the link; a reader sees it at its next look."""
         with self.lock:
-            self.link = link
+            self.link, self.trouble = link, trouble
             self.live = link not in {"replay", "ended", "lost"}
             if problem is not None:
                 self.problem = problem

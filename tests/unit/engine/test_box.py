@@ -21,7 +21,7 @@ from tracekit.wire.frames import FrameType, encode_frame
 from tracekit.wire.lines import encode
 from tracekit.wire.messages import encode_message
 from tracekit.wire.names import E
-from tracekit.wire.problems import ProblemError
+from tracekit.wire.problems import Problem, ProblemError
 
 
 class Line:
@@ -63,9 +63,9 @@ def test_resume__a_run_ends_or_begins_meanwhile__then_all_others_are_attached(
 
 
 class Agents:
-    """A row of agents: each answers with its own bytes and is gone."""
+    """A row of agents: each answers with its own bytes and is gone, or cannot be reached."""
 
-    def __init__(self, *answers: bytes) -> None:
+    def __init__(self, *answers: bytes | Problem) -> None:
         self.opened = 0
         self.enough: Callable[[], bool] = bool
         self.seen = anyio.Event()
@@ -75,7 +75,10 @@ class Agents:
         self.opened += 1
         if self.enough():
             self.seen.set()
-        self._said = self._answers[min(self.opened, len(self._answers)) - 1]
+        answer = self._answers[min(self.opened, len(self._answers)) - 1]
+        if isinstance(answer, Problem):
+            raise ProblemError(answer)
+        self._said = answer
         return self
 
     async def receive(self, size: int) -> bytes:
@@ -145,6 +148,22 @@ def test_follow__agent_fails_inside_itself__then_asked_again_before_the_run_is_g
     agents = Agents(piece(0, b"x"), refused("agent.internal"))
     view = followed(tmp_path / "for good", agents, patience=20)
     assert (view.link, view.problem and view.problem.code, agents.opened) == ("lost", "agent.internal", 5)
+
+
+def test_follow__box_cannot_be_reached_any_more__then_it_is_said_why_and_tried_on(tmp_path: Path) -> None:
+    unreachable = Problem("ssh.unreachable", "no route", "box7", "look at the network")
+    agents = Agents(piece(0, b"x"), unreachable)
+    view = followed(tmp_path, agents, patience=6)
+    assert (view.link, view.trouble, view.problem) == ("reconnecting", unreachable, None)
+    view.mark("attached")
+    assert view.trouble is None
+
+
+def test_follow__another_key_than_before__then_nothing_more_is_said_to_it(tmp_path: Path) -> None:
+    changed = Problem("ssh.host_key_changed", "it shows another key", "box7", "ask whoever runs it")
+    agents = Agents(piece(0, b"x"), changed)
+    view = followed(tmp_path, agents, patience=20)
+    assert (view.link, view.problem, agents.opened) == ("lost", changed, 2)
 
 
 def test_follow__agent_has_no_such_run_any_more__then_lost_at_once(tmp_path: Path) -> None:

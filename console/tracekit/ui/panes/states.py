@@ -94,6 +94,8 @@ def banner(board: Board, problems: Sequence[Problem], look: Palette) -> Line | N
     if view is not None and view.problem is not None:
         return _banner(view.problem.what, view.problem.action, look)
     if view is not None and view.link == "reconnecting":
+        if view.trouble is not None:
+            return _banner(f"the link is down: {view.trouble.what}", view.trouble.action, look)
         return _banner("the link is down; the run goes on", "connecting again", look)
     if view is not None and view.link == "lost":
         return _banner("the link is lost: shown as lost, not as failed", "H attaches again", look)
