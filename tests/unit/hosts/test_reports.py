@@ -35,7 +35,7 @@ ok 1 - adds # time=12ms
 not ok 2 pays \\# cash
   ---
   message: 'no money'
-  location: '/work/cart.js:7:3'
+  location: '/srv/cart.js:7:3'
   duration_ms: 1.5
   ...
 ok 3 # SKIP not now
@@ -143,7 +143,7 @@ def test_tap__directives_blocks_and_subtests__then_cases() -> None:
     }
     found = read("tap", SAMPLES["tap"])
     (pays,) = [one for one in found if isinstance(one, Case) and one.path == ("pays # cash",)]
-    assert (pays.message, pays.file, pays.line, pays.seconds) == ("no money", "/work/cart.js", 7, 0.0015)
+    assert (pays.message, pays.file, pays.line, pays.seconds) == ("no money", "/srv/cart.js", 7, 0.0015)
     assert [one.text for one in found if isinstance(one, Printed)] == ["printed in between\n"]
 
 
