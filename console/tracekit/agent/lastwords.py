@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import struct
+from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
 
 from tracekit.agent.ingest import HELD
@@ -23,6 +24,7 @@ from tracekit.wire.names import E
 MOST = 16 << 20
 _PAGE = struct.Struct("=4Q")
 _NAME = re.compile(r".+-(?P<pid>\d+)-(?P<started>\d+)")
+_OUTPUT = b'"e":"' + E.OUTPUT.encode() + b'"'
 _STREAMS = ("stdout", "stderr")
 
 
@@ -66,7 +68,7 @@ class LastWords:
             return None
         return held
 
-    def tell(self, launch: str, pages: list[str], facts: Facts) -> None:
+    def tell(self, launch: str, pages: list[str], facts: Callable[[], Facts]) -> None:
         """A launch is over: what its processes had no time to tell goes into their spools, and all is let go."""
         for page in pages:
             held = self._held.pop(page, None)
@@ -76,12 +78,11 @@ class LastWords:
                 self._write(page[: -len(HELD)], held, launch, facts)
             _close(held)
 
-    def _write(self, base: str, held: _Held, launch: str, facts: Facts) -> None:
+    def _write(self, base: str, held: _Held, launch: str, facts: Callable[[], Facts]) -> None:
         spool, cap = f"{base}.ndjson", f"{base}.cap"
         places = (_words(f"{base}{HELD}") or ())[1::2]
-        last, told = _end_of(spool)
         size = _size(cap)
-        pieces = [("stdout", told, size - told)] if size > told else []
+        pieces: list[tuple[str, int, int]] = []
         unread = b""
         for stream, fd, place in zip(_STREAMS, held.files, places):
             # What is left of something enormous begins somewhere in the middle, which is better than its beginning.
@@ -90,13 +91,18 @@ class LastWords:
             if data:
                 pieces.append((stream, size + len(unread), len(data)))
                 unread += data
+        if not (pieces or size):
+            return  # nothing was ever printed: its lines need not be looked through
+        last, told = _end_of(spool)
+        if size > told:
+            pieces.insert(0, ("stdout", told, size - told))
         if not pieces:
             return
         if unread:
             with open(cap, "ab") as file:
                 file.write(unread)
         # The runner's own output has no scenario, and is its launch's.
-        where = _where(held.pid, facts) or {"launch": launch}
+        where = _where(held.pid, facts()) or {"launch": launch}
         now, mono = self._system.clock.wall(), self._system.clock.mono()
         lines = [
             encode(
@@ -140,15 +146,12 @@ def _line(raw: bytes) -> dict[str, Any]:
 
 def _end_of(spool: str) -> tuple[int, int]:
     """The number of a spool's last whole line, and how much of its captured output its lines have told."""
-    number, told, position = 0, 0, max(0, _size(spool) - MOST)
-    data = read_range(spool, position, MOST)
-    for raw in reversed(data.splitlines(keepends=True)):
-        if not raw.endswith(b"}\n"):
+    number, told = 0, 0
+    for raw in reversed(read_tail(spool, MOST).splitlines(keepends=True)):
+        # Most lines tell of no output, and are not worth decoding.
+        if not raw.endswith(b"}\n") or (number and _OUTPUT not in raw):
             continue
-        try:
-            line = decode(raw)
-        except LineError:
-            continue
+        line = _line(raw)
         found = line.get("n")
         number = number or (found if isinstance(found, int) else 0)
         cap, length = line.get("cap"), line.get("length")

@@ -315,9 +315,8 @@ class LiveRun:
         started_at = self._system.processes.started(pid)
         if self._pump.driver.hosted:
             told = encode({"scenario": scenario, "verdict": verdict, "reason": reason})
-            with contextlib.suppress(
-                OSError
-            ):  # then it is told as a crash at first, and set right by the driver
+            # Without it, it is told as a crash at first, and set right by the driver.
+            with contextlib.suppress(OSError):
                 self._system.files.put(os.path.join(self._spool, told_name(pid, started_at)), told)
         self.channel.send({"do": "kill", "pid": pid, "started": started_at, "grace": self.grace})
         return True

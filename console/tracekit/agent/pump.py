@@ -241,7 +241,7 @@ class Pump:
         """A launch is over: read all that its processes left, then let the driver decide."""
         launch = self.driver.launch
         # A process that a test took down wrote nothing more: what it had printed is written for it.
-        self._words.tell(launch, self.ingest.words_of(launch), self.facts_of(launch))
+        self._words.tell(launch, self.ingest.words_of(launch), lambda: self.facts_of(launch))
         while not self.stuck and not self.ingest.drain(batch, self.recording.next_output, launch):
             if batch.output_size > SPLIT or sum(map(len, batch.lines)) > SPLIT:
                 batch = Batch() if self._commit(batch) else batch
