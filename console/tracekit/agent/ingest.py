@@ -14,7 +14,7 @@ from typing import Any, Optional
 
 from tracekit.agent.recording import Batch, Restored
 from tracekit.agent.redact import Redactor, StreamRedactor
-from tracekit.agent.system import System, read_range
+from tracekit.agent.system import System, read_range, size_of
 from tracekit.wire.lines import LineError, decode, encode, whole_lines
 from tracekit.wire.names import LINE_VERSION, E
 
@@ -143,7 +143,7 @@ class Ingest:
             if spool.stream:
                 batch.at[spool.name] = spool.read
             elif spool.name != self.supervisor:
-                torn += max(0, _size(spool.path) - spool.read)
+                torn += max(0, size_of(spool.path) - spool.read)
         if torn:
             batch.own.append(
                 {"e": E.GAP, "what": "torn line", "count": torn, "why": "its process died while writing"}
@@ -237,7 +237,7 @@ class Ingest:
 
     def _fresh(self, spool: Spool) -> bytes:
         """The whole lines behind what was read."""
-        if _size(spool.path) <= spool.read:
+        if size_of(spool.path) <= spool.read:
             return b""
         size = READ
         while True:
@@ -248,7 +248,7 @@ class Ingest:
             size *= 2
 
     def _raw(self, spool: Spool) -> bytes:
-        return read_range(spool.path, spool.read, READ) if _size(spool.path) > spool.read else b""
+        return read_range(spool.path, spool.read, READ) if size_of(spool.path) > spool.read else b""
 
     def _lines(self, spool: Spool, data: bytes, batch: Batch, base: int) -> None:
         count = data.count(b"\n")
@@ -332,10 +332,3 @@ class Ingest:
 def _places(kept: StreamRedactor[Any]) -> Iterator[list[Any]]:
     for tag, piece in kept.held:
         yield [tag, len(piece)]
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

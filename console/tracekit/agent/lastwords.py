@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Optional
 
 from tracekit.agent.ingest import HELD
 from tracekit.agent.progress import Facts
-from tracekit.agent.system import System, read_range, read_tail
+from tracekit.agent.system import System, read_range, read_tail, size_of
 from tracekit.wire.lines import LineError, decode, encode
 from tracekit.wire.names import E
 
@@ -81,7 +81,7 @@ class LastWords:
     def _write(self, base: str, held: _Held, launch: str, facts: Callable[[], Facts]) -> None:
         spool, cap = f"{base}.ndjson", f"{base}.cap"
         places = (_words(f"{base}{HELD}") or ())[1::2]
-        size = _size(cap)
+        size = size_of(cap)
         pieces: list[tuple[str, int, int]] = []
         unread = b""
         for stream, fd, place in zip(_STREAMS, held.files, places):
@@ -164,13 +164,6 @@ def _end_of(spool: str) -> tuple[int, int]:
 def _words(page: str) -> Optional[tuple[int, ...]]:
     data = read_range(page, 0, _PAGE.size)
     return _PAGE.unpack(data) if len(data) == _PAGE.size else None
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
 
 
 def _close(held: _Held) -> None:

@@ -6,12 +6,11 @@ process whose number has been given to another.
 
 from __future__ import annotations
 
-import os
 import re
 from typing import Any, NamedTuple, Optional
 
 from tracekit.agent.ingest import Spool
-from tracekit.agent.system import System, read_range
+from tracekit.agent.system import System, read_range, size_of
 from tracekit.agent.watch import Alarm
 from tracekit.wire.lines import LineError, decode
 
@@ -64,7 +63,7 @@ class Stacks:
         process = process_of(pid, spools)
         offset = 0
         if process is not None and process.dump:
-            offset = _size(process.stacks)
+            offset = size_of(process.stacks)
             if self._signal(process, process.dump):
                 self._asked.append(_Asked(alarm, process, offset, self._system.clock.seconds()))
                 return
@@ -170,10 +169,3 @@ def _whole(data: bytes) -> bool:
     """Whether the current thread, which is written last, is there to its end."""
     tail = data[data.rfind(b"Current thread") :] if b"Current thread" in data else b""
     return bool(tail) and tail.endswith(b"\n") and b"\n  " in tail
-
-
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0

@@ -103,11 +103,16 @@ def read_range(path: str, offset: int, length: int) -> bytes:
 
 def read_tail(path: str, length: int) -> bytes:
     """Read the last bytes of a file; a file that is not there is empty."""
+    size = size_of(path)
+    return read_range(path, max(0, size - length), length) if size else b""
+
+
+def size_of(path: str) -> int:
+    """How long a file is; a file that is not there is empty."""
     try:
-        size = os.stat(path).st_size
+        return os.stat(path).st_size
     except OSError:
-        return b""
-    return read_range(path, max(0, size - length), length)
+        return 0
 
 
 class Process(NamedTuple):
