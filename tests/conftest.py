@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support import unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
+# How fast a machine draws examples is no property of what is tested.
+settings.register_profile("steady", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 TESTS = Path(__file__).parent
 # Rooms whose tests take milliseconds each; elsewhere a test is quick when it says so.
 QUICK = ("wire", "model", "config", "native", "store", "cli", "engine", "link")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -11,10 +12,11 @@ import struct
 import subprocess
 import termios
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from tests.bench.places import Place
 
@@ -33,10 +35,33 @@ SHOWN = b"first-frame-of-one-widget"
 PATIENCE = 60.0
 
 
+class Painted(NamedTuple):
+    """Seconds until a text was on the terminal, and of processor time that its program had taken by then."""
+
+    wall: float
+    cpu: float
+
+
+def painted(here: Place, command: Sequence[str], text: bytes) -> Painted:
+    """Until a program has painted this text; it is ended afterwards."""
+    with _on_terminal(here, command) as (process, master, began):
+        (wall,) = _watch(master, began, [text])
+        fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return Painted(wall, sum(int(ticks) for ticks in fields[11:13]) / os.sysconf("SC_CLK_TCK"))
+
+
 def until_shown(
     here: Place, command: Sequence[str], *texts: bytes, size: tuple[int, int] = (120, 36)
 ) -> list[float]:
     """Seconds from the start of a program until each text had been painted; the program is ended afterwards."""
+    with _on_terminal(here, command, size) as (_, master, began):
+        return _watch(master, began, texts)
+
+
+@contextlib.contextmanager
+def _on_terminal(
+    here: Place, command: Sequence[str], size: tuple[int, int] = (120, 36)
+) -> Iterator[tuple[subprocess.Popen[bytes], int, float]]:
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     env = {name: value for name, value in here.env.items() if name not in {"NO_COLOR", "COLUMNS", "LINES"}}
@@ -52,7 +77,7 @@ def until_shown(
     )
     os.close(slave)
     try:
-        return _watch(master, began, texts)
+        yield process, master, began
     finally:
         process.send_signal(signal.SIGTERM)
         try:

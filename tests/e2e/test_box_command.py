@@ -6,22 +6,17 @@ import json
 import os
 import pty
 import re
-from collections.abc import Iterator
+import socket
+import threading
 from pathlib import Path
 
 import pytest
 
 from tests.support import sshd
-from tests.support.cli import Sandbox
+from tests.support.cli import PATIENCE, Sandbox
 from tests.support.until import until
 
 UNREACHABLE = 5
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sshd.Box, str, Path]]:
-    with sshd.box(tmp_path_factory.mktemp("box")) as box:
-        yield (box, *sshd.lend_pytest(box))
 
 
 @pytest.fixture
@@ -124,6 +119,39 @@ def test_check__one_answers_and_one_does_not__then_both_are_told_and_the_code_sa
     assert (said.code, "nobody listens" in said.out) == (UNREACHABLE, True)
     unknown = sandbox.run("box", "check", "goood")
     assert (unknown.code, "known: dead, good" in unknown.err) == (2, True)
+
+
+def test_check__several_that_say_nothing__then_all_are_looked_at_at_once(sandbox: Sandbox) -> None:
+    first, second = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
+    met: list[bool] = []
+
+    def serve() -> None:
+        one, _ = first.accept()
+        one.settimeout(PATIENCE)
+        # It hangs up only when the other one is asked too; whoever asks one after the other gives this one up before.
+        second.settimeout(PATIENCE)
+        other, _ = second.accept()
+        one.setblocking(False)
+        try:
+            while said := one.recv(4096):
+                assert said
+            met.append(False)
+        except BlockingIOError:
+            met.append(True)
+        one.close()
+        other.close()
+
+    with first, second:
+        for name, server in (("one", first), ("two", second)):
+            port = server.getsockname()[1]
+            sandbox.run("box", "add", name, f"ci@127.0.0.1:{port}", "--unseen")
+        server_thread = threading.Thread(target=serve)
+        server_thread.start()
+        done = sandbox.run("box", "check")
+        server_thread.join(PATIENCE)
+    assert met == [True]
+    assert done.code == UNREACHABLE
+    assert [line.split()[1] for line in done.out.splitlines() if line.startswith("✗")] == ["one", "two"]
 
 
 def test_shell__of_a_run__then_in_its_directory_with_its_variables(

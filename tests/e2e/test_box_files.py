@@ -7,7 +7,6 @@ import os
 import re
 import shlex
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from tests.support import sshd
 from tests.support.brought import SECRET, Here, launches, outputs
 from tests.support.until import until
+from tracekit.store.inventory import InventoryStore
 
 TEST = """
 import pathlib, os
@@ -29,12 +29,6 @@ def test_writes():
     (place / "made.log").write_text("made by the test; token is " + os.environ["DEPLOY_TOKEN"])
     (place / "other.txt").write_text("not asked for")
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sshd.Box, str, Path]]:
-    with sshd.box(tmp_path_factory.mktemp("box")) as box:
-        yield (box, *sshd.lend_pytest(box))
 
 
 @pytest.fixture
@@ -71,6 +65,18 @@ def test_sync__selector_and_rerun__then_the_files_of_that_moment(here: Here) -> 
     here.files(helper_dot_py='WORD = "mended"\n')
     again = here.sandbox.run("rerun", red.run_id(), "--failed", "--json")
     assert (again.code, [*again.verdicts().values()]) == (0, ["passed"]), again.err
+
+
+def test_sync__one_scenario_is_chosen_again_after_an_edit__then_it_is_found_as_before(here: Here) -> None:
+    here.profile()
+    for edit in ("", "", "# once more\n"):
+        here.files(test_it_dot_py=TEST + edit)
+        done = here.run("-s", "test_it.py::test_helper")
+        assert (done.code, [*done.verdicts().values()]) == (0, ["passed"]), done.err
+    # What is kept names the files of the project here, wherever the box has them.
+    kept = InventoryStore(here.sandbox.home / "cache" / "tracekit").load(str(here.root), "@box7")
+    assert kept is not None
+    assert {run.place for run in kept.runs} == {"test_it.py"}
 
 
 def test_sync__what_looks_like_a_secret__then_stays_here_and_is_named(here: Here) -> None:

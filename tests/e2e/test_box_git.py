@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support import sshd
 from tests.support.brought import Here, launches, outputs
+from tracekit.engine.commits import commits
 
 TEST = """
 import os, pathlib, subprocess
@@ -27,12 +28,6 @@ def test_tree():
     print("word:", pathlib.Path("word").read_text().strip())
     print("files:", " ".join(sorted(os.listdir("."))))
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sshd.Box, str, Path]]:
-    with sshd.box(tmp_path_factory.mktemp("box")) as box:
-        yield (box, *sshd.lend_pytest(box))
 
 
 @pytest.fixture
@@ -141,3 +136,20 @@ def test_git__no_repository_or_no_commit__then_said_with_the_other_way(here: Her
             git(here.root, "init", "-q")
         done = here.run()
         assert (done.code, 'how = "sync"' in done.err) == (2, True), done.err
+
+
+def test_git__history_was_rewritten_again_and_again__then_what_it_was_goes_after_a_day(here: Here) -> None:
+    git(here.root, "init", "-q")
+    committed(here.root, "first")
+    cache = here.sandbox.home / "bundles"
+    for number in range(3):
+        (here.root / "word").write_text(f"{number}\n")
+        git(here.root, "commit", "-q", "--amend", "-a", "-m", f"anew {number}")
+        git(here.root, "reflog", "expire", "--expire=now", "--all")
+        git(here.root, "gc", "-q", "--prune=now")
+        commits(str(here.root), cache)
+        for file in cache.iterdir():
+            if file.name != "chain.json":
+                os.utime(file, (1, 1))
+    commits(str(here.root), cache)
+    assert len([file for file in cache.iterdir() if len(file.name) == 64]) == 1

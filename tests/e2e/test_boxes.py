@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,6 @@ def test_waits():
 def test_last():
     print("last is done", flush=True)
 """
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[sshd.Box, str, Path]]:
-    with sshd.box(tmp_path_factory.mktemp("box")) as box:
-        yield (box, *sshd.lend_pytest(box))
 
 
 @pytest.fixture
@@ -124,6 +117,41 @@ def test_run__line_is_cut_in_the_middle__then_nothing_is_missing(pair: Pair) -> 
     assert out.count(b'"e":"attempt.ended"') == 3
     assert pair.sandbox.run("verify", folder.name).code == 0
     assert b"last is done" in output.read_bytes()
+
+
+FLOOD = """
+import sys
+
+def test_floods():
+    for _ in range(3000):
+        print("x" * 999)
+
+def test_last():
+    print("last is done")
+"""
+
+
+def test_run__box_sends_more_than_is_taken__then_the_journal_is_whole_and_a_larger_share_brings_the_rest(
+    pair: Pair,
+) -> None:
+    pair.project(FLOOD)
+    pair.trust()
+    pair.sandbox.environ["TRACEKIT_COPY_SIZE"] = "1MiB"
+    done = pair.sandbox.run("run", pair.here, "--env", "box7")
+    assert done.code == 0, done.err
+    assert "more of this run than is taken here (1 MiB); not whole: output" in done.out + done.err
+    (folder,) = (pair.sandbox.state / "runs").iterdir()
+    output = folder / "box7" / "output.bin"
+    assert size(output) < 1 << 20
+    kept = pair.box.home / ".local" / "state" / "tracekit" / "box" / "runs" / folder.name
+    assert kept.is_dir(), "the box keeps what is not here"
+    pair.sandbox.environ["TRACEKIT_COPY_SIZE"] = "1GiB"
+    again = pair.sandbox.run("attach", folder.name, "--json")
+    assert (again.code, again.out.count('"e":"attempt.ended"')) == (0, 2), again.err
+    assert b"last is done" in output.read_bytes()
+    assert size(output) >= 3_000_000
+    assert pair.sandbox.run("verify", folder.name).code == 0
+    until(lambda: not kept.exists())
 
 
 def begun(pair: Pair) -> tuple[subprocess.Popen[bytes], Path]:

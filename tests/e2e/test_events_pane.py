@@ -77,7 +77,7 @@ def test_events_pane__row_of_a_dead_process__then_its_last_calls_and_the_line_be
         assert terminal.until(lambda: terminal.shows(name))
         terminal.keys(keys)
         assert terminal.until(lambda: any(line.startswith("▌") and name in line for line in terminal.display))
-        terminal.keys("7")
+        terminal.keys("4")
         shown(terminal, "ERROR   shop just before the end␛]0;owned␇")
         painted = len(terminal.raw)
         terminal.keys("\t")

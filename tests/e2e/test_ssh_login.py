@@ -97,6 +97,44 @@ def test_locked_key__passphrase_is_wrong__then_said_so(served: sshd.Box, tmp_pat
         assert code_of(link_to(served, tmp_path, Person(passphrase="guess"))) == "ssh.wrong_passphrase"
 
 
+def test_locked_key__passphrase_is_right_and_the_key_is_not_let_in__then_it_is_not_called_wrong(
+    openssh: sshd.Box, tmp_path: Path
+) -> None:
+    person = Person(passphrase="open sesame")
+    link = link_to(openssh, tmp_path, person)
+    stranger = tmp_path / "stranger"
+    subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", str(stranger)], check=True
+    )
+    (tmp_path / "config").write_text(f"IdentityFile {stranger}\nIdentityAgent none\n")
+    assert code_of(link) == "ssh.denied"
+
+
+def test_configuration__names_known_hosts_and_revoked_keys__then_both_count(
+    served: sshd.Box, tmp_path: Path
+) -> None:
+    (tmp_path / "known").write_text("")
+    (tmp_path / "theirs").write_text(served.known_host)
+    named = f"UserKnownHostsFile {tmp_path}/theirs"
+    assert code_of(link_to(served, tmp_path)) == "ssh.host_key_unknown"
+    assert code_of(link_to(served, tmp_path, config=named)) == ""
+    (tmp_path / "revoked").write_text(served.known_host.split(" ", 1)[1])
+    named += f"\nRevokedHostKeys {tmp_path}/revoked"
+    assert code_of(link_to(served, tmp_path, config=named)) == "ssh.host_key_revoked"
+
+
+def test_configuration__gives_the_key_a_name_of_its_own__then_that_name_alone_counts(
+    served: sshd.Box, tmp_path: Path
+) -> None:
+    known, alias = tmp_path / "known", "HostKeyAlias the-lab-machine"
+    known.write_text(served.known_host)  # under its address
+    assert code_of(link_to(served, tmp_path)) == ""
+    assert code_of(link_to(served, tmp_path, config=alias)) == "ssh.host_key_unknown"
+    known.write_text("the-lab-machine " + served.known_host.split(" ", 1)[1])
+    assert code_of(link_to(served, tmp_path, config=alias)) == ""
+    assert code_of(link_to(served, tmp_path)) == "ssh.host_key_unknown"
+
+
 def test_locked_key__nobody_to_ask__then_names_the_key_and_what_to_do(
     served: sshd.Box, tmp_path: Path
 ) -> None:

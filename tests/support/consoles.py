@@ -5,13 +5,14 @@ Nothing here waits for time: a test pumps frames and waits until the newest gene
 
 from __future__ import annotations
 
+import io
 import shutil
 import tempfile
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from textual.pilot import Pilot
 from textual.strip import Strip
 
 from tests.support.journals import BEGAN, ROOT, SECOND, Journal
+from tracekit.engine.archive import Digest
+from tracekit.engine.journey import Journey
+from tracekit.engine.past import Before as Past
+from tracekit.engine.past import Held, Story, Trends
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.engine.saves import Save
 from tracekit.engine.watching import Choice
@@ -54,6 +59,7 @@ class FakeView:
         self.box: Path | None = None
         self.fed = 0
         self.reads = 0
+        self.unreadable: OSError | None = None
         self.feed(len(journal.lines) if fed is None else fed)
         self.live = (not self.state.run.ended) if live is None else live
         self.link = link or ("attached" if self.live else "ended")
@@ -79,6 +85,21 @@ class FakeView:
 
     elsewhere = False
     trouble = None
+    cut = 0
+    box_dir = Path("/srv/runs")
+
+    @property
+    def folded(self) -> int:
+        return len(self._bytes())
+
+    def _bytes(self) -> bytes:
+        return b"".join(encode(line) for line in self.journal.lines[: self.fed])
+
+    def journal_file(self) -> io.BytesIO:
+        """The journal as far as it was fed."""
+        if self.unreadable is not None:
+            raise self.unreadable
+        return io.BytesIO(self._bytes())
 
     def here(self, path: str) -> str:
         return path
@@ -101,6 +122,17 @@ class FakeView:
         return b"".join(bytes(self.journal.output[span.offset : span.offset + span.length]) for span in spans)
 
 
+class Recorded:
+    """A run that a test feeds, as whoever reads its journal sees it."""
+
+    def __init__(self, view: FakeView) -> None:
+        self._view = view
+        self.journal = view.journal_file
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._view, name)
+
+
 @dataclass
 class FakeRow:
     """A line of the list of runs."""
@@ -112,6 +144,91 @@ class FakeRow:
     live: bool = False
     reason: str = "finished"
     counts: dict[str, int] = field(default_factory=dict)
+    ended_t: int = 0
+    ended: bool = True
+    environment: str = "local"
+    profile: str | None = None
+    fingerprint: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
+    pinned: str | None = None
+    imported: int = 0
+    disk_bytes: int = 0
+
+
+class FakeArchive:
+    """Recorded runs that a test prepared; notes what was done to them."""
+
+    def __init__(self) -> None:
+        self.kept: list[FakeRow] = []
+        self.digests: dict[str, Digest] = {}
+        self.broken: Problem | Exception | None = None
+        self.gone: set[str] = set()  # deleted by somebody else meanwhile
+        self.done: list[tuple[Any, ...]] = []
+        self.threads: set[str] = set()
+        self.held: Held | None = None  # what a comparison finds
+        self.trended: Trends | None = None
+        self.stories: dict[str, Story] = {}
+
+    def _asked(self, run: str = "") -> None:
+        self.threads.add(threading.current_thread().name)
+        if isinstance(self.broken, Problem):
+            raise ProblemError(self.broken)
+        if self.broken is not None:
+            raise self.broken
+        if run in self.gone:
+            raise ProblemError(
+                Problem("store.no_run", "no run is called so", run, "`tracekit runs` lists them")
+            )
+
+    def rows(self) -> Sequence[FakeRow]:
+        self._asked()
+        return [row for row in self.kept if row.run_id not in self.gone]
+
+    def digest(self, run: str, tree: Sequence[str] = ()) -> Digest:
+        self._asked(run)
+        return self.digests.get(run) or Digest(run)
+
+    def compare(self, before: str, after: str) -> Held:
+        self._asked(before)
+        self._asked(after)
+        self.done.append(("compare", before, after))
+        assert self.held is not None
+        return self.held
+
+    def trends(self, root: str, environment: str) -> Trends:
+        self._asked()
+        self.done.append(("trends", root, environment))
+        return self.trended or Trends(root, environment, ())
+
+    def story(self, scenario: str, root: str, environment: str) -> Story | None:
+        self._asked()
+        return self.stories.get(scenario)
+
+    def pair_of(self, run: str) -> tuple[str, str]:
+        self._asked(run)
+        if self.held is None:
+            raise ProblemError(
+                Problem("runs.no_earlier", "there is no earlier run", run, "choose another one")
+            )
+        return self.held.before.run_id, run
+
+    def pin(self, run: str, reason: str = "") -> None:
+        self._change("pin", run, reason)
+
+    def unpin(self, run: str) -> None:
+        self._change("unpin", run, None)
+
+    def _change(self, what: str, run: str, pinned: str | None) -> None:
+        self._asked(run)
+        self.done.append((what, run))
+        self.kept = [replace(row, pinned=pinned) if row.run_id == run else row for row in self.kept]
+
+    def delete(self, runs: Sequence[str], *, pinned: bool = False) -> int:
+        for run in runs:
+            self._asked(run)
+        self.done.append(("delete", *runs, pinned))
+        self.kept = [row for row in self.kept if row.run_id not in runs]
+        return 4 << 20
 
 
 class FakeWatch:
@@ -152,14 +269,29 @@ class FakeWatch:
         return future
 
 
+class FakePast:
+    """What was recorded before, as a test prepared it."""
+
+    def __init__(self) -> None:
+        self.answer: Past | Problem = Past()
+        self.asked: list[tuple[str, str, str]] = []
+
+    def before(self, scenario: str, root: str, run_id: str) -> Past:
+        self.asked.append((scenario, root, run_id))
+        if isinstance(self.answer, Problem):
+            raise ProblemError(self.answer)
+        return self.answer
+
+
 class FakeEngine:
     """Answers each kind of request with what the test prepared; remembers what it was asked."""
 
     def __init__(self, **answers: FakeView | Problem | Exception | None) -> None:
         self.answers = answers
         self.asked: list[Request] = []
-        self.rows: list[FakeRow] = []
+        self.shelf = FakeArchive()
         self.watches: list[FakeWatch] = []
+        self.before = FakePast()
         self.waiting: Future[ViewFace] = Future()
 
     def submit(self, request: Request) -> Future[ViewFace]:
@@ -177,8 +309,26 @@ class FakeEngine:
             future.set_result(answer)
         return future
 
+    @property
+    def rows(self) -> list[FakeRow]:
+        return self.shelf.kept
+
+    @rows.setter
+    def rows(self, rows: list[FakeRow]) -> None:
+        self.shelf.kept = rows
+
     def runs(self) -> Sequence[FakeRow]:
-        return self.rows
+        return self.shelf.rows()
+
+    def archive(self) -> FakeArchive:
+        return self.shelf
+
+    def past(self) -> FakePast:
+        return self.before
+
+    def journey(self, view: ViewFace) -> Journey:
+        assert isinstance(view, FakeView)
+        return Journey(Recorded(view))  # type: ignore[arg-type]
 
     def watch(self, launch: Launch) -> FakeWatch:
         self.watches.append(FakeWatch(launch))
@@ -216,10 +366,24 @@ class FakeEditor:
 
 
 @dataclass
+class FakeDebugger:
+    """Notes what was to be debugged."""
+
+    debugged: list[tuple[str, str, str]] = field(default_factory=list)
+    answer: Problem | None = None
+
+    def debug(self, root: str, run: str, scenario: str) -> Problem | None:
+        self.debugged.append((root, run, scenario))
+        return self.answer
+
+
+@dataclass
 class FakeClipboard:
     """Notes what was copied."""
 
     copied: list[str] = field(default_factory=list)
+    how: str = ""
+    write: Callable[[str], None] | None = None
 
     def copy(self, text: str) -> Problem | None:
         self.copied.append(text)
@@ -297,7 +461,15 @@ def console(
     """Build an application; its pump stands still until `settle`."""
     engine = engine or FakeEngine()
     trust, editor, clipboard, clock = FakeTrust(trusted), FakeEditor(), FakeClipboard(), [NOW]
-    ports = Ports(engine, trust, editor, clipboard, now=lambda: clock[0], boxes=boxes or FakeBoxes())
+    ports = Ports(
+        engine,
+        trust,
+        editor,
+        clipboard,
+        now=lambda: clock[0],
+        boxes=boxes or FakeBoxes(),
+        debugger=FakeDebugger(),
+    )
     app = ConsoleApp(ports, start, pumped=False, **options)
     return Console(app, engine, trust, editor, clipboard, clock)
 
@@ -318,7 +490,8 @@ async def settle(pilot: Pilot[Any], shown: Console) -> None:
         shown.app.board_screen.scenarios.settle(force=True)
         await shown.app.workers.wait_for_complete()
         await pilot.pause()
-        busy = shown.app.board_screen.detail.query_one("#events-pane", EventsPane).behind
+        detail = shown.app.board_screen.detail
+        busy = detail.query_one("#events-pane", EventsPane).behind or detail.reading
         if shown.app.pump.idle and shown.app.pump.frames > before and not busy:
             await pilot.pause()
             return
@@ -340,6 +513,7 @@ __all__ = [
     "Cancel",
     "Console",
     "Discover",
+    "FakeArchive",
     "FakeEngine",
     "FakeRow",
     "FakeTrust",

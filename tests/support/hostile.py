@@ -17,6 +17,11 @@ from rich.cells import cell_len
 from tests.security.payloads import PAYLOADS, as_text, hostile_journal
 from tests.support.consoles import Console, FakeRow, FakeView, press, settle, showing
 from tests.support.journals import BEGAN
+from tracekit.engine.past import Before, Difference, Held, TrendPoint, Trends, story_of
+from tracekit.model.comparing import Why, compare
+from tracekit.model.results import Result
+from tracekit.store.catalogue import RunSummary, Verdict
+from tracekit.store.sources import Changed
 from tracekit.ui import safe as safe_module
 from tracekit.wire.problems import Problem
 
@@ -59,23 +64,58 @@ PANES: tuple[tuple[str, Step], ...] = (
     ("notice", keys()),
     ("notice-collect", keys("j", "j")),
     ("tree", keys("J")),
-    ("failure", keys("2")),
-    ("steps", keys("1")),
+    ("why", keys("2")),
+    ("why-end", keys("tab", "G")),
+    ("steps", keys("1", "g")),
+    ("steps-end", keys("G")),
     ("output", keys("3")),
-    ("cases", keys("4")),
-    ("repro", keys("5")),
-    ("run", keys("6")),
-    ("events", keys("7")),
+    ("repro", keys("8")),
+    ("run", keys("0")),
+    ("events", keys("4")),
+    ("timeline", keys("5")),
+    ("env", keys("6")),
+    ("history", keys("7")),
     ("zoomed", keys("2", "z")),
     ("container", keys("escape", "escape", "g")),
     ("runner-output", keys("G")),
-    ("all-events", keys("7")),
+    ("all-events", keys("4")),
     ("overview", keys("1")),
     ("filter", _filtered),
     ("problem", _said),
     ("runs", _runs),
+    ("comparison", keys("escape", "escape", "escape", "J", "d")),
+    ("comparison-end", keys("G", "tab")),
+    ("trends", keys("escape", "escape", "P", "G")),
+    ("then", keys("escape", "escape", "[")),
+    ("palette", keys(")", "escape", "colon")),
     ("question", _asked),
 )
+
+
+def remember(shown: Console, text: str) -> None:
+    """What was recorded before says the same text wherever it says anything from outside."""
+    run = RunSummary(
+        run_id="01KAH0C5M0DEMORVN00000H0ST",
+        root=text,
+        profile=text,
+        environment=text,
+        parent=text,
+        started_t=BEGAN,
+        ended_t=BEGAN + 1,
+        ended=True,
+        reason=text,
+        counts={"passed": 1, text: 1},
+        fingerprint=text,
+        facts={"git": {"commit": text, "branch": text, "dirty": True}},
+    )
+    green, red = Result(text, "passed", flags=(text,)), Result(text, "failed")
+    told = story_of(text, text, [Verdict(run, red), Verdict(run, green)])
+    apart = (Difference(text, text, text),)
+    shown.engine.before.answer = Before(told, told.verdicts[1], apart, (Changed(text, "changed"),))
+    shelf = shown.engine.shelf
+    shelf.held = Held(run, run, compare([green], [red], why_after={text: Why("k", text)}), apart)
+    point = TrendPoint(run.run_id, BEGAN, 1, run.counts, text, text)
+    shelf.trended = Trends(text, text, (point,), (told,), (told,), (told,))
 
 
 class Raw:
@@ -118,7 +158,9 @@ def main(numbers: list[int], *, layer_one: bool) -> None:
             tell.flush()
             hear.readline()
 
-        asyncio.run(visit(showing(FakeView(hostile_journal(payload))), as_text(payload), check))
+        shown = showing(FakeView(hostile_journal(payload)))
+        remember(shown, as_text(payload))
+        asyncio.run(visit(shown, as_text(payload), check))
     tell.write("done\n")
     tell.flush()
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from tests.support.journal import BEGAN, MS, ROOT, RUN, SECOND, Journal, frame, raised
+from tracekit.engine.past import Before, Difference, story_of
+from tracekit.model.results import Result
+from tracekit.store.catalogue import RunSummary, Verdict
+from tracekit.store.sources import Changed
 
 __all__ = ["BEGAN", "MS", "ROOT", "RUN", "SECOND", "Journal", "frame", "raised"]
 
@@ -372,3 +376,45 @@ def flagged() -> Journal:
         journal.passes(ids[name], 30)
     journal.finish()
     return journal
+
+
+def before() -> Before:
+    """What earlier runs say of a scenario that is red now: green until the sources changed, with one flake."""
+    told = []
+    for back, (verdict, milliseconds, commit, flags) in enumerate(
+        (
+            ("failed", 2_410, "c3d4e5f", ()),
+            ("failed", 2_380, "c3d4e5f", ()),
+            ("passed", 1_904, "a1b2c3d", ()),
+            ("passed", 2_011, "a1b2c3d", ("flaky",)),
+            ("failed", 2_350, "a1b2c3d", ()),
+            ("passed", 1_870, "9f8e7d6", ()),
+            ("skipped", 1, "9f8e7d6", ()),
+            ("passed", 1_890, "9f8e7d6", ()),
+        )
+    ):
+        run = f"01KAH0C5M0DEMORVN0{8 - back:04d}E000" if back else RUN
+        row = RunSummary(
+            run_id=run,
+            root=ROOT,
+            profile=None,
+            environment="local" if back != 6 else "box7",
+            parent=None,
+            started_t=BEGAN - back * 1900 * SECOND,
+            ended_t=BEGAN - back * 1900 * SECOND + 17 * SECOND,
+            ended=True,
+            reason="finished",
+            counts={},
+            fingerprint=commit,
+            facts={"git": {"commit": commit, "dirty": back == 1}},
+        )
+        result = Result("pytest:chat/test_ws.py::test_reconnect_keeps_history", verdict, milliseconds * MS)
+        told.append(Verdict(row, result._replace(attempts=2 if flags else 1, flags=flags)))
+    apart = (
+        Difference("commit", "a1b2c3d", "c3d4e5f"),
+        Difference("sources", "5e0c91aa", "77d2f3b0"),
+        Difference("python", "3.11.9", "3.12.1"),
+        Difference("arguments", "-q", "-q -n 4"),
+    )
+    files = (Changed("chat/rooms.py", "changed"), Changed("chat/writers.py", "new"))
+    return Before(story_of(told[0].result.scenario, ROOT, told), told[2], apart, files)

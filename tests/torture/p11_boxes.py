@@ -18,8 +18,8 @@ from typing import Any
 import anyio
 
 from tests.torture.registry import Outcome
+from tracekit.agent.carry import MARKER
 from tracekit.agent.client import MAX_NOISE, Client
-from tracekit.agent.protocol import MARKER
 from tracekit.cli import summary
 from tracekit.cli.painting import Paint
 from tracekit.engine.box import Box
@@ -126,7 +126,7 @@ class Liar:
         self._said = [MARKER, *said]
         self.heard = anyio.Event()
 
-    async def open(self) -> Liar:
+    async def open(self, early: bytes = b"") -> Liar:
         return self
 
     async def receive(self, size: int) -> bytes:

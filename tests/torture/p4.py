@@ -1,8 +1,8 @@
 """P4: decoders never panic, hang or over-allocate, whatever bytes they are given.
 
 Frames (checksums fixed up in most inputs, so that what is behind the checksum is reached too), journal lines
-with the fold behind them, profiles, and text. Native decoders (text, blocks, strings, filters) have their own tests
-beside them; text is driven through what Python sees of it as well.
+with the fold behind them, profiles, text, and other tools' reports. Native decoders (text, blocks, strings, filters)
+have their own tests beside them; text is driven through what Python sees of it as well.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 from tests.torture import cargo_tests
 from tests.torture.decode_profile import torture_profile
+from tests.torture.decode_reports import corpus, decode_report, formats
 from tests.torture.mutate import Mutator
 from tests.torture.registry import Outcome, scaled
 from tracekit.model.fold import Fold
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 NATIVE_FULL = 10_000_000
 NATIVE_CRATES = ("tracekit-text", "tracekit-tracer-backend", "tracekit-filter")
 FULL = 1_000_000
+# A report is a hundred times a line, and read as slowly.
+REPORTS = 100_000
 SEED = 20_240
 HANG_SECONDS = 10
 MEASURED_EVERY = 997
@@ -192,6 +195,9 @@ def main(scale: float) -> Outcome:
     told = profiles["faults"]
     outcome.faults.extend(f"profile: {fault}" for fault in (told if isinstance(told, list) else [str(told)]))
     torment("text", Mutator(TEXTS, SEED + 4), decode_text, count, outcome)
+    for number, form in enumerate(formats(), 5):
+        mutator = Mutator(corpus(form), SEED + number)
+        torment(f"report_{form}", mutator, decode_report(form, chance), scaled(REPORTS, scale), outcome)
     for crate in NATIVE_CRATES:
         native(crate, scaled(NATIVE_FULL, scale), outcome)
     outcome.figures["broken"] = len(outcome.faults)

@@ -12,8 +12,9 @@ from typing import Any
 
 from tests.torture.registry import Outcome, scaled
 from tests.torture.slopes import Limit, Slopes
+from tracekit.agent.carry import MARKER
 from tracekit.agent.client import Client
-from tracekit.agent.protocol import MARKER, Session
+from tracekit.agent.protocol import Session
 from tracekit.wire.ids import new_ulid
 
 DAY = 24 * 3600

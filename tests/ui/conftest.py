@@ -45,7 +45,7 @@ def rendered(
                 await before(pilot, shown)
                 await settle(pilot, shown)
             assert shown.app.safety.caught == 0
-            return shown.screen_text(), picture(shown.strips(), size[0])
+            return shown.screen_text(), picture(shown.strips(), size[0], shown.app.look.colours)
 
     return asyncio.run(go())
 

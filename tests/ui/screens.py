@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +24,11 @@ from tests.support.consoles import (
     showing,
 )
 from tests.support.journals import BEGAN, ROOT, SECOND
+from tests.ui.past_screens import PAST
+from tests.ui.shots import BOTH, LINE, SINGLE, SMALL, WIDE, Shot, keys, opened
 from tracekit.link.login import Question
+from tracekit.ui.colours import ANSI, DARK, THEMES
 from tracekit.wire.problems import Problem
-
-WIDE, STACKED, SINGLE, SMALL, LINE = (120, 36), (80, 24), (60, 20), (40, 10), (39, 9)
-BOTH = (WIDE, STACKED)
-
 
 PASSPHRASE = Question("passphrase", "ci@box7.lab:22", "passphrase of /home/ana/.ssh/id_ed25519")
 FACTOR = Question("interactive", "ci@box7.lab:22", "Second factor\nLook at your device.\nCode: ", echo=True)
@@ -90,30 +88,6 @@ def revoked() -> Console:
     return wrong_key("ssh.host_key_revoked", what, "ask whoever revoked it; it is never accepted")
 
 
-@dataclass(frozen=True)
-class Shot:
-    """One golden, at one or several sizes."""
-
-    name: str
-    make: Callable[[], Console]
-    sizes: tuple[tuple[int, int], ...] = BOTH
-    before: Before | None = None
-
-
-def keys(*pressed: str) -> Before:
-    """Press these."""
-
-    async def before(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, *pressed)
-
-    return before
-
-
-def opened(make: Callable[[], journals.Journal], **options: Any) -> Callable[[], Console]:
-    """A console on a recorded or live run."""
-    return lambda: showing(FakeView(make()), **options)
-
-
 GOLDEN_TRACE = Path(__file__).parents[1] / "fixtures" / "golden-trace"
 
 
@@ -168,30 +142,6 @@ def reconnecting() -> Console:
     return showing(view)
 
 
-def runs() -> Console:
-    """A machine with some runs."""
-    shown = opened(journals.failing)()
-    shown.engine.rows = [
-        FakeRow("01KAH0C5M0DEMORVNL1VE00001", started_t=BEGAN, live=True, reason="", counts={"passed": 204}),
-        FakeRow(
-            "01KAH0C5M0DEMORVNREREVN000",
-            started_t=BEGAN - 300 * SECOND,
-            parent=journals.RUN,
-            counts={"passed": 3},
-        ),
-        FakeRow(
-            journals.RUN, started_t=BEGAN - 900 * SECOND, counts={"passed": 8, "failed": 3, "skipped": 1}
-        ),
-        FakeRow(
-            "01KAH0C5M0DEMORVNCANCE1ED0",
-            started_t=BEGAN - 90_000 * SECOND,
-            reason="cancelled",
-            counts={"passed": 51},
-        ),
-    ]
-    return shown
-
-
 def live_here() -> Console:
     """A project in which a run goes on that this console did not start."""
     shown = found(journals.discovered)()
@@ -228,37 +178,67 @@ async def scrolled_up(pilot: Any, shown: Console) -> None:
     view.feed(7)
 
 
+def remembered(make: Callable[[], journals.Journal], **options: Any) -> Callable[[], Console]:
+    """A console on a run of a project that has run before."""
+
+    def make_console() -> Console:
+        shown = opened(make, **options)()
+        shown.engine.before.answer = journals.before()
+        return shown
+
+    return make_console
+
+
 SHOTS: tuple[Shot, ...] = (
     Shot("failing", opened(journals.failing), (*BOTH, SINGLE, SMALL, LINE)),
     Shot("failing-assertion", opened(journals.failing), (*BOTH, SINGLE), keys("J", "l")),
     Shot("drill-steps", opened(journals.failing), BOTH, keys("J", "1", "enter")),
-    Shot("drill-cases", opened(journals.failing), BOTH, keys("J", "J", "4", "enter")),
-    Shot("drill-repro", opened(journals.failing), BOTH, keys("J", "5", "enter")),
+    Shot("why-since-green", remembered(journals.failing), (*BOTH, SINGLE), keys("J", "l", "G")),
+    Shot("history", remembered(journals.failing), (*BOTH, SINGLE), keys("J", "7", "enter")),
+    Shot("history-none", opened(journals.failing), BOTH, keys("J", "7")),
+    Shot("history-ascii", remembered(journals.failing, ascii_only=True), BOTH, keys("J", "7", "enter")),
+    Shot("env", remembered(journals.failing), (*BOTH, SINGLE), keys("J", "6", "enter")),
+    Shot("step-chosen", opened(journals.failing), BOTH, keys("J", "1", "enter", "j", "j", "enter")),
+    Shot(
+        "step-chosen-output", opened(journals.failing), BOTH, keys("J", "1", "enter", "j", "j", "enter", "3")
+    ),
+    Shot("drill-cases", opened(journals.failing), BOTH, keys("J", "J", "1", "enter", "G")),
+    Shot("drill-repro", opened(journals.failing), BOTH, keys("J", "8", "enter")),
     Shot("drill-zoomed", opened(journals.failing), BOTH, keys("J", "z")),
-    Shot("run-tab", opened(journals.failing), BOTH, keys("6")),
+    Shot("run-tab", opened(journals.failing), BOTH, keys("0")),
     Shot("ascii", opened(journals.failing, ascii_only=True), BOTH, keys("J")),
+    *(
+        Shot(f"theme-{name}", opened(journals.failing, theme=name), BOTH, keys("J"))
+        for name in THEMES
+        if name != DARK
+    ),
+    Shot("theme-ansi-events", traced(journals.failing, theme=ANSI), (WIDE,), keys("J", "7", "tab")),
+    Shot("theme-choice", opened(journals.failing), BOTH, keys("T")),
     Shot("running", opened(journals.running), (*BOTH, SINGLE), keys("j", "j", "j", "j")),
     Shot("running-held", opened(journals.running), BOTH, scrolled_up),
-    Shot("events", traced(journals.failing), (*BOTH, SINGLE), keys("J", "7", "tab")),
-    Shot("events-zoomed", traced(journals.failing), BOTH, keys("J", "7", "z")),
+    Shot("events", traced(journals.failing), (*BOTH, SINGLE), keys("J", "4", "tab")),
+    Shot("timeline", traced(journals.failing), (*BOTH, SINGLE), keys("J", "5", "enter", "j", "j")),
+    Shot("timeline-untraced", opened(journals.failing), BOTH, keys("J", "5")),
+    Shot("timeline-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "5", "enter")),
+    Shot("events-zoomed", traced(journals.failing), BOTH, keys("J", "4", "z")),
     Shot(
         "events-filter",
         traced(journals.failing),
         BOTH,
-        keys("J", "7", "tab", "slash", *"level>=warning", "enter"),
+        keys("J", "4", "tab", "slash", *"level>=warning", "enter"),
     ),
     Shot(
         "events-fault",
         traced(journals.failing),
         BOTH,
-        keys("J", "7", "tab", "slash", *"error levvel>=warning", "enter"),
+        keys("J", "4", "tab", "slash", *"error levvel>=warning", "enter"),
     ),
     Shot(
-        "events-nothing", traced(journals.failing), BOTH, keys("J", "7", "tab", "slash", *"dur>1h", "enter")
+        "events-nothing", traced(journals.failing), BOTH, keys("J", "4", "tab", "slash", *"dur>1h", "enter")
     ),
-    Shot("events-none-here", traced(journals.failing), BOTH, keys("J", "J", "7")),
-    Shot("events-untraced", opened(journals.failing), BOTH, keys("J", "7")),
-    Shot("events-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "7")),
+    Shot("events-none-here", traced(journals.failing), BOTH, keys("J", "J", "4")),
+    Shot("events-untraced", opened(journals.failing), BOTH, keys("J", "4")),
+    Shot("events-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "4")),
     Shot("flags", opened(journals.flagged), (*BOTH, SINGLE)),
     Shot("flags-quarantined", opened(journals.flagged), BOTH, keys("J")),
     Shot(
@@ -266,7 +246,7 @@ SHOTS: tuple[Shot, ...] = (
     ),
     Shot("flags-ascii", opened(journals.flagged, ascii_only=True), BOTH),
     Shot("green", opened(journals.green), BOTH),
-    Shot("green-not-run", opened(journals.green), BOTH, keys("6")),
+    Shot("green-not-run", opened(journals.green), BOTH, keys("0")),
     Shot("launch-failure", opened(journals.launch_failure), BOTH),
     Shot("collection-error", opened(journals.collection_error), BOTH),
     Shot("found", found(journals.discovered), BOTH),
@@ -280,7 +260,6 @@ SHOTS: tuple[Shot, ...] = (
     Shot("marked", opened(journals.failing), BOTH, keys("J", "m", "m")),
     Shot("rerun", rerun, BOTH, rerun_failed),
     Shot("live-here", live_here, BOTH),
-    Shot("runs", runs, BOTH, keys("H")),
     Shot("help", opened(journals.failing), BOTH, keys("question_mark")),
     Shot("palette", opened(journals.failing), BOTH, keys("colon", *"fail")),
     Shot("cancel", opened(journals.running), BOTH, keys("X")),
@@ -291,4 +270,5 @@ SHOTS: tuple[Shot, ...] = (
     Shot("host-key-changed", changed, BOTH),
     Shot("host-key-revoked", revoked, BOTH),
     Shot("quit-live", opened(journals.running), BOTH, keys("q")),
+    *PAST,
 )

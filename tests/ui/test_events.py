@@ -47,7 +47,7 @@ async def filtered(pilot: Any, shown: Console, text: str) -> None:
 
 def test_events__red_row__then_its_marks_logs_and_calls_and_no_other_scenarios() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7")
+        await press(pilot, shown, "J", "4")
         rows = rows_of(shown)
         assert len(rows) == 29
         assert (rows[0], rows[-1]) == ("begin attempt 1", "end failed")
@@ -62,7 +62,7 @@ def test_events__red_row__then_its_marks_logs_and_calls_and_no_other_scenarios()
 
 def test_events__on_a_file__then_those_of_the_whole_run_with_their_scenarios() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "j", "j", "7")
+        await press(pilot, shown, "j", "j", "4")
         assert pane_of(shown).rows.line_count == 33
         assert f"end failed {KEEPS}" in rows_of(shown)
 
@@ -71,7 +71,7 @@ def test_events__on_a_file__then_those_of_the_whole_run_with_their_scenarios() -
 
 def test_events__hostile_log_line__is_shown_as_pictures() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "z")
+        await press(pilot, shown, "J", "4", "z")
         assert "peer says ␛]0;owned␇␛[2J" in shown.screen_text()
         assert not any("\x1b" in line or "\u202e" in line for line in rows_of(shown))
         assert shown.app.safety.caught == 0
@@ -81,7 +81,7 @@ def test_events__hostile_log_line__is_shown_as_pictures() -> None:
 
 def test_filter__in_the_events__then_only_what_passes_and_escape_brings_all_back() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "tab")
+        await press(pilot, shown, "J", "4", "tab")
         await filtered(pilot, shown, "kind:log level>=warning")
         assert [row.split()[0] for row in rows_of(shown)] == ["WARN", "WARN"]
         assert "2 of 33" in shown.screen_text()
@@ -98,7 +98,7 @@ def test_filter__in_the_events__then_only_what_passes_and_escape_brings_all_back
 
 def test_filter__around_the_failure_and_from_the_beginning__then_counted_from_the_attempt() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "tab")
+        await press(pilot, shown, "J", "4", "tab")
         await filtered(pilot, shown, "t:+0ms..+1ms")
         assert [row.split()[0] for row in rows_of(shown)] == ["begin", "step", "info"]
         await press(pilot, shown, "slash", "escape")
@@ -110,7 +110,7 @@ def test_filter__around_the_failure_and_from_the_beginning__then_counted_from_th
 
 def test_filter__not_understood__then_caret_and_suggestion_and_the_rows_stay() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "tab")
+        await press(pilot, shown, "J", "4", "tab")
         await filtered(pilot, shown, "levvel:error")
         text = shown.screen_text()
         assert "no field levvel; did you mean level?" in text
@@ -135,7 +135,7 @@ def test_filter__not_understood__then_caret_and_suggestion_and_the_rows_stay() -
 )
 def test_nothing_to_show__then_the_pane_says_why(trace: Path | None, text: str, said: str) -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "tab")
+        await press(pilot, shown, "J", "4", "tab")
         if text:
             await filtered(pilot, shown, text)
         assert said in shown.screen_text()
@@ -145,7 +145,7 @@ def test_nothing_to_show__then_the_pane_says_why(trace: Path | None, text: str, 
 
 def test_untraced__then_the_journals_rows_of_the_scenario_and_the_same_filter() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "tab")
+        await press(pilot, shown, "J", "4", "tab")
         assert any(row.startswith("attempt.ended") for row in rows_of(shown))
         await filtered(pilot, shown, "kind:failure")
         (row,) = rows_of(shown)
@@ -162,7 +162,7 @@ def test_untraced__the_journal_says_why__then_the_pane_does() -> None:
         return showing(FakeView(journal))
 
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "7")
+        await press(pilot, shown, "4")
         assert "not traced: the folder of rings is read-only" in shown.screen_text()
 
     drive(make, story)
@@ -179,7 +179,7 @@ def test_live__lines_come__then_followed_until_a_person_scrolls_up() -> None:
         view.feed(last - first)
 
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, *"jjjj", "7", "tab")
+        await press(pilot, shown, *"jjjj", "4", "tab")
         more(shown, 0, 40)
         await settle(pilot, shown)
         assert "FOLLOW" in shown.screen_text()
@@ -197,7 +197,7 @@ def test_live__lines_come__then_followed_until_a_person_scrolls_up() -> None:
 
 def test_live__trace_appears_after_the_journal__then_the_pane_goes_over_to_it() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "g", "7", "tab")
+        await press(pilot, shown, "g", "4", "tab")
         await filtered(pilot, shown, "kind:exit,unwind")
         view = shown.app.board_screen.board.newest
         assert isinstance(view, FakeView)
@@ -219,7 +219,7 @@ def test_trace__whose_segment_is_damaged__then_the_rest_stays_and_nothing_breaks
     segment.write_bytes(data)
 
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "7", "tab")
+        await press(pilot, shown, "J", "4", "tab")
         assert "Events]" in shown.screen_text()
         await filtered(pilot, shown, "error")
 
@@ -242,7 +242,7 @@ def two_attempts() -> Journal:
 
 def test_attempts__of_one_scenario__then_each_has_its_own_rows() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "j", "7")
+        await press(pilot, shown, "j", "4")
         assert [row for row in rows_of(shown) if "in attempt" in row] == ["failure in attempt 2"]
         await press(pilot, shown, "less_than_sign")
         assert [row for row in rows_of(shown) if "in attempt" in row] == ["failure in attempt 1"]
@@ -259,7 +259,7 @@ def test_traced_key__selected_row__is_run_again_with_calls_and_its_events_are_sh
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "t")
         assert shown.engine.asked[-1] == Rerun(journals.RUN, "ids", LIMITS, trace="calls")
-        assert "[7 Events]" in shown.screen_text()
+        assert "[4 Events]" in shown.screen_text()
         await press(pilot, shown, "full_stop")
         assert shown.engine.asked[-1] == shown.engine.asked[-2]
 
@@ -287,7 +287,7 @@ def test_many_rows__then_only_those_in_sight_are_asked_for(monkeypatch: pytest.M
     asked: list[int] = []
 
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "g", "7")
+        await press(pilot, shown, "g", "4")
         window = pane_of(shown).rows.window
         assert window is not None
         shown_rows = window.shown

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.ui.conftest import Golden, rendered
-from tests.ui.screens import SHOTS, WIDE, Shot
+from tests.ui.screens import SHOTS
+from tests.ui.shots import WIDE, Shot
 
 CASES = [
     pytest.param(shot, size, id=f"{shot.name}-{size[0]}x{size[1]}") for shot in SHOTS for size in shot.sizes

@@ -13,8 +13,11 @@ from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.ui.conftest import drive
 from tracekit.ui import actions as registry
+from tracekit.ui.screens.comparison import ComparisonScreen
 from tracekit.ui.screens.console import ConsoleScreen
 from tracekit.ui.screens.dialogs import Dialog
+from tracekit.ui.screens.runs import RunsScreen
+from tracekit.ui.screens.trends import TrendsScreen
 
 IDS = [action.id for action in registry.ACTIONS]
 
@@ -26,7 +29,14 @@ def failing(**options: Any) -> Console:
 @pytest.mark.parametrize("action", registry.ACTIONS, ids=IDS)
 def test_action__of_the_registry__has_a_handler_in_each_of_its_contexts(action: registry.Action) -> None:
     name = "action_" + action.handler.partition("(")[0]
-    for context, screen in ((registry.CONSOLE, ConsoleScreen), (registry.LIST, Dialog)):
+    screens = (
+        (registry.CONSOLE, ConsoleScreen),
+        (registry.LIST, Dialog),
+        (registry.RUNS, RunsScreen),
+        (registry.COMPARISON, ComparisonScreen),
+        (registry.TRENDS, TrendsScreen),
+    )
+    for context, screen in screens:
         if context in action.context:
             assert callable(getattr(screen, name, None))
 

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
+import functools
 import os
+import re
+import select
 import signal
+import struct
+import subprocess
+import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,21 +23,31 @@ from tests.support.terminal import Terminal, escapes
 
 PROGRAM = """
 import os, sys
-pass
 from tests.support import journals
 from tests.support.consoles import FakeEngine, FakeView, NOW, Ports, Replay
 from tracekit.ui.app import ConsoleApp, run
-view = FakeView(journals.{journal}())
-app = ConsoleApp(Ports(FakeEngine(replay=view), now=lambda: NOW), Replay(view.run_id), root=view.root)
+view = FakeView(journals.{journal}(), fed={fed})
+app = ConsoleApp(Ports(FakeEngine(replay=view), now=lambda: NOW), Replay(view.run_id), root=view.root, {options})
 {extra}
-sys.exit(run(app))
+sys.exit(run(app, mouse={mouse}))
 """
 LEFT = (b"\x1b[?1049l", b"\x1b[?25h", b"\x1b[?1000l", b"\x1b[?2004l", b"\x1b[<u")
 
 
 @contextmanager
-def opened(journal: str = "failing", extra: str = "", **environ: str) -> Iterator[Terminal]:
-    terminal = Terminal(["-c", PROGRAM.format(journal=journal, extra=extra)], env=environ)
+def opened(
+    journal: str = "failing",
+    extra: str = "",
+    *,
+    fed: int | None = None,
+    size: tuple[int, int] = (120, 36),
+    keep: Sequence[int] = (),
+    mouse: bool = True,
+    options: str = "",
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[Terminal]:
+    program = PROGRAM.format(journal=journal, extra=extra, fed=fed, mouse=mouse, options=options)
+    terminal = Terminal(["-c", program], env=environ, size=size, keep=keep)
     try:
         yield terminal
     finally:
@@ -103,7 +122,7 @@ def test_terminal_gone__console_ends() -> None:
     "environ", [{"NO_COLOR": "1"}, {"TERM": "xterm", "COLORTERM": ""}, {"TERM": "linux", "COLORTERM": ""}]
 )
 def test_few_colours__cursor_is_still_seen(environ: dict[str, str]) -> None:
-    with opened(TRACEKIT_GOLDEN="", **environ) as terminal:
+    with opened(environ={"TRACEKIT_GOLDEN": "", **environ}) as terminal:
         assert terminal.until(lambda: terminal.shows("test_1000_clients"))
         assert terminal.until(lambda: terminal.shows("▌"))
         terminal.keys("J")
@@ -128,3 +147,234 @@ def test_paste__control_characters__lose_them() -> None:
         terminal.keys("q")
         assert terminal.wait() == 0
         assert escapes(bytes(terminal.raw)) == []
+
+
+def state_of(pid: int) -> str:
+    """What the kernel says a process does: T is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_suspend__by_key_where_no_shell_is__stays_and_says_why() -> None:
+    with opened("running") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("\x1a")
+        assert terminal.until(lambda: terminal.shows("no shell is there to come back from"))
+        assert state_of(terminal.process.pid) != "T"
+
+
+def test_suspend__by_key_under_a_shell__stops_and_comes_back_with_fg() -> None:
+    inner = PROGRAM.format(journal="running", extra="", fed=None, mouse=True, options="")
+    script = (
+        "import os, pty, subprocess, sys\n"
+        "os.close(os.open(os.ttyname(0), os.O_RDWR))\n"  # a session's leader takes it as its own
+        "os.execvp('bash', ['bash', '--norc', '--noprofile', '-i', '-c',"
+        f' \'set -m; "$0" -c "$1"; echo stopped-$?; read x; fg; echo left-$?\', sys.executable, {inner!r}])'
+    )
+    terminal = Terminal(["-c", script])
+    try:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("\x1a")
+        assert terminal.until(lambda: terminal.shows("stopped-")), "\n".join(terminal.display)
+        terminal.raw.clear()
+        terminal.keys("\n")
+        assert terminal.until(lambda: b"\x1b[?1049h" in terminal.raw), "\n".join(terminal.display)
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("q")
+        assert terminal.until(lambda: terminal.shows("A run is live"))
+        terminal.keys("\r")
+        assert terminal.until(lambda: terminal.shows("left-0")), "\n".join(terminal.display)
+    finally:
+        terminal.close()
+
+
+def test_suspend__by_signal__terminal_is_the_shells_until_it_goes_on() -> None:
+    with opened("running") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        os.kill(terminal.process.pid, signal.SIGTSTP)
+        assert terminal.until(lambda: state_of(terminal.process.pid) == "T")
+        assert terminal.until(lambda: restored(terminal))
+        terminal.raw.clear()
+        fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        terminal.screen.resize(24, 80)
+        os.kill(terminal.process.pid, signal.SIGCONT)
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        assert b"\x1b[?1049h" in terminal.raw
+        terminal.keys("q")
+        assert terminal.until(lambda: terminal.shows("A run is live"))
+        terminal.keys("\r")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+
+
+def test_reset_terminal__console_was_killed__modes_and_line_discipline_are_a_shells_again() -> None:
+    with opened("running") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        os.kill(terminal.process.pid, signal.SIGKILL)
+        terminal.process.wait(60)
+        terminal.read()
+        assert termios.tcgetattr(terminal.slave)[3] & (termios.ECHO | termios.ICANON | termios.ISIG) == 0
+        terminal.raw.clear()
+        done = reset_by(terminal.slave)
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert terminal.until(
+            lambda: all(part in terminal.raw for part in (*LEFT, b"\x1b[?2026l", b"\x1b[?7h"))
+        )
+        now, before = termios.tcgetattr(terminal.slave), terminal.attributes
+        assert now[:4] == before[:4]
+        assert [now[6][key] for key in (termios.VINTR, termios.VEOF)] == [b"\x03", b"\x04"]
+
+
+def reset_by(descriptor: int, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """The command, typed into that terminal; it reads nothing and says what it did on a pipe."""
+    return subprocess.run(
+        [sys.executable, "-m", "tracekit.cli.main", "reset-terminal", *words],
+        stdin=descriptor,
+        capture_output=True,
+        timeout=60,
+        start_new_session=True,
+        check=False,
+    )
+
+
+def test_reset_terminal__no_terminal_at_all__exit_2_with_what_to_do() -> None:
+    with Path(os.devnull).open("rb") as nothing:
+        done = reset_by(nothing.fileno(), "--json")
+    assert done.returncode == 2
+    assert b"run it in the terminal that looks wrong" in done.stderr
+    assert done.stdout == b""
+
+
+def test_stalled__nobody_reads_the_terminal__then_what_comes_is_shown_when_somebody_does() -> None:
+    extra = (
+        "import threading\n"
+        "go, ended = {go}, {ended}\n"
+        "def feed():\n"
+        "    os.read(go, 1)\n"
+        "    while not view.state.run.ended: view.feed(1)\n"
+        "    os.write(ended, b'x')\n"
+        "    os.read(go, 1)\n"
+        "threading.Thread(target=feed, daemon=True).start()\n"
+    )
+    go_read, go_write = os.pipe()
+    ended_read, ended_write = os.pipe()
+    with opened(
+        "failing", extra.format(go=go_read, ended=ended_write), fed=3, keep=(go_read, ended_write)
+    ) as terminal:
+        assert terminal.until(lambda: terminal.shows("0/"))
+        for _ in range(300):  # a page of painting each, which nobody reads
+            terminal.keys("z")
+        os.write(go_write, b"x")
+        # The run, on its own thread, comes to its end while the screen is stuck in a write.
+        assert select.select([ended_read], [], [], 60)[0]
+        assert terminal.process.poll() is None
+        assert terminal.until(lambda: terminal.shows("13/13"))
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+    for descriptor in (go_read, go_write, ended_read, ended_write):
+        os.close(descriptor)
+
+
+def test_resize__a_storm_down_to_one_cell_and_back__screen_fits_and_goes_on() -> None:
+    with opened() as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        sizes = [(1, 1), (200, 60), (2, 1), (39, 9), (1, 40), (80, 24), (160, 3), (60, 20)] * 6 + [(120, 36)]
+        for columns, lines in sizes:
+            fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+            os.kill(terminal.process.pid, signal.SIGWINCH)
+            terminal.read(0)
+        terminal.screen.reset()
+        terminal.keys("Jl")
+        assert terminal.until(lambda: terminal.shows("assert 997 == 1000"))
+        assert terminal.until(lambda: terminal.shows("tracekit  chat-server"))
+        terminal.keys("q")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (5, 1), (1, 30), (39, 9)])
+def test_tiny__from_the_first_frame__shows_what_fits_and_leaves_by_key(size: tuple[int, int]) -> None:
+    with opened(size=size) as terminal:
+        assert terminal.until(lambda: b"\x1b[?1049h" in terminal.raw)
+        assert terminal.until(lambda: any(line.strip() for line in terminal.display) or size[0] < 5)
+        terminal.keys("jJ7q")
+        assert terminal.wait() == 0
+        assert restored(terminal)
+
+
+@pytest.mark.parametrize(
+    ("environ", "colours"),
+    [
+        ({"NO_COLOR": "1"}, set()),
+        ({"TERM": "xterm", "COLORTERM": ""}, {"3"}),
+        ({"TERM": "screen", "COLORTERM": ""}, {"3"}),
+        ({"TERM": "screen-256color", "COLORTERM": ""}, {"38;5"}),
+        ({"TERM": "tmux-256color", "COLORTERM": ""}, {"38;5"}),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, {"38;2"}),
+    ],
+    ids=["no-color", "xterm", "screen", "screen-256color", "tmux-256color", "truecolor"],
+)
+def test_colours__terminal_of_a_kind__is_sent_those_it_says_it_has(
+    environ: dict[str, str], colours: set[str]
+) -> None:
+    with opened(environ={"TRACEKIT_GOLDEN": "", **environ}) as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("J")
+        assert terminal.until(lambda: terminal.shows("assert 997 == 1000"))
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert told_colours(bytes(terminal.raw)) == colours
+        assert escapes(bytes(terminal.raw)) == []
+
+
+def told_colours(raw: bytes) -> set[str]:
+    """Which ways of naming a colour stand in what was sent."""
+    found = set()
+    for told in re.findall(rb"\x1b\[([\d;]*)m", raw):
+        words = told.decode().split(";")
+        while words:
+            word = words.pop(0)
+            if word in {"38", "48"}:
+                found.add(f"38;{words[0]}")
+                del words[: 2 if words[0] == "5" else 4]
+            elif word not in {"39", "49"} and re.fullmatch(r"[349]\d|10\d", word):
+                found.add("9" if word[0] in "91" else "3")
+    return found
+
+
+@pytest.mark.parametrize("mouse", [True, False])
+def test_mouse__asked_for_or_not__terminal_is_told_only_then(mouse: bool) -> None:
+    with opened(mouse=mouse) as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert (b"\x1b[?1000h" in terminal.raw) is mouse
+
+
+def test_ascii__every_cell_of_a_screen__is_ascii() -> None:
+    with opened(options="ascii_only=True") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        for key, told in (("J", "assert 997"), ("?", "KEYS"), ("\x1b", "assert 997"), ("H", "D delete")):
+            terminal.keys(key)
+            assert terminal.until(functools.partial(terminal.shows, told)), "\n".join(terminal.display)
+            assert all(line.isascii() for line in terminal.display), "\n".join(terminal.display)
+
+
+def test_copy__no_tool_here__sequence_goes_out_on_the_key_and_never_before() -> None:
+    extra = (
+        "from tracekit.cli.desk_clipboard import DeskClipboard\n"
+        "clipboard = DeskClipboard({'TERM': 'xterm'})\n"
+        "for ports in (app.ports, app.board_screen.ports):\n"
+        "    object.__setattr__(ports, 'clipboard', clipboard)"
+    )
+    with opened(extra=extra) as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("J")
+        assert terminal.until(lambda: terminal.shows("assert 997 == 1000"))
+        assert b"\x1b]" not in terminal.raw
+        terminal.keys("y")
+        assert terminal.until(lambda: terminal.shows("copied by the terminal (OSC 52)"))
+        (told,) = re.findall(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)\x07", terminal.raw)
+        assert base64.b64decode(told).startswith(b"tracekit run ")
+        terminal.keys("q")
+        assert terminal.wait() == 0
+        assert terminal.raw.count(b"\x1b]") == 1

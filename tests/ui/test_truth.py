@@ -38,7 +38,7 @@ def ended(*verdicts: str, reason: str = "finished", left: int = 0, mode: str = "
 )
 def test_run_tab__without_reds__green_only_when_all_of_it_ran(journal: Journal, said: str) -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "6")
+        await press(pilot, shown, "0")
         text = shown.screen_text()
         assert said in text
         assert ("all green" in text) == ("all green" in said)
@@ -62,7 +62,7 @@ def test_header__rerun_has_just_begun__counts_the_new_run_alone() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "f")
         assert "▶ 0/3  ✓0 ✗0" in shown.screen_text().splitlines()[0]
-        await press(pilot, shown, "g", "6")
+        await press(pilot, shown, "g", "0")
         assert "running: 0 of 3" in shown.screen_text()
         assert "test_1000_clients" in shown.screen_text()
 

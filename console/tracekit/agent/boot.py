@@ -8,7 +8,6 @@ nothing is writable everything runs from the zip itself.
 from __future__ import annotations
 
 import os
-import shutil
 import stat
 import sys
 
@@ -19,6 +18,16 @@ NO_PLACE = b"\0tracekit-no-place/1\0"
 _MOST = 64 << 20
 #: Where libraries are kept, by the hash of their bytes: agents come and go, and theirs stays the same.
 LIBRARY = "library"
+
+
+def _hash(data: bytes, size: int = 64) -> str:
+    """The hash of some bytes, without the library that hashes in every other way, too."""
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    found: str = blake2b(data, digest_size=size).hexdigest()
+    return found
 
 
 def places() -> list[str]:
@@ -40,6 +49,7 @@ def private(path: str) -> bool:
 
 
 def _unpack(archive: str, target: str) -> None:
+    import shutil
     import zipfile
 
     part = f"{target}.{os.getpid()}"
@@ -82,10 +92,7 @@ def run() -> int:
     archive = os.path.abspath(sys.argv[0])
     digest = __loader__.get_data(os.path.join(archive, "HASH")).decode("ascii")  # type: ignore[name-defined]
     home = place(archive, digest)
-    sys.path.insert(0, os.path.join(home, "app"))
-    from tracekit.agent.main import main
-
-    return main(probe=os.path.join(home, "probe"), agent=digest)
+    return _hand_over(home, sys.argv[1:], digest)
 
 
 def target() -> str:
@@ -117,9 +124,9 @@ def arrive(name: str, digest: str, *offered: str) -> int:
     """On a box: run the zip of this name, asking for its bytes where no cache has them.
 
     `offered` are the libraries that the console could send, each as `TARGET:HASH`; one that fits is kept by its hash.
+    With `early:` in front it is what the console has to say to the agent, before it is asked.
     """
-    import hashlib
-
+    early = next((text.partition(":")[2] for text in offered if text.startswith("early:")), "")
     wanted = [text.partition(":")[2] for text in offered if text.partition(":")[0] == target()]
     asked = wanted[0] if wanted and not kept_library(f"{wanted[0]}.so") else ""
     if asked:
@@ -142,12 +149,12 @@ def arrive(name: str, digest: str, *offered: str) -> int:
                     file.write(data)
                 os.rename(part, path)
             with open(path, "rb") as file:
-                if hashlib.blake2b(file.read()).hexdigest() != digest:
+                if _hash(file.read()) != digest:
                     os.unlink(path)  # damaged: the next place, or the next visit, gets a sound one
                     continue
             asked = _keep(asked)
             state = _state(base)
-            words = [path, "bridge", "--state", state]
+            words = [path, "bridge", "--state", state, "--early", early]
             if _served(state):
                 # Somebody is there to talk to: a second start of Python would be most of the time that this takes.
                 return _here(words, name)
@@ -169,9 +176,21 @@ def _served(state: str) -> bool:
 
 def _here(words: list[str], name: str) -> int:
     """Be the zip's own program, in this very process."""
-    home = place(words[0], name)
     sys.argv[:] = words
+    return _hand_over(place(words[0], name), words[1:], name)
+
+
+def _hand_over(home: str, words: list[str], name: str) -> int:
+    """Run the agent's own program; where its daemon is up, a bridge needs hardly anything of it."""
     sys.path.insert(0, os.path.join(home, "app"))
+    if words[:2] == ["bridge", "--state"]:
+        import binascii
+
+        from tracekit.agent.carry import straight
+
+        early = words[4] if words[3:4] == ["--early"] else ""
+        if straight(words[2], name, binascii.a2b_base64(early)):
+            return 0
     from tracekit.agent.main import main
 
     return main(probe=os.path.join(home, "probe"), agent=name)
@@ -199,7 +218,6 @@ def _keep(asked: str) -> str:
     """Take the library that was asked for, and put it where code may be mapped; without a place nothing is traced."""
     if not asked:
         return ""
-    import hashlib
     import zlib
 
     size = int.from_bytes(_exactly(8), "big")
@@ -207,7 +225,7 @@ def _keep(asked: str) -> str:
         data = zlib.decompress(_exactly(min(size, _MOST)))
     except zlib.error:
         return ""
-    if hashlib.blake2b(data, digest_size=16).hexdigest() != asked:
+    if _hash(data, 16) != asked:
         return ""
     # A file system that runs nothing comes last.
     for base in sorted(places(), key=lambda base: not runs(base)):
@@ -227,11 +245,9 @@ def _keep(asked: str) -> str:
 
 
 def _receive(digest: str) -> bytes:
-    import hashlib
-
     size = int.from_bytes(_exactly(8), "big")
     data = _exactly(min(size, _MOST))
-    if hashlib.blake2b(data).hexdigest() != digest:
+    if _hash(data) != digest:
         sys.exit(88)
     return data
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import os
-import select
 import signal
 import socket
 import time
-from dataclasses import dataclass, field
 from typing import Optional
 
+from tracekit.agent.carry import MARKER, pump
 from tracekit.agent.client import Client
 from tracekit.agent.control import connect
 from tracekit.agent.paths import Places, Settings
-from tracekit.agent.protocol import MARKER
 from tracekit.agent.system import System
 from tracekit.wire.frames import FrameError, FrameType
 from tracekit.wire.messages import encode_message
@@ -26,41 +24,11 @@ from tracekit.wire.problems import Problem, ProblemError
 
 PATIENCE = 15.0
 RESTART = 0.5
-BUFFER = 1 << 18
 _FIRST = 1 << 16
 
 
-@dataclass
-class _Pipe:
-    """One direction: at most one buffer of bytes that were read and not yet written."""
-
-    source: int
-    target: int
-    data: memoryview = field(default_factory=lambda: memoryview(b""))
-    ended: bool = False
-
-    def read(self) -> None:
-        try:
-            data = os.read(self.source, BUFFER)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        self.data = memoryview(data)
-        self.ended = not data
-
-    def write(self) -> None:
-        try:
-            self.data = self.data[os.write(self.target, self.data) :]
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            self.data = memoryview(b"")
-            self.ended = True
-
-
-def run(system: System, settings: Settings, source: int = 0, target: int = 1) -> int:
-    """Be the bridge; gives the exit code."""
+def run(system: System, settings: Settings, source: int = 0, target: int = 1, early: bytes = b"") -> int:
+    """Be the bridge; gives the exit code. `early` is what the console said before it was heard."""
     # ctrl-c at a terminal is the console's to understand: it cancels through us.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -74,7 +42,7 @@ def run(system: System, settings: Settings, source: int = 0, target: int = 1) ->
         return 1
     try:
         os.set_blocking(target, False)
-        pump(peer.fileno(), MARKER + first, source, target)
+        pump(peer.fileno(), MARKER + first, source, target, early)
     finally:
         peer.close()
     return 0
@@ -142,33 +110,3 @@ def _hear(peer: socket.socket, agent: str) -> Optional[bytes]:
 def _hello(heard: bytes) -> Optional[dict[str, object]]:
     events = Client("bridge").receive(MARKER + heard)
     return next((event for event in events if event["type"] == "hello"), None)
-
-
-def pump(peer: int, first: bytes, source: int, target: int) -> None:
-    """Carry bytes both ways until one side ends."""
-    up = _Pipe(source, peer)
-    down = _Pipe(peer, target, memoryview(first))
-    while True:
-        poll = select.poll()
-        masks: dict[int, int] = {}
-        for pipe in (up, down):
-            number, mask = (pipe.target, select.POLLOUT) if pipe.data else (pipe.source, select.POLLIN)
-            masks[number] = masks.get(number, 0) | mask
-        # A reader that went away shows even while there is nothing to write.
-        masks.setdefault(target, 0)
-        for number, mask in masks.items():
-            poll.register(number, mask)
-        for number, mask in poll.poll():
-            if number == target and mask & (select.POLLERR | select.POLLNVAL):
-                return
-            for pipe in (up, down):
-                if (
-                    pipe.data
-                    and number == pipe.target
-                    and mask & (select.POLLOUT | select.POLLERR | select.POLLHUP)
-                ):
-                    pipe.write()
-                elif not pipe.data and number == pipe.source and mask & ~select.POLLOUT:
-                    pipe.read()
-        if (up.ended and not up.data) or (down.ended and not down.data):
-            return

@@ -6,14 +6,15 @@ and knows no transport.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, Optional
 
-from tracekit.agent.protocol import MARKER
-from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, encode_frame
+from tracekit.agent.carry import MARKER
+from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, checksum_of, encode_frame
 from tracekit.wire.messages import MessageAssembler, encode_message
 
 MAX_NOISE = 64 * 1024
-ACK_EVERY = 256 * 1024
+ACK_EVERY = 512 * 1024
 
 
 #: What a field of an agent's message is when it is there at all; what is in a list is an object each.
@@ -32,13 +33,20 @@ _OBJECTS = frozenset({"runs", "problems"})
 class Client:
     """One connection to an agent."""
 
-    def __init__(self, console: str, copier: str = "") -> None:
+    def __init__(
+        self,
+        console: str,
+        copier: str = "",
+        checksum: Callable[[bytes, int, int], int] = checksum_of,
+    ) -> None:
         self.console = console
         #: Whose copy it is that grows: every console of one store fills the same.
         self.copier = copier or console
+        #: How much may be under way of a run that is copied; 0 leaves it as the attach said.
+        self.window = 0
         self.noise = b""
         self.ready = False
-        self._decoder = FrameDecoder()
+        self._decoder = FrameDecoder(checksum)
         self._assembler = MessageAssembler()
         self._out = bytearray()
         self._files: dict[int, tuple[str, str]] = {}
@@ -47,6 +55,11 @@ class Client:
         self._pings = 0
 
     # -- out
+
+    @property
+    def pending(self) -> bool:
+        """Whether `take` has something."""
+        return bool(self._out)
 
     def take(self) -> bytes:
         """What is to be written to the agent."""
@@ -67,9 +80,12 @@ class Client:
         files: Optional[dict[str, dict[str, Any]]] = None,
         secrets: Optional[dict[str, str]] = None,
         window: int = 1 << 20,
+        *,
+        stop: Iterable[str] = (),
     ) -> None:
         message: dict[str, Any] = {"run": run, "mode": mode, "files": files or {}, "window": window}
         message["trace"] = True
+        message["stop"] = sorted(stop)
         if secrets is not None:
             message["secrets"] = secrets
         self._send(FrameType.ATTACH, {"console": self.console, "copier": self.copier, **message})
@@ -85,7 +101,12 @@ class Client:
         self._send(FrameType.RUNS, {})
 
     def ack(self, run: str, files: dict[str, int]) -> None:
-        self._send(FrameType.ACK, {"run": run, "console": self.console, "files": files})
+        told = {"window": self.window} if self.window else {}
+        self._send(FrameType.ACK, {"run": run, "console": self.console, "files": files, **told})
+
+    def stop(self, run: str, kinds: Iterable[str]) -> None:
+        """Have no more of some kinds of files sent: trace, blobs, output."""
+        self._send(FrameType.ACK, {"run": run, "console": self.console, "files": {}, "stop": sorted(kinds)})
 
     def retire(self, run: str) -> None:
         self._send(FrameType.RETIRE, {"run": run, "console": self.console, "copier": self.copier})

@@ -7,7 +7,7 @@ import platform
 import sys
 from typing import Any
 
-from tracekit.agent.system import boot_id
+from tracekit.agent.carry import boot_id
 
 
 def _memory() -> int:

@@ -11,9 +11,9 @@ import os
 from typing import Any, Optional
 
 from tracekit.agent.paths import read_json
-from tracekit.agent.system import System
+from tracekit.agent.system import System, read_range
 from tracekit.wire.ids import is_blob_name, is_run_id, is_segment_name
-from tracekit.wire.lines import encode
+from tracekit.wire.lines import LineError, decode, encode
 from tracekit.wire.names import (
     BLOB_DIR,
     JOURNAL_FILE,
@@ -22,11 +22,14 @@ from tracekit.wire.names import (
     SPOOL_DIR,
     STRINGS_FILE,
     TRACE_DIR,
+    E,
 )
 
 COPIERS = "copiers.json"
 #: A console that has not come back by then is not coming back.
 KEPT_SECONDS = 7 * 24 * 3600.0
+# Behind the end of a run stand a commit, and what a full disk held back.
+_TAIL, _LONGEST_TAIL = 64 << 10, 16 << 20
 
 
 def whole_files(place: str) -> dict[str, int]:
@@ -75,7 +78,8 @@ class KeptRun:
         for name in (JOURNAL_FILE, OUTPUT_FILE):
             with contextlib.suppress(OSError):
                 sizes[name] = os.stat(os.path.join(self.place, name)).st_size
-        return {"files": sizes, "state": "ended", "reason": "", "incomplete": False}
+        told = _end_of(os.path.join(self.place, JOURNAL_FILE), sizes.get(JOURNAL_FILE, 0))
+        return {"files": sizes, "state": "ended", **told}
 
     def summary(self) -> dict[str, Any]:
         """What HELLO and RUNS say of it."""
@@ -84,12 +88,37 @@ class KeptRun:
         return {"run": self.run, "dir": self.directory, "box": self.box, "mode": mode, **self.info()}
 
 
+def _end_of(journal: str, size: int) -> dict[str, Any]:
+    """How a run ended, by its journal's own word: a late console is told what an early one was."""
+    wanted = b'"e":"' + E.RUN_ENDED.encode() + b'"'
+    length = _TAIL
+    while True:
+        data = read_range(journal, max(0, size - length), min(size, length))
+        for line in reversed(data.splitlines()):
+            if wanted not in line:
+                continue
+            with contextlib.suppress(LineError):
+                found = decode(line)
+                if found.get("e") == E.RUN_ENDED:
+                    verdicts = found.get("verdicts")
+                    return {
+                        "reason": str(found.get("reason", "")),
+                        "verdicts": verdicts if isinstance(verdicts, dict) else {},
+                        "incomplete": found.get("recording") == "incomplete",
+                    }
+        if length >= size or length >= _LONGEST_TAIL:
+            return {"reason": "", "incomplete": False}
+        length *= 4
+
+
 class Kept:
     """The ended runs below one state directory."""
 
     def __init__(self, system: System, state: str) -> None:
         self._system = system
         self._runs = os.path.join(state, "runs")
+        # Where each was found: whoever copies one asks for every piece of it.
+        self._found: dict[str, KeptRun] = {}
 
     def default(self, run: str) -> str:
         """Where a run goes that names no directory: the console is on another machine."""
@@ -97,6 +126,13 @@ class Kept:
 
     def find(self, run: str) -> Optional[KeptRun]:
         """An ended run that somebody may still want."""
+        known = self._found.pop(run, None) or self._look_for(run)
+        if known is None or not os.path.isfile(os.path.join(known.place, JOURNAL_FILE)):
+            return None
+        self._found[run] = known
+        return known
+
+    def _look_for(self, run: str) -> Optional[KeptRun]:
         directory = self.default(run)
         listed = self._listed(directory) if is_run_id(run) else None
         if listed is None:
@@ -147,6 +183,7 @@ class Kept:
                     self._remove(found.directory)
 
     def _remove(self, directory: str) -> None:
+        self._found.pop(os.path.basename(directory), None)
         with contextlib.suppress(OSError):
             self._system.files.remove_tree(directory)
 

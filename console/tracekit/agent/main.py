@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import binascii
 import os
 import sys
 from collections.abc import Sequence
@@ -11,10 +12,10 @@ from tracekit.agent.system import System
 from tracekit.wire.names import PROTOCOL_MAJOR, PROTOCOL_MINOR
 
 USAGE = """\
-usage: agent (bridge|daemon) [--state DIR] [--cache DIR] [--probe DIR] [--agent HASH] [--idle SECONDS]
+usage: agent (bridge|daemon) [--state DIR] [--cache DIR] [--probe DIR] [--agent HASH] [--idle SECONDS] [--early WORDS]
        agent version
 """
-_OPTIONS = ("--state", "--cache", "--probe", "--agent", "--idle")
+_OPTIONS = ("--state", "--cache", "--probe", "--agent", "--idle", "--early")
 
 
 def default_cache() -> str:
@@ -68,7 +69,8 @@ def main(
     if command == "bridge":
         from tracekit.agent import bridge
 
-        return bridge.run(system or System(), settings)
+        early = binascii.a2b_base64(options.get("--early", ""))
+        return bridge.run(system or System(), settings, early=early)
     from tracekit.agent import daemon
 
     return daemon.serve(system or System(), settings)

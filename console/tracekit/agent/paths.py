@@ -13,7 +13,8 @@ import os
 import stat
 from typing import Any, NamedTuple, Optional
 
-from tracekit.agent.system import Files, boot_id, read_range
+from tracekit.agent.carry import base_of
+from tracekit.agent.system import Files, read_range
 from tracekit.wire.problems import Problem, ProblemError
 
 MAX_SOCKET_PATH = 100
@@ -38,8 +39,8 @@ class Places:
     def __init__(self, state: str) -> None:
         self.state = os.path.abspath(state)
         self._all = os.path.join(self.state, "agent")
-        self._machine = _short(os.uname().nodename) + "-"
-        self.base = os.path.join(self._all, self._machine + _short(boot_id()))
+        self.base = base_of(self.state)
+        self._machine = os.path.basename(self.base).partition("-")[0] + "-"
         self.lock = os.path.join(self.base, "lock")
         self.note = os.path.join(self.base, "daemon.json")
         self.live = os.path.join(self.base, "live")
@@ -123,10 +124,6 @@ class Places:
                     os.rmdir(live)
 
 
-def _short(text: str) -> str:
-    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()
-
-
 def check_private(path: str) -> None:
     """Raise OSError unless a directory is ours alone."""
     found = os.lstat(path)
@@ -149,7 +146,8 @@ def unwritable(path: str, fault: OSError) -> Problem:
     """The problem of a directory in which nothing can be written."""
     return Problem(
         "agent.state_unwritable",
-        f"cannot write in the state directory: {fault.strerror or fault}",
-        path,
+        f"cannot write there: {fault.strerror or fault}",
+        # What a fault names is what is full or closed, whatever was meant to be made.
+        str(fault.filename or path),
         "free space there or make it writable, or set XDG_STATE_HOME to another directory",
     )

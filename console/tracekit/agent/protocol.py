@@ -24,7 +24,6 @@ from tracekit.wire.names import (
 )
 from tracekit.wire.problems import Problem
 
-MARKER = b"\0tracekit-agent/1\0"
 WINDOW = 1 << 20
 TAIL = 64 * 1024
 # Answers that a peer does not read; past it, nothing more is read from that peer.
@@ -32,6 +31,7 @@ CONGESTED = 1 << 20
 _MOST_FILES = 0xFFFF
 _PRIORITY = {RUN_FILE: 0, JOURNAL_FILE: 1, OUTPUT_FILE: 2, STRINGS_FILE: 4}
 _BLOB, _TRACE = 3, 5
+KINDS = frozenset({"trace", "blobs", "output"})
 _REQUESTS = frozenset(
     {
         FrameType.ATTACH,
@@ -92,6 +92,8 @@ class _Follow:
     #: Whether the files of its trace are wanted, too; older consoles know none.
     traced: bool = False
     window: int = WINDOW
+    #: The kinds of which the reader takes no more.
+    stopped: frozenset[str] = frozenset()
     told: Optional[dict[str, Any]] = None
     news: Optional[dict[str, Any]] = None
 
@@ -161,6 +163,9 @@ class Session:
         files = message.get("files")
         if follow is None or not isinstance(files, dict):
             return
+        follow.stopped |= kinds_of(message.get("stop"))
+        if type(message.get("window")) is int:
+            follow.window = _sound(message["window"])
         for name, length in files.items():
             copy = follow.copies.get(name)
             if copy is not None and type(length) is int:
@@ -187,11 +192,16 @@ class Session:
         starts: Starts,
         window: int,
         traced: bool = False,
+        stopped: frozenset[str] = frozenset(),
     ) -> None:
         """Begin to follow a run; its files are known from the first `update` on, which may be later."""
         self._forget(run)
         self._follows[run] = _Follow(
-            starts, copying=copying, traced=traced, window=max(MAX_PAYLOAD, min(window, 64 * WINDOW))
+            starts,
+            copying=copying,
+            traced=traced,
+            window=_sound(window),
+            stopped=stopped,
         )
 
     def update(self, run: str, info: dict[str, Any]) -> None:
@@ -235,8 +245,10 @@ class Session:
             return None
         best: Optional[tuple[int, Want]] = None
         for run, follow in self._follows.items():
-            room = follow.window - sum(copy.sent - copy.acked for copy in follow.copies.values())
-            for copy in follow.copies.values():
+            # What is not wanted any more is not acknowledged either.
+            wanted = [copy for copy in follow.copies.values() if _kind(copy.name) not in follow.stopped]
+            room = follow.window - sum(copy.sent - copy.acked for copy in wanted)
+            for copy in wanted:
                 length = min(copy.committed - copy.sent, room, MAX_PAYLOAD)
                 rank = _rank(copy.name)
                 if length > 0 and (best is None or rank < best[0]):
@@ -258,7 +270,8 @@ class Session:
                  "start": copy.sent, "replaced": copy.replaced},
             )  # fmt: skip
         copy.sent += len(data)
-        self._bulk += head + encode_frame(FrameType.DATA, data, file=copy.number, offset=want.offset)
+        frame = encode_frame(FrameType.DATA, data, file=copy.number, offset=want.offset)
+        self._bulk = head + frame if head else frame
 
     def take(self) -> bytes:
         """The next bytes to write: control as a whole, else one piece of a file."""
@@ -284,7 +297,10 @@ class Session:
         # A copier learns of the end only behind the last byte.
         if follow.news is None or follow.news.get("state") != "ended":
             return follow.news is not None
-        return all(copy.sent >= copy.committed for copy in follow.copies.values())
+        return all(
+            copy.sent >= copy.committed or _kind(copy.name) in follow.stopped
+            for copy in follow.copies.values()
+        )
 
     def _tell(self) -> None:
         if self._bulk:
@@ -301,6 +317,25 @@ class Session:
 
 def _is_trace(name: str) -> bool:
     return name == STRINGS_FILE or name.startswith(TRACE_DIR)
+
+
+def _sound(window: int) -> int:
+    """What a reader says of its window, within reason."""
+    return max(MAX_PAYLOAD, min(window, 64 * WINDOW))
+
+
+def _kind(name: str) -> str:
+    """What a reader may want no more of; nothing of what a run cannot be read without."""
+    if name == OUTPUT_FILE:
+        return "output"
+    if _is_trace(name):
+        return "trace"
+    return "" if name in _PRIORITY else "blobs"
+
+
+def kinds_of(found: object) -> frozenset[str]:
+    """The kinds of files that a reader wants no more of, as it says them."""
+    return frozenset(KINDS.intersection(map(str, found))) if isinstance(found, list) else frozenset()
 
 
 def _rank(name: str) -> int:

@@ -173,6 +173,7 @@ class Recording:
         marker = b'"e":"' + E.INGESTED.encode() + b'"'
         ended = b'"e":"' + E.RUN_ENDED.encode() + b'"'
         started = b'"e":"' + E.RUN_STARTED.encode() + b'"'
+        gap = b'"e":"' + E.GAP.encode() + b'","what":"recording"'
         box = self._source.split("/")[0].encode() + b"/daemon/"
         position, rest = 0, b""
         last_end: Optional[bytes] = None
@@ -192,6 +193,9 @@ class Recording:
                 if marker in line:
                     self._take(restored, line, position)
                     restored.ended = _decoded(last_end) if last_end else None
+                elif gap in line:
+                    # What was lost before stays lost, whoever goes on.
+                    self.faults += 1
                 elif ended in line:
                     last_end = line
                 elif started in line:

@@ -13,7 +13,7 @@ from tracekit.agent.blobs import blobs_of
 from tracekit.agent.home import at_home, own_secrets
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
-from tracekit.agent.protocol import TAIL, WINDOW, Request, Session, Starts
+from tracekit.agent.protocol import TAIL, WINDOW, Request, Session, Starts, kinds_of
 from tracekit.agent.slots import TREE, is_project, tree_of
 from tracekit.agent.system import read_range
 from tracekit.wire.frames import FrameType
@@ -212,6 +212,7 @@ class Requests:
             starts=_starts(run.place, theirs if isinstance(theirs, dict) else {}),
             window=window if type(window) is int else WINDOW,
             traced=message.get("trace") is True,
+            stopped=kinds_of(message.get("stop")),
         )
         session.update(run.run, run.info())
 

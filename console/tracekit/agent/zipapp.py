@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
+#: What of a package travels: its modules, and what node loads of it.
+CARRIED = (".py", ".cjs", ".mjs")
 
 
 class Built(NamedTuple):
@@ -62,7 +64,7 @@ def _tree(directory: str, name: str) -> dict[str, bytes]:
         path = os.path.join(directory, entry)
         if os.path.isdir(path) and entry != "__pycache__":
             found.update(_tree(path, f"{name}/{entry}"))
-        elif entry.endswith(".py"):
+        elif entry.endswith(CARRIED):
             found[f"{name}/{entry}"] = _read(path)
     return found
 

@@ -1,11 +1,11 @@
-"""The screen's ports to the desk it stands on: editor, clipboard, trust. Only the command line touches processes."""
+"""Two of the screen's ports to the desk it stands on: editor, trust. Only the command line touches processes."""
 
 from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,23 +14,31 @@ from tracekit.store.trust import TrustStore
 from tracekit.wire.problems import Problem
 
 # Editors that open a window of their own, and how each is told the line; any other takes the terminal and `+LINE`.
-_WINDOWED = {"code": "-g", "codium": "-g", "cursor": "-g", "subl": "", "zed": "", "gedit": "+", "kate": "-l"}
-_JETBRAINS = {"idea", "pycharm", "clion", "rustrover"}
-_CLIPBOARDS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("WAYLAND_DISPLAY", ("wl-copy",)),
-    ("DISPLAY", ("xclip", "-selection", "clipboard")),
-    ("DISPLAY", ("xsel", "--clipboard", "--input")),
-    ("TMUX", ("tmux", "load-buffer", "-w", "-")),
-    ("HOME", ("pbcopy",)),
-)
+_WINDOWED = {
+    "code": "-g",
+    "codium": "-g",
+    "code-insiders": "-g",
+    "cursor": "-g",
+    "subl": "",
+    "zed": "",
+    "gedit": "+",
+    "kate": "-l",
+}
+_COLON = {"hx", "helix"}
+_JETBRAINS = {"idea", "goland", "webstorm", "pycharm", "clion", "rustrover"}
 
 
 class DeskEditor:
-    """`$VISUAL` or `$EDITOR`, at a line."""
+    """The user's own template, or `$VISUAL`, or `$EDITOR`, at a line."""
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
+    def __init__(self, environ: Mapping[str, str] | None = None, template: str = "") -> None:
         environ = os.environ if environ is None else environ
-        self._command = shlex.split(environ.get("VISUAL") or environ.get("EDITOR") or "")
+        self._template = template
+        self._fault = ""
+        try:
+            self._command = shlex.split(template or environ.get("VISUAL") or environ.get("EDITOR") or "")
+        except ValueError as fault:
+            self._command, self._fault = [], str(fault)
         self._name = Path(self._command[0]).name if self._command else ""
         self.takes_terminal = self._name not in _WINDOWED and self._name not in _JETBRAINS
         self._windows: list[subprocess.Popen[bytes]] = []
@@ -38,6 +46,13 @@ class DeskEditor:
     def open(self, root: str, file: str, line: int) -> Problem | None:
         """Open a file; gives the problem instead of raising it."""
         place = os.path.realpath(os.path.join(root, file))
+        if self._fault:
+            return Problem(
+                "ui.editor_failed",
+                f"the editor's words cannot be read: {self._fault}",
+                "",
+                "check its quotes",
+            )
         if not self._command:
             return Problem("ui.no_editor", "no editor is set", f"{file}:{line}", "set EDITOR")
         # The name comes out of a recording: it opens files of the project, and no others.
@@ -47,7 +62,7 @@ class DeskEditor:
             )
         if not Path(place).is_file():
             return Problem("ui.no_file", "the file is not here", place, "it may be on another machine")
-        command = [*self._command, *self._at(place, max(1, line))]
+        command = self._words(place, max(1, line))
         try:
             if not self.takes_terminal:
                 self._open_window(command, root)
@@ -72,7 +87,15 @@ class DeskEditor:
         )
         self._windows.append(window)
 
+    def _words(self, place: str, line: int) -> list[str]:
+        if "{file}" not in self._template:
+            return [*self._command, *self._at(place, line)]
+        # The name goes in last: what stands in it is never a place for something else.
+        return [word.replace("{line}", str(line)).replace("{file}", place) for word in self._command]
+
     def _at(self, place: str, line: int) -> list[str]:
+        if self._name in _COLON:
+            return [f"{place}:{line}"]
         if self._name in _JETBRAINS:
             return ["--line", str(line), place]
         flag = _WINDOWED.get(self._name)
@@ -83,29 +106,23 @@ class DeskEditor:
         return [*([flag] if flag else []), f"{place}:{line}"]
 
 
-class DeskClipboard:
-    """The clipboard tool of the desktop, or tmux's buffer."""
+class DeskDebugger:
+    """`tracekit debug` in this terminal; a person who is done with it presses enter to come back."""
 
-    def __init__(self, environ: Mapping[str, str] | None = None) -> None:
-        self._environ = os.environ if environ is None else environ
-
-    def copy(self, text: str) -> Problem | None:
-        """Copy; gives the problem, with the text to copy by hand, instead of raising it."""
-        for variable, command in _CLIPBOARDS:
-            if self._environ.get(variable) and shutil.which(command[0]):
-                try:
-                    subprocess.run(
-                        command,
-                        input=text.encode("utf-8", "surrogateescape"),
-                        check=True,
-                        timeout=5,
-                        stdout=subprocess.DEVNULL,
-                        stderr=subprocess.DEVNULL,
-                    )
-                except (OSError, subprocess.SubprocessError):
-                    continue
-                return None
-        return Problem("ui.no_clipboard", "no clipboard was found", "", text)
+    def debug(self, root: str, run: str, scenario: str) -> Problem | None:
+        """Run it; gives the problem instead of raising it."""
+        command = [sys.executable, "-m", "tracekit.cli.main", "debug", run, scenario]
+        try:
+            done = subprocess.run(command, cwd=root or None, check=False)
+            sys.stdout.write(f"\n[it ended with {done.returncode}; enter goes back to the console] ")
+            sys.stdout.flush()
+            sys.stdin.readline()
+        except OSError as fault:
+            what = f"it could not be started: {fault.strerror or fault}"
+            return Problem("debug.start", what, scenario, "try it on the command line: `tracekit debug`")
+        except KeyboardInterrupt:
+            return None
+        return None
 
 
 class DeskTrust:

@@ -37,7 +37,8 @@ SUMMARIES: dict[str, str] = {
     "cancel": "stop a run and everything it started",
     "box": "machines that run tests: add, list, check, shell, remove",
     "export": "write a run as one file: a bundle, or another tool's format",
-    "import": "bring in a run that was exported as a bundle",
+    "import": "bring in a bundle, or reports of other tools as a run",
+    "debug": "run one scenario of a run again in the foreground, with its debugger",
     "bisect": "find which tests before it make a scenario fail",
     "pin": "keep a run whatever the limits say",
     "delete": "take runs off the disk",
@@ -48,6 +49,7 @@ SUMMARIES: dict[str, str] = {
     "recover": "bring a run to an end after the death of everything",
     "config": "show what is configured, and where from",
     "doctor": "check this installation and the project",
+    "reset-terminal": "restore a terminal whose console was killed",
     "completions": "print a completion script for bash, zsh or fish",
     "demo": "run the bundled demonstration with its planted fault",
 }
@@ -67,7 +69,7 @@ exit codes:
 
 def load(name: str) -> Command:
     """Import one command's module."""
-    module: Command = importlib.import_module(f"tracekit.cli.commands.{name}_command")
+    module: Command = importlib.import_module(f"tracekit.cli.commands.{name.replace('-', '_')}_command")
     return module
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, summary
+from tracekit.cli.boxfacts import differing, facts_of
 from tracekit.cli.live import Signals, show_recorded, submitted
 from tracekit.cli.painting import Paint
 from tracekit.engine.requests import Cancel, Discover, Launch
@@ -218,7 +219,10 @@ class Several:
         told = [self._row(part) for part in self.parts]
         missing = [{"scenario": name, "why": why} for name, why in self.missing.items()]
         if self.as_json:
-            edge.say_json(SCHEMA, {"boxes": told, "missing": missing, "differing": self._differing()})
+            edge.say_json(
+                SCHEMA,
+                {"boxes": told, "missing": missing, "differing": self._differing(), "facts": self._facts()},
+            )
         else:
             self._say(told)
         return self._code()
@@ -250,6 +254,10 @@ class Several:
                 seen.setdefault(name, {})[part.box] = word
         return {name: words for name, words in seen.items() if len(set(words.values())) > 1}
 
+    def _facts(self) -> dict[str, dict[str, str]]:
+        """In what the boxes differ that ran something."""
+        return differing({part.box: facts_of(part.view) for part in self.parts if part.view is not None})
+
     def _say(self, rows: list[dict[str, Any]]) -> None:
         edge.say("")
         for row in rows:
@@ -258,6 +266,9 @@ class Several:
         for name, seen in self._differing().items():
             said = ", ".join(f"{box}: {word}" for box, word in seen.items())
             edge.say(f"≠ {edge.clean(name)}  {said}")
+        for name, seen in self._facts().items():
+            said = ", ".join(f"{box}: {value or 'none'}" for box, value in seen.items())
+            edge.say(edge.clean(f"≠ {name}  {said}"))
         for name, why in self.missing.items():
             edge.say(f"? {edge.clean(name)}  not known: {why}")
 

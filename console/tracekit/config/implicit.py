@@ -1,7 +1,7 @@
 """Suites without configuration: looks for what pytest would run, at the root or in each sub-project of a monorepo.
 
-Tests written for unittest whose interpreter has no pytest are unittest's; Rust workspaces and Go modules with
-tests are suites beside the others. Looks at names, and at the text of a few
+Tests written for unittest whose interpreter has no pytest are unittest's; Rust workspaces, Go modules and JavaScript
+packages with tests are suites beside the others. Looks at names, and at the text of a few
 files; never imports or runs anything of the project, and stops after a few thousand entries.
 """
 
@@ -11,9 +11,9 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from tracekit.config import rust
+from tracekit.config import rust, scripts
 from tracekit.config.profile import Environment, Profile, Suite
-from tracekit.config.roots import CARGO, GO, MARKERS, has_section
+from tracekit.config.roots import CARGO, GO, MARKERS, PACKAGE, has_section
 from tracekit.config.unittests import Style, start_directories, style_of
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -40,14 +40,26 @@ _TEST_FILE = re.compile(r"test_.*\.py|.*_test\.py")
 _UNITTEST_FILE = re.compile(r"test.*\.py")
 LOOKED_FOR = (
     "pytest configuration (pytest.ini, pyproject.toml, tox.ini, setup.cfg), test_*.py and *_test.py, "
-    "test*.py that uses unittest, Cargo.toml, and go.mod"
+    "test*.py that uses unittest, Cargo.toml, go.mod, and package.json that names vitest, jest, mocha or "
+    "node --test"
 )
 
 
 class _Place:
     """One directory of the scan: what speaks for tests in it."""
 
-    __slots__ = ("cargo", "cases", "configured", "go", "go_tests", "package", "path", "tests")
+    __slots__ = (
+        "cargo",
+        "cases",
+        "configured",
+        "go",
+        "go_tests",
+        "node",
+        "node_tests",
+        "package",
+        "path",
+        "tests",
+    )
 
     def __init__(
         self,
@@ -65,6 +77,7 @@ class _Place:
         # Whether a manifest of cargo or a module of Go is in it, and whether it holds tests of Go.
         self.cargo, self.go = CARGO in present, GO in present
         self.go_tests = any(name.endswith("_test.go") for name in present)
+        self.node, self.node_tests = PACKAGE in present, scripts.has_tests(path, present)
 
 
 def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Profile:
@@ -137,13 +150,21 @@ def _without_pytest(root: str, environ: Mapping[str, str]) -> str:
 
 
 def _others(root: str, places: list[_Place], taken: set[str]) -> tuple[Suite, ...]:
-    """A suite for each workspace of cargo and module of Go that holds tests; a project's only suite needs no name."""
+    """A suite for each Rust workspace, Go module and JavaScript package with tests; an only suite needs no name."""
     own = [place for place in places if not rust.made_for_tests(place.path)]
     crates = _tops(place.path for place in own if place.cargo)
     found = [("cargo", path) for path in crates if rust.has_tests(os.path.join(root, path))]
     modules = _tops(place.path for place in own if place.go)
     tested = [place.path for place in own if place.go_tests]
     found += [("go", path) for path in modules if any(one == path or _below(one, path) for one in tested)]
+    read = ((place.path, scripts.runner_of(os.path.join(root, place.path))) for place in own if place.node)
+    packages = {path: runner for path, runner in read if runner}
+    scripted = [place.path for place in own if place.node_tests]
+    found += [
+        (packages[path], path)
+        for path in _tops(packages)
+        if any(one == path or _below(one, path) for one in scripted)
+    ]
     if not taken and len(found) == 1:
         return (Suite("", runner=found[0][0], cwd=found[0][1]),)
     suites: list[Suite] = []

@@ -12,6 +12,8 @@ OWN = "tracekit.toml"
 PYPROJECT = "pyproject.toml"
 CARGO = "Cargo.toml"
 GO = "go.mod"
+PACKAGE = "package.json"
+SCRIPTED = rb'"(?:vitest|jest|mocha)"|[\s"](?:vitest|jest|mocha)[\s"]|\bnode [^"]*--test\b'
 CARGO_WORKSPACE = rb"^\s*\[workspace[\].]"
 OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
 _MAX_GUESSED = 16 << 20
@@ -48,7 +50,9 @@ def find_root(start: str) -> str:
 
 
 def _configured(directory: str) -> bool:
-    return has_pytest_configuration(directory) or os.path.isfile(os.path.join(directory, GO))
+    if has_pytest_configuration(directory) or os.path.isfile(os.path.join(directory, GO)):
+        return True
+    return has_section(os.path.join(directory, PACKAGE), SCRIPTED)
 
 
 def _cargo_workspace(above: list[str]) -> str:

@@ -33,10 +33,15 @@ class Settings(NamedTuple):
     run_lease: float = 43200.0
     service_lease: float = 60.0
     glyphs: str = "unicode"
+    theme: str = "dark"
     mouse: bool = True
     keep_runs: int = 100
     keep_for: float = 2592000.0
     keep_size: str = "10GiB"
+    copy_size: str = "8GiB"
+    editor: str = ""
+    notify: str = "off"
+    notify_after: float = 30.0
     origins: Mapping[str, str] = NONE
 
     def origin(self, key: str) -> str:

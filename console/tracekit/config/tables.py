@@ -10,7 +10,7 @@ from typing import Final
 from tracekit.config.commands import COMMAND_KEYS
 from tracekit.config.key import Key, Table
 
-RUNNERS: Final = ("pytest", "unittest", "cargo", "go", "command")
+RUNNERS: Final = ("pytest", "unittest", "cargo", "go", "vitest", "jest", "mocha", "node", "command")
 TRACES: Final = ("off", "default", "calls")
 
 
@@ -454,6 +454,15 @@ _EVERYWHERE: Final = (
         flag="--glyphs",
     ),
     Key(
+        "theme",
+        "choice",
+        "The colours that the console draws with; a terminal with sixteen or none has its own.",
+        example='"light"',
+        default="dark",
+        choices=("dark", "light", "high-contrast", "ansi"),
+        flag="--theme",
+    ),
+    Key(
         "mouse",
         "boolean",
         "Whether the console takes the mouse.",
@@ -492,13 +501,52 @@ _MINE: Final = (
         default="10GiB",
         rule="size",
     ),
+    Key(
+        "copy_size",
+        "string",
+        "How much of one run is brought here from one box: past half of it no more of a trace, past three quarters "
+        "no blobs, past seven eighths no output. Only in `config.toml`.",
+        example='"20GiB"',
+        default="8GiB",
+        rule="size",
+    ),
+)
+# Which program is started, and what a terminal is sent, is not a project's to say.
+_DESK: Final = (
+    Key(
+        "editor",
+        "string",
+        "What `o` opens a file with, before `VISUAL` and `EDITOR`: words with `{file}` and `{line}` in them. "
+        "Only in `config.toml`.",
+        example='"wezterm start -- hx {file}:{line}"',
+        default="",
+    ),
+    Key(
+        "notify",
+        "choice",
+        "How the console tells of the end of a long run: the terminal's bell, its notifications (`osc9`, `osc777`), or "
+        "`notify-send`. Only in `config.toml`.",
+        example='"bell"',
+        default="off",
+        choices=("off", "bell", "osc9", "osc777", "desktop"),
+    ),
+    Key(
+        "notify_after",
+        "duration",
+        "How long a run must have gone on to be told of. Only in `config.toml`.",
+        example='"5m"',
+        default=30.0,
+        rule="duration",
+        low=1,
+        high=86400,
+    ),
 )
 _BEHAVIOUR: Final = (
     "How tracekit behaves. Each can also be given as a `TRACEKIT_…` variable, "
     "and those that name one as a flag."
 )
 
-SETTINGS: Final = Table("settings", _BEHAVIOUR, (*_EVERYWHERE, *_MINE))
+SETTINGS: Final = Table("settings", _BEHAVIOUR, (*_EVERYWHERE, *_MINE, *_DESK))
 PROJECT_SETTINGS: Final = Table("settings", _BEHAVIOUR, _EVERYWHERE)
 
 PROFILE: Final = Table(

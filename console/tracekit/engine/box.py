@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _FIRST_RETRY = 0.05
 _LONGEST_RETRY = 2.0
+# A login that a person has to mend: a server that counts failed ones must not lock that person out meanwhile.
+_LONGEST_LOGIN = 60.0
+_LOGIN = ("ssh.needs_a_person", "ssh.wrong_passphrase", "ssh.bad_key", "ssh.no_common", "ssh.config")
 # An agent that cannot be reached this often in a row is a problem for who waits for an answer; followers wait on.
 _PATIENCE = 4
 # Of a box whose first word was never heard: asking again gets the same answer, and may lock a person out.
@@ -44,9 +47,13 @@ _FINAL = (
     "box.no_",
     "box.other_",
 )
+# How often what comes is tried to be kept: somebody may free space; more than may be taken does not get less.
+_TRIES = {"store.copy": 15, "box.quota": 1}
 _NOT_THERE = "agent.unknown_run"
-# What may be under way at once; less would be waiting for acknowledgements where the line is long.
-_COPY_WINDOW = 16 << 20
+# What may be under way at once: as much as a good line holds, so that nobody waits for acknowledgements. More than that
+# lies in the buffers of sshd, which spends twice the time on moving it about.
+_NARROW, _WIDE = 2 << 20, 16 << 20
+_BYTES_A_SECOND = 200_000_000
 _ANSWER = 10.0
 # A few questions in a row, and again after so long: clocks drift, and people set them.
 _QUESTIONS, _BETWEEN, _ASK_AGAIN = 4, 0.1, 10.0
@@ -84,6 +91,12 @@ class Box:
         self._timing = Timing()
         self._followed = anyio.Event()
         self.facts: Event = {}
+        # The runs that an agent was asked for before it was heard.
+        self._early: set[str] = set()
+        # What the agent's bridge said was the matter with it.
+        self._said: Problem | None = None
+        # How often in a row it said what no agent says, and what had come until then.
+        self._babbled, self._news = 0, -1
 
     async def serve(self) -> None:
         """Keep a session for as long as somebody needs one; runs until it is cancelled."""
@@ -91,18 +104,23 @@ class Box:
         while True:
             await self._wanted.wait()
             try:
-                async with connect(self._opener, self._console, self._copier()) as session:
+                for follower in tuple(self._followers.values()):
+                    await _look(follower)
+                self._early = set()
+                async with connect(self._opener, self._console, self._copier(), self._say_early) as session:
                     greeted = await self._converse(session)
-                problem = _ended_early()
+                problem = self._said or _ended_early()
             except ProblemError as fault:
                 greeted, problem = False, fault.first
-            except (FrameError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
+            except FrameError as fault:
+                greeted, problem = False, self._babble(fault)
+            except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
                 greeted, problem = False, _ended_early(str(fault))
-            self._session, self._ready = None, anyio.Event()
+            self._session, self._said, self._ready = None, None, anyio.Event()
             # Somebody who still waits for an answer was not answered, whoever greeted us.
-            self._greeted = self._greeted or greeted
             answered = greeted and not self._waiting
-            delay = _FIRST_RETRY if answered else min(delay * 2, _LONGEST_RETRY)
+            longest = _LONGEST_LOGIN if problem.code.startswith(_LOGIN) else _LONGEST_RETRY
+            delay = _FIRST_RETRY if answered else min(delay * 2, longest)
             failures = 0 if answered else failures + 1
             if failures >= _PATIENCE or (not self._greeted and problem.code.startswith(_FINAL)):
                 self._give_up(problem)
@@ -138,9 +156,16 @@ class Box:
         self._timing.asked(now)
         client.ping(now)
 
+    @property
+    def _window(self) -> int:
+        """What may be under way on this line, as far as its length is known."""
+        return max(_NARROW, min(_WIDE, self._timing.quickest * _BYTES_A_SECOND // 1_000_000_000))
+
     def _told_time(self, event: Event) -> None:
         now_t, now_m = time.time_ns(), time.monotonic_ns()
         found = self._timing.answered(event.get("t"), now_t, now_m, event.get("clock"))
+        if self._session is not None:
+            self._session.client.window = self._window
         if found is not None:
             for follower in self._followers.values():
                 follower.note(E.CLOCK, fact(found))
@@ -185,7 +210,8 @@ class Box:
         run = follower.view.run_id
         self._followers[run] = follower
         self._followed.set()
-        waiter = self._attaches[run] = _Waiter(_attach(follower))
+        await _look(follower)
+        waiter = self._attaches[run] = _Waiter(_attach(follower, self._window))
         try:
             await self._ask(waiter)
         except ProblemError:
@@ -235,14 +261,20 @@ class Box:
 
     async def live_runs(self) -> list[dict[str, Any]]:
         """The runs that the agent has now; none when it does not answer."""
+        greeted = not self._ready.is_set()
         self._wanted.set()
         with anyio.move_on_after(_ANSWER):
             await self._ready.wait()
+            if greeted:
+                return self._runs()  # its first word says it, and has just come
             told = self._told = anyio.Event()
             if self._session is not None:
                 with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
                     await self._session.send(lambda client: client.runs())
                     await told.wait()
+        return self._runs()
+
+    def _runs(self) -> list[dict[str, Any]]:
         runs = self.facts.get("runs")
         return [run for run in runs if isinstance(run, dict)] if isinstance(runs, list) else []
 
@@ -284,7 +316,7 @@ class Box:
         greeted = False
         async for event in session.events():
             if event["type"] == "hello":
-                greeted = True
+                greeted = self._greeted = True
                 self.facts = event
                 self._session = session
                 await self._resume(session)
@@ -292,8 +324,26 @@ class Box:
             elif event["type"] == "pong":
                 self._told_time(event)
             else:
-                self._take(event)
+                await self._take(event)
         return greeted
+
+    def _babble(self, fault: FrameError) -> Problem:
+        """What came is not what an agent says: a fault once, and a liar when nothing better comes."""
+        if self._session is None:
+            return _ended_early(str(fault))
+        news = sum(follower.news for follower in self._followers.values())
+        self._babbled = self._babbled + 1 if news == self._news else 1
+        self._news = news
+        code = "box.odd_talk" if self._babbled >= _PATIENCE else "box.talk"
+        action = "update the agent there, or look at what stands in its place"
+        return Problem(code, f"the box says what no agent says: {fault}", self.name, action)
+
+    def _say_early(self, client: Client) -> None:
+        """What was followed before is followed again: that need not wait until the agent has greeted."""
+        for run, follower in self._followers.items():
+            if run not in self._attaches:
+                self._early.add(run)
+                _attach(follower, self._window)(client)
 
     async def _resume(self, session: Session) -> None:
         for waiter in self._waiting:
@@ -301,13 +351,14 @@ class Box:
         for waiter in self._reaches:
             waiter.answer()
         for run, follower in tuple(self._followers.items()):
-            if run not in self._attaches:
-                await session.send(_attach(follower))
+            if run not in self._attaches and run not in self._early:
+                await _look(follower)
+                await session.send(_attach(follower, self._window))
             if follower.view.link == "reconnecting":
                 follower.note(E.BOX_RESUMED, {})
                 follower.view.mark("attached")
 
-    def _take(self, event: Event) -> None:
+    async def _take(self, event: Event) -> None:
         run = str(event.get("run", ""))
         kind = event["type"]
         if kind == "started" and run in self._starts:
@@ -323,10 +374,10 @@ class Box:
             if run in self._attaches:
                 self._attaches[run].answer()
         elif kind in {"file", "data"} and run in self._followers:
-            self._followers[run].arrived(event)
             if run in self._attaches:
                 # Bytes are an answer, too: of a run that has ended, the word comes behind the last of them.
                 self._attaches[run].answer()
+            await self._arrived(self._followers[run], event)
         elif kind in {"need", "held"} and run in self._brings:
             bringing, waiter, senders = self._brings[run]
             if kind == "held":
@@ -339,6 +390,39 @@ class Box:
             self._told.set()
         elif kind == "error":
             self._refused(event, run)
+
+    async def _arrived(self, follower: Follower, event: Event) -> None:
+        """Keep what came. What cannot be kept is tried again by a new session, but not for ever."""
+        copy = follower.copy
+        refused = len(copy.allowance.refused) if copy is not None else 0
+        try:
+            follower.arrived(event)
+            while copy is not None and copy.unsealed:
+                await anyio.to_thread.run_sync(copy.seal, copy.unsealed.pop())
+        except ProblemError as fault:
+            problem = fault.first
+            follower.faults += 1
+            if follower.faults < _TRIES.get(problem.code, _PATIENCE) or problem.code.startswith(_DISTRUST):
+                raise
+            await self._leave(follower, problem)
+            return
+        if copy is not None and len(copy.allowance.refused) > refused:
+            await self._tell(lambda client: client.stop(follower.view.run_id, copy.allowance.refused))
+
+    async def _leave(self, follower: Follower, problem: Problem) -> None:
+        """Follow one run no more, which goes on there; what else is on this box goes on here, too."""
+        run = follower.view.run_id
+        self._followers.pop(run, None)
+        follower.note(E.BOX_LOST, {})
+        action = f"{problem.action}; the run on the box goes on: `tracekit attach {run}` brings the rest"
+        follower.distrust(Problem(problem.code, problem.what, problem.where, action))
+        await self._tell(lambda client: client.detach(run))
+
+    async def _tell(self, say: Callable[[Client], None]) -> None:
+        """Say something that need not be said again when nobody hears it."""
+        if self._session is not None:
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+                await self._session.send(say)
 
     def _refused(self, event: Event, run: str) -> None:
         problems = [Problem.from_json(each) for each in event.get("problems", ()) if isinstance(each, dict)]
@@ -359,6 +443,7 @@ class Box:
             follower.let_go(problems[0])
         elif table is None and event.get("for") != "CANCEL":
             # Not about one run: the agent itself cannot work, so nobody who waits will get an answer.
+            self._said = problems[0]
             self._give_up(*problems)
 
     def _stop_following(self, problem: Problem) -> None:
@@ -391,11 +476,19 @@ def _put(offset: int, data: bytes, client: Client) -> None:
     client.put(offset, data)
 
 
-def _attach(follower: Follower) -> Callable[[Client], None]:
+def _attach(follower: Follower, window: int) -> Callable[[Client], None]:
     run, copy = follower.view.run_id, follower.copy
     if copy is None:
         return lambda client: client.attach(run, "inplace")
-    return lambda client: client.attach(run, "copy", files=copy.held(), window=_COPY_WINDOW)
+    return lambda client: client.attach(
+        run, "copy", files=copy.held(), window=window, stop=copy.allowance.refused
+    )
+
+
+async def _look(follower: Follower) -> None:
+    """Read beforehand what an attach says of thousands of files."""
+    if follower.copy is not None:
+        await anyio.to_thread.run_sync(follower.copy.look)
 
 
 def _ended_early(why: str = "") -> Problem:

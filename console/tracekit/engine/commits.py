@@ -75,7 +75,19 @@ def _bundles(top: str, commit: str, folder: Path) -> list[str]:
         note = folder / f"{_CHAIN}.{os.getpid()}.part"
         note.write_text(json.dumps(chain))
         note.replace(folder / _CHAIN)
+    _forget(folder, {str(link["bundle"]) for link in chain})
     return [str(link["bundle"]) for link in chain]
+
+
+def _forget(folder: Path, chain: set[str]) -> None:
+    """Remove what histories that were rewritten since have left here; another console may be sending what is new."""
+    for file in folder.iterdir():
+        is_patch = file.suffix == ".patch" or file.with_name(f"{file.name}.patch").exists()
+        if file.name in {*chain, _CHAIN} or is_patch:
+            continue
+        with contextlib.suppress(OSError):
+            if time.time() - file.stat().st_mtime > _PATCH_SECONDS:
+                file.unlink()
 
 
 def _chain(folder: Path) -> list[dict[str, Any]]:

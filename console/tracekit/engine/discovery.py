@@ -198,6 +198,8 @@ class _Asking:
         self.view = view
         self.then: Callable[[Inventory], None] = lambda _: None
         self.planned = planned
+        # As they stand here: where a box keeps its copy of the tree says nothing about the files of the project.
+        self._suites = tuple(planned.plan["suites"])
         self._now = now
         self._base = base
         self._over = anyio.Event()
@@ -232,7 +234,7 @@ class _Asking:
                 told = tuple(telling(journal))
         except OSError:
             return None
-        suites = tuple(self.planned.plan["suites"])
+        suites = self._suites
         found = Inventory(
             self.planned.root,
             self._now,

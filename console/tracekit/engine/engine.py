@@ -26,7 +26,9 @@ from tracekit.store.runs import RunStore
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from tracekit.engine.archive import Archive
     from tracekit.engine.discovery import Discovery
+    from tracekit.engine.journey import Journey
     from tracekit.engine.launching import Launching
     from tracekit.engine.past import Past
     from tracekit.engine.savefeed import SaveFeed
@@ -110,8 +112,21 @@ class Engine:
     def past(self) -> Past:
         """What recorded runs say together: a scenario's story, two runs compared, the trend. Reads the disk."""
         from tracekit.engine.past import Past
+        from tracekit.store.sources import SourceStore
 
-        return Past(History(self.store))
+        return Past(History(self.store), sources=SourceStore(self.places.cache))
+
+    def journey(self, view: RunView) -> Journey:
+        """The moments of a run that is shown; nothing is read before it is asked."""
+        from tracekit.engine.journey import Journey
+
+        return Journey(view)
+
+    def archive(self) -> Archive:
+        """The recorded runs as a screen shows them. Reads the disk."""
+        from tracekit.engine.archive import Archive
+
+        return Archive(self.store, self.places.now_ns)
 
 
 class _Core:

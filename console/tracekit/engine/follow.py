@@ -19,7 +19,7 @@ from tracekit.engine.view import RunView
 from tracekit.model.fold import Fold
 from tracekit.store import recorded
 from tracekit.store.copies import Copy
-from tracekit.wire.names import JOURNAL_FILE
+from tracekit.wire.names import JOURNAL_FILE, E
 from tracekit.wire.problems import Problem
 
 # About a hundred lines: a reader waits at most a millisecond for the lock.
@@ -46,6 +46,11 @@ class Follower:
         self.end: dict[str, Any] = {}
         #: How often in a row the agent would not let this one follow.
         self.refused = 0
+        #: How often in a row what came could not be kept, and nothing that is new came between.
+        self.faults = 0
+        #: How often something new has come.
+        self.news = 0
+        self._reached: dict[str, int] = {}
         self._ended = ended
         self._committed = 0
         # The file that is being read is another box's by now.
@@ -72,20 +77,36 @@ class Follower:
         if self.copy is None:
             return
         name = str(event.get("name", ""))
+        refused = len(self.copy.allowance.refused)
         if event["type"] == "file":
-            replaced = bool(event.get("replaced"))
             length = event.get("length")
             size = length if isinstance(length, int) else 0
-            self.copy.begin(name, int(event["start"]), replaced=replaced, size=size)
-            if replaced and name == JOURNAL_FILE:
-                self._committed = 0
-                self._replaced = True
-                self.view.resume(Fold(), 0)
+            replaced = bool(event.get("replaced"))
+            aside = self.copy.begin(name, int(event["start"]), replaced=replaced, size=size)
         else:
-            self.copy.write(name, int(event["offset"]), event["data"])
+            aside = self.copy.write(name, int(event["offset"]), event["data"])
+        if aside:
+            self._say(_aside(self.copy))
+        if aside or (name == JOURNAL_FILE and event.get("replaced")):
+            # Of a file that points into another: what was folded may be neither's.
+            self._committed = 0
+            self._replaced = True
+            self.view.resume(Fold(), 0)
+        if len(self.copy.allowance.refused) > refused:
+            self._say(self.copy.too_much())
+            self.note(E.GAP, {"what": name, "why": "quota", "kinds": sorted(self.copy.allowance.refused)})
         if name == JOURNAL_FILE:
             self._committed = self.copy.length(name)
             self._wake.set()
+        if name not in self._reached or self._reached[name] < self.copy.length(name):
+            self._reached[name] = self.copy.length(name)
+            self.faults = 0
+            self.news += 1
+
+    def _say(self, problem: Problem) -> None:
+        """Something is to be known of the copy; following goes on."""
+        with self.view.lock:
+            self.view.problem = self.view.problem or problem
 
     @property
     def whole(self) -> bool:
@@ -115,10 +136,12 @@ class Follower:
         self._wake.set()
 
     def distrust(self, problem: Problem) -> None:
-        """Follow no more: what is here stands, and why nothing comes is said."""
+        """Follow no more: what is here stands, and why nothing comes is said. Another attach may go on from here."""
         if not self.view.done.is_set():
             self.view.mark("lost", problem)
             self._ended(self)
+        if self.copy is not None:
+            self.copy.close()
         self._wake.set()
 
     async def run(self) -> None:
@@ -158,7 +181,10 @@ class Follower:
 
     def _finish(self) -> None:
         if self.copy is not None:
+            self.copy.end()
             self.copy.close()
+            if self.copy.allowance.refused:
+                self._say(self.copy.too_much())
         if self.end.get("incomplete"):
             problem = Problem(
                 "run.recording_incomplete",
@@ -180,6 +206,12 @@ class Follower:
         )
         self.view.mark("lost", problem)
         self._ended(self)
+
+
+def _aside(copy: Copy) -> Problem:
+    what = f"the box has other files of this run than before; what was here is kept as {copy.set_aside}"
+    where = str(copy.place.with_name(copy.set_aside))
+    return Problem("box.set_aside", what, where, "look there for what the box no longer has")
 
 
 @contextlib.contextmanager

@@ -20,6 +20,7 @@ from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
     from tracekit.engine.view import RunView
+    from tracekit.model.comparing import Why
     from tracekit.model.results import Result
     from tracekit.store.catalogue import Catalogue, RunSummary
 
@@ -82,6 +83,17 @@ class History:
         view = self.open(folder)
         with view.lock:
             return list(results(view.state))
+
+    def whys(self, folder: RunFolder) -> dict[str, Why]:
+        """Why each red scenario of a run is red, by the words of its cause; raises ProblemError when it is damaged."""
+        from tracekit.model.comparing import Why
+
+        view = self.open(folder)
+        with view.lock:
+            state = view.state
+            return {
+                state.ids[i]: Why(group.key, group.title) for group in state.causes() for i in group.indices
+            }
 
     def asked(self, question: Callable[[Catalogue], Answer], progress: Progress | None = None) -> Answer:
         """Put a question to a catalogue that knows every ended run of this machine."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tracekit.engine.history import History, Progress
+from tracekit.store.allowance import MOST
 from tracekit.store.catalogue import RunSummary
 from tracekit.store.keeping import (
     Limits,
@@ -42,6 +43,14 @@ def limits(environ: Mapping[str, str]) -> Limits:
     settings = load_user(environ)
     size = parse_size(settings.keep_size)
     return Limits(settings.keep_runs, settings.keep_for, Limits().bytes if size is None else size)
+
+
+def copy_size(environ: Mapping[str, str]) -> int:
+    """How much of one run a box may send; raises ProblemError when the configuration is at fault."""
+    from tracekit.config.loader import load_user
+    from tracekit.config.sizes import parse_size
+
+    return parse_size(load_user(environ).copy_size) or MOST
 
 
 class Keeper:

@@ -155,6 +155,7 @@ class Launching:
         folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
         view.paths = planned.environment.path_map if planned.environment is not None else ()
+        begun = False
         try:
             box = self._context.boxes.of(planned.environment)
             if planned.remote:
@@ -165,10 +166,12 @@ class Launching:
                     planned = placed
                     folder.write(planned.facts(self._context.console))
             await box.start(planned.message(folder.path, self._context.console))
+            begun = planned.remote
             await self._follow(view, folder, box)
         except BaseException:
-            # Nothing was begun: a folder without a journal would stand in every list as a damaged run.
-            if not folder.has_journal:
+            # Nothing was begun: a folder without a journal would stand in every list as a damaged run. One that was
+            # begun on a box is found again by it.
+            if not begun and not folder.has_journal:
                 shutil.rmtree(folder.path, ignore_errors=True)
             raise
         self._context.tasks.start_soon(self._pack)
@@ -204,12 +207,17 @@ class Launching:
             fact = {"v": LINE_VERSION, "n": next(numbers), "src": source, "t": now, "m": time.monotonic_ns()}
             folder.note(self._context.console, {**fact, "run": view.run_id, "e": event, **more})
 
-        copy = Copy(folder.box_dir) if box.copying else None
+        copy = self._copy(folder) if box.copying else None
         follower = Follower(view, ended, note, copy)
         if copy is not None and not copy.claim():
             beside(follower, copy, box, self._context.tasks)
             return
         await box.follow(follower, self._context.tasks)
+
+    def _copy(self, folder: RunFolder) -> Copy:
+        from tracekit.engine.keeping import copy_size
+
+        return Copy(folder.box_dir, copy_size(self._context.places.environ))
 
     async def _selected(self, request: Launch) -> list[str]:
         from tracekit.model.selection import select

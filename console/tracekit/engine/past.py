@@ -5,21 +5,25 @@ Answers come from the catalogue; a run that has not ended is folded as far as it
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from dataclasses import dataclass
 from typing import Any
 
 from tracekit.engine.history import History, Progress
-from tracekit.model.comparing import Comparison, compare
+from tracekit.model.comparing import Comparison, Why, compare
 from tracekit.model.flakiness import Tally, flaky_places, share, tally
 from tracekit.model.matching import meant
+from tracekit.model.results import QUARANTINED, Result
 from tracekit.store.catalogue import Catalogue, RunSummary, Verdict
 from tracekit.store.runs import RunFolder
-from tracekit.wire.names import GREEN
+from tracekit.store.sources import Changed, SourceStore
+from tracekit.wire.names import GREEN, RED
 from tracekit.wire.problems import Problem, ProblemError
 
 _SHOWN = 8
 _TREND = 100
+_UNSTEADY = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +70,41 @@ class TrendPoint:
     commit: str
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What recorded runs say of one scenario, seen from one run."""
+
+    #: None where no ended run knows the scenario.
+    story: Story | None = None
+    #: The newest run before that one in which it was green, and what is different now.
+    green: Verdict | None = None
+    apart: tuple[Difference, ...] = ()
+    #: The files that are not the same; None where that is not known any more.
+    files: tuple[Changed, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trends:
+    """A project's last whole runs in one environment, oldest first, and the scenarios that were not steady in them."""
+
+    root: str
+    environment: str
+    points: tuple[TrendPoint, ...]
+    #: Red in the last run that had them, and nobody is excused.
+    red: tuple[Story, ...] = ()
+    flaky: tuple[Story, ...] = ()
+    quarantined: tuple[Story, ...] = ()
+
+
 class Past:
     """Questions over all runs of this machine."""
 
-    def __init__(self, history: History, progress: Progress | None = None) -> None:
+    def __init__(
+        self, history: History, progress: Progress | None = None, sources: SourceStore | None = None
+    ) -> None:
         self._history = history
         self._progress = progress
+        self._sources = sources
 
     def story(self, text: str, *, root: str = "", environment: str | None = None, limit: int = 20) -> Story:
         """A scenario's last verdicts; raises ProblemError when none is meant, or more than one.
@@ -95,21 +128,50 @@ class Past:
                     "leave --env out to see where it has" if environment else "",
                 )
             )
-        took = [told.result.duration_ns for told in verdicts if told.verdict in GREEN]
-        return Story(
-            scenario,
-            project,
-            tuple(verdicts),
-            tuple(flaky_places(verdicts)),
-            tally(verdicts),
-            share(took, 0.5),
-            share(took, 0.95),
+        return story_of(scenario, project, verdicts)
+
+    def before(self, scenario: str, root: str, run_id: str, *, limit: int = _TREND) -> Before:
+        """The story of exactly this scenario, and what is different since it was green last, as seen from a run."""
+        verdicts = self._history.asked(
+            lambda catalogue: catalogue.verdicts(scenario, limit=limit, root=root), self._progress
         )
+        if not verdicts:
+            return Before()
+        earlier = (told for told in verdicts if told.run.run_id < run_id and told.verdict in GREEN)
+        green = next(earlier, None)
+        story = story_of(scenario, root, verdicts)
+        if green is None:
+            return Before(story)
+        return Before(story, green, self._apart(green.run.run_id, run_id), self._changed(green, run_id))
+
+    def _changed(self, green: Verdict, run_id: str) -> tuple[Changed, ...] | None:
+        if self._sources is None:
+            return None
+        try:
+            now = self._history.summary(self._history.store.find(run_id)).fingerprint
+        except ProblemError:
+            return None
+        if now and now == green.fingerprint:
+            return ()
+        found = self._sources.between(green.fingerprint, now)
+        return None if found is None else tuple(found)
+
+    def _apart(self, before: str, after: str) -> tuple[Difference, ...]:
+        """The facts in which two runs differ; nothing where one of them is not here any more."""
+        history = self._history
+        try:
+            old, new = history.store.find(before), history.store.find(after)
+            return tuple(_differences(_facts(history.summary(old), old), _facts(history.summary(new), new)))
+        except ProblemError:
+            return ()
 
     def compare(self, before: RunFolder, after: RunFolder) -> Held:
         """Hold a run against an earlier one; raises ProblemError when one of them is damaged."""
         history = self._history
-        scenarios = compare(history.results(before), history.results(after))
+        told = [history.results(folder) for folder in (before, after)]
+        # The catalogue holds verdicts; what they are due to stands in the runs, read where there is a red one.
+        why = [self._whys(*one) for one in zip((before, after), told, strict=True)]
+        scenarios = compare(*told, why_before=why[0], why_after=why[1])
         old, new = history.summary(before), history.summary(after)
         return Held(
             old,
@@ -118,8 +180,53 @@ class Past:
             tuple(_differences(_facts(old, before), _facts(new, after))),
         )
 
+    def _whys(self, folder: RunFolder, results: list[Result]) -> dict[str, Why]:
+        if any(result.red for result in results):
+            # A run whose verdicts are known and whose journal is not there any more is compared by them alone.
+            with contextlib.suppress(ProblemError):
+                return self._history.whys(folder)
+        return {}
+
+    def trends(self, root: str, environment: str, limit: int = _TREND) -> Trends:
+        """How a project did lately: its whole runs, and what was red, flaky or excused in them."""
+        points = self.trend(root=root, environment=environment, limit=limit, reruns=False)
+        ids = [point.run_id for point in points]
+
+        def question(catalogue: Catalogue) -> list[Story]:
+            return [
+                story_of(scenario, root, verdicts)
+                for scenario in catalogue.unsteady(ids, _UNSTEADY)
+                if (verdicts := catalogue.verdicts(scenario, limit=limit, environment=environment, root=root))
+            ]
+
+        told = self._history.asked(question, self._progress) if ids else []
+        excused = [story for story in told if QUARANTINED in story.verdicts[0].flags]
+        counted = [story for story in told if QUARANTINED not in story.verdicts[0].flags]
+        return Trends(
+            root,
+            environment,
+            tuple(points),
+            tuple(story for story in counted if story.verdicts[0].verdict in RED),
+            tuple(sorted((one for one in counted if one.tally.flaky), key=lambda one: -one.tally.flaky_rate)),
+            tuple(excused),
+        )
+
+    def last(self, scenario: str, root: str, environment: str, limit: int = _TREND) -> Story | None:
+        """One scenario's last verdicts in an environment; None where no ended run has any."""
+
+        def question(catalogue: Catalogue) -> list[Verdict]:
+            return catalogue.verdicts(scenario, limit=limit, environment=environment, root=root)
+
+        verdicts = self._history.asked(question, self._progress)
+        return story_of(scenario, root, verdicts) if verdicts else None
+
     def trend(
-        self, *, root: str | None = None, environment: str | None = None, limit: int = _TREND
+        self,
+        *,
+        root: str | None = None,
+        environment: str | None = None,
+        limit: int = _TREND,
+        reruns: bool = True,
     ) -> list[TrendPoint]:
         """The last ended runs, oldest first: how many scenarios had which verdict, and how long it took."""
         points = [
@@ -134,10 +241,25 @@ class Past:
             for row in self._history.summaries(progress=self._progress)
             if row.ended
             and not row.facts.get("purpose")
+            and (reruns or not row.parent)
             and (root is None or row.root == root)
             and (environment is None or row.environment == environment)
         ]
         return points[:limit][::-1]
+
+
+def story_of(scenario: str, root: str, verdicts: list[Verdict]) -> Story:
+    """What a scenario's last verdicts, newest first, amount to."""
+    took = [told.result.duration_ns for told in verdicts if told.verdict in GREEN]
+    return Story(
+        scenario,
+        root,
+        tuple(verdicts),
+        tuple(flaky_places(verdicts)),
+        tally(verdicts),
+        share(took, 0.5),
+        share(took, 0.95),
+    )
 
 
 def _named(text: str, known: list[str]) -> str:

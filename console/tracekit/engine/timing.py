@@ -21,6 +21,8 @@ class Timing:
     def __init__(self) -> None:
         #: What was noted last.
         self.noted: Reading | None = None
+        #: The quickest answer there was, in nanoseconds; 0 before there was one.
+        self.quickest = 0
         # Questions without an answer, in their order: what nobody asked is no answer.
         self._open: dict[int, None] = {}
 
@@ -39,7 +41,9 @@ class Timing:
         if asked_m not in self._open or not 0 <= asked_m <= now_m:
             return None
         del self._open[asked_m]
-        bound = (now_m - asked_m) // 2
+        trip = now_m - asked_m
+        self.quickest = min(self.quickest or trip, trip)
+        bound = trip // 2
         found = Reading(now_t - bound, now_m - bound, box_t, box_m, bound)
         if self.noted is not None and _same(self.noted, found):
             return None

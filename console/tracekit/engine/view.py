@@ -39,6 +39,8 @@ class RunView:
         self.paths: tuple[tuple[str, str], ...] = ()
         self.lock = threading.Lock()
         self.link: LinkState = link
+        #: A run is shown as far as it is; a moment of one is cut there.
+        self.cut = 0
         self.live = link not in {"replay", "ended"}
         self.problem: Problem | None = None
         #: Why the link is down, as long as it is.

@@ -13,8 +13,8 @@ import zlib
 from importlib import resources
 
 from tracekit.agent.boot import NEED, NEED_LIBRARY, NO_PLACE
+from tracekit.agent.carry import MARKER
 from tracekit.agent.client import MAX_NOISE
-from tracekit.agent.protocol import MARKER
 from tracekit.link.zipped import Carried
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -23,21 +23,23 @@ PYTHONS = "python3.13 python3.12 python3.11 python3.10 python3.9 python3"
 # Read by whatever Python there is, however old.
 _LOADER = (
     "import sys;sys.version_info<(3,9) and sys.exit(85);"
-    "import zlib,base64;exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+    "import zlib,binascii;exec(zlib.decompress(binascii.a2b_base64(sys.argv[1])))"
 )
 _SHOWN = 2000
 
 
-def command(carried: Carried) -> str:
-    """What the box's login shell is asked to run."""
+def command(carried: Carried, early: bytes = b"") -> str:
+    """What the box's login shell is asked to run; `early` is said to the agent before its first word is heard."""
     source = resources.files("tracekit.agent").joinpath("boot.py").read_bytes()
     blob = base64.b64encode(zlib.compress(source, 9)).decode("ascii")
     digest = hashlib.blake2b(carried.archive.read_bytes()).hexdigest()
     # One start of Python and not another to ask for its version: one that is too old says so by its exit code, and
     # one that is not there, only a name for what is not installed, or of another age by other codes.
+    said = f" early:{base64.b64encode(early).decode('ascii')}" if early else ""
     find = (
         f'for p in "$TRACEKIT_PYTHON" {PYTHONS}; do if [ -n "$p" ] && command -v "$p" >/dev/null 2>&1; then '
-        f'"$p" -I -S -c "{_LOADER}" {blob} arrive {carried.archive.stem} {digest} {carried.offered} 2>/dev/null; r=$?; '
+        f'"$p" -I -S -c "{_LOADER}" {blob} arrive {carried.archive.stem} {digest} {carried.offered}{said} '
+        "2>/dev/null; r=$?; "
         "case $r in 2|85|126|127) ;; *) exit $r;; esac; fi; done; "
         f"echo {NO_PYTHON.decode()}; exit 86"
     )

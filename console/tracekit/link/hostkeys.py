@@ -10,15 +10,18 @@ import base64
 import enum
 import hashlib
 import os
+import subprocess
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncssh
 
-from tracekit.wire.problems import Problem
+from tracekit.wire.problems import Problem, ProblemError
 
 DEFAULT_PORT = 22
+_PACKED = b"SSHKRL\n"
 
 
 class Standing(enum.Enum):
@@ -47,9 +50,14 @@ class Known:
 class HostKeys:
     """The known hosts of a person: their own files, read, and ours, to which accepted keys are added."""
 
-    def __init__(self, own: Path, files: Sequence[Path] = ()) -> None:
+    def __init__(self, own: Path, files: Sequence[Path] = (), revoked: Path | None = None) -> None:
         self.own = own
         self._files = (own, *files)
+        self._revoked = Revoked(revoked)
+
+    def configured(self, files: Sequence[Path] | None, revoked: Path | None) -> HostKeys:
+        """The same, with the files that the configuration of ssh names instead of its usual ones."""
+        return HostKeys(self.own, self._files[1:] if files is None else files, revoked)
 
     def known(self, host: str, address: str, port: int) -> Known:
         """Everything the files hold about a host; revoked keys under its plain name count on every port."""
@@ -61,6 +69,9 @@ class HostKeys:
                 if name:
                     here.take(entries, f"[{name}]:{port}", "")
         revoked = [*here.revoked, *plain.revoked]
+        for key in (*here.trusted, *here.authorities, *plain.trusted, *plain.authorities):
+            if key not in revoked and self._revoked.holds(key):
+                revoked.append(key)
         # As with ssh: what stands under the plain name serves a port of which nothing is said.
         chosen = here if here.trusted or here.authorities else plain
         return Known(
@@ -73,7 +84,7 @@ class HostKeys:
     def standing(self, host: str, address: str, port: int, key: asyncssh.SSHKey) -> Standing:
         """What `key` is for this host."""
         known = self.known(host, address, port)
-        if key in known.revoked:
+        if key in known.revoked or self._revoked.holds(key):
             return Standing.REVOKED
         if key in known.trusted:
             return Standing.TRUSTED
@@ -88,6 +99,37 @@ class HostKeys:
         descriptor = os.open(self.own, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "a", encoding="ascii") as file:
             file.write(f"{name} {public[0]} {public[1]}\n")
+
+
+class Revoked:
+    """Keys that no machine may show, by `RevokedHostKeys`: lines of public keys, or what ssh-keygen packs."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+
+    def holds(self, key: asyncssh.SSHKey) -> bool:
+        """Whether a key is among them; raises ProblemError where that cannot be known, as ssh does."""
+        if self._file is None:
+            return False
+        try:
+            data = self._file.read_bytes()
+            if data.startswith(_PACKED):
+                return self._packed(key)
+        except OSError as fault:
+            what = f"the revoked keys cannot be read: {fault.strerror or fault}"
+            action = "correct RevokedHostKeys in the configuration of ssh, or have ssh-keygen installed"
+            raise ProblemError(Problem("ssh.host_revoked", what, str(self._file), action)) from fault
+        shown = key.export_public_key("openssh").split()[1]
+        return any(shown in line.split() for line in data.splitlines() if not line.lstrip().startswith(b"#"))
+
+    def _packed(self, key: asyncssh.SSHKey) -> bool:
+        """What only ssh-keygen can read; it ends with another code than 0 for a key that is revoked."""
+        with tempfile.NamedTemporaryFile(suffix=".pub") as file:
+            file.write(key.export_public_key("openssh"))
+            file.flush()
+            asked = ["ssh-keygen", "-Q", "-f", str(self._file), file.name]
+            done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+        return done.returncode != 0
 
 
 class _Entries:

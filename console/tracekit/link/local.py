@@ -22,10 +22,14 @@ class LocalLink:
         self._idle = idle
         self._begun = begun
 
-    async def open(self) -> BridgePipes:
+    async def open(self, early: bytes = b"") -> BridgePipes:
         """Start a bridge; raises ProblemError when this interpreter cannot be started."""
         bridge, self._begun = self._begun, None
-        return BridgePipes(bridge or Bridge(self._state, self._cache, idle=self._idle))
+        pipes = BridgePipes(bridge or Bridge(self._state, self._cache, idle=self._idle))
+        if early:
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+                await pipes.send(early)
+        return pipes
 
     def close(self) -> None:
         """Let go of what was started and never needed."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import anyio
 import asyncssh
 
 from tracekit.link.hostkeys import DEFAULT_PORT, HostKeys, Standing, fingerprint, refusal
@@ -38,6 +39,15 @@ class Question:
     text: str
     echo: bool = False
     fingerprint: str = ""
+
+
+def _opens(file: str, passphrase: str) -> bool:
+    """Whether a key file is opened by this."""
+    try:
+        asyncssh.read_private_key(file, passphrase)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, OSError, ValueError):
+        return False
+    return True
 
 
 class Asker(Protocol):
@@ -75,7 +85,7 @@ class Trust:
 class Login(asyncssh.SSHClient):
     """The callbacks of one connection."""
 
-    def __init__(self, address: Address, trust: Trust, asker: Asker | None) -> None:
+    def __init__(self, address: Address, trust: Trust, asker: Asker | None, alias: str = "") -> None:
         self.address = address
         #: What a person was needed for, and nobody was there.
         self.missed: list[str] = []
@@ -84,6 +94,7 @@ class Login(asyncssh.SSHClient):
         self._asker = asker
         self._key: asyncssh.SSHKey | None = None
         self._authority: asyncssh.SSHKey | None = None
+        self._alias = alias
         self._place = (address.host, "", address.port or DEFAULT_PORT)
         self._passwords = 0
         self._rounds: dict[tuple[str, ...], int] = {}
@@ -92,7 +103,9 @@ class Login(asyncssh.SSHClient):
 
     def known(self, host: str, address: str, port: int | None) -> tuple[Any, ...]:
         """What the library is told of this host: everything we know, or nothing but what is pinned."""
-        self._place = (host, address, port or DEFAULT_PORT)
+        # As with ssh: who gives a machine's key a name of its own means that name alone, at whatever address and port.
+        alias = self._alias
+        self._place = (alias, "", DEFAULT_PORT) if alias else (host, address, port or DEFAULT_PORT)
         known = self._trust.keys.known(*self._place)
         if self.address.fingerprint:
             return [], [], known.revoked  # only the pinned key, whatever else the files hold
@@ -103,7 +116,7 @@ class Login(asyncssh.SSHClient):
         self._key = key
         shown = fingerprint(key)
         if self.address.fingerprint:
-            return shown == self.address.fingerprint
+            return shown == self.address.fingerprint and self._standing() is not Standing.REVOKED
         return self._here(shown) in self._trust.once and self._standing() is Standing.UNKNOWN
 
     def validate_host_ca_key(self, host: str, addr: str, port: int, key: asyncssh.SSHKey) -> bool:
@@ -168,8 +181,8 @@ class Login(asyncssh.SSHClient):
             # A certificate of a trusted authority that does not hold: expired, or another machine's.
             action = "have the machine's host certificate renewed for this name"
             return Problem("ssh.host_certificate", f"its host certificate: {why}", str(self.address), action)
-        revoked = "revoked" in why
-        standing = Standing.REVOKED if revoked else self._standing()
+        standing = Standing.REVOKED if "revoked" in why else self._standing()
+        revoked = standing is Standing.REVOKED
         known = self._trust.keys.known(*self._place)
         shown_before = dict.fromkeys(fingerprint(key) for key in known.trusted)
         expected = [pinned] if pinned else list(shown_before)
@@ -186,7 +199,8 @@ class Login(asyncssh.SSHClient):
             self.missed.append(f"the passphrase of {file}")
             return None
         answer = await self._asker.ask(Question("passphrase", str(self.address), f"passphrase of {file}"))
-        if answer is not None:
+        # What it opens is no fault of the passphrase, whatever the machine says of the key.
+        if answer is not None and not await anyio.to_thread.run_sync(_opens, file, answer):
             self.wrong_passphrase = file
         return answer
 

@@ -28,6 +28,9 @@ class Pipes(Protocol):
 class Opener(Protocol):
     """Something that opens two pipes to a bridge."""
 
-    async def open(self) -> Pipes:
-        """Start a bridge; raises ProblemError when that cannot be done."""
+    async def open(self, early: bytes = b"") -> Pipes:
+        """Start a bridge; raises ProblemError when that cannot be done.
+
+        `early` is said to the agent as soon as it can be, before its first word is heard.
+        """
         ...

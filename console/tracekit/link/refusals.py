@@ -84,8 +84,13 @@ def _denied(address: Address, login: Login, reason: str) -> Problem:
     if login.wrong_passphrase:
         return _locked(where, login, reason)
     what = f"the box does not let {address.user or 'this user'} in: {reason}"
-    action = f"`ssh {address.host}` must work from this terminal; keys come from the agent and ~/.ssh/config"
+    by_hand = " ".join(("ssh", *(("-p", str(address.port)) if address.port else ()), _who(address)))
+    action = f"`{by_hand}` must work from this terminal; keys come from the agent and ~/.ssh/config"
     return Problem("ssh.denied", what, where, action)
+
+
+def _who(address: Address) -> str:
+    return f"{address.user}@{address.host}" if address.user else address.host
 
 
 def _locked(where: str, login: Login, reason: str) -> Problem:

@@ -12,6 +12,7 @@ from typing import Any
 
 import anyio
 
+from tracekit._native import crc32
 from tracekit.agent.client import Client
 from tracekit.link.pipes import Opener, Pipes
 from tracekit.wire.names import PROTOCOL_MAJOR, PROTOCOL_MINOR
@@ -25,8 +26,8 @@ Event = dict[str, Any]
 class Session:
     """A connected agent; use it as `async with connect(opener, console) as session`."""
 
-    def __init__(self, pipes: Pipes, console: str, copier: str = "") -> None:
-        self.client = Client(console, copier)
+    def __init__(self, pipes: Pipes, client: Client) -> None:
+        self.client = client
         self._pipes = pipes
         self._write_lock = anyio.Lock()
 
@@ -46,6 +47,8 @@ class Session:
                 if event["type"] == "hello":
                     _check_version(event)
                 yield event
+            if not self.client.pending:
+                continue
             # Acknowledgements that the protocol made by itself.
             async with self._write_lock:
                 with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
@@ -74,11 +77,18 @@ def _check_version(hello: Event) -> None:
 
 
 @contextlib.asynccontextmanager
-async def connect(opener: Opener, console: str, copier: str = "") -> AsyncIterator[Session]:
-    """Open a session and close its pipes at the end; the agent and its runs go on."""
-    pipes = await opener.open()
+async def connect(
+    opener: Opener, console: str, copier: str = "", early: Callable[[Client], None] = lambda _: None
+) -> AsyncIterator[Session]:
+    """Open a session and close its pipes at the end; the agent and its runs go on.
+
+    `early` says what need not wait for the agent's first word; no secret goes that way.
+    """
+    client = Client(console, copier, crc32)
+    early(client)
+    pipes = await opener.open(client.take())
     try:
-        yield Session(pipes, console, copier)
+        yield Session(pipes, client)
     finally:
         with anyio.CancelScope(shield=True):
             await pipes.close()

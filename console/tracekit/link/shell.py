@@ -6,6 +6,7 @@ It carries bytes and sizes of a terminal both ways. What stands on the screen is
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import shlex
@@ -27,7 +28,10 @@ def command(directory: str, variables: Mapping[str, str]) -> str:
     place = f"cd {shlex.quote(directory)} || echo the directory is not there any more; " if directory else ""
     inner = f'{place}exec env {words} "${{SHELL:-/bin/sh}}" -i' if sys.stdin.isatty() else ""
     inner = inner or f'{place}exec env {words} "${{SHELL:-/bin/sh}}"'
-    return f"exec sh -c {shlex.quote(inner)}"
+    # Shells differ in what they make of a backslash, a `!` or a new line between quotes: none of them sees any.
+    packed = base64.b64encode(inner.encode("utf-8", "surrogateescape")).decode("ascii")
+    unpack = f"printf %s {packed} | {{ base64 -d 2>/dev/null || openssl base64 -d -A; }}"
+    return f"exec sh -c 'eval \"$({unpack})\"'"
 
 
 async def shell(link: SshLink, line: str) -> int:

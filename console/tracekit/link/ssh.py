@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ import asyncssh
 from tracekit.link.bootstrap import Arrival, command
 from tracekit.link.login import Address, Asker, Login, Question, Trust
 from tracekit.link.refusals import no_session, problem_of, timeout, unreadable_config
-from tracekit.link.zipped import Carried, carried
+from tracekit.link.sshconfig import Configured, read
+from tracekit.link.zipped import carried
 from tracekit.wire.problems import ProblemError
 
 __all__ = ["Address", "Asker", "Question", "SshLink", "Trust"]
@@ -28,6 +30,8 @@ HOPS = 8
 _READ = 1 << 18
 # A login shell that sleeps in its start-up files is slow, not dead.
 _ARRIVAL = 60.0
+# As much as any shell takes as a part of its command.
+_BREATH = 6 << 10
 #: As measured: twice the defaults' rate on loopback, six times it where a round trip takes 100 ms.
 MEASURED: dict[str, Any] = {
     "compression_algs": ["none"],
@@ -72,17 +76,25 @@ class SshLink:
         self._asker = asker
         self._config = [str(path) for path in config if path.is_file()]
         self._limits = limits if limits is not None else {}
+        self._said: dict[Address, Configured] = {}
 
-    async def open(self) -> SshPipes:
+    async def open(self, early: bytes = b"") -> SshPipes:
         """Connect, bring the agent there where it is missing, and start a bridge; raises ProblemError."""
         brought = carried(self._cache)
         connections: list[asyncssh.SSHClientConnection] = []
+        # What a person has corrected meanwhile counts.
+        self._said.clear()
         try:
             connection = await self._connect(self.address, connections, 0)
             with anyio.fail_after(_ARRIVAL):
-                process = await self._bridge(connection, brought)
+                # What can be said in one breath with the command costs no time on a long line.
+                spoken = len(early) <= _BREATH
+                process = await self._bridge(connection, command(brought, early if spoken else b""))
                 pipes = SshPipes(process, connections)
                 await pipes.arrive(Arrival(brought, str(self.address)))
+                if not spoken:
+                    with contextlib.suppress(anyio.BrokenResourceError):
+                        await pipes.send(early)
         except BaseException as fault:
             for made in reversed(connections):
                 made.abort()
@@ -94,6 +106,7 @@ class SshLink:
     @contextlib.asynccontextmanager
     async def connected(self) -> AsyncIterator[asyncssh.SSHClientConnection]:
         """A connection without an agent, closed at the end; raises ProblemError."""
+        self._said.clear()
         connections: list[asyncssh.SSHClientConnection] = []
         try:
             yield await self._connect(self.address, connections, 0)
@@ -107,7 +120,7 @@ class SshLink:
         self, address: Address, made: list[asyncssh.SSHClientConnection], depth: int
     ) -> asyncssh.SSHClientConnection:
         """One machine, over the hops that its configuration names."""
-        jump = self._jump(address)
+        jump = self._configured(address).jump
         tunnel: asyncssh.SSHClientConnection | None = None
         if jump and depth < HOPS:
             for spec in jump.split(","):
@@ -124,8 +137,12 @@ class SshLink:
         tunnel: asyncssh.SSHClientConnection | None,
         made: list[asyncssh.SSHClientConnection],
     ) -> asyncssh.SSHClientConnection:
-        client = Login(address, self._trust, self._asker)
-        options = self._options(client, tunnel)
+        said = self._configured(address)
+        trust = self._trust
+        if said.known is not None or said.revoked is not None:
+            trust = replace(trust, keys=trust.keys.configured(said.known, said.revoked))
+        client = Login(address, trust, self._asker, said.alias)
+        options = self._options(client, tunnel, said.keys)
         limiter = self._limits.setdefault(address.host, anyio.CapacityLimiter(HANDSHAKES))
         keys: str | list[str] = ""
         accepted = False
@@ -149,10 +166,11 @@ class SshLink:
             made.append(connection)
             return connection
 
-    def _options(self, client: Login, tunnel: asyncssh.SSHClientConnection | None) -> dict[str, Any]:
+    def _options(
+        self, client: Login, tunnel: asyncssh.SSHClientConnection | None, keys: tuple[str, ...] | None
+    ) -> dict[str, Any]:
         options = {**MEASURED, "config": self._config, "tunnel": tunnel, "passphrase": client.passphrase}
-        named = self._configured(client.address, "IdentityFile")
-        files = [str(name) for name in named] if isinstance(named, list) else []
+        files = list(keys or ())
         there = [name for name in files if Path(name).expanduser().exists()]
         if there != files:
             # A key that is not there is passed over, as ssh does; encrypted ones wait for their passphrase.
@@ -165,31 +183,21 @@ class SshLink:
             options["port"] = client.address.port
         return options
 
-    def _configured(self, address: Address, name: str) -> object:
-        """What the configuration of ssh says of a host; no key is read for it. Raises ProblemError."""
-        if not self._config:
-            return None
-        given: dict[str, Any] = {"username": address.user} if address.user is not None else {}
-        given |= {"port": address.port} if address.port is not None else {}
-        try:
-            options = asyncssh.SSHClientConnectionOptions(
-                host=address.host, config=self._config, known_hosts=((), (), ()), client_keys=None, **given
-            )
-        except (ValueError, OSError, asyncssh.Error) as fault:
-            raise ProblemError(unreadable_config(address, self._config, fault)) from fault
-        found: object = options.config.get(name)
-        return found
-
-    def _jump(self, address: Address) -> str:
-        found = self._configured(address, "ProxyJump")
-        return found if isinstance(found, str) and found.lower() != "none" else ""
+    def _configured(self, address: Address) -> Configured:
+        """What the configuration of ssh says of a host, read once; raises ProblemError."""
+        if address not in self._said:
+            try:
+                self._said[address] = read(self._config, address.host, address.user, address.port)
+            except (ValueError, OSError, asyncssh.Error) as fault:
+                raise ProblemError(unreadable_config(address, self._config, fault)) from fault
+        return self._said[address]
 
     async def _bridge(
-        self, connection: asyncssh.SSHClientConnection, brought: Carried
+        self, connection: asyncssh.SSHClientConnection, line: str
     ) -> asyncssh.SSHClientProcess[bytes]:
         try:
             return await connection.create_process(
-                command(brought),
+                line,
                 encoding=None,
                 stderr=asyncssh.DEVNULL,
                 window=WINDOW,

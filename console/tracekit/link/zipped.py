@@ -17,6 +17,7 @@ from typing import NamedTuple
 import _tkprobe
 import tracekit.agent
 import tracekit.wire
+from tracekit.agent.zipapp import CARRIED
 from tracekit.wire.problems import Problem, ProblemError
 
 
@@ -118,7 +119,7 @@ def _installed() -> str:
                     if entry.is_dir():
                         if entry.name != "__pycache__":
                             pending.append(entry.path)
-                    elif entry.name.endswith(".py"):
+                    elif entry.name.endswith(CARRIED):
                         facts = entry.stat()
                         digest.update(os.fsencode(f"{entry.path}\0{facts.st_size}\0{facts.st_mtime_ns}\n"))
     # The library inside it is part of what is carried.

@@ -43,6 +43,14 @@ class CauseIndex:
         self._made: list[CauseGroup] = []
         self._notices = 0
 
+    def copy(self) -> CauseIndex:
+        """Another one that has looked at the same rows."""
+        other = CauseIndex()
+        other.stale, other._of = set(self.stale), dict(self._of)
+        other._rows = {key: dict(rows) for key, rows in self._rows.items()}
+        other._made, other._notices = self._made, self._notices
+        return other
+
     def groups(self, state: RunState) -> list[CauseGroup]:
         """The groups: what kept tests from running first, then the largest; made anew only after a change."""
         if not self.stale and self._notices == len(state.notices):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracekit.model.records import Key
 
 NAME = "tracekit.checkpoint"
-VERSION = 1
+VERSION = 2
 # Far above any run that fits on a screen, far below what would exhaust a machine.
 MAX_SIZE = 2 << 30
 _MAX_HEADER = 4096
@@ -119,10 +119,7 @@ def _payload(fold: Fold, attempts: list[int]) -> dict[str, Any]:
     return {
         "marks": fold.marks,
         "sources": [[src, *source.to_json()] for src, source in fold.sources.items()],
-        "run": [
-            [[name, key, line] for name, (key, line) in kept.items()]
-            for kept in (lines.started, lines.ended, lines.suites)
-        ],
+        "run": [[[name, key, line] for name, (key, line) in kept.items()] for kept in lines.kept],
         "counters": [state.generation, damaged, state.unknown],
         "told": state.told.hex(),
         "durations": state.duration.tolist(),
@@ -182,7 +179,7 @@ def _fold(payload: dict[str, Any], rows: list[str]) -> Fold:
     state.frozen = Frozen(dict(zip(payload["attempts"], rows, strict=True)), sources)
     _check(state)
     lines = fold.run_lines
-    for kept, told in zip((lines.started, lines.ended, lines.suites), payload["run"], strict=True):
+    for kept, told in zip(lines.kept, payload["run"], strict=True):
         kept.update({str(name): (_key(key), dict(line)) for name, key, line in told})
     for key, line in payload["notices"]:
         fold.take_notice(_key(key), dict(line))

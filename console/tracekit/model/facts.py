@@ -206,6 +206,22 @@ class SuiteFacts:
 
 
 @dataclass(slots=True)
+class BoxFacts:
+    """The machine that a run, or its share of one, happened on; sizes in bytes."""
+
+    machine: str = ""
+    system: str = ""
+    arch: str = ""
+    libc: str = ""
+    python: str = ""
+    cpus: int = 0
+    memory: int = 0
+    disk_free: int = 0
+    #: What was not to be had there, and why.
+    unavailable: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(slots=True)
 class RunFacts:
     """The run itself, as told by its first and last lines."""
 
@@ -231,3 +247,4 @@ class RunFacts:
     not_run_count: int = 0
     why: str = ""
     quarantine: tuple[Quarantined, ...] = ()
+    boxes: dict[str, BoxFacts] = field(default_factory=dict)

@@ -54,6 +54,7 @@ class Fold:
             E.RUN_STARTED: self._run,
             E.RUN_ENDED: self._run,
             E.SUITE_FOUND: self._run,
+            E.BOX_FACTS: self._run,
             E.DISCOVER_FAILED: self.take_notice,
             E.RUNNER_FAILED_TO_START: self.take_notice,
             E.SUITE_FAILED: self.take_notice,

@@ -62,6 +62,13 @@ class Record:
     red_steps: set[str] | None = None
     stalls: int = 0
 
+    def copy(self) -> Record:
+        """Another one of which the same was said."""
+        other = Record()
+        for name, value in vars(self).items():
+            setattr(other, name, value.copy() if isinstance(value, list | set) else value)
+        return other
+
     def start(self, key: Key, line: Line) -> None:
         """Note a start; the earliest of several stands."""
         if self.started is None or key < self.started[:3]:

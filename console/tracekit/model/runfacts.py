@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit.model import coerce
-from tracekit.model.facts import RunFacts, SuiteFacts
+from tracekit.model.facts import BoxFacts, RunFacts, SuiteFacts
 from tracekit.model.quarantine import quarantined
 from tracekit.wire.names import E
 
@@ -24,6 +24,18 @@ class RunLines:
         self.started: dict[str, tuple[Key, Line]] = {}
         self.ended: dict[str, tuple[Key, Line]] = {}
         self.suites: dict[str, tuple[Key, Line]] = {}
+        self.boxes: dict[str, tuple[Key, Line]] = {}
+
+    @property
+    def kept(self) -> tuple[dict[str, tuple[Key, Line]], ...]:
+        """All of them, as a checkpoint holds them."""
+        return self.started, self.ended, self.suites, self.boxes
+
+    def copy(self) -> RunLines:
+        """Another one that knows the same."""
+        other = RunLines()
+        other.started, other.ended, other.suites = dict(self.started), dict(self.ended), dict(self.suites)
+        return other
 
     def add(self, key: Key, line: Line) -> None:
         """Take a line; which of several stands does not depend on the order they came in."""
@@ -33,6 +45,8 @@ class RunLines:
             _keep(self.started, box, key, line, latest=False)
         elif event == E.RUN_ENDED:
             _keep(self.ended, box, key, line, latest=True)
+        elif event == E.BOX_FACTS:
+            _keep(self.boxes, box, key, line, latest=True)
         else:
             _keep(self.suites, coerce.text(line.get("suite")), key, line, latest=False)
 
@@ -42,6 +56,7 @@ class RunLines:
         first = min(self.started.values(), key=_key, default=None)
         if first is not None:
             _begin(facts, *first)
+        facts.boxes = {box: _box(line) for box, (_, line) in sorted(self.boxes.items())}
         facts.suites = self._suites(coerce.rows(first[1].get("suites")) if first is not None else [])
         last = max(self.ended.values(), key=_key, default=None)
         if last is not None and self.started.keys() <= self.ended.keys():
@@ -103,6 +118,24 @@ def _finish(facts: RunFacts, key: Key, line: Line) -> None:
     facts.ended_t = key[0]
     facts.reason = coerce.text(line.get("reason"))
     facts.why = coerce.text(line.get("why"))
+
+
+def _box(line: Line) -> BoxFacts:
+    get, disk = line.get, coerce.table(line.get("disk"))
+    missing = (
+        (coerce.text(row.get("what")), coerce.text(row.get("why"))) for row in coerce.rows(get("unavailable"))
+    )
+    return BoxFacts(
+        machine=coerce.text(get("machine")),
+        system=coerce.text(get("system")),
+        arch=coerce.text(get("arch")),
+        libc=coerce.text(get("libc")),
+        python=coerce.text(get("python")),
+        cpus=coerce.natural(get("cpus")),
+        memory=coerce.natural(get("memory")),
+        disk_free=coerce.natural(disk.get("free")),
+        unavailable=tuple(missing),
+    )
 
 
 def _suite(suite: SuiteFacts, row: Line) -> SuiteFacts:

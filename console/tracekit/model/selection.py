@@ -26,6 +26,8 @@ Test = Callable[[ScenarioFacts, int, Flags], bool]
 
 KINDS: tuple[str, ...] = ("test", "subtest")
 FLAGS: tuple[str, ...] = ("flaky", "slow", "quarantined", "expired", "leaks")
+# What a bare word cannot hold, and names of tests do.
+_SEVERAL = frozenset(" \"'()\t\n")
 # Words that stand for several statuses at once.
 _GROUPS: dict[str, frozenset[int]] = {
     "red": RED_STATUSES,
@@ -58,7 +60,12 @@ def select(of: RunState | Sequence[ScenarioFacts], texts: Iterable[str] = ()) ->
     """The indices that any of the texts means, in order; without a text, all of them."""
     faults: list[Problem] = []
     selectors: list[Selector] = []
+    named: set[int] = set()
     for text in texts:
+        place = _named(of, text)
+        if place is not None:
+            named.add(place)
+            continue
         try:
             selectors.append(parse_selector(text))
         except ProblemError as fault:
@@ -68,13 +75,22 @@ def select(of: RunState | Sequence[ScenarioFacts], texts: Iterable[str] = ()) ->
     facts = of.facts if isinstance(of, RunState) else of
     statuses: Sequence[int] = of.status if isinstance(of, RunState) else bytes(len(facts))
     if not selectors:
-        return list(range(len(facts)))
+        return sorted(named) if named else list(range(len(facts)))
     flagged = of.flags if isinstance(of, RunState) else _no_flags
     return [
         i
         for i, (one, status) in enumerate(zip(facts, statuses, strict=True))
-        if any(selector.matches(one, status, partial(flagged, i)) for selector in selectors)
+        if i in named or any(selector.matches(one, status, partial(flagged, i)) for selector in selectors)
     ]
+
+
+def _named(of: RunState | Sequence[ScenarioFacts], text: str) -> int | None:
+    """The scenario whose whole id this is, where the grammar would take it for several words."""
+    if ":" not in text or _SEVERAL.isdisjoint(text):
+        return None
+    if isinstance(of, RunState):
+        return of.index.get(text)
+    return next((i for i, one in enumerate(of) if one.id == text), None)
 
 
 def _no_flags(_: int) -> frozenset[str]:

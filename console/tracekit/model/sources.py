@@ -44,6 +44,17 @@ class Source:
         self.missing -= 1
         return True
 
+    def copy(self) -> Source:
+        """Another one that has seen the same."""
+        other = Source()
+        other.last, other.missing, other.zero, other.holes = (
+            self.last,
+            self.missing,
+            self.zero,
+            list(self.holes),
+        )
+        return other
+
     def to_json(self) -> list[Any]:
         """As a checkpoint keeps it."""
         return [self.last, self.zero, self.holes]

@@ -243,6 +243,25 @@ class RunState:
 
     # -- for the fold
 
+    def branch(self, records: Frozen) -> RunState:
+        """A state that knows the same and goes its own way; `records` gives it the attempts as they stand."""
+        other = RunState()
+        other.generation, other.run, other._table = self.generation, self.run, self._table
+        other.damaged, other.unknown, other.lost = self.damaged, self.unknown, self.lost
+        other.ids, other.index, other.facts = list(self.ids), dict(self.index), list(self.facts)
+        other.status, other.told, other.found = bytearray(self.status), bytearray(self.told), list(self.found)
+        other.duration, other.attempts_count = self.duration[:], self.attempts_count[:]
+        other.latest = self.latest[:]
+        other.notices, other.notice_keys = list(self.notices), list(self.notice_keys)
+        other.runner_output, other.runner_spans = list(self.runner_output), list(self.runner_spans)
+        other.missing = dict(self.missing)
+        other.numbers = {i: list(numbers) for i, numbers in self.numbers.items()}
+        other.children = {i: list(children) for i, children in self.children.items()}
+        other._causes, other._quarantine = self._causes.copy(), self._quarantine
+        other._flaky, other._flaky_stale = set(self._flaky), set(self._flaky_stale)
+        other.frozen = records
+        return other
+
     def row(self, scenario: str, facts: ScenarioFacts | None = None) -> int:
         """The index of a scenario, made when it is first named."""
         i = self.index.get(scenario)
@@ -399,7 +418,8 @@ class RunState:
             return
         above = self.row(parent)
         self._counts = None
-        self.facts[i].parent = above
+        # Another object: whoever branched off before this has the one that was.
+        self.facts[i] = replace(self.facts[i], parent=above)
         self.children.setdefault(above, []).append(i)
         self._inherit(above, [i])
         for number in self.attempt_numbers(i):

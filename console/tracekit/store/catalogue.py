@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tracekit.model.results import Result
+from tracekit.model.results import FLAKY, QUARANTINED, SUBTEST, Result
+from tracekit.wire.names import RED
 
 SCHEMA_VERSION = 2
 _PATIENCE = 10.0
@@ -222,6 +223,20 @@ class Catalogue:
         )
         found = self._all(query, (*(value for _, value in wanted), limit))
         return [Verdict(_summary(row[:14]), _result(scenario, row[14:])) for row in found]
+
+    def unsteady(self, run_ids: Sequence[str], most: int) -> list[str]:
+        """Scenarios that were red, flaky or in quarantine in one of these runs: in the most of them first."""
+        marks = ",".join("?" * len(run_ids))
+        reds = ",".join("?" * len(RED))
+        query = (
+            "SELECT scenarios.scenario FROM runs JOIN results ON results.run = runs.no"  # noqa: S608 - marks alone
+            " JOIN scenarios ON scenarios.no = results.scenario"
+            f" WHERE runs.run IN ({marks}) AND instr(flags, ?) = 0 AND (verdict IN ({reds})"
+            " OR instr(flags, ?) OR instr(flags, ?))"
+            " GROUP BY results.scenario ORDER BY count(*) DESC, scenarios.scenario LIMIT ?"
+        )
+        values = (*run_ids, SUBTEST, *sorted(RED), FLAKY, QUARANTINED, most)
+        return [row[0] for row in self._all(query, values)]
 
     def roots_of(self, scenario: str) -> list[str]:
         """The projects in which a scenario has run."""

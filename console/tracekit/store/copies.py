@@ -1,7 +1,7 @@
 """The copy of a box's run directory on this machine: grown by what the link brings, by one console at a time.
 
 Files are only ever appended to. What the box says does not fit what is here is set aside, never overwritten and never
-thrown away. A name that the box sends is a name of ours or it is refused.
+thrown away. A name that the box sends is a name of ours or it is refused, and so is more than may be taken of it.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
 from tracekit.agent.protocol import TAIL
 from tracekit.agent.system import Files
+from tracekit.store.allowance import FILE, MOST, Allowance
 from tracekit.store.packing import unpack
 from tracekit.wire.ids import is_blob_name, is_segment_name
 from tracekit.wire.names import BLOB_DIR, JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, STRINGS_FILE, TRACE_DIR
@@ -22,6 +24,8 @@ from tracekit.wire.problems import Problem, ProblemError
 
 NAMES = (RUN_FILE, JOURNAL_FILE, OUTPUT_FILE, STRINGS_FILE)
 _COPIER = "copier"
+# A run may have thousands of blobs, and a process a few hundred descriptors.
+_MOST_OPEN = 64
 _PART = ".part"
 
 
@@ -41,16 +45,38 @@ def copier(state: Path, fresh: str) -> str:
     return fresh
 
 
+class _Open:
+    """One file that grows: where the box is in it, and what is known of its bytes."""
+
+    def __init__(self, start: int, size: int) -> None:
+        self.descriptor = -1
+        #: How far the box is in it, whether or not it was taken.
+        self.length = start
+        #: What a blob will have.
+        self.size = size
+        #: What was here when it was begun: up to there the box's bytes are compared, and not written again.
+        self.held = start
+        #: Of a blob that began here, so that it need not be read again at its end.
+        self.digest = hashlib.blake2b(digest_size=32) if not start else None
+        #: Not all of it was taken.
+        self.short = False
+
+
 class Copy:
     """One box's part of one run, as far as it is here."""
 
-    def __init__(self, place: Path) -> None:
+    def __init__(self, place: Path, most: int = MOST) -> None:
         self.place = place
         self.set_aside = ""
+        self.allowance = Allowance(place, most)
+        #: Blobs that have all their bytes, and must be read again before they get their names: `seal` does it.
+        self.unsealed: list[str] = []
         self._lock = -1
-        self._files: dict[str, int] = {}
-        self._lengths: dict[str, int] = {}
-        self._sizes: dict[str, int] = {}
+        self._files: dict[str, _Open] = {}
+        # The files that are held open, the one that was used last at the end.
+        self._opened: dict[str, None] = {}
+        # The ends of blobs that are whole: they never change, and there may be thousands.
+        self._tails: dict[str, dict[str, Any]] = {}
         # What was begun since the box last heard what is here: of a copy that is void, it is not part.
         self._begun: set[str] = set()
 
@@ -69,6 +95,7 @@ class Copy:
             os.close(lock)
             return False
         self._lock = lock
+        self.allowance.count([self.place, *self.place.parent.glob(f"{self.place.name}.old-*")])
         try:
             # What was packed meanwhile is appended to and compared as it was. Nobody packs while this lock is held.
             unpack(self.place, Files(), all_of_it=False)
@@ -80,70 +107,158 @@ class Copy:
     def held(self) -> dict[str, dict[str, Any]]:
         """What is here of each file: its length and the hash of its end, for the box to compare."""
         self._begun.clear()
+        self.look()
         found: dict[str, dict[str, Any]] = {}
         for name in (*NAMES, *self._segments(), *self._blobs()):
-            file = self._path(name)
-            try:
-                with (file if file.exists() else self.place / name).open("rb") as opened:
-                    length = opened.seek(0, os.SEEK_END)
-                    opened.seek(max(0, length - TAIL))
-                    tail = hashlib.blake2b(opened.read(TAIL), digest_size=16).hexdigest()
-            except OSError:
-                continue
-            found[name] = {"length": length, "tail": tail}
+            end = self._tails.get(name) or self._end(name)
+            if end is not None:
+                found[name] = end
         return found
 
-    def begin(self, name: str, start: int, *, replaced: bool, size: int = 0) -> None:
+    def look(self) -> None:
+        """Read the ends of what is whole, which may take a while: in a thread, before `held` is asked."""
+        for name in self._blobs():
+            if name not in self._tails and (self.place / name).exists():
+                end = self._end(name)
+                if end is not None:
+                    self._tails[name] = end
+
+    def _end(self, name: str) -> dict[str, Any] | None:
+        file = self._path(name)
+        try:
+            with (file if file.exists() else self.place / name).open("rb") as opened:
+                length = opened.seek(0, os.SEEK_END)
+                opened.seek(max(0, length - TAIL))
+                tail = hashlib.blake2b(opened.read(TAIL), digest_size=16).hexdigest()
+        except OSError:
+            return None
+        return {"length": length, "tail": tail}
+
+    def begin(self, name: str, start: int, *, replaced: bool, size: int = 0) -> bool:
         """A file will be appended to from `start`; `replaced`: what is here is not the box's.
 
-        `size` is what a blob will have; it takes its name when it has it, and is what the name says.
+        `size` is what a blob will have; it takes its name when it has it, and is what the name says. Says whether
+        what was here has been set aside.
         """
         if name not in NAMES and not _is_segment(name) and not _is_blob(name):
             what = f"the box sends a file that is none of a run's: {name!r}"
             raise ProblemError(
                 Problem("box.odd_file", what, str(self.place), "update the agent, or distrust the box")
             )
-        if replaced and any((self.place / each).exists() for each in NAMES if each not in self._begun):
+        aside = replaced and any((self.place / each).exists() for each in NAMES if each not in self._begun)
+        if aside:
             self._put_aside()
-        if not replaced and start > self.size(name):
-            what = f"the box goes on with {name} at {start}, and {self.size(name)} bytes of it are here"
+        held = self._length_here(name)
+        if start > held:
+            what = f"the box goes on with {name} at {start}, and {held} bytes of it are here"
             raise ProblemError(
                 Problem("box.odd_start", what, str(self.place), "update the agent, or distrust the box")
             )
         self._begun.add(name)
+        self._let_go(name)
+        self._files[name] = file = _Open(start, size)
+        if not self._path(name).exists() and not self._may(name, FILE):
+            file.short = True
+            return aside
         try:
-            descriptor = self._files.pop(name, -1)
-            if descriptor >= 0:
-                os.close(descriptor)
-            path = self._path(name)
-            path.parent.mkdir(exist_ok=True, mode=0o700)
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-            self._files[name] = descriptor
-            # A write that was cut short by our own death leaves no more than the box will send again.
-            os.ftruncate(descriptor, start)
-            os.lseek(descriptor, start, os.SEEK_SET)
+            descriptor = self._descriptor(name, file)
+            if _is_blob(name):
+                # What it is, its name says: what is here of it beyond, or in the wrong place, was never it.
+                os.ftruncate(descriptor, start)
+            else:
+                file.held = held
         except OSError as fault:
             raise ProblemError(self._unwritable(fault)) from fault
-        self._lengths[name], self._sizes[name] = start, size
-        self._settle(name)
+        if _is_blob(name):
+            self._settle(name, file)
+        return aside
 
-    def write(self, name: str, offset: int, data: bytes) -> None:
-        """Append what the link brought; raises ProblemError when the disk takes no more."""
-        if name not in self._files or offset != self._lengths[name]:
-            what = f"{name} came at {offset}, which does not follow {self._lengths.get(name)}"
-            raise ProblemError(Problem("box.gap", what, str(self.place), "attach again"))
-        view = memoryview(data)
+    def write(self, name: str, offset: int, data: bytes) -> bool:
+        """Append what the link brought; raises ProblemError when the disk takes no more.
+
+        Where the box has said something else before, that is set aside; says whether it was so.
+        """
+        file = self._files.get(name)
+        if file is None or offset != file.length:
+            what = f"{name} came at {offset}, which does not follow {file.length if file else None}"
+            raise ProblemError(Problem("box.gap", what, str(self.place), "update the agent there"))
+        aside = False
         try:
-            while view:
-                view = view[os.write(self._files[name], view) :]
+            if not file.short and offset < file.held:
+                aside, data = self._compare(name, file, data)
+            if data and not self._refuses(name, file, len(data)):
+                descriptor = self._descriptor(name, file)
+                view = memoryview(data)
+                while view:
+                    done = os.pwrite(descriptor, view, file.length)
+                    view, file.length = view[done:], file.length + done
+                    self.allowance.took(done)
+                if file.digest is not None and _is_blob(name):
+                    file.digest.update(data)
         except OSError as fault:
             raise ProblemError(self._unwritable(fault)) from fault
-        self._lengths[name] += len(data)
-        self._settle(name)
+        if _is_blob(name):
+            self._settle(name, file)
+        return aside
+
+    def _compare(self, name: str, file: _Open, data: bytes) -> tuple[bool, bytes]:
+        """Hold bytes against those that are here already; gives what is to be written behind them."""
+        known = min(len(data), file.held - file.length)
+        descriptor = self._descriptor(name, file)
+        if os.pread(descriptor, known, file.length) == data[:known]:
+            file.length += known
+            return False, data[known:]
+        self._keep(name)
+        os.ftruncate(descriptor, file.length)
+        file.held = file.length
+        return True, data
+
+    def _refuses(self, name: str, file: _Open, more: int) -> bool:
+        """Whether bytes are not taken; what was refused once stays short, and its box still has it."""
+        if not file.short and self._may(name, more):
+            return False
+        file.short = True
+        file.length += more
+        return True
+
+    def _may(self, name: str, more: int) -> bool:
+        if self.allowance.takes(name, more):
+            return True
+        if name in (RUN_FILE, JOURNAL_FILE):
+            raise ProblemError(self.too_much())
+        return False
+
+    def too_much(self) -> Problem:
+        """What is said of a box that sends more than may be taken."""
+        allowance = self.allowance
+        missing = ", ".join(kind for kind in ("trace", "blobs", "output") if kind in allowance.refused)
+        short = f"; not whole: {missing}" if missing else ""
+        if allowance.disk_is_full:
+            what = f"this disk is almost full, and takes no more of what the box sends{short}"
+            action = "free space here; `tracekit attach` brings the rest"
+        else:
+            what = f"the box sends more of this run than is taken here ({allowance.most >> 20} MiB){short}"
+            action = "raise `copy_size` in config.toml; `tracekit attach` brings the rest"
+        return Problem("box.quota", what, str(self.place), action)
+
+    def seal(self, name: str) -> None:
+        """Read a blob that came in parts, and give it its name; raises ProblemError.
+
+        It may take a while: in a thread.
+        """
+        digest = hashlib.blake2b(digest_size=32)
+        try:
+            with self._path(name).open("rb") as file:
+                while data := file.read(1 << 20):
+                    digest.update(data)
+        except OSError as fault:
+            raise ProblemError(self._unwritable(fault)) from fault
+        self._named(name, digest.hexdigest())
 
     def length(self, name: str) -> int:
-        """How much of a file is here."""
-        return self._lengths.get(name, 0)
+        """How much of a file is here, and is what the box says."""
+        file = self._files.get(name)
+        return file.length if file is not None else 0
 
     def size(self, name: str) -> int:
         """How much of a file is on the disk, whoever brought it."""
@@ -152,14 +267,55 @@ class Copy:
                 return path.stat().st_size
         return 0
 
+    def end(self) -> None:
+        """The box has told all: what is here beyond it is none of the run's, and is set aside."""
+        for name, file in self._files.items():
+            if not _is_blob(name) and not file.short and file.length < file.held:
+                with contextlib.suppress(OSError):
+                    self._keep(name)
+                    os.truncate(self.place / name, file.length)
+
     def close(self) -> None:
         """Let go of files and lock."""
-        for descriptor in self._files.values():
-            os.close(descriptor)
+        for name in tuple(self._files):
+            self._let_go(name)
         self._files.clear()
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+    def _descriptor(self, name: str, file: _Open) -> int:
+        """A file to read and write; of many at once only those that were used last stay open."""
+        if file.descriptor < 0:
+            while len(self._opened) >= _MOST_OPEN:
+                self._shut(next(iter(self._opened)))
+            path = self._path(name)
+            path.parent.mkdir(exist_ok=True, mode=0o700)
+            if not path.exists():
+                self.allowance.took(FILE)
+            flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            file.descriptor = os.open(path, flags, 0o600)
+        self._opened.pop(name, None)
+        self._opened[name] = None
+        return file.descriptor
+
+    def _shut(self, name: str) -> None:
+        self._opened.pop(name, None)
+        file = self._files.get(name)
+        if file is not None and file.descriptor >= 0:
+            os.close(file.descriptor)
+            file.descriptor = -1
+
+    def _let_go(self, name: str) -> None:
+        self._shut(name)
+        self._files.pop(name, None)
+
+    def _length_here(self, name: str) -> int:
+        """How much there is of a file that would grow; of a blob that is whole nothing grows."""
+        try:
+            return self._path(name).stat().st_size
+        except OSError:
+            return self.size(name)
 
     def _blobs(self) -> list[str]:
         try:
@@ -179,18 +335,20 @@ class Copy:
         """Where a file grows."""
         return self.place / (name + _PART if _is_blob(name) else name)
 
-    def _settle(self, name: str) -> None:
-        """A blob that is whole takes its name, if its bytes are what that says."""
-        if not _is_blob(name) or self._lengths[name] < self._sizes[name]:
+    def _settle(self, name: str, file: _Open) -> None:
+        """A blob that has all its bytes takes its name, if they are what that says."""
+        if file.length < file.size or file.short:
             return
-        os.close(self._files.pop(name))
+        self._let_go(name)
+        if file.digest is not None:
+            self._named(name, file.digest.hexdigest())
+        else:
+            self.unsealed.append(name)
+
+    def _named(self, name: str, digest: str) -> None:
         path = self._path(name)
-        digest = hashlib.blake2b(digest_size=32)
         try:
-            with path.open("rb") as file:
-                while data := file.read(1 << 20):
-                    digest.update(data)
-            if digest.hexdigest() == name.partition("/")[2]:
+            if digest == name.partition("/")[2]:
                 path.replace(self.place / name)
                 return
             path.unlink()
@@ -201,20 +359,35 @@ class Copy:
             Problem("box.bad_blob", what, str(self.place), "update the agent, or distrust the box")
         )
 
-    def _put_aside(self) -> None:
-        """Keep the old copy beside the new one: nothing that a box ever said is lost."""
-        for descriptor in self._files.values():
-            os.close(descriptor)
-        self._files.clear()
-        self._begun.clear()
+    def _aside(self) -> Path:
+        """A name beside the copy that is not taken yet."""
         number = 1
         while (old := self.place.with_name(f"{self.place.name}.old-{number}")).exists():
             number += 1
+        return old
+
+    def _put_aside(self) -> None:
+        """Keep the old copy beside the new one: nothing that a box ever said is lost."""
+        for name in tuple(self._files):
+            self._let_go(name)
+        self._begun.clear()
+        self._tails.clear()
+        old = self._aside()
         try:
             self.place.rename(old)
             self.place.mkdir(mode=0o700)
         except OSError as fault:
             raise ProblemError(self._unwritable(fault)) from fault
+        self.set_aside = old.name
+
+    def _keep(self, name: str) -> None:
+        """Keep one file as it was beside the copy. Raises ProblemError where that would be too much, and OSError."""
+        self._may(JOURNAL_FILE, self.size(name) + FILE)
+        old = self._aside()
+        path = old / name
+        path.parent.mkdir(parents=True, mode=0o700)
+        shutil.copyfile(self.place / name, path)
+        self.allowance.took(self.size(name) + FILE)
         self.set_aside = old.name
 
     def _unwritable(self, fault: OSError) -> Problem:

@@ -17,21 +17,22 @@ from typing import Any, BinaryIO, NamedTuple
 from tracekit.model.facts import ScenarioFacts
 from tracekit.model.reading import read_json
 from tracekit.model.scenarios import found_facts, group_facts
-from tracekit.store.survey import Stale, Survey
+from tracekit.store.survey import SCRIPTS, Stale, Survey
 from tracekit.wire import lines
 from tracekit.wire.ids import id_prefix
 from tracekit.wire.lines import LineError
 from tracekit.wire.names import SCENARIO_SCHEMA, E
 
-_SCHEMA = "tracekit.inventory/2"
+_SCHEMA = "tracekit.inventory/3"
 # Beyond so many files one look at everything costs less than choosing.
 MOST_FILES = 200
 # Sources of other languages say nothing to a runner.
 _NOT_OF = {
-    "pytest": (".rs", ".go"),
-    "unittest": (".rs", ".go"),
-    "cargo": (".py", ".go"),
-    "go": (".py", ".rs"),
+    "pytest": (".rs", ".go", *SCRIPTS),
+    "unittest": (".rs", ".go", *SCRIPTS),
+    "cargo": (".py", ".go", *SCRIPTS),
+    "go": (".py", ".rs", *SCRIPTS),
+    **dict.fromkeys(("vitest", "jest", "mocha", "node"), (".py", ".rs", ".go")),
 }
 _OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
 

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
+import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,21 @@ _ENDINGS = tuple(
 _MOST_BYTES = 4 << 20
 # A file that changed this shortly before it was read may change again within the same tick of its clock.
 _SETTLED_NS = 2_000_000_000
+
+
+# What is kept of earlier sources, to say which files are different.
+_FINGERPRINTS = 100
+_MOST_REMEMBERED = 20_000
+_MOST_UNPACKED = 16 << 20
+_FINGERPRINT = re.compile(r"[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A file that is not the same in two states of the sources."""
+
+    name: str
+    how: str  # changed, new, gone
 
 
 class SourceStore:
@@ -55,7 +73,49 @@ class SourceStore:
         whole = blake2b(digest_size=16)
         for name in sorted(found):
             whole.update(os.fsencode(name) + b"\0" + found[name][2].encode() + b"\n")
-        return whole.hexdigest()
+        fingerprint = whole.hexdigest()
+        self._remember(fingerprint, {name: row[2] for name, row in found.items()})
+        return fingerprint
+
+    def between(self, before: str, after: str) -> list[Changed] | None:
+        """Which files make two fingerprints different; None where one of them is not remembered."""
+        old, new = self._remembered(before), self._remembered(after)
+        if old is None or new is None:
+            return None
+        return [
+            Changed(name, "new" if name not in old else "gone" if name not in new else "changed")
+            for name in sorted({*old, *new})
+            if old.get(name) != new.get(name)
+        ]
+
+    def _place(self, fingerprint: str) -> Path:
+        return self._folder / "of" / fingerprint
+
+    def _remember(self, fingerprint: str, files: dict[str, str]) -> None:
+        """Keep what a fingerprint is made of, for the day that somebody asks what is different."""
+        place = self._place(fingerprint)
+        if len(files) > _MOST_REMEMBERED or place.exists():
+            return
+        part = place.with_name(f"{fingerprint}.{os.getpid()}.{threading.get_ident()}.part")
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            part.write_bytes(zlib.compress(json.dumps({"schema": _SCHEMA, "files": files}).encode(), 1))
+            part.replace(place)
+            kept = sorted(place.parent.iterdir(), key=lambda one: one.stat().st_mtime_ns, reverse=True)
+            for old in kept[_FINGERPRINTS:]:
+                old.unlink(missing_ok=True)
+        except OSError:
+            part.unlink(missing_ok=True)
+
+    def _remembered(self, fingerprint: str) -> dict[str, str] | None:
+        if not _FINGERPRINT.fullmatch(fingerprint):
+            return None
+        try:
+            unpacked = zlib.decompressobj().decompress(self._place(fingerprint).read_bytes(), _MOST_UNPACKED)
+            files = json.loads(unpacked)["files"]
+        except (OSError, ValueError, KeyError, TypeError, zlib.error):
+            return None
+        return files if isinstance(files, dict) else None
 
     def _file(self, root: str) -> Path:
         return self._folder / f"{blake2b(os.fsencode(root), digest_size=16).hexdigest()}.json"

@@ -23,10 +23,18 @@ CONFIGS = frozenset(
         "rust-toolchain.toml",
         "go.mod",
         "go.work",
+        "package.json",
+        *(
+            f"{tool}.config.{kind}"
+            for tool in ("vitest", "vite", "jest")
+            for kind in ("js", "mjs", "cjs", "ts", "mts")
+        ),
+        *(f".mocharc.{kind}" for kind in ("js", "cjs", "json", "jsonc", "yml", "yaml")),
     }
 )
 #: Files in which scenarios stand, or that decide for them.
-SOURCES = (".py", ".rs", ".go")
+SCRIPTS = (".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx")
+SOURCES = (".py", ".rs", ".go", *SCRIPTS)
 MAX_FILES = 50_000
 # Beside our own variables: which interpreter is found, and what its runner is told.
 _VARIABLES = ("VIRTUAL_ENV", "CONDA_PREFIX", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONPATH", "RUSTFLAGS")

@@ -42,6 +42,18 @@ class About:
     failures: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True)
+class Folded:
+    """The calls and moments of a stretch of time, folded to the columns of a screen."""
+
+    #: Lane, depth, from, to, name, how many, whether one broke, whether its end was not seen.
+    calls: list[tuple[int, int, int, int, Safe, int, bool, bool]]
+    #: Lane, when, how bad, kind, words, how many.
+    moments: list[tuple[int, int, int, str, Safe, int]]
+    #: Rows that were looked at.
+    rows: int = 0
+
+
 class Window:
     """Rows of one run; raises ProblemError where its files cannot be read."""
 
@@ -131,6 +143,13 @@ class Window:
         """Rows from one on, as a screen shows them: safe text, cut to so many columns."""
         try:
             return self._view.shown(start, count, columns, self._root)
+        except OSError as fault:
+            raise self._damaged(fault) from fault
+
+    def folded(self, since: int, until: int, columns: int, deepest: int) -> Folded:
+        """What passes, folded to so many columns; reads all of it, so it is asked on another thread."""
+        try:
+            return Folded(*self._view.folded(max(0, since), max(0, until), columns, deepest))
         except OSError as fault:
             raise self._damaged(fault) from fault
 

@@ -1,295 +1,56 @@
 """The one registry of what a key can do: keys, footer, help, palette and the keys page all come from it.
 
-An action stands here only when it works. The registry knows no widget; a screen implements `action_<handler>`.
+What there is stands in `action_list`; here it is looked up, given a person's own keys, and told. It knows no widget.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from textual.binding import Binding, BindingType
 from textual.keys import _character_to_key
 
+from tracekit.ui.action_list import (
+    ACTIONS,
+    BOTH,
+    COMPARISON,
+    CONSOLE,
+    ENVIRONMENTS,
+    GROUPS,
+    LIST,
+    MOVE,
+    PANES,
+    RUNS,
+    TRENDS,
+    Action,
+    shown_key,
+)
 from tracekit.wire.problems import Problem
 
-MOVE, LOOK, RUN, VIEW, PROGRAM = "Move", "Look", "Run", "View", "Program"
-GROUPS = (MOVE, LOOK, RUN, VIEW, PROGRAM)
-CONSOLE, LIST, ENVIRONMENTS = "console", "list", "environments"
-
-
-@dataclass(frozen=True)
-class Action:
-    """One thing a person can do."""
-
-    id: str
-    keys: tuple[str, ...]
-    label: str
-    description: str
-    group: str
-    handler: str
-    context: tuple[str, ...] = (CONSOLE,)
-    hint: int = 0  # place in the footer, 1 first; 0: not in the footer
-    command: str = ""  # the same on the command line
-
-    def shown(self, *, ascii_only: bool = False) -> str:
-        """The first key, as a person reads it."""
-        return shown_key(self.keys[0], ascii_only=ascii_only) if self.keys else ""
-
-
-BOTH = (CONSOLE, LIST)
-
-ACTIONS: tuple[Action, ...] = (
-    Action("move.down", ("j", "down"), "down", "next row", MOVE, "move('down')", BOTH),
-    Action("move.up", ("k", "up"), "up", "previous row", MOVE, "move('up')", BOTH),
-    Action(
-        "move.left", ("left", "h"), "fold", "fold the row, go to its parent, or scroll left", MOVE, "left"
-    ),
-    Action(
-        "move.right",
-        ("right", "l"),
-        "why",
-        "unfold the row, go to its failure, or scroll right",
-        MOVE,
-        "right",
-        hint=3,
-    ),
-    Action("move.top", ("g", "home"), "top", "first row (gg)", MOVE, "move('top')", BOTH),
-    Action(
-        "move.bottom",
-        ("G", "end"),
-        "bottom",
-        "last row; in output and events: follow again",
-        MOVE,
-        "move('bottom')",
-        BOTH,
-    ),
-    Action(
-        "move.page_down",
-        ("ctrl+d", "pagedown"),
-        "page down",
-        "half a page down",
-        MOVE,
-        "move('page_down')",
-        BOTH,
-    ),
-    Action("move.page_up", ("ctrl+u", "pageup"), "page up", "half a page up", MOVE, "move('page_up')", BOTH),
-    Action("move.next_failure", ("J",), "next failure", "next failed scenario", MOVE, "failure(1)", hint=12),
-    Action(
-        "move.previous_failure", ("K",), "previous failure", "previous failed scenario", MOVE, "failure(-1)"
-    ),
-    Action("move.next_match", ("n",), "next match", "next scenario that the filter shows", MOVE, "match(1)"),
-    Action(
-        "move.previous_match",
-        ("N",),
-        "previous match",
-        "previous scenario that the filter shows",
-        MOVE,
-        "match(-1)",
-    ),
-    Action("look.open", ("enter",), "open", "drill into the row", LOOK, "open", BOTH, hint=6),
-    Action("look.back", ("escape",), "back", "one level back, always", LOOK, "back", BOTH),
-    Action("look.pane", ("tab",), "pane", "next pane", LOOK, "pane(1)"),
-    Action("look.pane_back", ("shift+tab",), "pane back", "previous pane", LOOK, "pane(-1)"),
-    Action("look.steps", ("1",), "steps", "story, steps with timings, assertions", LOOK, "tab('steps')"),
-    Action(
-        "look.failure", ("2",), "failure", "exception chain, operands, diff, locals", LOOK, "tab('failure')"
-    ),
-    Action("look.output", ("3",), "output", "what the scenario printed", LOOK, "tab('output')"),
-    Action("look.cases", ("4",), "cases", "parameters and sub-tests of the same test", LOOK, "tab('cases')"),
-    Action("look.repro", ("5",), "repro", "code, place and exact command", LOOK, "tab('repro')"),
-    Action(
-        "look.run",
-        ("6",),
-        "run",
-        "the run itself: what ran where, what was not run and why",
-        LOOK,
-        "tab('run')",
-    ),
-    Action(
-        "look.events",
-        ("7",),
-        "events",
-        "what happened inside: marks, logs, exceptions, calls; / filters them there",
-        LOOK,
-        "tab('events')",
-        hint=13,
-        command="tracekit events RUN FILTER",
-    ),
-    Action(
-        "look.attempt_next", (">",), "later attempt", "the next attempt of this scenario", LOOK, "attempt(1)"
-    ),
-    Action("look.attempt_back", ("<",), "earlier attempt", "the attempt before", LOOK, "attempt(-1)"),
-    Action(
-        "run.selected",
-        ("r",),
-        "run",
-        "run the selected row again: a scenario, a file, a cause",
-        RUN,
-        "run_selected",
-        hint=1,
-        command="tracekit run -s ID",
-    ),
-    Action(
-        "run.traced",
-        ("t",),
-        "trace",
-        "run the selected row again and record each call of the project's own functions",
-        RUN,
-        "run_traced",
-        command="tracekit run -s ID --trace calls",
-    ),
-    Action(
-        "run.failed",
-        ("f",),
-        "failed",
-        "run what failed again",
-        RUN,
-        "run_failed",
-        hint=2,
-        command="tracekit rerun --failed",
-    ),
-    Action("run.all", ("a",), "all", "run everything", RUN, "run_all", hint=11, command="tracekit run"),
-    Action("run.mark", ("m",), "mark", "mark the row for R", RUN, "mark"),
-    Action(
-        "run.marked",
-        ("R",),
-        "marked",
-        "run the marked rows",
-        RUN,
-        "run_marked",
-        command="tracekit run -s ID -s ID",
-    ),
-    Action(
-        "run.until_failure",
-        ("u",),
-        "until red",
-        "run the selected row again and again until it is red",
-        RUN,
-        "run_until_failure",
-        command="tracekit rerun RUN -s ID --until-failure N",
-    ),
-    Action(
-        "run.watch",
-        ("w",),
-        "watch",
-        "on save run what is marked, else what failed, else what it concerns",
-        RUN,
-        "watch",
-        command="tracekit run --watch",
-    ),
-    Action("run.again", (".",), "again", "run the last choice again", RUN, "run_again"),
-    Action(
-        "run.cancel_one",
-        ("x",),
-        "stop one",
-        "stop the selected scenario (asks)",
-        RUN,
-        "cancel_one",
-        command="tracekit cancel RUN SCENARIO",
-    ),
-    Action(
-        "run.cancel", ("X",), "stop", "stop the run (asks)", RUN, "cancel_run", command="tracekit cancel RUN"
-    ),
-    Action(
-        "run.discover",
-        ("ctrl+r",),
-        "look again",
-        "look for scenarios again",
-        RUN,
-        "discover",
-        command="tracekit list",
-    ),
-    Action(
-        "view.filter",
-        ("/",),
-        "filter",
-        "show only rows that a selector names; in the events, those that pass a filter",
-        VIEW,
-        "filter",
-        hint=4,
-        command="tracekit list -s SELECTOR",
-    ),
-    Action("view.sort", ("s",), "sort", "failed first, or in the order of the files", VIEW, "sort"),
-    Action(
-        "view.follow",
-        ("F",),
-        "follow",
-        "follow output or events as they come, or hold them",
-        VIEW,
-        "follow",
-        hint=5,
-    ),
-    Action("view.pause", ("space",), "pause", "hold the screen still; the run goes on", VIEW, "pause"),
-    Action("view.zoom", ("z",), "zoom", "give the whole width to one side", VIEW, "zoom"),
-    Action("view.editor", ("o",), "edit", "open the line in your editor", VIEW, "editor"),
-    Action("view.copy", ("y",), "copy", "copy the exact command", VIEW, "copy"),
-    Action(
-        "program.runs",
-        ("H",),
-        "runs",
-        "recorded and live runs: replay, attach",
-        PROGRAM,
-        "runs",
-        hint=10,
-        command="tracekit runs",
-    ),
-    Action(
-        "program.palette",
-        (":", "ctrl+p"),
-        "palette",
-        "find an action by its name",
-        PROGRAM,
-        "palette",
-        hint=7,
-    ),
-    Action(
-        "program.environments",
-        ("e",),
-        "env",
-        "where tests can run, and how it is there",
-        PROGRAM,
-        "environments",
-        command="tracekit box check",
-    ),
-    Action(
-        "program.shell",
-        ("!",),
-        "shell",
-        "a shell on the run's box, in its directory",
-        PROGRAM,
-        "shell",
-        (CONSOLE, ENVIRONMENTS),
-        command="tracekit box shell",
-    ),
-    Action("env.check", ("c",), "check", "look at this box again", PROGRAM, "check", (ENVIRONMENTS,)),
-    Action("program.help", ("?",), "help", "every key", PROGRAM, "help", hint=8),
-    Action(
-        "program.quit",
-        ("q", "ctrl+q", "ctrl+c"),
-        "quit",
-        "leave; a live run may stay running",
-        PROGRAM,
-        "quit",
-        BOTH,
-        hint=9,
-    ),
-)
-
-_ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
-_SHOWN = {
-    "escape": "esc",
-    "question_mark": "?",
-    "full_stop": ".",
-    "slash": "/",
-    "pagedown": "pgdn",
-    "pageup": "pgup",
-}
-
-
-def shown_key(key: str, *, ascii_only: bool = False) -> str:
-    """A key as a person reads it."""
-    return key if ascii_only and key in _ARROWS else _ARROWS.get(key) or _SHOWN.get(key, key)
+__all__ = [
+    "ACTIONS",
+    "BOTH",
+    "COMPARISON",
+    "CONSOLE",
+    "ENVIRONMENTS",
+    "GROUPS",
+    "LIST",
+    "MOVE",
+    "PANES",
+    "RUNS",
+    "TRENDS",
+    "Action",
+    "bindings",
+    "by_group",
+    "clashes",
+    "footer_hints",
+    "keymap",
+    "keys_reference",
+    "normal",
+    "resolve",
+    "shown_key",
+]
 
 
 def resolve(
@@ -375,11 +136,18 @@ def by_group(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:
         yield group, [action for action in listed if action.group == group]
 
 
-def footer_hints(actions: Iterable[Action]) -> list[Action]:
-    """What the footer shows, the most useful first."""
-    return sorted(
-        (action for action in actions if action.hint and action.keys), key=lambda action: action.hint
+def footer_hints(actions: Iterable[Action], context: str = CONSOLE) -> list[Action]:
+    """What the footer shows in a context, the most useful first."""
+    told = (
+        action
+        for action in actions
+        if action.hint
+        and action.keys
+        and context in action.context
+        # Elsewhere it is understood: arrows move, and leaving leads back here.
+        and (context == CONSOLE or (action.group != MOVE and action.handler != "quit"))
     )
+    return sorted(told, key=lambda action: action.hint)
 
 
 def keys_reference() -> str:

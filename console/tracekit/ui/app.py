@@ -7,34 +7,31 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from typing import TypeVar
 
 from textual.app import App, SuspendNotSupported
-from textual.filter import LineFilter
 from textual.timer import Timer
 
 from tracekit.engine.requests import Discover, Launch, Request
 from tracekit.ui import actions as registry
+from tracekit.ui import colours
 from tracekit.ui.elsewhere import Elsewhere
-from tracekit.ui.ports import Ports, RunRow, ViewFace, same_root
+from tracekit.ui.opening import Opening
+from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
-from tracekit.ui.screens.dialogs import Help, PaletteScreen, Question, Runs
 from tracekit.ui.screens.layout import CSS
 from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, crash_report, gone
-from tracekit.ui.theme import THEME, palette
-from tracekit.wire.problems import Problem, ProblemError
+from tracekit.ui.theme import palette
+from tracekit.ui.wearing import Wearing
+from tracekit.wire.problems import Problem
 
-Answer = TypeVar("Answer")
 
-
-class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
+class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
     """The console over an engine. `start` is what it asks for first."""
 
     CSS = CSS
@@ -53,6 +50,7 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
         environment: str = "local",
         keys: Mapping[str, str | Sequence[str]] | None = None,
         ascii_only: bool = False,
+        theme: str = colours.DARK,
         pumped: bool = True,
         ahead: Future[ViewFace] | None = None,
     ) -> None:
@@ -64,9 +62,12 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
         self.profile, self.environment = profile, environment
         self.ascii_only = ascii_only
         self.actions, self.key_problems = registry.resolve(keys)
-        few = "NO_COLOR" in os.environ or self.console.color_system in {None, "standard"}
-        self.look = palette(ascii_only=ascii_only, few_colours=few and not self._headless_colours())
+        self.themed = theme
+        self.look = palette(ascii_only=ascii_only, its=self.its(theme))
         self.safety = SafetyFilter()
+        self.compared: tuple[str, str, str] | None = (
+            None  # two runs, and the scenario that was opened from there
+        )
         self.crash: BaseException | None = None
         self._pumped = pumped
         self._timer: Timer | None = None
@@ -75,18 +76,15 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
         self.board_screen = ConsoleScreen(self)
         self.pump = FramePump(self.board_screen, ports.now)
 
-    @staticmethod
-    def _headless_colours() -> bool:
-        return "TRACEKIT_GOLDEN" in os.environ
-
     # -- in and out --------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
         """Theme, keys, the one screen, and the pump."""
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.set_class(self.ascii_only, "-ascii")
+        self.wear(self.themed)
         self.animation_level = "none"
         self.set_keymap(registry.keymap(self.actions))
+        self.ports.clipboard.write = self.to_terminal
         self._loop_of_screen = asyncio.get_running_loop()
         if not self.is_headless:
             self.leaving.install()
@@ -96,7 +94,12 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
         self.push_screen(self.board_screen, callback=None)
         self.listen()
         if self._pumped:
-            self._timer = self.set_interval(1 / HERTZ, self.pump.tick)
+            self._timer = self.set_interval(1 / HERTZ, self.frame)
+
+    def frame(self) -> None:
+        """One frame; none of a screen that is being taken apart."""
+        if not self._exit:
+            self.pump.tick()
 
     def _watch_terminal(self) -> None:
         if gone():
@@ -147,13 +150,16 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
 
     # -- safety ------------------------------------------------------------------------------------------------------
 
-    def get_line_filters(self) -> Sequence[LineFilter]:
-        """What the library wants, and then the last look at every line."""
-        return [*super().get_line_filters(), self.safety]
-
     def copy_to_clipboard(self, text: str) -> None:
-        """Through the port: the library would write an escape sequence to the terminal."""
+        """Through the port; the library would write an escape sequence whenever it saw fit."""
         self.ports.clipboard.copy(text)
+
+    def to_terminal(self, words: str) -> None:
+        """For what a person asked for, a copy or a bell: in its place between the frames, never inside one."""
+        if self._driver is None or self.is_headless:
+            raise OSError("no terminal")
+        self._driver.write(words)
+        self._driver.flush()
 
     def _set_pointer_shape(self, shape: str) -> None:
         """The terminal's pointer is its own; not one escape sequence more than painting needs."""
@@ -161,76 +167,7 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
     def open_url(self, url: str, *, new_tab: bool = True) -> None:
         """Nothing on this screen is a link."""
 
-    # -- other screens -----------------------------------------------------------------------------------------------
-
-    def ask(
-        self,
-        title: str,
-        text: Sequence[str],
-        answers: Sequence[tuple[str, str]],
-        answered: Callable[[str | None], None],
-    ) -> None:
-        """A question; the first answer is the safe one, which enter gives."""
-        self.push_screen(Question(self.look, title, text, answers), answered)
-
-    def ask_trust(self, root: str, answered: Callable[[str | None], None]) -> None:
-        """May the project's own code be run? Asked when another thread has seen what can be seen without that."""
-
-        async def look() -> None:
-            names = await _in_thread(lambda: self.ports.trust.preview(root))
-            seen = [f"  {name}" for name in (names or ())[:8]]
-            text = [
-                root,
-                "",
-                "This imports the project's test code and runs its plugins.",
-                *([""] if seen else []),
-                *seen,
-            ]
-            answers = (("no", "not now"), ("yes", "let it run, and remember this for the project"))
-            self.ask("First time here: may its code run?", text, answers, answered)
-
-        self.run_worker(look())
-
-    def find_live(self, root: str, found: Callable[[RunRow | None], None]) -> None:
-        """The newest live run of a project that is not on the screen, read on another thread."""
-
-        async def read() -> None:
-            rows = await _in_thread(self.ports.engine.runs) or ()  # `H` tells what is wrong with the list
-            shown = {view.run_id for view in self.board_screen.board.views}
-            live = (row for row in rows if row.live and row.run_id not in shown and same_root(row.root, root))
-            found(next(live, None))
-
-        self.run_worker(read())
-
-    def show_runs(self, answered: Callable[[tuple[str, bool] | None], None]) -> None:
-        """The list of runs, read on another thread."""
-        screen = Runs(self.look, self.ports.now())
-        self.push_screen(screen, answered)
-
-        async def read() -> None:
-            try:
-                rows: Sequence[RunRow] = await asyncio.to_thread(self.ports.engine.runs)
-            except ProblemError as error:
-                screen.dismiss(None)
-                self.board_screen.failed(error.problems)
-            else:
-                screen.show_rows(rows)
-
-        self.run_worker(read(), exit_on_error=False)
-
-    def show_palette(self) -> None:
-        """Find an action; it is then done as if its key had been pressed."""
-
-        def chosen(handler: str | None) -> None:
-            if handler:
-                self.call_later(self.run_action, handler, self.board_screen)
-
-        known = [action for action in self.actions if registry.CONSOLE in action.context]
-        self.push_screen(PaletteScreen(self.look, known), chosen)
-
-    def show_help(self) -> None:
-        """Every key."""
-        self.push_screen(Help(self.look, self.actions))
+    # -- stepping aside ---------------------------------------------------------------------------------------------
 
     def edit(self, root: str, file: str, line: int) -> Problem | None:
         """Open the editor; the screen steps aside for one that wants the terminal."""
@@ -248,12 +185,6 @@ class ConsoleApp(Elsewhere, App[int], inherit_bindings=False):
                 return do()
         except SuspendNotSupported:
             return do()
-
-
-async def _in_thread(ask: Callable[[], Answer]) -> Answer | None:
-    """What another thread found, or None: a question that only helps must neither block nor end the console."""
-    found = await asyncio.gather(asyncio.to_thread(ask), return_exceptions=True)
-    return None if isinstance(found[0], BaseException) else found[0]
 
 
 def _root_of(start: Request | None) -> str:

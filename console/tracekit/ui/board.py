@@ -80,6 +80,7 @@ class Board:
         self.running = 0  # sub-tests included
         self.trouble = 0  # notices of the newest run that say that something never ran
         self.version = 0
+        self.moves = 0  # looks that brought rows, took them away or moved them
         self._apart = (-1, Apart())
         self.touched = 0  # rows looked at so far; a test holds it to what has changed
 
@@ -87,6 +88,10 @@ class Board:
         """Put a newer run over the ones that are there."""
         self.sources.append(_Source(view))
         self.trouble = 0
+
+    def replace_newest(self, view: ViewFace) -> None:
+        """The newest run as it was at another moment, or as it is: its rows stay, and what differs is read."""
+        self.sources[-1].view = view
 
     @property
     def views(self) -> list[ViewFace]:
@@ -117,14 +122,15 @@ class Board:
         if delta.any or delta.changed or delta.files:
             delta.any = True
             self.version += 1
+            self.moves += bool(delta.files)
         return delta
 
     def _read(self, place: int, source: _Source, delta: Delta) -> None:
         state = source.view.state
-        if source.state is not state:
-            source.state, source.rows = state, array("l")
-        source.generation = state.generation
         changed = state.take_changed()
+        if source.state is not state:
+            changed |= self._turned(source, state)
+        source.generation = state.generation
         known = len(source.rows)
         most = MOST_ROWS if source.view.live else MOST_ROWS_OVER
         end = min(len(state.ids), known + (most if known else FIRST_ROWS))
@@ -146,6 +152,19 @@ class Board:
             if source is self.sources[-1]:
                 self.trouble = sum(notice.kind in TROUBLE for notice in state.notices)
         delta.any = True
+
+    @staticmethod
+    def _turned(source: _Source, state: RunState) -> set[int]:
+        """Another state of the same run: rows that it knows too stay; gives those that differ."""
+        old, known = source.state, len(source.rows)
+        source.state, source.notices = state, -1
+        if old is None or state.ids[:known] != old.ids[:known]:
+            source.rows = array("l")
+            return set()
+        rows = zip(
+            old.status, state.status, old.duration, state.duration, old.facts, state.facts, strict=False
+        )
+        return {i for i, (a, b, c, d, e, f) in enumerate(rows) if a != b or c != d or e is not f}
 
     def _all_new(self, place: int, source: _Source, end: int, delta: Delta) -> bool:
         """Take rows that no run of the board has named yet, all at once; False, and nothing taken, if one is known."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tracekit.engine.requests import Launch, Request
 from tracekit.model.state import OutputSpan, RunState
@@ -19,6 +19,8 @@ from tracekit.ui.asking import Questions
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from tracekit.engine.archive import Digest
+    from tracekit.engine.past import Before, Held, Story, Trends
     from tracekit.engine.saves import Save
     from tracekit.engine.watching import Choice
     from tracekit.store.tracewindow import Window
@@ -51,6 +53,37 @@ class ViewFace(Protocol):
     @property
     def trouble(self) -> Problem | None: ...
     def here(self, path: str) -> str: ...
+    @property
+    def cut(self) -> int: ...
+
+
+class MomentFace(ViewFace, Protocol):
+    """A run as it was at a moment."""
+
+    t: int
+
+
+class JourneyFace(Protocol):
+    """The moments of a run; `read` and `go` wait for the disk, and raise ProblemError where it cannot be read."""
+
+    @property
+    def times(self) -> Sequence[int]: ...
+    @property
+    def verdicts(self) -> Sequence[int]: ...
+    def __len__(self) -> int: ...
+    def read(self) -> int: ...
+    def go(self, at: int) -> MomentFace: ...
+    def next_verdict(self, at: int, by: int) -> int: ...
+    def next_step(self, at: int, scenario: str, by: int) -> int: ...
+    def verdicts_at(self, at: int) -> int: ...
+
+
+class Opened(NamedTuple):
+    """A run that is to be shown, and perhaps which of its scenarios."""
+
+    run: str
+    live: bool = False
+    scenario: str = ""
 
 
 class RunRow(Protocol):
@@ -65,11 +98,43 @@ class RunRow(Protocol):
     @property
     def started_t(self) -> int: ...
     @property
+    def ended_t(self) -> int: ...
+    @property
+    def ended(self) -> bool: ...
+    @property
     def live(self) -> bool: ...
     @property
     def reason(self) -> str: ...
     @property
     def counts(self) -> Mapping[str, int]: ...
+    @property
+    def environment(self) -> str: ...
+    @property
+    def profile(self) -> str | None: ...
+    @property
+    def fingerprint(self) -> str: ...
+    @property
+    def facts(self) -> Mapping[str, Any]: ...
+    @property
+    def pinned(self) -> str | None: ...
+    @property
+    def imported(self) -> int: ...
+    @property
+    def disk_bytes(self) -> int: ...
+
+
+class ArchiveFace(Protocol):
+    """The recorded runs. Everything here waits for the disk, and raises ProblemError where it must."""
+
+    def rows(self) -> Sequence[RunRow]: ...
+    def digest(self, run: str, tree: Sequence[str] = ()) -> Digest: ...
+    def compare(self, before: str, after: str) -> Held: ...
+    def trends(self, root: str, environment: str) -> Trends: ...
+    def story(self, scenario: str, root: str, environment: str) -> Story | None: ...
+    def pair_of(self, run: str) -> tuple[str, str]: ...
+    def pin(self, run: str, reason: str = "") -> None: ...
+    def unpin(self, run: str) -> None: ...
+    def delete(self, runs: Sequence[str], *, pinned: bool = False) -> int: ...
 
 
 class WatchFace(Protocol):
@@ -89,12 +154,21 @@ class WatchFace(Protocol):
     def close(self) -> None: ...
 
 
+class PastFace(Protocol):
+    """What recorded runs say; it reads the disk, so it is asked on another thread."""
+
+    def before(self, scenario: str, root: str, run_id: str) -> Before: ...
+
+
 class EngineFace(Protocol):
     """What the screen asks of the engine; every answer comes as a future that the frame pump looks at."""
 
     def submit(self, request: Request) -> Future[ViewFace]: ...
     def runs(self) -> Sequence[RunRow]: ...
+    def archive(self) -> ArchiveFace: ...
+    def journey(self, view: ViewFace) -> JourneyFace: ...
     def watch(self, launch: Launch) -> WatchFace: ...
+    def past(self) -> PastFace: ...
 
 
 class BoxRow(Protocol):
@@ -141,8 +215,25 @@ class Editor(Protocol):
     def open(self, root: str, file: str, line: int) -> Problem | None: ...
 
 
+class Notice(Protocol):
+    """Tells of the end of a run that went on for longer than `after` seconds."""
+
+    @property
+    def after(self) -> float: ...
+    def tell(self, title: str, text: str, write: Callable[[str], None]) -> None: ...
+
+
+class Debugger(Protocol):
+    """Runs one scenario in the foreground of this terminal, with its debugger, until it is over."""
+
+    def debug(self, root: str, run: str, scenario: str) -> Problem | None: ...
+
+
 class Clipboard(Protocol):
-    """Takes text that a person asked to copy."""
+    """Takes text that a person asked to copy; `how` says by what way the last one went, in words behind `copied`."""
+
+    how: str
+    write: Callable[[str], None] | None  # to the terminal itself, where there is one
 
     def copy(self, text: str) -> Problem | None: ...
 
@@ -179,6 +270,13 @@ def run_command(root: str, ids: Sequence[str], profile: str | None = None) -> st
     return " ".join(quote(word) for word in words)
 
 
+class NoDebugger:
+    """Stands where no debugger was injected."""
+
+    def debug(self, root: str, run: str, scenario: str) -> Problem | None:
+        return Problem("debug.none", "no debugger was injected", scenario, "")
+
+
 class NoEditor:
     """Stands where no editor was injected."""
 
@@ -191,8 +289,20 @@ class NoEditor:
 class NoClipboard:
     """Stands where no clipboard was injected."""
 
+    how = ""
+    write: Callable[[str], None] | None = None
+
     def copy(self, text: str) -> Problem | None:
         return Problem("ui.no_clipboard", "no clipboard was found", "", text)
+
+
+class NoNotice:
+    """Stands where nobody wants to be told."""
+
+    after = float("inf")
+
+    def tell(self, title: str, text: str, write: Callable[[str], None]) -> None:
+        return
 
 
 class NoBoxes:
@@ -235,5 +345,8 @@ class Ports:
     clipboard: Clipboard = field(default_factory=NoClipboard)
     command: Callable[[str, Sequence[str], str | None], str] = run_command
     now: Callable[[], int] = time.time_ns
+    mask: Callable[[str], str] = str  # secrets of this machine, out of a text that goes elsewhere
+    notice: Notice = field(default_factory=NoNotice)
     boxes: BoxesFace = field(default_factory=NoBoxes)
     questions: Questions = field(default_factory=Questions)
+    debugger: Debugger = field(default_factory=NoDebugger)

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 NOTHING = Style.null()
+UNCOLOURED = Style(color="default", bgcolor="default")
 NAME_COLUMNS = 512
 
 # Everything a terminal obeys, hides or reorders by: C0, DEL, C1, bidi, zero width, separators, tags, noncharacters,
@@ -65,14 +66,15 @@ def _style(words: str) -> Style:
 
 
 class Line:
-    """One line of a screen: safe parts with their styles."""
+    """One line of a screen: safe parts with their styles; `pick` is what a person who chooses the line chooses."""
 
-    __slots__ = ("columns", "indent", "segments")
+    __slots__ = ("columns", "indent", "pick", "segments")
 
     def __init__(self, indent: int = 0) -> None:
         self.segments: list[Segment] = []
         self.columns = 0
         self.indent = indent
+        self.pick: object = None
 
     def put(self, text: Safe, style: Style = NOTHING) -> Line:
         """Add safe text; its own colours lie over `style`."""
@@ -115,6 +117,14 @@ class Line:
 
     def strip(self, width: int, base: Style) -> Strip:
         """The line as a widget paints it: exactly `width` cells on `base`."""
+        if base.reverse:
+            # A sign's colour would be a patch of that colour.
+            return (
+                Strip([Segment(text, (style or NOTHING) + UNCOLOURED) for text, style, _ in self.segments])
+                .apply_style(base)
+                .adjust_cell_length(width, base)
+                .crop(0, width)
+            )
         return Strip(self.segments).apply_style(base).adjust_cell_length(width, base).crop(0, width)
 
     @property
@@ -177,6 +187,7 @@ def _wrapped(line: Line, width: int) -> list[Line]:
         pieces.append(_piece(head, indent if pieces else 0))
         room = width - indent
     pieces.append(_piece(rest, indent if pieces else 0))
+    pieces[0].pick = line.pick
     return pieces
 
 

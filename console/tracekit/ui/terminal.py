@@ -17,17 +17,13 @@ import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from tracekit.ui.modes import RESET
 from tracekit.ui.safe import safe
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 CRASHED = 3
 PATIENCE = 3.0
 LOOK_AT_TERMINAL = 1.0
-# Everything the driver switches on, switched off: keyboard, alternate screen, cursor, focus, paste, mouse, wrap.
-RESET = (
-    "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[?2004l\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
-    "\x1b[?7h\x1b[0m"
-)
 
 
 def gone() -> bool:

@@ -1,47 +1,65 @@
 """Colours and glyphs: one accent, green and red only for verdicts, dim for what is about the thing and not the thing.
 
-A palette is plain data that panes read; with few colours or none the cursor is shown reversed. Nothing here paints.
+A palette is what panes read; its colours stand in `colours`. On a terminal's own ground the cursor is shown reversed.
+Nothing here paints.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from rich.style import Style
 from textual.theme import Theme
 
 from tracekit.model.status import Status
+from tracekit.ui.colours import DARK, THEMES, Colours
 
 RED = frozenset({Status.FAILED, Status.ERROR, Status.TIMEDOUT, Status.CRASHED})
 GREEN = frozenset({Status.PASSED, Status.XFAILED, Status.XPASSED})
 QUIET = frozenset({Status.SKIPPED, Status.CANCELLED, Status.NOTRUN, Status.LOST})
 
-BACKGROUND, SURFACE, TEXT = "#10141a", "#161c24", "#c8d0da"
-ACCENT, PASS, FAIL, WARN = "#79b8ff", "#63b36b", "#f2706a", "#d9a648"
 
-THEME = Theme(
-    name="tracekit",
-    primary=ACCENT,
-    secondary=ACCENT,
-    accent=ACCENT,
-    foreground=TEXT,
-    background=BACKGROUND,
-    surface=SURFACE,
-    panel=SURFACE,
-    success=PASS,
-    error=FAIL,
-    warning=WARN,
-    dark=True,
-    variables={
-        "scrollbar": "#2b3440",
-        "scrollbar-hover": "#3a4654",
-        "scrollbar-active": ACCENT,
-        "scrollbar-background": BACKGROUND,
-        "scrollbar-background-hover": BACKGROUND,
-        "scrollbar-background-active": BACKGROUND,
-        "scrollbar-corner-color": BACKGROUND,
-    },
-)
+def theme_of(its: Colours) -> Theme:
+    """The screen library's side of a theme: what its style sheets call colours."""
+
+    def native(colour: str) -> str:
+        return f"ansi_{colour}" if its.native else colour
+
+    ground, thumb = native(its.background), native(its.thumb)
+    return Theme(
+        name=f"tracekit-{its.name}",
+        primary=native(its.accent),
+        secondary=native(its.accent),
+        accent=native(its.accent),
+        foreground=native(its.text),
+        background=ground,
+        surface=native(its.surface),
+        panel=native(its.surface),
+        success=native(its.passed),
+        error=native(its.failed),
+        warning=native(its.warn),
+        dark=its.dark,
+        ansi=its.native,
+        variables={
+            "rule": native(its.rule),
+            "alarm": native(its.alarm),
+            # Nothing shines through where nothing can be mixed.
+            "scrim": ground if its.native else f"{ground} 70%",
+            "placeholder": native(its.faint),
+            "caret": native(its.background),
+            "caret-on": native(its.text),
+            # What the library's own sheets ask for in a theme of the terminal's colours.
+            "ansi-background": ground,
+            "ansi-foreground": native(its.text),
+            "scrollbar": thumb,
+            "scrollbar-hover": thumb,
+            "scrollbar-active": native(its.accent),
+            "scrollbar-background": ground,
+            "scrollbar-background-hover": ground,
+            "scrollbar-background-active": ground,
+            "scrollbar-corner-color": ground,
+        },
+    )
 
 
 @dataclass(frozen=True)
@@ -70,6 +88,14 @@ class Glyphs:
     flaky: str = "↻"
     quarantined: str = "⚑"
     leaks: str = "◊"
+    high: str = "▇"
+    low: str = "▁"
+    block: str = "█"
+    tick: str = "│"
+    times: str = "×"
+    pinned: str = "◆"
+    more: str = "▲"
+    less: str = "▽"
     spinner: tuple[str, ...] = ("⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏")
 
     def of(self, status: int, now: int = 0) -> str:
@@ -111,30 +137,49 @@ ASCII = Glyphs(
     flaky="%",
     quarantined="Q",
     leaks="&",
+    high="#",
+    low="_",
+    block="=",
+    tick="|",
+    times="x",
+    pinned="P",
+    more="^",
+    less="v",
     spinner=("|", "/", "-", "\\"),
 )
 
 
-@dataclass(frozen=True)
 class Palette:
-    """Styles by what they mean."""
+    """Styles by what they mean. The one that is shared by every widget changes with the theme."""
 
-    glyphs: Glyphs = UNICODE
-    text: Style = field(default_factory=lambda: Style(color=TEXT))
-    strong: Style = field(default_factory=lambda: Style(color="#eef2f6", bold=True))
-    dim: Style = field(default_factory=lambda: Style(color="#8592a0"))
-    faint: Style = field(default_factory=lambda: Style(color="#4b5663"))
-    accent: Style = field(default_factory=lambda: Style(color=ACCENT))
-    passed: Style = field(default_factory=lambda: Style(color=PASS))
-    failed: Style = field(default_factory=lambda: Style(color=FAIL))
-    failure: Style = field(default_factory=lambda: Style(color=FAIL, bold=True))
-    warn: Style = field(default_factory=lambda: Style(color=WARN))
-    added: Style = field(default_factory=lambda: Style(color="#8fd19a", bgcolor="#14261a"))
-    removed: Style = field(default_factory=lambda: Style(color="#ff9d97", bgcolor="#2b1719"))
-    hunk: Style = field(default_factory=lambda: Style(color="#7b93b8"))
-    own: Style = field(default_factory=lambda: Style(color="#eef2f6", bgcolor="#1d2632"))
-    cursor: Style = field(default_factory=lambda: Style(bgcolor="#233044"))
-    cursor_off: Style = field(default_factory=lambda: Style(bgcolor="#1a212b"))
+    def __init__(self, its: Colours, glyphs: Glyphs = UNICODE) -> None:
+        self.glyphs = glyphs
+        self.become(its)
+
+    def become(self, its: Colours) -> None:
+        """Mean the same in other colours."""
+        self.colours = its
+        native = its.native
+        self.text = Style(color=its.text)
+        self.strong = Style(color=its.strong, bold=True)
+        self.dim = Style(color=its.dim, dim=native or None)
+        self.faint = Style(color=its.faint, dim=native or None)
+        self.rule = Style(color=its.rule, dim=native or None)
+        self.accent = Style(color=its.accent)
+        self.passed = Style(color=its.passed)
+        self.failed = Style(color=its.failed)
+        self.failure = Style(color=its.failed, bold=True)
+        self.warn = Style(color=its.warn, bold=native or None)
+        self.hunk = Style(color=its.hunk)
+        # Where grounds are the terminal's own, what would stand on another one is told by attributes.
+        self.added = Style(color=its.added, bgcolor=None if native else its.added_on)
+        self.removed = Style(color=its.removed, bgcolor=None if native else its.removed_on)
+        self.own = Style(color=its.strong, bgcolor=None if native else its.own, bold=native or None)
+        self.cursor = Style(reverse=True) if native else Style(bgcolor=its.cursor)
+        # Bars that touch must be told apart.
+        self.bar_even = Style(reverse=True) if native else Style(color=its.text, bgcolor=its.own)
+        self.bar_odd = Style(underline=True) if native else Style(color=its.text, bgcolor=its.cursor)
+        self.cursor_off = Style(underline=True) if native else Style(bgcolor=its.cursor_off)
 
     def of(self, status: int) -> Style:
         """The colour of a status' sign."""
@@ -147,16 +192,6 @@ class Palette:
         return self.warn if status == Status.LOST else self.dim
 
 
-def palette(*, ascii_only: bool = False, few_colours: bool = False) -> Palette:
-    """The palette for a terminal; where colours are few, backgrounds say nothing, so the cursor is reversed."""
-    glyphs = ASCII if ascii_only else UNICODE
-    if not few_colours:
-        return Palette(glyphs=glyphs)
-    return Palette(
-        glyphs=glyphs,
-        added=Style(color=PASS),
-        removed=Style(color=FAIL),
-        own=Style(bold=True),
-        cursor=Style(reverse=True),
-        cursor_off=Style(underline=True),
-    )
+def palette(*, ascii_only: bool = False, its: Colours = THEMES[DARK]) -> Palette:
+    """The palette of a theme, with signs that the terminal's font has."""
+    return Palette(its, ASCII if ascii_only else UNICODE)

@@ -48,3 +48,13 @@ def ago(then: int, now: int) -> str:
         if passed >= size:
             return f"{passed // size}{unit} ago"
     return f"{passed}s ago"
+
+
+def weight(size: int) -> str:
+    """Bytes: `812 B`, `4.2 KiB`, `31 MiB`."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} GiB"

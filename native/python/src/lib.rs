@@ -2,6 +2,7 @@
 //! nothing itself.
 
 mod box_library;
+mod checksum;
 mod packing;
 mod text;
 mod trace;
@@ -12,6 +13,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use crate::box_library::{box_library, box_target};
+    #[pymodule_export]
+    use crate::checksum::crc32;
     #[pymodule_export]
     use crate::packing::{Packer, Unpacker, packed_size};
     #[pymodule_export]

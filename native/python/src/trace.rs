@@ -20,6 +20,12 @@ fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// No bar of a timeline is longer than that.
+const FOLDED_COLUMNS: usize = 256;
+
+type FoldedCall = (u32, u16, u64, u64, Safe, u64, bool, bool);
+type FoldedMoment = (u32, u64, u8, String, Safe, u64);
+
 /// One event in words, as it was recorded: nothing of it may be shown before it is made safe.
 #[pyclass(frozen, get_all, module = "tracekit._native")]
 pub(crate) struct Event {
@@ -260,6 +266,33 @@ impl TraceView {
             Source::Trace(view) => py.detach(|| view.rate(stretches.min(1 << 16))).map_err(|problem| fault(&problem)),
             Source::Journal(_) => Ok(Vec::new()),
         }
+    }
+
+    /// The calls and moments that pass, in nanoseconds `since` to `until`, folded to so many columns and no deeper than
+    /// `deepest`. A call: lane, depth, from, to, safe name, how many, whether one broke, whether it is open. A moment:
+    /// lane, when, how bad, kind, safe words, how many. And how many rows were looked at.
+    fn folded(
+        &mut self,
+        py: Python<'_>,
+        since: u64,
+        until: u64,
+        columns: u64,
+        deepest: u16,
+    ) -> PyResult<(Vec<FoldedCall>, Vec<FoldedMoment>, u64)> {
+        let Source::Trace(view) = &mut self.source else { return Ok((Vec::new(), Vec::new(), 0)) };
+        let folded = py.detach(|| view.folded(since..until, columns, deepest)).map_err(|problem| fault(&problem))?;
+        let safe = |bytes: &[u8]| Safe::of(bytes, FOLDED_COLUMNS);
+        let calls = folded.calls.iter().map(|call| {
+            let (lane, (from, to)) = (call.row.lane, call.time);
+            let name = safe(&view.told(&call.row).name);
+            (lane, call.depth, from, to, name, call.count, call.broke, call.open)
+        });
+        let moments = folded.moments.iter().map(|moment| {
+            let told = view.told(&moment.row);
+            let words = if told.text.is_empty() { &told.name } else { &told.text };
+            (told.lane, told.time, moment.rank, told.kind.clone(), safe(words), moment.count)
+        });
+        Ok((calls.collect(), moments.collect(), folded.rows))
     }
 
     /// Each lane: its number, process, thread, name and kind.

@@ -2,11 +2,13 @@
 //! it grows and after its writer died, never holds all of it, and never writes; the filter of a question stands in its
 //! own crate.
 
+mod folding;
 mod journal;
 mod told;
 mod view;
 mod within;
 
+pub use folding::{Folded, Moment, Stretch};
 pub use journal::JournalView;
 pub use told::Told;
 pub use view::{LaneTold, View};

@@ -2,6 +2,7 @@
 //! are asked for are ever decoded.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +12,7 @@ use tracer_backend::segment::{Segment, segments, strings_path};
 use tracer_backend::strings::{entries, entries_from};
 use tracer_backend::{Kind, Problem, Result, Row, Tag, payload};
 
+use crate::folding::{Folded, Folding};
 use crate::told::Told;
 use crate::within::Within;
 
@@ -280,6 +282,21 @@ impl View {
             counts[usize::try_from(far).unwrap_or(0)] += 1;
         })?;
         Ok(counts)
+    }
+
+    /// The calls and moments that pass, between two moments, folded to so many columns; no deeper than that.
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn folded(&mut self, time: Range<u64>, columns: u64, deepest: u16) -> Result<Folded> {
+        let mut folding = Folding::new(time, columns, deepest);
+        self.each(0, usize::MAX, |row, _| folding.take(row))?;
+        Ok(folding.done())
+    }
+
+    /// A row in words.
+    pub fn told(&self, row: &Row) -> Told {
+        Told::new(row, &self.strings)
     }
 
     /// Every lane.

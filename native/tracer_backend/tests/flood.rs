@@ -37,9 +37,15 @@ fn mixed(sequence: u64, thread: u16) -> u32 {
     u32::try_from(mixed >> 32).unwrap_or(0)
 }
 
-/// Writes until the time is over, and says how many records were taken.
+fn number(name: &str) -> Option<u64> {
+    env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Writes until the time is over, and says how many records were taken; `TRACEKIT_FLOOD_RATE` a second and thread, or
+/// as fast as it goes.
 fn write(registry: &Registry, thread: u16, life: Duration, made: &AtomicU64) {
     let id = registry.text("a name of the flood");
+    let rate = number("TRACEKIT_FLOOD_RATE").filter(|&rate| rate > 0);
     let (begun, mut sequence) = (Instant::now(), 0);
     while begun.elapsed() < life {
         for _ in 0..4096 {
@@ -48,6 +54,9 @@ fn write(registry: &Registry, thread: u16, life: Duration, made: &AtomicU64) {
             if registry.record(Home::Calls, record).is_ok() {
                 sequence += 1;
             }
+        }
+        if let Some(rate) = rate {
+            thread::sleep(Duration::from_nanos(sequence * 1_000_000_000 / rate).saturating_sub(begun.elapsed()));
         }
     }
     made.store(sequence, Ordering::Release);
@@ -114,7 +123,7 @@ fn flood(place: &Path, life: Duration) -> Result<String, String> {
 }
 
 fn main() -> ExitCode {
-    let ms = env::var("TRACEKIT_FLOOD_MS").ok().and_then(|text| text.parse().ok()).unwrap_or(DEFAULT_MS);
+    let ms = number("TRACEKIT_FLOOD_MS").unwrap_or(DEFAULT_MS);
     let own = Folder::new();
     let place = env::var_os("TRACEKIT_FLOOD_PLACE").map_or_else(|| own.path().to_path_buf(), Into::into);
     match flood(&place, Duration::from_millis(ms)) {

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tracekit.agent.boot import NEED, NEED_LIBRARY, target
-from tracekit.agent.protocol import MARKER
+from tracekit.agent.carry import MARKER
+from tracekit.agent.client import Client
 from tracekit.link.bootstrap import Arrival, command
 from tracekit.link.zipped import Carried, carried
 
@@ -97,3 +98,66 @@ def test_arrive__library_is_not_what_its_name_says__then_the_agent_stands_withou
     other.write_bytes(data[:-100] if harm == "cut" else zlib.compress(b"something else"))
     assert place.arrives(Carried(place.brought.archive, other)) == [NEED_LIBRARY, NEED]
     assert place.libraries == []
+
+
+@pytest.mark.parametrize("idle", ["0", "30"])
+def test_arrive__console_speaks_before_it_is_heard__then_answered_behind_the_first_word(
+    place: Place, idle: str
+) -> None:
+    place.environ["TRACEKIT_AGENT_IDLE"] = idle
+    daemon = 0
+    # Nothing is there; then a file that must start a daemon, or a daemon that is up.
+    for _ in range(2):
+        client = Client("test")
+        client.attach("01ARZ3NDEKTSV4RRFFQ69G5FAV")
+        arrival = Arrival(place.brought, "box")
+        process = subprocess.Popen(
+            ["sh", "-c", command(place.brought, client.take())],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=place.environ,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with process:
+            while not arrival.ready:
+                process.stdin.write(arrival.feed(os.read(process.stdout.fileno(), 1 << 16)))
+                process.stdin.flush()
+            events = client.receive(arrival.heard)
+            while len(events) < 2:
+                events += client.receive(os.read(process.stdout.fileno(), 1 << 16))
+            # Whatever comes later is said as ever.
+            client.ping(1)
+            process.stdin.write(client.take())
+            process.stdin.flush()
+            while len(events) < 3:
+                events += client.receive(os.read(process.stdout.fileno(), 1 << 16))
+            process.stdin.close()
+        assert [event["type"] for event in events] == ["hello", "error", "pong"]
+        daemon = int(events[0]["pid"])
+    if idle == "30":
+        os.kill(daemon, 15)
+
+
+def test_arrive__daemon_is_up__then_hardly_anything_is_loaded_for_its_bridge(place: Place) -> None:
+    place.environ["TRACEKIT_AGENT_IDLE"] = "30"
+    place.arrives()
+    line = command(place.brought).replace("-I -S -c", "-X importtime -I -S -c")
+    process = subprocess.Popen(
+        ["sh", "-c", line.replace("2>/dev/null; r=", f"2>{place.home}/loaded; r=")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=place.environ,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    arrival, client = Arrival(place.brought, "box"), Client("test")
+    with process:
+        while not arrival.ready:
+            arrival.feed(os.read(process.stdout.fileno(), 1 << 16))
+        (hello,) = client.receive(arrival.heard)
+        process.stdin.close()
+    os.kill(int(hello["pid"]), 15)
+    loaded = {line.rpartition("|")[2].strip() for line in (place.home / "loaded").read_text().splitlines()}
+    assert "tracekit.agent.carry" in loaded
+    assert loaded.isdisjoint({"re", "enum", "socket", "hashlib", "json", "typing", "shutil", "dataclasses"})

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.support.agents.hostile import HOSTILE
+from tracekit.agent.carry import MARKER
 from tracekit.agent.client import MAX_NOISE, Client
-from tracekit.agent.protocol import CONGESTED, MARKER, Session
+from tracekit.agent.protocol import CONGESTED, Session
 from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import encode_message
 
@@ -99,6 +100,39 @@ def test_window__reader_acknowledges_nothing__then_no_more_than_the_window_is_se
         world.serve()
     frames = FrameDecoder().feed(world.wire)
     assert sum(len(frame.payload) for frame in frames if frame.type == FrameType.DATA) == 100_000
+
+
+def test_window__reader_says_that_the_line_is_long__then_more_is_under_way() -> None:
+    world = World(1, window=100_000)
+    world.files["output.bin"] = bytes(5_000_000)
+    world.tell()
+    world.client.window = 1_000_000
+    world.client.ack(RUN, {})
+    world.session.receive(world.client.take())
+    for _ in range(500):
+        world.serve()
+    frames = FrameDecoder().feed(world.wire)
+    assert sum(len(frame.payload) for frame in frames if frame.type == FrameType.DATA) == 1_000_000
+
+
+@pytest.mark.parametrize("kind", ["output", "blobs", "trace"])
+def test_stop__reader_takes_no_more_of_a_kind__then_the_rest_goes_on_and_the_end_is_told(kind: str) -> None:
+    names = {"output": "output.bin", "blobs": "blobs/" + "a" * 64, "trace": "strings.tkd"}
+    world = World(1)
+    world.session.follow(RUN, copying=True, starts=anew, window=1 << 20, traced=True)
+    world.files = {**dict.fromkeys(names.values(), bytes(300_000)), "journal.ndjson": b"{}\n"}
+    world.copies = dict.fromkeys(world.files, b"")
+    world.client.stop(RUN, [kind])
+    world.session.receive(world.client.take())
+    world.state = "ended"
+    world.tell()
+    for _ in range(200):
+        world.serve()
+        world.read(1 << 20)
+    assert world.events[-1]["state"] == "ended"
+    sizes = {name: len(data) for name, data in world.copies.items()}
+    assert sizes.pop("journal.ndjson") == 3
+    assert sizes == {name: 0 if each == kind else 300_000 for each, name in names.items()}
 
 
 def test_priority__journal_and_output_wait__then_control_and_the_journal_go_first() -> None:

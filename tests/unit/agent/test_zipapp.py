@@ -48,6 +48,7 @@ def test_collect__this_package__then_agent_wire_and_probe_and_nothing_else() -> 
         "app/tracekit/agent",
         "app/tracekit/agent/hosts",
         "app/tracekit/agent/reports",
+        "app/tracekit/agent/hosts/js",
         "app/tracekit/agent/runners",
         "probe/_tkprobe",
         "probe/_tkprobe/site",

@@ -249,3 +249,31 @@ def test_implicit_profile__go_module_beside_rust__then_a_suite_each(tmp_path: Pa
     assert runners(tmp_path) == [("", "go", "server")]
     rust(tmp_path, "native")
     assert runners(tmp_path) == [("native", "cargo", "native"), ("server", "go", "server")]
+
+
+@pytest.mark.parametrize(
+    ("text", "runner"),
+    [
+        ('{"scripts": {"test": "vitest run"}, "devDependencies": {"jest": "*"}}', "vitest"),
+        ('{"scripts": {"test": "NODE_ENV=test npx jest --ci"}}', "jest"),
+        ('{"scripts": {"test": "npm run lint", "test:unit": "mocha -r x"}}', "mocha"),
+        ('{"scripts": {"test": "node --enable-source-maps --test lib"}}', "node"),
+        ('{"devDependencies": {"mocha": "^10"}}', "mocha"),
+        ('{"scripts": {"test": "tap"}}', ""),
+        ('{"scripts": ["test"], "devDependencies": 3}', ""),
+        ("[" * 100_000, ""),
+        ("not json", ""),
+    ],
+)
+def test_implicit_profile__a_package_with_tests__then_what_its_own_script_calls(
+    tmp_path: Path, text: str, runner: str
+) -> None:
+    write(tmp_path, "pytest.ini", "tests/test_a.py", "web/src/a.test.ts", "web/node_modules/x/a.test.js")
+    (tmp_path / "web" / "package.json").write_text(text)
+    assert runners(tmp_path)[1:] == ([("web", runner, "web")] if runner else [])
+
+
+def test_implicit_profile__a_package_without_tests__then_no_suite_of_it(tmp_path: Path) -> None:
+    write(tmp_path, "pytest.ini", "tests/test_a.py", "web/src/a.ts")
+    (tmp_path / "web" / "package.json").write_text('{"devDependencies": {"jest": "*"}}')
+    assert runners(tmp_path) == [("", "pytest", ".")]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -9,15 +11,16 @@ from typing import Any, cast
 import anyio
 import pytest
 
+from tracekit.agent.carry import MARKER
 from tracekit.agent.client import Client
-from tracekit.agent.protocol import MARKER
+from tracekit.engine import box as box_module
 from tracekit.engine.box import Box
 from tracekit.engine.follow import Follower
 from tracekit.engine.view import RunView
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Session
 from tracekit.store.copies import Copy
-from tracekit.wire.frames import FrameType, encode_frame
+from tracekit.wire.frames import FrameDecoder, FrameType, encode_frame
 from tracekit.wire.lines import encode
 from tracekit.wire.messages import encode_message
 from tracekit.wire.names import E
@@ -67,12 +70,14 @@ class Agents:
 
     def __init__(self, *answers: bytes | Problem) -> None:
         self.opened = 0
+        self.early: list[bytes] = []
         self.enough: Callable[[], bool] = bool
         self.seen = anyio.Event()
         self._answers = answers
 
-    async def open(self) -> Agents:
+    async def open(self, early: bytes = b"") -> Agents:
         self.opened += 1
+        self.early.append(early)
         if self.enough():
             self.seen.set()
         answer = self._answers[min(self.opened, len(self._answers)) - 1]
@@ -83,7 +88,9 @@ class Agents:
 
     async def receive(self, size: int) -> bytes:
         await anyio.lowlevel.checkpoint()
-        said, self._said = self._said[:size], self._said[size:]
+        # A frame at a time: what is sound is heard, whatever comes behind it.
+        length = len(MARKER) if self._said.startswith(MARKER) else 4 + int.from_bytes(self._said[:4], "big")
+        said, self._said = self._said[:length], self._said[length:]
         if self.enough():
             self.seen.set()
         return said
@@ -113,17 +120,24 @@ def piece(offset: int, data: bytes) -> bytes:
     )
 
 
-def followed(place: Path, agents: Agents, *, patience: int) -> RunView:
+def followed(
+    place: Path, agents: Agents, *, patience: int, copy: Copy | None = None, facts: list[Any] | None = None
+) -> RunView:
     """A run that is followed over so many sessions that each of them ends early."""
     view = RunView(RUN, "", place / "box7", link="connecting")
 
     async def main() -> None:
-        copy = Copy(place / "box7")
-        assert copy.claim()
+        kept = copy or Copy(place / "box7")
+        assert kept.claim()
         box = Box(agents, "console", name="box7", copying=True)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(box.serve)
-            await box.follow(Follower(view, lambda _: agents.seen.set(), copy=copy), tasks)
+            told: list[Any] = facts if facts is not None else []
+
+            def note(event: str, more: Any) -> None:
+                told.append((event, dict(more)))
+
+            await box.follow(Follower(view, lambda _: agents.seen.set(), note, kept), tasks)
             agents.enough = lambda: agents.opened >= patience or view.done.is_set()
             await agents.seen.wait()
             tasks.cancel_scope.cancel()
@@ -276,3 +290,195 @@ def test_copy__box_goes_on_behind_what_is_here__then_refused_and_nothing_grows(
         assert caught.value.first.code == "box.odd_start"
     assert (place / "journal.ndjson").stat().st_size <= 4
     copy.close()
+
+
+BLOB = "blobs/" + hashlib.blake2b(b"what it is", digest_size=32).hexdigest()
+
+
+def blob(data: bytes, told: str = BLOB, number: int = 2) -> bytes:
+    file = {"id": number, "run": RUN, "name": told, "kind": "append", "start": 0, "length": len(data)}
+    return encode_message(FrameType.FILE, file) + encode_frame(FrameType.DATA, data, file=number)
+
+
+def ended(files: dict[str, int]) -> bytes:
+    told = {"run": RUN, "files": files, "state": "ended", "reason": "finished"}
+    return encode_message(FrameType.LENGTHS, told)
+
+
+class Full(Copy):
+    """The copy on a disk that takes so many more bytes, until somebody frees it."""
+
+    free = 0
+    refusals = 0
+    freed_after = 1 << 30
+
+    def write(self, name: str, offset: int, data: bytes) -> bool:
+        if self.refusals < self.freed_after and len(data) > self.free:
+            self.refusals += 1
+            raise ProblemError(self._unwritable(OSError(28, "No space left on device")))
+        return super().write(name, offset, data)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(box_module, "_LONGEST_RETRY", 0.01)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_follow__disk_here_is_full_for_a_while__then_said_and_tried_until_it_is_not(tmp_path: Path) -> None:
+    copy = Full(tmp_path / "box7")
+    copy.freed_after = 9
+    end = ended({"journal.ndjson": 1})
+    view = followed(tmp_path, Agents(piece(0, b"x") + end), patience=99, copy=copy)
+    assert (view.link, view.trouble, view.problem, copy.refusals) == ("ended", None, None, 9)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_follow__disk_here_stays_full__then_given_up_in_words_and_another_attach_goes_on(
+    tmp_path: Path,
+) -> None:
+    copy = Full(tmp_path / "box7")
+    agents = Agents(piece(0, b"x"))
+    view = followed(tmp_path, agents, patience=99, copy=copy)
+    assert view.problem is not None
+    assert (view.link, view.problem.code, agents.opened) == ("lost", "store.copy", 15)
+    assert "free space there" in view.problem.action
+    assert f"tracekit attach {RUN}" in view.problem.action
+    again = followed(tmp_path, Agents(piece(0, b"x") + ended({"journal.ndjson": 1})), patience=99)
+    assert (again.link, (tmp_path / "box7" / "journal.ndjson").read_bytes()) == ("ended", b"x")
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("said", "code", "tries"),
+    [
+        (blob(b"something else"), "box.bad_blob", 4),
+        (blob(b"what it is") + encode_frame(FrameType.DATA, b"more", file=2, offset=10), "box.gap", 4),
+        (encode_frame(FrameType.DATA, b"x", file=9), "box.odd_talk", 4),
+        (b"no frame at all, and rather long", "box.odd_talk", 4),
+    ],
+)
+def test_follow__box_says_the_same_nonsense_again_and_again__then_given_up_and_what_came_stands(
+    tmp_path: Path, said: bytes, code: str, tries: int
+) -> None:
+    agents = Agents(piece(0, b"x") + said, piece(1, b"") + said)
+    view = followed(tmp_path, agents, patience=99)
+    assert view.problem is not None
+    assert (view.link, view.problem.code, bool(view.problem.action)) == ("lost", code, True)
+    assert agents.opened in {tries, tries + 1}
+    assert (tmp_path / "box7" / "journal.ndjson").read_bytes() == b"x"
+
+
+@pytest.mark.usefixtures("impatient")
+def test_follow__one_run_cannot_be_kept__then_another_of_the_same_box_goes_on(tmp_path: Path) -> None:
+    other = "01J00000000000000000000009"
+    file = {"id": 7, "run": other, "name": "journal.ndjson", "kind": "append", "start": 0, "length": 2}
+    told = {"run": other, "files": {"journal.ndjson": 2}, "state": "ended", "reason": "finished"}
+    rest = encode_message(FrameType.FILE, file) + encode_frame(FrameType.DATA, b"yz", file=7)
+    agents = Agents(
+        piece(0, b"x" * 5000) + encode_message(FrameType.LENGTHS, {**told, "state": "live"}) + rest
+        + encode_message(FrameType.LENGTHS, told)
+    )  # fmt: skip
+
+    async def main() -> list[RunView]:
+        views: list[RunView] = []
+        over = anyio.Event()
+
+        def ended_too(_: Follower) -> None:
+            if all(view.done.is_set() for view in views):
+                over.set()
+
+        box = Box(agents, "console", name="box7", copying=True)
+        async with anyio.create_task_group() as tasks:
+            for run, most in ((RUN, 5000), (other, 1 << 20)):
+                view = RunView(run, "", tmp_path / run / "box7", link="connecting")
+                kept = Copy(view.box_dir, most)
+                view.box_dir.parent.mkdir()
+                assert kept.claim()
+                tasks.start_soon(box.follow, Follower(view, ended_too, copy=kept), tasks)
+                views.append(view)
+            await anyio.lowlevel.checkpoint()
+            tasks.start_soon(box.serve)
+            await over.wait()
+            tasks.cancel_scope.cancel()
+        return views
+
+    first, second = anyio.run(main)
+    assert first.problem is not None
+    assert (first.link, first.problem.code, second.link) == ("lost", "box.quota", "ended")
+    assert (agents.opened, (second.box_dir / "journal.ndjson").read_bytes()) == (1, b"yz")
+
+
+def test_follow__box_sends_more_output_than_is_taken__then_the_journal_goes_on_and_it_is_said(
+    tmp_path: Path,
+) -> None:
+    output = {"id": 2, "run": RUN, "name": "output.bin", "kind": "append", "start": 0, "length": 100_000}
+    flood = encode_message(FrameType.FILE, output)
+    for at in range(0, 100_000, 10_000):
+        flood += encode_frame(FrameType.DATA, b"o" * 10_000, file=2, offset=at)
+    tail = encode_frame(FrameType.DATA, b"j" * 500, file=1, offset=1)
+    said = piece(0, b"x") + flood + tail + ended({"journal.ndjson": 501, "output.bin": 100_000})
+    facts: list[Any] = []
+    view = followed(tmp_path, Agents(said), patience=99, copy=Copy(tmp_path / "box7", 60_000), facts=facts)
+    sizes = {path.name: path.stat().st_size for path in (tmp_path / "box7").iterdir()}
+    assert (sizes["journal.ndjson"], sizes["output.bin"]) == (501, 40_000)
+    assert view.problem is not None
+    assert (view.link, view.problem.code) == ("ended", "box.quota")
+    assert "not whole: output" in view.problem.what
+    assert "copy_size" in view.problem.action
+    assert [more for event, more in facts if event == E.GAP] == [
+        {"what": "output.bin", "why": "quota", "kinds": ["output"]}
+    ]
+
+
+def test_follow__bridge_says_what_is_the_matter_again_and_again__then_it_is_said_while_it_is_tried(
+    tmp_path: Path,
+) -> None:
+    problems = [{"code": "agent.no_daemon", "what": "the disk there is full", "where": "", "action": "a"}]
+    said = MARKER + encode_message(FrameType.ERROR, {"for": "bridge", "run": "", "problems": problems})
+    view = followed(tmp_path, Agents(piece(0, b"x"), said), patience=4)
+    assert view.trouble is not None
+    assert (view.link, view.trouble.what) == ("reconnecting", "the disk there is full")
+
+
+def test_follow__line_was_cut__then_the_run_is_asked_for_before_the_agent_has_greeted(tmp_path: Path) -> None:
+    agents = Agents(piece(0, b"x"), piece(1, b"y"))
+    followed(tmp_path, agents, patience=3)
+    assert agents.early[0] == b""
+    (frame,) = FrameDecoder().feed(agents.early[1])
+    assert frame.type == FrameType.ATTACH
+    assert json.loads(frame.payload)["files"]["journal.ndjson"]["length"] == 1
+
+
+@pytest.mark.parametrize(("code", "longest"), [("ssh.needs_a_person", 60.0), ("ssh.refused", 2.0)])
+def test_serve__line_does_not_come_back__then_a_login_is_tried_far_less_often_than_a_line(
+    code: str, longest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    enough = anyio.Event()
+
+    async def sleep(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) > 14:
+            enough.set()
+        await anyio.lowlevel.checkpoint()
+
+    class Closed:
+        async def open(self, _first: bytes) -> Any:
+            raise ProblemError(Problem(code, "no", "box7", "mend it"))
+
+    async def serve() -> None:
+        box = Box(cast("Opener", Closed()), "c", name="box7")
+        box._wanted.set()
+        async with anyio.create_task_group() as tasks:
+            box._greeted = True  # it was there before
+            view = RunView(RUN, "", Path("/nowhere"), link="attached")
+            box._followers[RUN] = Follower(view, lambda _: None)
+            monkeypatch.setattr("anyio.sleep", sleep)
+            tasks.start_soon(box.serve)
+            await enough.wait()
+            tasks.cancel_scope.cancel()
+
+    anyio.run(serve)
+    assert max(waited) == longest
+    assert sorted(waited) == waited

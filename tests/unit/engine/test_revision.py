@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import zlib
 from pathlib import Path
 
 import pytest
 
 from tracekit.engine.places import Places
 from tracekit.engine.revision import GitState, revision
-from tracekit.store.sources import SourceStore
+from tracekit.store.sources import Changed, SourceStore
 
 NOW = 2_000_000_000 * 10**9
 
@@ -137,6 +138,50 @@ def test_fingerprint__kept_hashes_damaged__then_the_same_as_without(tmp_path: Pa
     (root / "a.py").write_text("a")
     store = SourceStore(tmp_path / "cache")
     first = store.fingerprint(str(root), NOW)
-    for file in (tmp_path / "cache" / "sources").iterdir():
+    for file in (tmp_path / "cache" / "sources").glob("*.json"):
         file.write_bytes(damage)
     assert store.fingerprint(str(root), NOW) == first
+
+
+def test_between__two_states_of_the_sources__then_which_files_are_different(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("a.py", "b.py", "c.py"):
+        (root / name).write_text(name)
+    store = SourceStore(tmp_path / "cache")
+    before = store.fingerprint(str(root), NOW)
+    (root / "a.py").write_text("other")
+    (root / "b.py").unlink()
+    (root / "d.py").write_text("new")
+    after = store.fingerprint(str(root), NOW)
+    found = SourceStore(tmp_path / "cache").between(before, after)
+    assert found == [Changed("a.py", "changed"), Changed("b.py", "gone"), Changed("d.py", "new")]
+    assert store.between(before, before) == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"not packed", zlib.compress(b"[]"), zlib.compress(b'{"files": 1}')])
+def test_between__one_is_not_remembered_or_damaged__then_nothing_is_claimed(
+    tmp_path: Path, damage: bytes
+) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "a.py").write_text("a")
+    store = SourceStore(tmp_path / "cache")
+    known = store.fingerprint(str(root), NOW)
+    assert store.between(known, "0" * 32) is None
+    assert store.between(known, "../../etc/passwd") is None
+    (tmp_path / "cache" / "sources" / "of" / known).write_bytes(damage)
+    assert store.between(known, known) is None
+
+
+def test_fingerprint__more_than_are_kept__then_the_oldest_are_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tracekit.store.sources._FINGERPRINTS", 3)
+    root = tmp_path / "root"
+    root.mkdir()
+    store = SourceStore(tmp_path / "cache")
+    for number in range(6):
+        (root / "a.py").write_text(str(number) * (number + 1))
+        store.fingerprint(str(root), NOW)
+    assert len(list((tmp_path / "cache" / "sources" / "of").iterdir())) == 3

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracekit.agent.hosts.journal import JournalReader
 from tracekit.agent.reports.cases import Begun, Case, Printed, ReportError
 from tracekit.agent.reports.readers import FORMATS, guessed, reader
 from tracekit.agent.reports.tap import CutShortError
@@ -224,3 +225,21 @@ def test_tap__stream_that_ends_too_early__then_what_came_is_not_lost() -> None:
 def test_guessed__then_each_sample_by_its_first_bytes() -> None:
     assert {form: guessed(data[:200]) for form, data in SAMPLES.items()} == {form: form for form in SAMPLES}
     assert guessed(b"hello") is None
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("ctrf", '{"results": {"tests": [{"name": "a", "duration": 1' + "0" * 400 + "}]}}"),
+        ("tap", "}\n}\nok 1 - a {\nok 2 - b {\n"),
+    ],
+)
+def test_reader__numbers_and_blocks_that_nobody_means__then_told_all_the_same(form: str, text: str) -> None:
+    reading = reader(form)
+    assert any(isinstance(one, Case) for one in [*reading.feed(text.encode()), *reading.close()])
+
+
+def test_journal__an_event_that_is_no_word__then_it_is_what_was_printed() -> None:
+    assert JournalReader().feed(b'{"e":["a"],"scenario":"a"}\n') == [
+        Printed((), '{"e":["a"],"scenario":"a"}\n')
+    ]

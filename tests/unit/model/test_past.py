@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.journals import Journal
-from tracekit.model.comparing import compare
+from tracekit.model.comparing import Why, compare
 from tracekit.model.flakiness import flaky_places, share, tally
 from tracekit.model.fold import Fold
 from tracekit.model.matching import meant
@@ -179,3 +179,24 @@ IDS = [
 )
 def test_meant__then_the_strictest_reading_that_fits(text: str, expected: list[str]) -> None:
     assert meant(text, IDS) == expected
+
+
+def test_compare__red_in_both__the_cause_decides_whether_it_is_the_same() -> None:
+    red = [Result("a", "failed"), Result("b", "failed"), Result("c", "failed")]
+    told = compare(
+        red,
+        red,
+        why_before={"a": Why("1", "x is 1"), "b": Why("2", "y")},
+        why_after={"a": Why("1", "x is 2"), "b": Why("3", "z")},
+    )
+    assert [pair.scenario for pair in told.other_cause] == ["b"]
+    assert [pair.scenario for pair in told.same_cause] == ["a", "c"]
+    assert [kind.name for kind in told.kinds()] == ["other_cause", "still_red"]
+
+
+def test_compare__half_the_time_and_a_flake__are_told_apart_from_verdicts() -> None:
+    before = [Result("a", "passed", 900_000_000), Result("b", "passed", 10, flags=("flaky",))]
+    told = compare(before, [Result("a", "passed", 300_000_000), Result("b", "passed", 40)])
+    assert [pair.scenario for pair in told.faster] == ["a"]
+    assert [pair.scenario for pair in told.flaky] == ["b"]
+    assert (told.slower, told.same) == ([], 2)

@@ -139,6 +139,13 @@ def test_selector__mistake_far_into_a_long_text__then_the_caret_stands_under_it(
     assert shown[caret.index("^") :].startswith("tga:x")
 
 
+def test_select__a_whole_id_with_spaces__then_that_one_and_nothing_else() -> None:
+    name = "node:a.test.mjs::cart::it's (not) two words"
+    rows = [*ROWS, facts(name), facts(f"{name} again")]
+    assert select(rows, [name]) == [len(ROWS)]
+    assert select(rows, [name, "publish"]) == [4, len(ROWS)]
+
+
 def test_select__several_texts__then_any_of_them() -> None:
     assert select(ROWS, ["tag:slow", "runner:cargo"]) == [0, 4]
     assert select(ROWS, []) == [0, 1, 2, 3, 4, 5]

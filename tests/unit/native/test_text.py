@@ -163,6 +163,7 @@ def test_module__names__then_as_declared() -> None:
         "Unpacker",
         "box_library",
         "box_target",
+        "crc32",
         "packed_size",
         "recover_trace",
         "safe",

@@ -49,7 +49,7 @@ def test_inventory__then_read_back_until_it_is_damaged(tmp_path: Path) -> None:
     assert store.load(ROOT, "other") is None
     (file,) = (tmp_path / "inventory").iterdir()
     whole = file.read_bytes()
-    for damage in (whole + b"{}\n", whole[:-9], b"", b"7\n", whole.replace(b"inventory/2", b"inventory/9")):
+    for damage in (whole + b"{}\n", whole[:-9], b"", b"7\n", whole.replace(b"inventory/3", b"inventory/9")):
         file.write_bytes(damage)
         assert store.load(ROOT, "") is None
 

@@ -154,3 +154,53 @@ def test_trend__then_oldest_first_and_of_one_environment_where_asked(
     assert [point.counts.get("failed", 0) for point in past.trend(limit=2)] == [1, 0]
     assert past.trend(environment="box7") == []
     assert len(past.trend(root="/srv/app", environment="local")) == 3
+
+
+def test_before__red_after_green__then_the_last_green_and_what_is_different(
+    store: RunStore, recorded: Recorded
+) -> None:
+    recorded(1, verdict="passed")
+    green = recorded(2, verdict="passed")
+    recorded(3)
+    now = recorded(4)
+    before = Past(History(store)).before(RED, "/srv/app", now.run_id)
+    assert before.green is not None
+    assert before.green.run.run_id == green.run_id
+    assert before.story is not None
+    assert [told.verdict for told in before.story.verdicts] == ["failed", "failed", "passed", "passed"]
+    assert before.apart == ()
+    assert before.files is None
+
+
+def test_before__never_run_or_never_green__then_no_green_is_made_up(
+    store: RunStore, recorded: Recorded
+) -> None:
+    assert Past(History(store)).before(RED, "/srv/app", "01J").story is None
+    now = recorded(1)
+    recorded(2, verdict="passed")
+    before = Past(History(store)).before(RED, "/srv/app", now.run_id)
+    assert before.story is not None
+    assert before.green is None
+
+
+def test_before__green_run_is_of_another_project__then_it_is_not_meant(
+    store: RunStore, recorded: Recorded
+) -> None:
+    now = recorded(1)
+    assert Past(History(store)).before(RED, "/elsewhere", now.run_id).story is None
+
+
+def test_trends__of_a_project__whole_runs_and_what_was_not_steady(
+    store: RunStore, recorded: Recorded
+) -> None:
+    ids = [recorded(1).run_id, recorded(2, verdict="passed").run_id, recorded(3).run_id]
+    told = Past(History(store)).trends("/srv/app", "local")
+    assert [point.run_id for point in told.points] == ids
+    assert [story.scenario for story in told.red] == [RED]
+    assert [each.verdict for each in told.red[0].verdicts] == ["failed", "passed", "failed"]
+    assert told.quarantined == ()
+    assert Past(History(store)).trends("/srv/other", "local").points == ()
+    last = Past(History(store)).last(RED, "/srv/app", "local")
+    assert last is not None
+    assert last.verdicts == told.red[0].verdicts
+    assert Past(History(store)).last("nobody", "/srv/app", "local") is None

@@ -56,6 +56,11 @@ class Cases:
         """Whether a case is red."""
         return any(told.verdict in RED for told in self._known.values())
 
+    def counts(self) -> dict[str, int]:
+        """How many ended how, parts apart."""
+        ends = [told.verdict for name, told in self._known.items() if SUBTEST_MARK not in name]
+        return {verdict: ends.count(verdict) for verdict in dict.fromkeys(ends) if verdict}
+
     def unended(self, scenarios: Iterable[str]) -> list[str]:
         """Of these what has not begun, or was ended for another's sake."""
         known = self._known

@@ -53,6 +53,7 @@ class JournalReader:
         event = found.get("e") if found is not None else None
         if (
             found is None
+            or not isinstance(event, str)
             or event not in _KNOWN
             or (event != E.OUTPUT and not isinstance(found.get("scenario"), str))
         ):

@@ -32,6 +32,10 @@ def main(words: Sequence[str]) -> int:
         from tracekit.agent.hosts.command import Command
 
         return Command(system, request).run()
+    if request.runner in {"vitest", "jest", "mocha", "node"}:
+        from tracekit.agent.hosts.javascript import JavaScript
+
+        return JavaScript(system, request).run()
     problem = Problem("runner.unknown", f"there is no host for {request.runner!r}", "", "update the agent")
     sys.stderr.write(f"{problem.what}\n")
     return 2

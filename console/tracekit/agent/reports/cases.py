@@ -94,6 +94,6 @@ def seconds(found: object) -> Optional[float]:
     """A duration, where one stands there; tools write thousands with commas, and nothing at all."""
     try:
         number = float(str(found).replace(",", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return number if 0 <= number < 1e9 else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tracekit.agent.reports.cases import MESSAGE_LIMIT, Case, ReportError, cut
+from tracekit.agent.reports.cases import MESSAGE_LIMIT, Case, ReportError, cut, seconds
 
 _VERDICTS = {
     "passed": "passed",
@@ -49,11 +49,12 @@ def _case(test: dict[str, Any]) -> Case:
     suite = test.get("suite")
     above = [str(part) for part in suite] if isinstance(suite, list) else [str(suite)] if suite else []
     name, took, line = str(test.get("name") or "(no name)"), test.get("duration"), test.get("line")
+    milliseconds = seconds(took)
     message, trace = str(test.get("message") or ""), str(test.get("trace") or "")
     return Case(
         path=(*above, name),
         verdict=_VERDICTS.get(str(test.get("status")), "error"),
-        seconds=took / 1000 if isinstance(took, (int, float)) and took >= 0 else None,
+        seconds=None if took is None or milliseconds is None else milliseconds / 1000,
         message=cut(message, MESSAGE_LIMIT),
         text=cut(trace or message),
         file=str(test.get("filePath") or ""),

@@ -21,7 +21,7 @@ _MAKE: dict[str, Callable[[], Reader]] = {
     "libtest": LibtestReader,
     "gotest": GoReader,
 }
-_TAP = re.compile(rb"(?:TAP version \d+|1\.\.\d+|(?:not )?ok\b|# )", re.MULTILINE)
+_TAP = re.compile(rb"(?:TAP version \d+|1\.\.\d+\s*(?:#|$)|(?:not )?ok(?: +\d+| +-|$))")
 
 
 def reader(form: str) -> Reader:
@@ -37,11 +37,13 @@ def guessed(first: bytes) -> Optional[str]:
     text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
     if text.startswith(b"<"):
         return "junit"
-    if text.startswith(b"{"):
-        line = text.partition(b"\n")[0]
-        if b'"Action"' in line:
-            return "gotest"
-        if b'"type"' in line and b'"event"' in line:
-            return "libtest"
-        return "ctrf"
-    return "tap" if _TAP.match(text) else None
+    # What a tool's tests print may stand before its own first line.
+    for line in text.splitlines():
+        if line.startswith(b"{"):
+            if b'"Action"' in line:
+                return "gotest"
+            if b'"type"' in line and b'"event"' in line:
+                return "libtest"
+        elif _TAP.match(line):
+            return "tap"
+    return "ctrf" if text.startswith(b"{") else None

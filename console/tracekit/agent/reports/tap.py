@@ -16,7 +16,7 @@ _TIME = re.compile(r"(?<!\\) # time=(?P<time>[\d.]+)(?P<unit>ms|s)?(?: \{)?\s*$"
 _PLAN = re.compile(r" *1\.\.(?P<count>\d+)(?:\s*#.*)?$")
 _SUBTEST = re.compile(r"(?P<indent> *)# Subtest(?:: (?P<name>.*))?$")
 _FIELD = re.compile(
-    r" *(?P<name>message|severity|duration_ms|error|file|line|location|type|code|name): *(?P<value>.*)$"
+    r" *(?P<name>message|severity|duration_ms|error|file|line|location|at|type|code|name): *(?P<value>.*)$"
 )
 _INDENT = 4
 _MOST_BLOCK = 2000
@@ -32,6 +32,8 @@ class TapReader:
         self._block: Optional[list[str]] = None
         # Points of subtests that wait for their names, by depth.
         self._below: dict[int, list[dict[str, Any]]] = {}
+        # Points whose own block follows in braces, from the outside in.
+        self._above: list[dict[str, Any]] = []
         self._plan: Optional[int] = None
         self._points = 0
         self._found: list[Any] = []
@@ -44,6 +46,8 @@ class TapReader:
         """What is left. Raises ReportError where the stream is not whole."""
         found = self._taken(self._lines.close())
         self._settle()
+        while self._above:
+            self._closed()
         for depth in sorted(self._below, reverse=True):
             for point in self._below.pop(depth):
                 self._tell(point)
@@ -82,6 +86,9 @@ class TapReader:
             return
         if _SUBTEST.match(line):
             return  # the same name stands behind the block
+        if line.strip() == "}" and self._above:
+            self._closed()
+            return
         plan = _PLAN.match(line)
         if plan is not None:
             if not line.startswith(" "):
@@ -103,6 +110,7 @@ class TapReader:
                 took /= 1000
         directive = _DIRECTIVE.search(rest)
         name = rest[: directive.start()] if directive else rest
+        opens = found.group("rest").rstrip().endswith(" {")
         name = name.removesuffix("{").strip().replace("\\#", "#").replace("\\\\", "\\")
         red = found.group("not") is not None
         verdict, why = "failed" if red else "passed", ""
@@ -112,13 +120,24 @@ class TapReader:
         number = found.group("number") or ""
         if not depth:
             self._points += 1
-        self._waiting = {
+        point = {
             "path": (name or f"test {number or self._points}",),
             "verdict": verdict,
             "message": why,
             "seconds": took,
             "depth": depth,
         }
+        if not opens:
+            self._waiting = point
+            return
+        # What stands at its children's depth is another's.
+        self._below.pop(depth + 1, None)
+        self._above = [*self._above[:_MOST_DEPTH], point]
+
+    def _closed(self) -> None:
+        """The block of a point has ended, which stood before it."""
+        self._waiting = self._above.pop()
+        self._settle()
 
     def _explained(self, block: list[str]) -> None:
         """The few facts of a block that every tool writes alike; the rest stays text."""
@@ -144,7 +163,7 @@ class TapReader:
                 point["file"] = value
             elif name == "line" and value.isascii() and value.isdigit():
                 point["line"] = int(value[:9])
-            elif name == "location":
+            elif name in {"location", "at"}:
                 place = re.fullmatch(r"(?P<file>.+?):(?P<line>\d{1,9})(?::\d+)?", value)
                 if place is not None:
                     point["file"], point["line"] = place.group("file"), int(place.group("line"))

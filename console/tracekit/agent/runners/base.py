@@ -109,6 +109,10 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.hosted import GoAdapter
 
         return GoAdapter()
+    if name in {"vitest", "jest", "mocha", "node"}:
+        from tracekit.agent.runners.scripts import ScriptAdapter
+
+        return ScriptAdapter(name)
     if name == "command":
         from tracekit.agent.runners.hosted import CommandAdapter
 
@@ -118,4 +122,11 @@ def adapter(name: str) -> Adapter:
 
         return PrepareAdapter()
     what = f"no runner is called {name!r}"
-    raise ProblemError(Problem("runner.unknown", what, "", "choose pytest, unittest, cargo, go or command"))
+    raise ProblemError(
+        Problem(
+            "runner.unknown",
+            what,
+            "",
+            "choose pytest, unittest, cargo, go, vitest, jest, mocha, node or command",
+        )
+    )

@@ -123,7 +123,7 @@ class CargoAdapter(HostedAdapter):
 
     def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
         """The compiler is where cargo is, and cargo looks for it on PATH."""
-        return _beside(str(found["cargo"]), environ)
+        return beside(str(found["cargo"]), environ)
 
 
 class GoAdapter(HostedAdapter):
@@ -137,7 +137,7 @@ class GoAdapter(HostedAdapter):
 
     def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
         """What tests start finds the same go."""
-        return _beside(str(found["go"]), environ)
+        return beside(str(found["go"]), environ)
 
 
 class CommandAdapter(HostedAdapter):
@@ -150,7 +150,7 @@ class CommandAdapter(HostedAdapter):
         return {key: suite.get(key) for key in ("run", "report", "list", "choose")}
 
 
-def _beside(program: str, environ: Mapping[str, str]) -> dict[str, str]:
+def beside(program: str, environ: Mapping[str, str]) -> dict[str, str]:
     """PATH with the directory of a program that was found elsewhere."""
     directory, path = os.path.dirname(program), environ.get("PATH", os.defpath)
     return {} if directory in path.split(os.pathsep) else {"PATH": f"{path}{os.pathsep}{directory}"}

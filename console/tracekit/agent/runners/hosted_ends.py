@@ -16,6 +16,10 @@ from tracekit.wire.names import E
 _BEGINNING = 16 * 1024
 _NOTHING = {
     "cargo": "check `paths` and `args` of the suite; `cargo test` runs functions that are marked #[test]",
+    "vitest": "check `paths` and `args` of the suite; `vitest run` says which files it looks for",
+    "jest": "check `paths` and `args` of the suite; `jest --listTests` says which files it looks for",
+    "mocha": "check `paths` and `args` of the suite; without a configuration mocha looks into test/",
+    "node": "check `paths` and `args` of the suite; `node --test` looks for *.test.js, test-*.js and test/",
     "go": "check `paths` and `args` of the suite; `go test` looks for func Test… in *_test.go",
 }
 

@@ -10,10 +10,12 @@ from tracekit.wire.problems import Problem, ProblemError
 
 _PLACES = {
     "cargo": ("{CARGO_HOME}/bin", "{HOME}/.cargo/bin"),
+    "node": ("{NVM_BIN}", "{VOLTA_HOME}/bin", "/usr/local/bin", "/opt/homebrew/bin"),
     "go": ("{GOROOT}/bin", "/usr/local/go/bin", "{HOME}/go/bin"),
 }
 _REMEDY = {
     "cargo": "install Rust (rustup installs it), or put cargo on the PATH of whoever starts this run",
+    "node": "install Node.js, or put node on the PATH of whoever starts this run",
     "go": "install Go, or put go on the PATH of whoever starts this run",
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, project
@@ -121,40 +122,55 @@ def _check(args: argparse.Namespace) -> int:
             Problem("env.no_box", "no box is declared", "", "`tracekit box add NAME HOST` adds one")
         )
     ways = Ways(project.places(), asker=asking.asker(), accept_new=args.accept_new)
-    well = True
-    for found in chosen:
-        well &= _looked(ways, found, as_json=args.json)
-    return edge.OK if well else edge.UNREACHABLE
+    import anyio
+
+    return edge.OK if anyio.run(_looked_at, ways, chosen, args.json) else edge.UNREACHABLE
 
 
-def _looked(ways: Ways, found: Environment, *, as_json: bool) -> bool:
-    """Look at one box and say how it is; whether it is well."""
-    try:
-        health = _health(ways, found)
-        problems = health.problems
-    except ProblemError as fault:
-        health, problems = None, list(fault.problems)
+async def _looked_at(ways: Ways, chosen: Sequence[Environment], as_json: bool) -> bool:
+    """Look at all of them at once, and say how each is, in their order, as it is known; whether all are well."""
+    import anyio
+
+    seen: dict[int, tuple[Health | None, Sequence[Problem]]] = {}
+    told = 0
+
+    async def one(at: int, found: Environment) -> None:
+        nonlocal told
+        try:
+            health = await _health(ways, found)
+            seen[at] = health, health.problems
+        except ProblemError as fault:
+            seen[at] = None, fault.problems
+        while told in seen:
+            _say(chosen[told], *seen[told], as_json=as_json)
+            told += 1
+
+    async with anyio.create_task_group() as tasks:
+        for at, found in enumerate(chosen):
+            tasks.start_soon(one, at, found)
+    return not any(problems for _, problems in seen.values())
+
+
+async def _health(ways: Ways, found: Environment) -> Health:
+    from tracekit.engine.health import look
+
+    return await look(ways.link(str(found.host), found.user, found.port, found.fingerprint), found.name)
+
+
+def _say(found: Environment, health: Health | None, problems: Sequence[Problem], *, as_json: bool) -> None:
     if as_json:
         told = [problem.to_json() for problem in problems]
         edge.say_json(SCHEMA, {**_row(found), **_facts(health), "ok": not problems, "problems": told})
-        return not problems
+        return
     if health is not None:
         edge.say(f"{'✗' if problems else '✓'} {found.name:16} {_words(health)}")
     else:
         edge.say(f"✗ {found.name:16} {address(found)}")
     for problem in problems:
-        edge.say(f"  {problem.what}")
+        # A hop on the way there is at fault as often as the box itself.
+        where = "" if problem.where in {"", found.name, address(found)} else f"{problem.where}: "
+        edge.say(f"  {where}{problem.what}")
         edge.say(f"  → {problem.action}")
-    return not problems
-
-
-def _health(ways: Ways, found: Environment) -> Health:
-    import anyio
-
-    from tracekit.engine.health import look
-
-    link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
-    return anyio.run(look, link, found.name)
 
 
 def _facts(health: Health | None) -> dict[str, Any]:
@@ -213,8 +229,10 @@ def _add(args: argparse.Namespace) -> int:
     text = boxes_edit.added(before, args.name, keys)
     found = _valid(text, args.name)
     if not args.unseen:
+        import anyio
+
         ways = Ways(project.places(), asker=asking.asker(), accept_new=args.accept_new)
-        health = _health(ways, found)
+        health = anyio.run(_health, ways, found)
         if not args.json:
             edge.say(f"✓ {args.name:16} {_words(health)}")
     boxes_edit.write(place, text)

@@ -18,6 +18,20 @@ if TYPE_CHECKING:
     from tracekit.store.catalogue import RunSummary
 
 _SHOWN = 20
+_TIMED = ("slower", "faster")
+_SIGNS = {"slower": "▲", "faster": "▼", "flaky": "↻"}
+_NAMES = (
+    "new_red",
+    "other_cause",
+    "still_red",
+    "fixed",
+    "changed",
+    "flaky",
+    "slower",
+    "faster",
+    "only_before",
+    "only_after",
+)
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,17 +67,6 @@ def run(args: argparse.Namespace) -> int:
     return edge.OK
 
 
-def _kinds(held: Held) -> Iterator[tuple[str, str, str, Sequence[Pair]]]:
-    """Name in JSON, verdict that gives colour and sign, words, scenarios."""
-    found = held.scenarios
-    yield "new_red", "failed", "newly red", found.new_red
-    yield "still_red", "failed", "still red", found.still_red
-    yield "fixed", "passed", "fixed", found.fixed
-    yield "changed", "skipped", "with another verdict", found.changed
-    yield "only_before", "notrun", "only in the first", found.only_before
-    yield "only_after", "notrun", "only in the second", found.only_after
-
-
 def _lines(held: Held, most: int, paint: Paint) -> Iterator[str]:
     yield _run(held.before, paint)
     yield _run(held.after, paint)
@@ -73,20 +76,16 @@ def _lines(held: Held, most: int, paint: Paint) -> Iterator[str]:
         for each in held.facts:
             change = f"{edge.clean(each.before) or '-'} → {edge.clean(each.after) or '-'}"
             yield f"  {paint.dim(edge.clean(each.name).ljust(width))}  {change}"
-    for _, verdict, words, pairs in _kinds(held):
-        if pairs:
-            yield ""
-            yield paint.bold(paint.verdict(verdict, f"{GLYPHS[verdict]} {len(pairs)} {words}"))
-            for pair in pairs[: most or None]:
-                yield f"    {edge.clean(pair.scenario)}  {paint.dim(_change(pair))}"
-            yield from _more(pairs, most, paint)
-    slower = held.scenarios.slower
-    if slower:
+    for name, verdict, words, pairs in held.scenarios.kinds():
         yield ""
-        yield paint.bold(f"▲ {len(slower)} slower")
-        for pair in slower[: most or None]:
-            yield f"    {edge.clean(pair.scenario)}  {paint.dim(_slower(pair))}"
-        yield from _more(slower, most, paint)
+        head = f"{_SIGNS.get(name) or GLYPHS[verdict]} {len(pairs)} {words}"
+        yield paint.bold(paint.verdict(verdict, head) if verdict in GLYPHS else head)
+        for pair in pairs[: most or None]:
+            change = _took(pair) if name in _TIMED else _change(pair)
+            yield f"    {edge.clean(pair.scenario)}  {paint.dim(change)}"
+            for why in () if name in _TIMED else _whys(pair):
+                yield paint.dim(f"        {edge.clean(why)}")
+        yield from _more(pairs, most, paint)
     yield ""
     yield f"{runwords.plural(held.scenarios.same, 'scenario')} with the same verdict"
 
@@ -106,7 +105,13 @@ def _change(pair: Pair) -> str:
     return f"{before.verdict} → {after.verdict}{mark}"
 
 
-def _slower(pair: Pair) -> str:
+def _whys(pair: Pair) -> list[str]:
+    """The causes, each once."""
+    told = [why.title for why in (pair.why_before, pair.why_after) if why is not None]
+    return [" → ".join(told)] if pair.other_cause else told[-1:]
+
+
+def _took(pair: Pair) -> str:
     before, after = pair.before, pair.after
     if before is None or after is None:
         return ""
@@ -119,27 +124,34 @@ def _more(pairs: Sequence[Pair], most: int, paint: Paint) -> Iterator[str]:
 
 
 def _say_json(held: Held) -> None:
-    kinds = list(_kinds(held))
+    kinds = held.scenarios.kinds()
+    counts = {kind.name: len(kind.pairs) for kind in kinds}
     edge.say_json(
         "tracekit.comparison/1",
         {
             "before": held.before.run_id,
             "after": held.after.run_id,
-            **{name: len(pairs) for name, _, _, pairs in kinds},
-            "slower": len(held.scenarios.slower),
+            **{name: counts.get(name, 0) for name in _NAMES},
             "same": held.scenarios.same,
             "facts": [asdict(each) for each in held.facts],
         },
     )
-    for name, _, _, pairs in kinds:
-        for pair in pairs:
-            edge.say_json("tracekit.change/1", _fact(name, pair))
-    for pair in held.scenarios.slower:
-        edge.say_json("tracekit.change/1", {**_fact("slower", pair), "ratio": round(pair.ratio, 3)})
+    for kind in kinds:
+        for pair in kind.pairs:
+            ratio = {"ratio": round(pair.ratio, 3)} if kind.name in _TIMED else {}
+            edge.say_json("tracekit.change/1", {**_fact(kind.name, pair), **ratio})
 
 
 def _fact(kind: str, pair: Pair) -> dict[str, Any]:
-    def told(result: Any) -> Any:
-        return None if result is None else {"verdict": result.verdict, "duration_ns": result.duration_ns}
+    def told(result: Any, why: Any) -> Any:
+        if result is None:
+            return None
+        cause = {"cause": why.title} if why is not None else {}
+        return {"verdict": result.verdict, "duration_ns": result.duration_ns, **cause}
 
-    return {"kind": kind, "id": pair.scenario, "before": told(pair.before), "after": told(pair.after)}
+    return {
+        "kind": kind,
+        "id": pair.scenario,
+        "before": told(pair.before, pair.why_before),
+        "after": told(pair.after, pair.why_after),
+    }

@@ -22,6 +22,13 @@ Row = tuple[str, bool, str, str]
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="the project to look at")
+    parser.add_argument(
+        "--runner", metavar="CMD", help="run CMD, and check that it speaks the journal as a runner must"
+    )
+    parser.add_argument("--list", metavar="CMD", help="with --runner: the command that lists its tests")
+    parser.add_argument(
+        "--only", metavar="ARGS", help="with --runner: how it is asked for some, as in '--only {names}'"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line a check")
 
 
@@ -29,7 +36,8 @@ def run(args: argparse.Namespace) -> int:
     """Check everything; exit code 2 when something would keep a run from starting."""
     failed = False
     told: set[Row] = set()
-    for check in (_installation, _places, _agent, lambda: _project(args.path)):
+    looks = (_installation, _places, _agent, lambda: _project(args.path))
+    for check in (lambda: _runner(args),) if args.runner else looks:
         for row in _guarded(check):
             if row in told:
                 continue
@@ -53,6 +61,19 @@ def _guarded(check: Callable[[], Iterator[Row]]) -> Iterator[Row]:
     except ProblemError as fault:
         for problem in fault.problems:
             yield problem.code.partition(".")[0], False, f"{problem.where}: {problem.what}", problem.action
+
+
+def _runner(args: argparse.Namespace) -> Iterator[Row]:
+    import shlex
+
+    from tracekit.cli.conformance import checks
+
+    try:
+        words = [shlex.split(text or "") for text in (args.runner, args.list, args.only)]
+    except ValueError as fault:
+        action = "quote it as for a shell"
+        raise ProblemError(Problem("cli.usage", f"cannot be read: {fault}", "--runner", action)) from fault
+    yield from checks(*words)
 
 
 def _installation() -> Iterator[Row]:
@@ -122,6 +143,23 @@ def _project(path: str) -> Iterator[Row]:
     config = loader.load(root, environ=os.environ)
     for suite in config.profile.suites:
         cwd = os.path.normpath(os.path.join(config.profile.root, suite.cwd))
+        if suite.runner not in {"pytest", "unittest"}:
+            yield _tool(suite.name, suite.runner, cwd)
+            continue
         chosen = find(suite.python, cwd, config.profile.root, dict(os.environ))
         runner = f"{suite.runner} ({suite.why})" if suite.why else suite.runner
         yield f"suite {suite.name or '.'}", True, f"{runner} with {chosen.path} ({chosen.why})", ""
+
+
+def _tool(name: str, runner: str, cwd: str) -> Row:
+    """Where the program of a runner of another language is."""
+    from tracekit.agent.runners.base import adapter
+    from tracekit.agent.runners.hosted import HostedAdapter
+
+    title, found = f"suite {name or '.'}", adapter(runner)
+    try:
+        more = found.more({"cwd": cwd}, dict(os.environ)) if isinstance(found, HostedAdapter) else {}
+    except ProblemError as fault:
+        return title, False, f"{runner}: {fault.first.what}", fault.first.action
+    place = more.get("program") or more.get(runner) or more.get("node") or "a command of the profile's"
+    return title, True, f"{runner} with {place}", ""

@@ -5,18 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tracekit.cli import edge, project, summary
+from tracekit.cli import edge, project, runwords, summary
 from tracekit.cli.painting import GLYPHS, Paint, seconds
 from tracekit.engine.history import History
 from tracekit.engine.view import RunView
 from tracekit.model.state import Attempt, OutputSpan, Status
+from tracekit.model.status import RED_STATUSES
 from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.problems import ProblemError
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tracekit.engine.past import Before
+
 _OUTPUT = 64 * 1024
+_MOST_FILES = 20
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +39,15 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show a run or a scenario."""
-    store = RunStore(project.places().state)
+    places = project.places()
+    store = RunStore(places.state)
     view = History(store).open(store.find(args.run))
     chosen = range(len(view.state.ids)) if args.scenario is None else _named(view, args.scenario)
     paint = Paint(on=edge.colours())
     if args.json:
         for index in chosen:
-            edge.say_json("tracekit.result/1", _fact(view, index))
+            since = _before(view, index, store, places.cache) if args.scenario is not None else None
+            edge.say_json("tracekit.result/1", {**_fact(view, index), **_since_fact(since)})
     elif args.scenario is None:
         for index in chosen:
             edge.write(_row(view, index, paint))
@@ -47,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
     else:
         for index in chosen:
             for line in _whole(view, index, paint):
+                edge.write(line)
+            for line in _since(_before(view, index, store, places.cache), paint):
                 edge.write(line)
     if view.state.damaged or not view.folded:
         what = (
@@ -103,6 +114,47 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
             yield from (f"    │ {line}" for line in edge.clean_lines(tail))
     yield from summary.stalls(state.notices, paint, facts.id)
     yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
+
+
+def _before(view: RunView, index: int, store: RunStore, cache: Path) -> Before | None:
+    """What was recorded of a red scenario before; of any other there is nothing to explain."""
+    from tracekit.engine.past import Past
+    from tracekit.store.sources import SourceStore
+
+    scenario = view.state.ids[index]
+    if view.state.status[index] not in RED_STATUSES or SUBTEST_MARK in scenario:
+        return None
+    past = Past(History(store), sources=SourceStore(cache))
+    return past.before(scenario, view.root or view.state.run.root, view.run_id)
+
+
+def _since(before: Before | None, paint: Paint) -> Iterator[str]:
+    """When it was green last, and what is different now."""
+    if before is None or before.green is None:
+        return
+    run = before.green.run
+    yield ""
+    at = runwords.commit(run.facts)
+    place = f" at {at}" if at else ""
+    yield f"  green last in {run.run_id}, {runwords.when(run.started_t)}{place}"
+    for changed in (before.files or ())[:_MOST_FILES]:
+        yield f"    {changed.how:13} {edge.clean(changed.name)}"
+    if before.files is not None and len(before.files) > _MOST_FILES:
+        yield paint.dim(f"    … and {len(before.files) - _MOST_FILES} more files")
+    for one in before.apart:
+        if one.name not in {"seed", "sources"}:
+            yield f"    {edge.clean(one.name):13} {edge.clean(one.before)} → {edge.clean(one.after)}"
+
+
+def _since_fact(before: Before | None) -> dict[str, Any]:
+    if before is None:
+        return {}
+    green = before.green
+    return {
+        "green": None if green is None else {"run": green.run.run_id, "started": green.run.started_t},
+        "changed": None if before.files is None else [[one.how, one.name] for one in before.files],
+        "different": [[one.name, one.before, one.after] for one in before.apart],
+    }
 
 
 def _output(view: RunView, attempt: Attempt) -> tuple[bytes, bytes, int]:

@@ -25,6 +25,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replay", metavar="RUN|FILE", help="open a recorded run, or a bundle")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     parser.add_argument("--glyphs", choices=("unicode", "ascii"), help="which signs to draw with")
+    parser.add_argument(
+        "--ascii", dest="glyphs", action="store_const", const="ascii", help="the same as --glyphs ascii"
+    )
+    parser.add_argument(
+        "--theme", choices=("dark", "light", "high-contrast", "ansi"), help="which colours to draw with"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -89,8 +95,10 @@ def _show(
     given: dict[str, Any],
     bundled: bool,
 ) -> int:
-    from tracekit.cli.desk import DeskClipboard, DeskEditor, DeskTrust
+    from tracekit.cli.desk import DeskDebugger, DeskEditor, DeskTrust
     from tracekit.cli.desk_boxes import DeskBoxes
+    from tracekit.cli.desk_clipboard import DeskClipboard, masked
+    from tracekit.cli.desk_notice import DeskNotice
     from tracekit.config import loader
     from tracekit.engine.boxes import Ways
     from tracekit.ui.actions import ACTIONS
@@ -99,15 +107,18 @@ def _show(
     from tracekit.ui.ports import EngineFace, Ports, Trusting, ViewFace
 
     flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
-    flags["glyphs"] = given.get("glyphs")
+    flags["glyphs"], flags["theme"] = given.get("glyphs"), given.get("theme")
     keys = {action.id: action.keys for action in ACTIONS}
     config = loader.load(root or ".", flags=flags, environ=os.environ, actions=keys, implicit=False)
     app = ConsoleApp(
         Ports(
             engine=cast("EngineFace", engine),
             trust=Trusting() if bundled else DeskTrust(engine.places.state),
-            editor=DeskEditor(),
-            clipboard=DeskClipboard(),
+            debugger=DeskDebugger(),
+            editor=DeskEditor(template=config.settings.editor),
+            notice=DeskNotice(config.settings.notify, config.settings.notify_after),
+            clipboard=DeskClipboard(state=engine.places.state),
+            mask=masked,
             boxes=DeskBoxes(Ways(engine.places, asker=questions, once=engine.once)),
             questions=questions,
         ),
@@ -117,6 +128,7 @@ def _show(
         environment=config.settings.environment,
         keys=config.keymap.bindings,
         ascii_only=config.settings.glyphs == "ascii",
+        theme=config.settings.theme,
         ahead=cast("Future[ViewFace] | None", ahead),
     )
     return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))

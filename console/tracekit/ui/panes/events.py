@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tracekit.model.facts import Attempt
 from tracekit.store.tracewindow import About
 from tracekit.ui.board import Board
+from tracekit.ui.panes.picks import Stretch
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
@@ -59,10 +60,14 @@ TIME, WORD = 12, 8
 DEEPEST = 12  # columns of indent
 
 
-def about(board: Board, row: int, shown: tuple[ViewFace, Attempt] | None) -> About:
-    """The rows of an attempt; without a row, those of the whole run."""
+def about(
+    board: Board, row: int, shown: tuple[ViewFace, Attempt] | None, stretch: Stretch | None = None
+) -> About:
+    """The rows of an attempt, or of a stretch of it; without a row, those of the whole run. A run that is shown at a
+    moment has none behind that.
+    """
     if row < 0 or shown is None:
-        return About()
+        return About(until=board.newest.cut if board.newest is not None else 0)
     view, attempt = shown
     scenarios = [board.ids[row]]
     above = board.parent[row]
@@ -79,6 +84,10 @@ def about(board: Board, row: int, shown: tuple[ViewFace, Attempt] | None) -> Abo
         since = began if others and others[0] < began else 0
         until = later[0] - 1 if later else 0
     failures = (over,) if attempt.verdict in RED else ()
+    if stretch is not None:
+        since, until = max(since, stretch.since), min(until or stretch.until, stretch.until or until)
+    if view.cut:
+        until = min(until or view.cut, view.cut)
     return About(tuple(scenarios), since, until, began, failures)
 
 
@@ -173,7 +182,7 @@ def empty_lines(window: Window, text: str, about: About, *, live: bool, look: Pa
     if live:
         return [Line().gap(2).own("nothing yet: rows come as they are recorded", look.dim)]
     if about.scenarios and window.total:
-        rest = f"the run itself has {window.total:,} rows: 7 on a file, or on the run"
+        rest = f"the run itself has {window.total:,} rows: 4 on a file, or on the run"
         return [
             Line().gap(2).own("nothing was recorded in this scenario", look.text),
             Line().gap(2).own(rest, look.dim),

@@ -6,17 +6,24 @@ Lines are built from the fold's facts; what a hostile test may have put there is
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from tracekit.model.facts import Assertion, Attempt, ExceptionFacts, Failure, Frame
+from tracekit.ui.panes.picks import Place
 from tracekit.ui.safe import Line, clean, safe_lines
 from tracekit.ui.theme import Palette
 
+WORD = re.compile(r"\w+")
 MAX_FRAMES = 60
 MAX_LOCALS = 24
 MAX_DIFF = 400
 MAX_TEXT = 400
 MAX_CHAIN = 12
+MAX_NOTE = 30
+MAX_MESSAGE = 60
+# Of a long message the beginning stands before the place, the rest below it.
+FIRST_LINES = 4
 RELATIONS = {
     "cause": "caused by",
     "context": "while handling",
@@ -50,22 +57,41 @@ def _failure(failure: Failure, assertions: list[Assertion], look: Palette, root:
     for number, exception in enumerate(failure.chain[:MAX_CHAIN]):
         if number:
             lines.append(Line())
-        lines += _exception(exception, look, first=number == 0)
+        lines += _exception(
+            exception, look, first=number == 0, most=FIRST_LINES if number == 0 else MAX_MESSAGE
+        )
         if number == 0:
             for assertion in assertions:
                 lines += [Line(), *_assertion(assertion, look)]
         lines += _frames(exception.frames, look, root, with_locals=number == 0)
+        if number == 0:
+            lines += _rest(exception.message, look)
     if len(failure.chain) > MAX_CHAIN:
         lines.append(Line().own(f"  {len(failure.chain) - MAX_CHAIN} more exceptions", look.dim))
     return lines
 
 
-def _exception(exception: ExceptionFacts, look: Palette, *, first: bool, depth: int = 0) -> list[Line]:
+def _rest(message: str, look: Palette) -> list[Line]:
+    """What a long message says beyond its beginning: below the place, which tells more."""
+    said = message.splitlines()
+    if len(said) <= FIRST_LINES + 1:
+        return []
+    shown = said[FIRST_LINES:MAX_MESSAGE]
+    lines = [Line(), Line().own("  the rest of its message", look.accent)]
+    lines += [Line(4).gap(4).name(text, look.text) for text in shown]
+    if len(said) > MAX_MESSAGE:
+        lines.append(Line().gap(4).own(f"{len(said) - MAX_MESSAGE} more lines", look.faint))
+    return lines
+
+
+def _exception(
+    exception: ExceptionFacts, look: Palette, *, first: bool, depth: int = 0, most: int = MAX_MESSAGE
+) -> list[Line]:
     head = Line(4).gap(2 + 2 * depth)
     if not first and exception.relation:
         head.own(RELATIONS.get(exception.relation, "after") + " ", look.dim)
-    head.name(exception.type, look.failure)
-    message = _message_lines(exception.message)
+    head.name(type_of(exception), look.failure)
+    message = _message_lines(exception.message, most)
     lines = [head]
     if len(message) == 1 and message[0].strip():
         head.own("  ").name(message[0], look.strong if first else look.text)
@@ -73,20 +99,26 @@ def _exception(exception: ExceptionFacts, look: Palette, *, first: bool, depth: 
         lines += [
             Line(4).gap(4 + 2 * depth).name(text, look.strong if first else look.text) for text in message
         ]
-    lines += [
-        Line(4).gap(4 + 2 * depth).own("note ", look.dim).name(note, look.text)
-        for note in exception.notes[:20]
-    ]
+    for note in exception.notes[:20]:
+        told = note.splitlines()[:MAX_NOTE] or [""]
+        lines.append(Line(4).gap(4 + 2 * depth).own("note ", look.dim).name(told[0], look.text))
+        lines += [Line(9).gap(9 + 2 * depth).name(text, look.text) for text in told[1:]]
     for inner in exception.group[:20]:
         if depth < 6:
             lines += _exception(inner, look, first=True, depth=depth + 1)
     return lines
 
 
-def _message_lines(message: str) -> list[str]:
+def type_of(exception: ExceptionFacts) -> str:
+    """An exception's type; with its module where the name alone says nothing, as in `zlib.error`."""
+    plain = exception.type[:1].islower() and exception.module not in {"", "builtins", "__main__"}
+    return f"{exception.module}.{exception.type}" if plain else exception.type
+
+
+def _message_lines(message: str, most: int) -> list[str]:
     lines = message.splitlines() or [""]
-    if len(lines) > 30:
-        return [*lines[:30], f"({len(lines) - 30} more lines)"]
+    if len(lines) > most + 1:
+        return [*lines[:most], f"({len(lines) - most} more lines)"]
     return lines
 
 
@@ -111,10 +143,17 @@ def _frame(frame: Frame, look: Palette, root: str) -> list[Line]:
     sign = look.glyphs.own if frame.own else " "
     place = Line(6).gap(2).own(sign, look.accent).gap(1).name(place_of(frame, root), style)
     place.own("  in ", look.faint).name(frame.function, look.dim if frame.own else look.faint)
+    place.pick = Place(frame.file, frame.line) if frame.own else None
     if not frame.code:
         return [place]
     code = Line(8).gap(6).name(frame.code.strip(), look.own if frame.own else look.faint)
     return [place, code]
+
+
+def own_frames(attempt: Attempt | None) -> list[Frame]:
+    """The project's own frames of what was raised, the outermost first."""
+    failures = attempt.failures if attempt is not None else []
+    return [frame for failure in failures for link in failure.chain[:1] for frame in link.frames if frame.own]
 
 
 def place_of(frame: Frame, root: str) -> str:
@@ -129,7 +168,9 @@ def place_of(frame: Frame, root: str) -> str:
 
 
 def _locals(frame: Frame, look: Palette) -> list[Line]:
-    names = list(frame.locals.items())
+    # What stands in the line itself is looked for first.
+    used = set(WORD.findall(frame.code))
+    names = sorted(frame.locals.items(), key=lambda one: one[0] not in used)
     width = min(16, max((clean(name).columns for name, _ in names[:MAX_LOCALS]), default=0))
     lines = []
     for name, value in names[:MAX_LOCALS]:

@@ -14,6 +14,7 @@ LOOKED_FOR = (
     ("pytest", "pytest.ini, [tool.pytest.ini_options], conftest.py, tests/, test_*.py, *_test.py"),
     ("cargo", "Cargo.toml, with #[test] or documentation tests below it"),
     ("go", "go.mod, with *_test.go below it"),
+    ("JavaScript", "package.json that names vitest, jest, mocha or node --test"),
 )
 
 
@@ -22,7 +23,7 @@ def state_lines(
 ) -> list[Line]:
     """The whole screen's text while there is nothing to list."""
     if problems:
-        return _problems(problems, look)
+        return problem_lines(problems, look)
     view = board.newest
     if stage == "trust":
         return [Line().own("waiting for your answer", look.dim)]
@@ -77,7 +78,8 @@ def _nothing(root: str, look: Palette) -> list[Line]:
     ]
 
 
-def _problems(problems: Sequence[Problem], look: Palette) -> list[Line]:
+def problem_lines(problems: Sequence[Problem], look: Palette) -> list[Line]:
+    """What could not be done: what, where, what to do."""
     lines: list[Line] = []
     for problem in problems[:50]:
         lines.append(Line(4).own(f"{look.glyphs.warn} ", look.warn).name(problem.what, look.strong))

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from tracekit.model.facts import Attempt, Notice, ScenarioFacts, Step
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
-from tracekit.ui.panes.failure import place_of
+from tracekit.ui.panes.failure import own_frames, place_of
+from tracekit.ui.panes.picks import GoTo, Place, Stretch
 from tracekit.ui.safe import Line, clean, safe_lines, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import count, moment, seconds
+from tracekit.ui.words import count, seconds
 
 SETUPS = frozenset({"setup", "fixture"})
 ENDS = frozenset({"teardown", "cleanup"})
@@ -66,36 +67,57 @@ def title(text: str, look: Palette) -> list[Line]:
     return [Line(), Line().own(f"  {text}", look.accent)]
 
 
-def story_lines(facts: ScenarioFacts, attempt: Attempt | None, look: Palette, now: int) -> list[Line]:
-    """Story, setup, steps, assertions, cleanup."""
-    lines: list[Line] = []
-    story = (facts.story or facts.doc).strip()
-    if story:
-        lines += [Line(2).gap(2).name(text.strip(), look.text) for text in story.splitlines()[:12]]
-    if facts.tags:
-        lines.append(Line(2).gap(2).own("tags ", look.dim).name(" ".join(facts.tags[:20]), look.dim))
+def story_lines(
+    facts: ScenarioFacts, attempt: Attempt | None, look: Palette, *, now: int, stretch: Stretch | None = None
+) -> list[Line]:
+    """Scenario, setup, steps, assertions, cleanup; a step can be chosen: then every pane is about its time."""
+    lines = _told_of(facts, look)
     if attempt is None:
-        return [*lines, *title("not run yet", look)] if lines else [Line().own("  not run yet", look.dim)]
+        return [*lines, *title("not run yet", look)]
     depth = _depths(attempt.steps)
-    for heading, kinds in (("setup", SETUPS), ("steps", None), ("cleanup", ENDS)):
-        steps = [
-            step
-            for step in attempt.steps
-            if (step.kind in kinds if kinds else step.kind not in SETUPS | ENDS)
-        ]
-        if steps:
-            lines += title(heading, look)
-            lines += [_step(step, attempt, depth.get(step.id, 0), look, now) for step in steps[:MAX_STEPS]]
-            if len(steps) > MAX_STEPS:
-                lines.append(Line().own(f"    {len(steps) - MAX_STEPS} more", look.faint))
-    if attempt.assertions:
-        lines += title("assertions", look)
-        for assertion in attempt.assertions[:MAX_STEPS]:
-            status = Status.PASSED if assertion.passed else Status.FAILED
-            line = Line(6).gap(4).own(look.glyphs.of(status), look.of(status)).gap(1)
-            line.name(str(assertion.actual), look.text).gap(1).name(assertion.op, look.dim).gap(1)
-            lines.append(line.name(str(assertion.expected), look.text))
-    return lines[1:] if lines and not lines[0].segments else lines
+
+    def part(heading: str, steps: Sequence[Step]) -> list[Line]:
+        lines = title(heading, look)
+        for step in steps[:MAX_STEPS]:
+            chosen = stretch is not None and stretch.step == step.id
+            line = _step(step, attempt, depth.get(step.id, 0), look, now=now, chosen=chosen)
+            over = step.start_m + step.duration_ns if step.verdict is not None else 0
+            if step.start_m:
+                line.pick = Stretch(step.name or step.kind, step.start_m, over, step.id)
+            lines.append(line)
+        if len(steps) > MAX_STEPS:
+            lines.append(Line().own(f"    {len(steps) - MAX_STEPS} more", look.faint))
+        return lines if steps else [*lines, Line().gap(4).own("none recorded", look.faint)]
+
+    lines += part("setup", [step for step in attempt.steps if step.kind in SETUPS])
+    lines += part("steps", [step for step in attempt.steps if step.kind not in SETUPS | ENDS])
+    lines += _assertions(attempt, look)
+    lines += part("cleanup", [step for step in attempt.steps if step.kind in ENDS])
+    return lines
+
+
+def _told_of(facts: ScenarioFacts, look: Palette) -> list[Line]:
+    """What the scenario is about, in its author's words."""
+    lines = title("scenario", look)[1:]
+    story = (facts.story or facts.doc).strip()
+    told = story.splitlines()[:12] if story else [facts.name.removeprefix("test_").replace("_", " ")]
+    lines += [Line(4).gap(4).name(text.strip(), look.text) for text in told]
+    if facts.tags:
+        lines.append(Line(4).gap(4).own("tags ", look.dim).name(" ".join(facts.tags[:20]), look.dim))
+    return lines
+
+
+def _assertions(attempt: Attempt, look: Palette) -> list[Line]:
+    lines = title("assertions", look)
+    if not attempt.assertions:
+        said = "none recorded: a plain assert is, when it fails"
+        return [*lines, Line().gap(4).own(said, look.faint)]
+    for assertion in attempt.assertions[:MAX_STEPS]:
+        status = Status.PASSED if assertion.passed else Status.FAILED
+        line = Line(6).gap(4).own(look.glyphs.of(status), look.of(status)).gap(1)
+        line.name(str(assertion.actual), look.text).gap(1).name(assertion.op, look.dim).gap(1)
+        lines.append(line.name(str(assertion.expected), look.text))
+    return lines
 
 
 def stall_lines(
@@ -122,10 +144,11 @@ def _depths(steps: Sequence[Step]) -> dict[str, int]:
     return depth
 
 
-def _step(step: Step, attempt: Attempt, depth: int, look: Palette, now: int) -> Line:
+def _step(step: Step, attempt: Attempt, depth: int, look: Palette, *, now: int, chosen: bool) -> Line:
     # A step that was open when its attempt was ended from outside went the way of the attempt.
     glyph, status = sign(step.verdict or attempt.verdict, look, now)
-    line = Line(6).gap(4 + 2 * depth).own(glyph, look.of(status)).gap(1)
+    line = Line(6).gap(2).own(look.glyphs.own if chosen else " ", look.accent).gap(1 + 2 * depth)
+    line.own(glyph, look.of(status)).gap(1)
     took = seconds(step.duration_ns) if step.verdict is not None else ""
     name = shorten(clean(step.name or step.kind), 44)
     line.put(name, look.strong if status in RED_STATUSES else look.text)
@@ -134,18 +157,20 @@ def _step(step: Step, attempt: Attempt, depth: int, look: Palette, now: int) -> 
 
 
 def case_lines(board: Board, row: int, look: Palette, now: int) -> list[Line]:
-    """Other parameters and the sub-tests of the same test."""
+    """Edge cases: other parameters and the sub-tests of the same test; each can be chosen."""
     family = [row, *board.family(row)]
     subs = [other for other in family if board.parent[other] == row]
     cases = [other for other in family if board.parent[other] != row]
-    lines: list[Line] = []
+    lines = title("edge cases", look)
     if len(cases) > 1:
-        lines += title(f"{count(len(cases), 'case')} of this test", look)
+        lines.append(Line().gap(4).own(f"{count(len(cases), 'case')} of this test", look.dim))
         lines += [_case(board, other, look, now, here=other == row) for other in sorted(cases)[:MAX_STEPS]]
     if subs:
-        lines += title(count(len(subs), "sub-test"), look)
+        lines.append(Line().gap(4).own(count(len(subs), "sub-test"), look.dim))
         lines += [_case(board, other, look, now, here=False) for other in subs[:MAX_STEPS]]
-    return lines[1:] or [Line().own("  this test has no parameters and no sub-tests", look.dim)]
+    if len(lines) == 2:
+        lines.append(Line().gap(4).own("no parameters and no sub-tests", look.faint))
+    return lines
 
 
 def _case(board: Board, row: int, look: Palette, now: int, *, here: bool) -> Line:
@@ -154,7 +179,18 @@ def _case(board: Board, row: int, look: Palette, now: int, *, here: bool) -> Lin
     line.own(look.glyphs.of(status, now), look.of(status)).gap(1)
     took = seconds(board.duration[row]) if board.duration[row] else ""
     line.put(shorten(clean(board.facts[row].name), 44), look.strong if status in RED_STATUSES else look.text)
-    return line.gap(max(2, 52 - line.columns - len(took))).own(took, look.dim)
+    line.gap(max(2, 52 - line.columns - len(took))).own(took, look.dim)
+    line.pick = None if here else GoTo(board.ids[row])
+    return line
+
+
+def code_lines(facts: ScenarioFacts, command: str, look: Palette) -> list[Line]:
+    """Code and command: where it stands, and how to run exactly this."""
+    place = f"{facts.file}:{facts.line}" if facts.line else facts.file
+    lines = title("code and command", look)
+    line = Line(6).gap(4).name(place or "unknown", look.text)
+    line.pick = Place(facts.file, max(1, facts.line)) if facts.file else None
+    return [*lines, line, Line(6).gap(4).name(command, look.strong)]
 
 
 def repro_lines(
@@ -166,39 +202,10 @@ def repro_lines(
     lines += title("code", look)
     place = f"{facts.file}:{facts.line}" if facts.line else facts.file
     lines.append(Line(6).gap(4).name(place or "unknown", look.text))
-    frames = [
-        frame
-        for failure in (attempt.failures if attempt else [])
-        for link in failure.chain[:1]
-        for frame in link.frames
-        if frame.own
-    ]
-    for frame in frames[-6:]:
-        lines.append(
-            Line(6).gap(4).name(place_of(frame, root), look.dim).gap(2).name(frame.code.strip(), look.own)
-        )
+    for frame in own_frames(attempt)[-6:]:
+        line = Line(6).gap(4).name(place_of(frame, root), look.dim).gap(2).name(frame.code.strip(), look.own)
+        line.pick = Place(frame.file, frame.line)
+        lines.append(line)
     lines += title("scenario", look)
     lines.append(Line(6).gap(4).name(facts.id, look.text))
-    if attempt is not None:
-        lines += title("process", look)
-        for word, value in _process(attempt):
-            lines.append(Line(14).gap(4).own(f"{word:<10}", look.dim).name(value, look.text))
     return lines
-
-
-def _process(attempt: Attempt) -> list[tuple[str, str]]:
-    told: list[tuple[str, str]] = []
-    if attempt.started_t:
-        told.append(("began", moment(attempt.started_t) + " UTC"))
-    if attempt.pid is not None:
-        told.append(("pid", str(attempt.pid)))
-    if attempt.rusage is not None:
-        used = attempt.rusage
-        told.append(("cpu", f"{used.user:.2f}s of its own, {used.system:.2f}s in the system"))
-        if used.peak_kib:
-            told.append(("memory", f"{used.peak_kib / 1024:.0f} MiB, the process's peak up to then"))
-    for word in ("worker", "launch", "exit", "signal"):
-        value = getattr(attempt, word)
-        if value is not None and value != "":
-            told.append((word, str(value)))
-    return told

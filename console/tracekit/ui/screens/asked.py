@@ -17,6 +17,7 @@ from tracekit.ui.actions import LIST, bindings
 from tracekit.ui.asking import Asked
 from tracekit.ui.safe import Line, wrap
 from tracekit.ui.screens.dialogs import Question
+from tracekit.ui.screens.once import Once
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.lines import LinesPane
@@ -38,7 +39,7 @@ def room(width: int) -> int:
     return max(20, min(84, int(width * 0.96)) - 5)
 
 
-class Secret(ModalScreen[str | None], inherit_bindings=False):
+class Secret(Once[str | None], ModalScreen[str | None], inherit_bindings=False):
     """One line that only a person knows; shown as dots unless the box itself says that it may be seen."""
 
     BINDINGS = [each for each in bindings(LIST) if getattr(each, "id", "") == "look.back"]
@@ -102,7 +103,7 @@ def new_key(look: Palette, question: Asked) -> Question:
     return Question(look, "This box is not known", text, answers)
 
 
-class Refused(ModalScreen[None], inherit_bindings=False):
+class Refused(Once[None], ModalScreen[None], inherit_bindings=False):
     """A key that is wrong: what, where and what to do, and nothing to accept."""
 
     BINDINGS = bindings(LIST)

@@ -5,6 +5,8 @@ It shows what the board holds and passes keys on; runs are asked for in `doing`,
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,12 +20,15 @@ from tracekit.model.selection import parse_selector
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.actions import CONSOLE, bindings, footer_hints
 from tracekit.ui.board import Board, Delta
-from tracekit.ui.panes import states
+from tracekit.ui.panes import states, timebar
+from tracekit.ui.panes.picks import GoTo, OpenRun, Place, Stretch
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
 from tracekit.ui.screens.asked import NEVER
+from tracekit.ui.screens.copying import Copying
 from tracekit.ui.screens.layout import Fit, fit
-from tracekit.ui.screens.watching import Watch
+from tracekit.ui.screens.noticing import Noticing
+from tracekit.ui.screens.travelling import Travelling
 from tracekit.ui.sections import CAUSE, LEAF
 from tracekit.ui.theme import QUIET
 from tracekit.ui.widgets.box import Box
@@ -33,6 +38,8 @@ from tracekit.ui.widgets.following import FollowingPane
 from tracekit.ui.widgets.header import Footer, Header, HeaderFacts, Rule, TitleRow
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
+from tracekit.ui.widgets.selecting import Selecting
+from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
 from tracekit.ui.widgets.tree import ScenarioTree
 from tracekit.ui.words import clock
 from tracekit.wire.problems import Problem, ProblemError
@@ -51,7 +58,7 @@ def link_word(view: ViewFace) -> str:
     return LINK_WORDS.get(view.link, view.link)
 
 
-class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
+class ConsoleScreen(Copying, Noticing, Travelling, Screen[None], inherit_bindings=False):
     """The main screen."""
 
     BINDINGS = bindings(CONSOLE)
@@ -61,7 +68,8 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     def __init__(self, app: ConsoleApp) -> None:
         super().__init__()
         self.owner = app
-        self.ports = app.ports
+        # What is shown tells the time of its moment.
+        self.ports = replace(app.ports, now=self.now)
         self.look = app.look
         self.board = Board()
         self.paused = False
@@ -92,6 +100,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             yield Detail(look, self.ports, id="detail")
         yield LinesPane(id="state")
         yield TitleRow(id="tiny")
+        yield TitleRow(id="timebar")
         yield TitleRow(id="banner")
         yield Footer(look, footer_hints(self.owner.actions), id="footer")
 
@@ -134,7 +143,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         if (
             self.detail.row < 0
             or self.detail.row in delta.changed
-            or self.detail.tab in {"run", "output", "cases", "events"}
+            or self.detail.tab in {"run", "output", "steps", "events"}
             or delta.files
         ):
             self._select()
@@ -146,11 +155,15 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             return
         self.look_behind()
         self.follow_saves()
-        if not self.paused:
-            self.scenarios.tick(now)
-            self.detail.tick()
+        if not self.travelling:
+            self.notice_end()
         self.query_one("#footer", Footer).tick(now)
-        self.show_bars(now)
+        # Where a moment is shown, the clock stands.
+        shown = self.now() if self.travelling else now
+        if not self.paused:
+            self.scenarios.tick(shown)
+            self.detail.tick()
+        self.show_bars(shown)
 
     def failed(self, problems: tuple[Problem, ...]) -> None:
         """The engine refused: say what, and what to do."""
@@ -167,7 +180,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
 
     def say(self, text: str, *, warn: bool = False) -> None:
         """One line at the foot of the screen, for a while."""
-        self.query_one("#footer", Footer).say(text, self.ports.now(), warn=warn)
+        self.query_one("#footer", Footer).say(text, self.owner.ports.now(), warn=warn)
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
@@ -179,6 +192,26 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             lines = states.state_lines(self.board, self.stage, self.problems, self.owner.root, self.look)
             self.query_one("#state", LinesPane).show(lines, "state")
 
+    def paint_anew(self) -> None:
+        """The theme is another: lines that were made with the last one are made again."""
+        self.detail.paint_anew()
+        self.show_state()
+        self.show_bars(self.ports.now())
+        for widget in self.query("*"):
+            widget.refresh()
+
+    def action_suspend(self) -> None:
+        """The shell's turn, where one is there to bring the console back; runs do not notice."""
+        if os.getpgrp() == os.getsid(0):
+            # In the session's first group nobody has job control: what stops there stops for good.
+            self.say("no shell is there to come back from")
+            return
+        self.app.action_suspend_process()
+
+    def action_theme(self) -> None:
+        """Other colours."""
+        self.owner.show_themes()
+
     def show_bars(self, now: int) -> None:
         """Header, titles and banner; each repaints only when it says something else."""
         header = self.query_one("#header", Header)
@@ -186,6 +219,10 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         if self.fit is Fit.TINY:
             self.query_one("#tiny", TitleRow).show(header.line(max(1, self.size.width)))
         self.query_one("#tree-title", TitleRow).show(self._tree_title())
+        time = self.time_facts
+        self.query_one("#timebar", TitleRow).set_class(time is not None, "-on")
+        if time is not None:
+            self.query_one("#timebar", TitleRow).show(timebar.bar(time, max(1, self.size.width), self.look))
         banner = states.banner(self.board, self.problems, self.look)
         self.query_one("#banner", TitleRow).set_class(banner is not None, "-on")
         if banner is not None:
@@ -204,6 +241,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             else ""
         )
         live = view is not None and view.live and run is not None and run.mode != "discover"
+        live = live and not self.travelling
         return HeaderFacts(
             project=((view.root if view else "") or self.owner.root).rstrip("/").rpartition("/")[2],
             environment=run.environment if run is not None else "",
@@ -217,7 +255,7 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             skipped=sum(tally[status] for status in (*QUIET, Status.XFAILED)),
             elapsed=elapsed,
             dropped=view.state.missing_total + view.state.damaged if view is not None else 0,
-            link=link_word(view) if view is not None else "",
+            link="then" if self.travelling else link_word(view) if view is not None else "",
             trouble=self.board.trouble,
             paused=self.paused,
             filtered=bool(self.filter_text),
@@ -241,6 +279,11 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     def _moved(self) -> None:
         self._select()
 
+    def reselect(self) -> None:
+        """What is selected has other facts."""
+        if hasattr(self, "detail"):
+            self._select()
+
     def _select(self) -> None:
         self.detail.resting = not self.scenarios.touched
         self.detail.select(self.board, self.scenarios.selected)
@@ -250,20 +293,26 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
     @property
     def in_detail(self) -> bool:
         """Whether keys go to the right-hand side."""
-        return isinstance(self.focused, LinesPane | FollowingPane)
+        return isinstance(self.focused, LinesPane | FollowingPane | TimelineRows)
 
     def action_move(self, where: str) -> None:
         """Movement goes to whatever has the keys."""
         target = (
             self.focused
-            if isinstance(self.focused, LinesPane | FollowingPane | ScenarioTree)
+            if isinstance(self.focused, LinesPane | FollowingPane | TimelineRows | ScenarioTree)
             else self.scenarios
         )
         target.move(where)
+        self._told_of_move()
+
+    def _told_of_move(self) -> None:
+        if isinstance(self.focused, TimelineRows):
+            self.query_one(TimelinePane).moved()
 
     def action_left(self) -> None:
         """Fold, go up, scroll left, and back to the tree from there."""
-        if isinstance(self.focused, FollowingPane) and self.focused.sideways(-16):
+        if isinstance(self.focused, FollowingPane | TimelineRows) and self.focused.sideways(-16):
+            self._told_of_move()
             return
         if self.in_detail:
             self.to_tree()
@@ -272,18 +321,27 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
 
     def action_right(self) -> None:
         """Unfold; from a row to its failure; scroll right."""
-        if isinstance(self.focused, FollowingPane):
+        if isinstance(self.focused, FollowingPane | TimelineRows):
             self.focused.sideways(16)
+            self._told_of_move()
         elif not self.in_detail and not self.scenarios.fold(opened=True):
             if self.detail.row >= 0 and self.board.status[self.detail.row] not in {
                 Status.PENDING,
                 Status.RUNNING,
             }:
-                self.detail.choose("failure")
+                self.detail.choose("why")
             self.to_detail()
 
     def action_open(self) -> None:
         """Drill: a container unfolds, a row shows its story with the keys over there."""
+        if isinstance(self.focused, LinesPane):
+            self.focused.choose()
+            return
+        if isinstance(self.focused, TimelineRows):
+            bar = self.focused.chosen
+            if bar is not None:
+                self.detail.narrow(bar.stretch)
+            return
         found = self.scenarios.selected
         if self.in_detail or found is None:
             return
@@ -291,6 +349,29 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
             self.scenarios.fold(opened=not found[0].open[found[1]])
             return
         self.to_detail()
+
+    @on(LinesPane.Chosen)
+    def _picked(self, event: LinesPane.Chosen) -> None:
+        """A line of a pane was chosen: go where it points."""
+        pick = event.pick
+        if isinstance(pick, GoTo):
+            self.go_to(pick.scenario)
+        elif isinstance(pick, Stretch):
+            self.detail.narrow(pick)
+        elif isinstance(pick, Place):
+            self.edit(pick.file, pick.line)
+        elif isinstance(pick, OpenRun):
+            self.open_run(pick.run_id, pick.scenario)
+
+    def go_to(self, scenario: str) -> None:
+        """Put the cursor on a scenario, whatever hides it."""
+        row = self.board.index.get(scenario, -1)
+        if row < 0:
+            self.say("that scenario is not in this run")
+            return
+        if self.filter_text:
+            self.close_filter(keep=False)
+        self.scenarios.go(row)
 
     def to_detail(self) -> None:
         """Give the keys to the right-hand side."""
@@ -307,12 +388,16 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         events = self.query_one("#events-pane", EventsPane)
         if events.typing:
             events.leave(keep=False)
+        elif isinstance(self.focused, Selecting) and self.focused.selecting:
+            self.focused.end_selection()
         elif self.query_one("#filter").has_focus or (self.filter_text and not self.in_detail):
             self.close_filter(keep=False)
         elif self.has_class("zoomed"):
             self.remove_class("zoomed")
             if self.fit is Fit.SINGLE:
                 self.to_tree()
+        elif self.detail.stretch is not None:
+            self.detail.narrow(None)
         elif self.in_detail:
             self.to_tree()
         elif self.detail.pinned is not None:
@@ -330,8 +415,8 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
 
     def action_tab(self, name: str) -> None:
         """Show a tab of what is selected."""
-        if name in self.detail.tabs or (self.detail.row < 0 and name == "steps"):
-            self.detail.choose(name if name in self.detail.tabs else "overview")
+        if name in {*self.detail.tabs, "run"} or (self.detail.row < 0 and name == "steps"):
+            self.detail.choose(name if name in {*self.detail.tabs, "run"} else "overview")
         else:
             self.say("this row has no such tab")
 
@@ -345,6 +430,13 @@ class ConsoleScreen(Watch, Screen[None], inherit_bindings=False):
         if self.has_class("zoomed"):
             self.to_detail()
             self.add_class("zoomed")
+
+    def action_closer(self, closer: int) -> None:
+        """A shorter or a longer window of the timeline."""
+        if self.detail.tab == "timeline":
+            self.query_one(TimelinePane).zoom(0.5 if closer > 0 else 2.0)
+        else:
+            self.detail.choose("timeline")
 
     def action_failure(self, direction: int) -> None:
         """To the next failed scenario."""

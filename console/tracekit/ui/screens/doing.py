@@ -1,4 +1,4 @@
-"""What keys ask of the engine: discover, launch, rerun, cancel, attach, replay; and the ports: editor, clipboard.
+"""What keys ask of the engine: discover, launch, rerun, cancel, attach, replay; and the editor.
 
 One typed request for each; answers come through the frame pump. Nothing here waits.
 """
@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.model.status import Status
 from tracekit.ui.board import Board
-from tracekit.ui.ports import Ports, RunRow, ViewFace, same_root
+from tracekit.ui.panes.failure import own_frames
+from tracekit.ui.panes.picks import Place
+from tracekit.ui.ports import Opened, Ports, RunRow, ViewFace, same_root
 from tracekit.ui.words import ago
 from tracekit.wire.problems import Problem
 
@@ -48,6 +50,8 @@ class Doing:
         def say(self, text: str, *, warn: bool = False) -> None: ...
         def use(self, board: Board, *, keep: bool = False) -> None: ...
         def show_state(self) -> None: ...
+        def come_back(self) -> None: ...
+        def forget_journey(self) -> None: ...
 
     # -- asking the engine -------------------------------------------------------------------------------------------
 
@@ -59,6 +63,7 @@ class Doing:
         self.show_state()
 
     def _instead(self, view: ViewFace, *, keep: bool = False) -> None:
+        self.forget_journey()
         board = Board()
         board.push(view)
         self.stage = "idle"
@@ -66,6 +71,7 @@ class Doing:
 
     def _over(self, view: ViewFace) -> None:
         """Lay a run over the ones shown, which are of the same project."""
+        self.come_back()
         newest = self.board.newest
         self.stage = "idle"
         if newest is None or not same_root(newest.root, view.root):
@@ -178,8 +184,8 @@ class Doing:
     # -- running -----------------------------------------------------------------------------------------------------
 
     def _busy(self) -> bool:
-        view = self.board.newest
-        if view is not None and view.live and view.state.run.mode != "discover":
+        view = self._live()
+        if view is not None and view.state.run.mode != "discover":
             self.say("a run is going on: X stops it")
             return True
         if self._checking or self.stage == "launching":
@@ -305,15 +311,33 @@ class Doing:
         else:
             self.run(self._last, "running the same again")
 
+    def action_debug(self) -> None:
+        """Run the selected scenario in the foreground with its debugger; the console steps aside for it."""
+        shown, ids = self.detail.attempt, self._ids([self.detail.row] if self.detail.row >= 0 else [])
+        if shown is None or not ids:
+            self.say("there is nothing to debug on this row: it has not run" if ids else "choose a scenario")
+            return
+        view = shown[0]
+        debugger = self.ports.debugger
+        problem = self.owner.stepped_aside(lambda: debugger.debug(view.root, view.run_id, ids[0]))
+        self.owner.refresh(layout=True)
+        if problem is not None:
+            self.say(f"{problem.what} · {problem.action}", warn=True)
+
     def action_mark(self) -> None:
         """Mark, and go on to the next row."""
         self.scenarios.mark()
         self.scenarios.move("down")
 
+    @property
+    def itself(self) -> ViewFace | None:
+        """The newest run itself, whatever moment of it is shown."""
+        return self.board.newest
+
     # -- stopping ----------------------------------------------------------------------------------------------------
 
     def _live(self) -> ViewFace | None:
-        view = self.board.newest
+        view = self.itself
         return view if view is not None and view.live else None
 
     def _cancel(self, request: Cancel, then: Callable[[ViewFace], None] = lambda _: None) -> None:
@@ -386,52 +410,88 @@ class Doing:
     # -- elsewhere ---------------------------------------------------------------------------------------------------
 
     def action_editor(self) -> None:
-        """Open the failing line, else the scenario's."""
+        """Open the line under the cursor, else the failing one, else the scenario's."""
+        picked = self.detail.picked
+        if isinstance(picked, Place):
+            self.edit(picked.file, picked.line)
+            return
         row = self.detail.row
-        view = self.board.newest
-        if row < 0 or view is None:
+        if row < 0 or self.board.newest is None:
             self.say("there is no code on this row")
             return
         facts, shown = self.board.facts[row], self.detail.attempt
-        place = (facts.file, max(1, facts.line))
-        failures = shown[1].failures if shown is not None else []
-        frames: list[Any] = [
-            frame for failure in failures for link in failure.chain[:1] for frame in link.frames if frame.own
-        ]
+        frames = own_frames(shown[1] if shown is not None else None)
         if frames:
-            place = (frames[-1].file, max(1, frames[-1].line))
+            self.edit(frames[-1].file, frames[-1].line)
+        else:
+            self.edit(facts.file, facts.line)
+
+    def edit(self, named: str, line: int) -> None:
+        """Open a file as the machine that ran the selected scenario names it."""
+        view = self.board.newest
+        if view is None:
+            return
+        suite = self.board.facts[self.detail.row].suite if self.detail.row >= 0 else ""
         with view.lock:
-            root = view.state.directory_of(facts.suite) or view.root
+            root = view.state.directory_of(suite) or view.root
         # The names are those of the machine that ran it.
-        file = view.here(place[0]) if place[0].startswith("/") else place[0]
+        file = view.here(named) if named.startswith("/") else named
         # Of a box only what stands in the project here is opened: it may name any file.
-        base = view.root if file != place[0] else view.here(root)
+        base = view.root if file != named else view.here(root)
         if view.elsewhere and not f"{base}/".startswith(f"{view.root}/"):
             base = view.root
-        problem = self.owner.edit(base, file, place[1])
+        problem = self.owner.edit(base, file, max(1, line))
         if problem is not None:
             self.say(f"{problem.what} · {problem.action}", warn=True)
-
-    def action_copy(self) -> None:
-        """Copy the exact command."""
-        command = self.detail.command()
-        if not command:
-            self.say("there is no command for this row")
-            return
-        problem = self.ports.clipboard.copy(command)
-        self.say(
-            f"copied: {command}" if problem is None else f"{problem.what}: {command}",
-            warn=problem is not None,
-        )
 
     def action_runs(self) -> None:
         """The list of runs."""
         self.owner.show_runs(self._chosen)
 
-    def _chosen(self, row: tuple[str, bool] | None) -> None:
-        if row is not None:
-            run, live = row
-            self.ask(Attach(run) if live else Replay(run), stage="opening", then=self._opened)
+    def action_diff(self) -> None:
+        """What changed in the run that is shown: against the one it was last held against, else the one before."""
+        view = next(
+            (known for known in reversed(self.board.views) if known.state.run.mode != "discover"), None
+        )
+        last = self.owner.compared
+        if view is None:
+            self.say("there is no run yet")
+        elif last is not None and view.run_id in last[:2]:
+            self.owner.compare(last[0], last[1], self._chosen, at=last[2])
+        else:
+            self.owner.compare_with_earlier(view.run_id, self._chosen)
+
+    def action_trends(self) -> None:
+        """How the selected scenario did lately, or the project."""
+        view, row = self.board.newest, self.detail.row
+        root = (view.root if view is not None else "") or self.owner.root
+        where = (view.state.run.environment if view is not None else "") or self.owner.environment or "local"
+        scenario = self._ids([row])[0] if row >= 0 else ""
+        self.owner.show_trends(root, where, self._chosen, scenario=scenario)
+
+    def _chosen(self, opened: Opened | None) -> None:
+        if opened is None:
+            return
+        run, live, scenario = opened
+
+        def then(view: ViewFace) -> None:
+            self._opened(view)
+            if scenario:
+                self.scenarios.come_to(scenario)
+
+        self.ask(Attach(run) if live else Replay(run), stage="opening", then=then)
+
+    def show_run(self, run: str, *, live: bool) -> None:
+        """A recorded run, or one that goes on."""
+        self._chosen(Opened(run, live, ""))
+
+    def open_run(self, run_id: str, scenario: str) -> None:
+        """Another run, at a scenario."""
+        if any(view.run_id == run_id for view in self.board.views):
+            self.say("this is that run")
+            return
+
+        self._chosen(Opened(run_id, False, scenario))
 
     def _opened(self, view: ViewFace) -> None:
         """The console goes over to the project of the run that was chosen."""

@@ -24,7 +24,16 @@ def fit(width: int, height: int) -> Fit:
 
 
 CSS = """
-ConsoleScreen { background: $background; color: $foreground; layout: vertical; }
+ConsoleScreen, PastScreen { background: $background; color: $foreground; layout: vertical; }
+PastScreen #header { background: $surface; }
+PastScreen #rows, PastScreen #lines { height: 1fr; }
+RunsScreen.wide #left { width: 62%; }
+Box > .input--placeholder { color: $placeholder; text-style: none; }
+Box > .input--cursor { background: $caret-on; color: $caret; text-style: none; }
+Box:ansi > .input--placeholder { color: $placeholder; text-style: dim; }
+Box:ansi > .input--cursor { background: $caret-on; color: $caret; text-style: reverse; }
+Box:focus { background-tint: $background 0%; }
+ComparisonScreen.wide #left { width: 56%; }
 #body { height: 1fr; layout: horizontal; }
 #left { width: 42%; min-width: 30; height: 100%; }
 #tree { height: 1fr; }
@@ -34,13 +43,15 @@ ConsoleScreen { background: $background; color: $foreground; layout: vertical; }
 #tiny { display: none; }
 #banner { display: none; height: 1; background: $surface; }
 #banner.-on { display: block; }
+#timebar { display: none; height: 1; background: $surface; }
+#timebar.-on { display: block; }
 #filter { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
 #filter:focus { border: none; }
 .empty #body { display: none; }
 .empty #state { display: block; }
 .stacked #body { layout: vertical; }
 .stacked #left { width: 100%; height: 42%; }
-.stacked #detail { width: 100%; height: 1fr; border-top: solid #2b3440; }
+.stacked #detail { width: 100%; height: 1fr; border-top: solid $rule; }
 .stacked #rule { display: none; }
 .single #body { layout: vertical; }
 .single #left { width: 100%; }
@@ -50,15 +61,16 @@ ConsoleScreen { background: $background; color: $foreground; layout: vertical; }
 .single.detail #detail { display: block; }
 .zoomed #left, .zoomed #rule { display: none; }
 .zoomed.zoomed #detail { display: block; border: none; height: 1fr; }
-.tiny #header, .tiny #body, .tiny #state, .tiny #footer, .tiny #banner { display: none; }
+.tiny #header, .tiny #body, .tiny #state, .tiny #footer, .tiny #banner, .tiny #timebar { display: none; }
 .tiny #tiny { display: block; }
-.ascii ScenarioTree, .ascii LinesPane, .ascii FollowingPane { scrollbar-size-vertical: 0; }
-Dialog { align: center middle; background: $background 70%; }
+.-ascii ScenarioTree, .-ascii FlatList, .-ascii LinesPane, .-ascii FollowingPane { scrollbar-size-vertical: 0; }
+.-ascii Choices { scrollbar-size-vertical: 0; }
+Dialog { align: center middle; background: $scrim; }
 Dialog > Vertical { width: 84; max-width: 96%; height: auto; max-height: 94%; background: $surface; padding: 1 2; }
-Secret, Refused { align: center middle; background: $background 70%; }
+Secret, Refused { align: center middle; background: $scrim; }
 Secret > Vertical, Refused > Vertical { width: 84; max-width: 96%; height: auto; max-height: 94%; padding: 1 2; }
 Secret > Vertical, Secret LinesPane { background: $surface; }
-Refused > Vertical, Refused LinesPane { background: #2b1014; }
+Refused > Vertical, Refused LinesPane { background: $alarm; }
 Secret #secret { height: 1; border: none; padding: 0 1; background: $background; margin: 1 2; }
 Secret #secret:focus { border: none; }
 Environments > Vertical { width: 100; }
@@ -66,5 +78,5 @@ Dialog LinesPane, Dialog Choices { background: $surface; }
 Dialog #choices { margin-top: 1; }
 Dialog #ask { height: 1; border: none; padding: 0 1; background: $background; margin-top: 1; }
 Dialog #ask:focus { border: none; }
-.ascii.stacked #detail { border-top: ascii #2b3440; }
+.ascii.stacked #detail { border-top: ascii $rule; }
 """

@@ -1,9 +1,11 @@
-"""The right-hand side: title, steps in one line, tabs, and the pane of the chosen tab for what the tree has selected.
+"""The right-hand side: title, steps and failure in a line each, tabs, and the pane of the chosen one.
 
 It asks the board for attempts when something changed and builds lines only when the facts behind them are other ones.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,19 +15,39 @@ from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes import flags, story, summary
 from tracekit.ui.panes.events import about
-from tracekit.ui.panes.failure import failure_lines
+from tracekit.ui.panes.past import past_lines
+from tracekit.ui.panes.picks import Stretch
+from tracekit.ui.panes.place import place_lines
+from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, LEAF, NOTICE, Section
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.events import EventRows, EventsPane
+from tracekit.ui.widgets.following import FollowingPane
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
+from tracekit.ui.widgets.reading import PastKey, PastReader
+from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
 from tracekit.ui.words import count, seconds
 from tracekit.wire.names import RED
 
-TABS = ("steps", "failure", "output", "cases", "repro", "run", "events")
+if TYPE_CHECKING:
+    from tracekit.engine.past import Before
+
+#: The tabs of a scenario, with their keys.
+KEYS = {
+    "steps": "1",
+    "why": "2",
+    "output": "3",
+    "events": "4",
+    "timeline": "5",
+    "env": "6",
+    "history": "7",
+    "repro": "8",
+}
+TABS = tuple(KEYS)
 KINDS = {
     "launch": "could not start",
     "discovery": "could not be collected",
@@ -34,13 +56,19 @@ KINDS = {
     "link": "link",
     "warning": "warning",
 }
-OF_ROWS = ("overview", "output", "run", "events")
+OF_THE_PAST = frozenset({"why", "history", "env"})
+OF_ROWS = ("overview", "output", "events", "env")
 
 
 class Detail(Vertical):
     """Shows one scenario's attempt, a container, or a notice."""
 
-    DEFAULT_CSS = "Detail > .bar { height: 1; } Detail > .pane { height: 1fr; }"
+    DEFAULT_CSS = """
+    Detail > .bar { height: 1; }
+    Detail > .pane { height: 1fr; }
+    Detail > #detail-cause, Detail > #detail-stretch { display: none; }
+    Detail > #detail-cause.-on, Detail > #detail-stretch.-on { display: block; }
+    """
 
     def __init__(self, palette: Palette, ports: Ports, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -53,18 +81,33 @@ class Detail(Vertical):
         self._at: tuple[Section, int] | None = None
         self._shown: object = None
         self._attempts: list[tuple[ViewFace, Attempt]] = []
+        self._family_of: tuple[object, list[int]] = (None, [])
+        #: What was chosen of the attempt's time; every pane shows that alone.
+        self.stretch: Stretch | None = None
+        self._past = PastReader(ports, self.update_facts)
 
     def compose(self) -> ComposeResult:
-        """Three bars and three panes, one of them visible."""
+        """Bars and panes; one of the panes is visible."""
         yield TitleRow(id="detail-title", classes="bar")
         yield TitleRow(id="detail-steps", classes="bar")
+        yield TitleRow(id="detail-cause", classes="bar")
         yield TitleRow(id="detail-tabs", classes="bar")
-        yield LinesPane(id="lines", classes="pane")
+        yield TitleRow(id="detail-stretch", classes="bar")
+        yield LinesPane(id="lines", classes="pane", palette=self._palette)
         yield OutputPane(self._palette, id="output", classes="pane")
         yield EventsPane(self._palette, id="events-pane", classes="pane")
+        yield TimelinePane(self._palette, id="timeline-pane", classes="pane")
 
     def on_resize(self) -> None:
         """Bars are cut to the width."""
+        self._shown = None
+        self.update_facts()
+
+    def paint_anew(self) -> None:
+        """Make every line again: the palette means other colours now."""
+        for pane in self.query(FollowingPane):
+            pane.paint_anew()
+        self.query_one("#events-pane", EventsPane).paint_anew()
         self._shown = None
         self.update_facts()
 
@@ -72,7 +115,7 @@ class Detail(Vertical):
         """Show what the tree's cursor stands on."""
         row = _row_of(at)
         if board is not self.board or row != self.row:
-            self._attempt_back = 0
+            self._attempt_back, self.stretch = 0, None
         self.board, self._at, self.row = board, at, row
         self.update_facts()
 
@@ -84,6 +127,12 @@ class Detail(Vertical):
     def turn(self, direction: int) -> None:
         """Show an earlier or a later attempt."""
         self._attempt_back = max(0, min(len(self._attempts) - 1, self._attempt_back - direction))
+        self.stretch = None
+        self.update_facts()
+
+    def narrow(self, stretch: Stretch | None) -> None:
+        """Show a stretch of the attempt's time alone, in every pane; the same one again, or None, shows all of it."""
+        self.stretch = None if stretch == self.stretch else stretch
         self.update_facts()
 
     @property
@@ -101,7 +150,7 @@ class Detail(Vertical):
     @property
     def tab(self) -> str:
         """The tab that is shown: the one a person chose, else what says most about the state."""
-        if self.pinned in self.tabs:
+        if self.pinned == "run" or self.pinned in self.tabs:
             return self.pinned
         if self.row < 0:
             return self.tabs[0]
@@ -112,7 +161,7 @@ class Detail(Vertical):
             return "steps"
         status = Status.RUNNING if shown[1].verdict is None else BY_WORD.get(shown[1].verdict, Status.ERROR)
         if status in RED_STATUSES:
-            return "failure"
+            return "why"
         return "output" if status == Status.RUNNING and shown[1].outputs else "steps"
 
     def update_facts(self) -> None:
@@ -122,8 +171,11 @@ class Detail(Vertical):
         self._attempts = self.board.attempts(self.row) if self.row >= 0 else []
         shown = self.attempt
         tab = self.tab
+        if tab in OF_THE_PAST and self.row >= 0:
+            self._past.want(self._past_key(shown))
         key = (id(self.board), self.row, self._node_key(), tab, self._attempt_back, len(self._attempts))
-        facts_key = (key, id(shown[1]) if shown else 0, self._volatile(tab, shown))
+        which = (id(shown[1]), shown[0].cut) if shown else None
+        facts_key = (key, which, self._volatile(tab, shown), self.stretch)
         if facts_key == self._shown:
             return
         self._shown = facts_key
@@ -132,16 +184,42 @@ class Detail(Vertical):
 
     def _volatile(self, tab: str, shown: tuple[ViewFace, Attempt] | None) -> object:
         """What else a tab depends on."""
-        if tab in {"run", "overview", "cases"}:
+        if tab in {"run", "overview"}:
             return self.board.version
+        if tab == "steps":
+            board, told = self.board, shown[1] if shown else None
+            family = [(other, board.status[other], board.duration[other]) for other in self._family()]
+            return (
+                family,
+                (len(told.steps), len(told.assertions), told.stalls) if told is not None else None,
+            )
+        if tab in OF_THE_PAST:
+            return (self._past.version, self.board.status[self.row] if self.row >= 0 else 0)
         if tab == "output":
             return len(self._spans(shown)[1])
-        if tab == "events":
-            return (about(self.board, self.row, shown), shown[1].verdict if shown else None)
+        if tab in {"events", "timeline"}:
+            return (about(self.board, self.row, shown, self.stretch), shown[1].verdict if shown else None)
         return self.board.status[self.row] if self.row >= 0 else 0
 
     def _node_key(self) -> str:
         return f"{self._at[0].key}/{self._at[0].identity(self._at[1])}" if self._at else ""
+
+    def _family(self) -> list[int]:
+        """The selected row and its cases: looked for when rows came or moved, not with every change of the run."""
+        board, row = self.board, self.row
+        if row < 0:
+            return []
+        key = (id(board), row, board.moves)
+        if key != self._family_of[0]:
+            self._family_of = key, [row, *board.family(row)]
+        return self._family_of[1]
+
+    def _past_key(self, shown: tuple[ViewFace, Attempt] | None) -> PastKey:
+        view = shown[0] if shown else self.board.newest
+        if view is None:
+            return PastKey("", "", "")
+        row = self.board.parent[self.row] if self.board.parent[self.row] >= 0 else self.row
+        return PastKey(view.root, self.board.ids[row], view.run_id, ended=not view.live)
 
     # -- bars --------------------------------------------------------------------------------------------------------
 
@@ -153,6 +231,27 @@ class Detail(Vertical):
             steps = story.strip_of_steps(shown[1], self._palette, self._ports.now())
         self.query_one("#detail-steps", TitleRow).show(steps)
         self.query_one("#detail-tabs", TitleRow).show(self._tab_line(tab))
+        red = shown is not None and shown[1].verdict in RED and tab != "why"
+        cause = self.query_one("#detail-cause", TitleRow)
+        cause.set_class(red, "-on")
+        if red and shown is not None:
+            look = self._palette
+            said = shorten(clean(headline(shown[1])), width - 4, look.glyphs.dots)
+            cause.show(Line().gap(1).own(look.glyphs.failed, look.failure).gap(1).put(said, look.failed))
+        self._stretch_bar(shown, width)
+
+    def _stretch_bar(self, shown: tuple[ViewFace, Attempt] | None, width: int) -> None:
+        bar, stretch, look = self.query_one("#detail-stretch", TitleRow), self.stretch, self._palette
+        bar.set_class(stretch is not None, "-on")
+        if stretch is None or shown is None:
+            return
+        began = shown[1].started_m
+        line = Line().gap(1).own("only ", look.dim)
+        line.put(shorten(clean(stretch.name), max(8, width - 44), look.glyphs.dots), look.accent)
+        line.gap(2).own(f"{(stretch.since - began) / 1e9:+.3f}s", look.text)
+        line.own(" .. ", look.dim)
+        line.own(f"{(stretch.until - began) / 1e9:+.3f}s" if stretch.until else "its end", look.text)
+        bar.show(line.gap(2).own("esc shows all", look.faint))
 
     def _title(self, shown: tuple[ViewFace, Attempt] | None, width: int) -> Line:
         look = self._palette
@@ -198,23 +297,25 @@ class Detail(Vertical):
     def _tab_line(self, tab: str) -> Line:
         """Tabs, and whether output follows: names give way to that, then the other tabs, the chosen name never."""
         right, width = self._follow_state() if tab == "output" else Line(), max(20, self.size.width)
-        line = self._names(tab, 9)
-        for letters in (4, 3, 0, -1):
-            if line.columns + right.columns + 1 <= width:
+        line = self._names(tab, 9, roomy=True)
+        for letters in (9, 4, 3, 0, -1):
+            if line.columns + right.columns + bool(right.columns) <= width:
                 break
             line = self._names(tab, letters)
         return (
             line.gap(max(1, width - 1 - line.columns - right.columns)).join(right) if right.columns else line
         )
 
-    def _names(self, tab: str, letters: int) -> Line:
+    def _names(self, tab: str, letters: int, *, roomy: bool = False) -> Line:
         look, line = self._palette, Line().gap(1)
-        for name in self.tabs:
-            number = TABS.index(name) + 1 if name in TABS else 1  # as its key is
+        shown = (*self.tabs, "run") if tab == "run" else self.tabs
+        for place, name in enumerate(shown):
+            number = "0" if name == "run" else KEYS.get(name, "1")
+            line.gap((2 if roomy else 1) if place else 0)
             if name == tab:
                 line.own(f"[{number} {name.capitalize()}]", look.accent)
             elif letters >= 0:
-                line.own(f" {number} {name.capitalize()[:letters]}".rstrip() + " ", look.dim)
+                line.own(f"{number} {name.capitalize()[:letters]}".rstrip(), look.dim)
         return line
 
     def _follow_state(self) -> Line:
@@ -226,6 +327,8 @@ class Detail(Vertical):
         """Read output on, and say how much is new."""
         if self.tab == "events" and self.is_mounted:
             self.query_one("#events-pane", EventsPane).tick()
+        if self.tab == "timeline" and self.is_mounted:
+            self.query_one(TimelinePane).tick(self._ports.now())
         if self.tab == "output" and self.is_mounted:
             self.query_one("#output", OutputPane).pump()
             self.query_one("#detail-tabs", TitleRow).show(self._tab_line("output"))
@@ -234,16 +337,22 @@ class Detail(Vertical):
 
     def _body(self, shown: tuple[ViewFace, Attempt] | None, tab: str, key: object) -> None:
         lines, output = self.query_one("#lines", LinesPane), self.query_one("#output", OutputPane)
-        events = self.query_one("#events-pane", EventsPane)
-        focused = any(pane.has_focus for pane in (lines, output, events.rows))
-        output.display, events.display = tab == "output", tab == "events"
-        lines.display = not (output.display or events.display)
+        events, bars = self.query_one("#events-pane", EventsPane), self.query_one(TimelinePane)
+        focused = any(pane.has_focus for pane in (lines, output, events.rows, bars.rows))
+        output.display, events.display, bars.display = tab == "output", tab == "events", tab == "timeline"
+        lines.display = not (output.display or events.display or bars.display)
         if focused:
             self.keys_to.focus()
         if tab == "events":
             view = shown[0] if shown else self.board.newest if self.row < 0 else None
             broke = shown is not None and shown[1].verdict in RED
-            events.show(view, about(self.board, self.row, shown), ended_red=broke)
+            events.show(view, about(self.board, self.row, shown, self.stretch), ended_red=broke)
+            return
+        if tab == "timeline":
+            if shown is None:
+                bars.clear()
+            else:
+                bars.show(*shown, about(self.board, self.row, shown), self.stretch, self._ports.now())
             return
         if tab == "output":
             view, spans = self._spans(shown)
@@ -255,10 +364,12 @@ class Detail(Vertical):
         lines.show(self._lines(shown, tab), key)
 
     @property
-    def keys_to(self) -> LinesPane | OutputPane | EventRows:
+    def keys_to(self) -> LinesPane | OutputPane | EventRows | TimelineRows:
         """The pane of the tab that is shown: where keys go."""
         if self.tab == "events":
             return self.query_one("#events-pane", EventsPane).rows
+        if self.tab == "timeline":
+            return self.query_one(TimelinePane).rows
         return (
             self.query_one("#output", OutputPane)
             if self.tab == "output"
@@ -267,34 +378,69 @@ class Detail(Vertical):
 
     def _spans(self, shown: tuple[ViewFace, Attempt] | None) -> tuple[ViewFace | None, list[OutputSpan]]:
         if self.row >= 0:
-            return (shown[0], shown[1].outputs) if shown else (None, [])
+            return (shown[0], self._within(shown[1])) if shown else (None, [])
         view = self.board.newest
         return (view, view.state.runner_output) if view is not None else (None, [])
+
+    def _within(self, attempt: Attempt) -> list[OutputSpan]:
+        """What was printed in the stretch that is chosen: by its step where that is known, else by the clock."""
+        stretch = self.stretch
+        if stretch is None:
+            return attempt.outputs
+        ahead = attempt.started_t - attempt.started_m
+        since, until = stretch.since + ahead, stretch.until + ahead if stretch.until else 0
+        return [
+            span
+            for span in attempt.outputs
+            if (stretch.step and span.step == stretch.step)
+            or (since <= span.t and (not until or span.t < until))
+        ]
 
     def _lines(self, shown: tuple[ViewFace, Attempt] | None, tab: str) -> list[Line]:
         look, now, board = self._palette, self._ports.now(), self.board
         if tab == "run":
             return summary.run_lines(board, look, now)
+        if tab == "env":
+            return self._place(shown)
         if self.row < 0:
             return self._overview()
         facts = board.facts[self.row]
         attempt = shown[1] if shown else None
         stalls = story.stall_lines(shown[0].state.notices, facts, attempt, look) if shown and attempt else []
         beside = self._flag_lines(shown)
-        if tab == "failure":
-            return (
-                [*failure_lines(attempt, look, self._root(shown)), *stalls, *beside]
-                if attempt
-                else [Line().own("  not run yet", look.dim)]
-            )
-        if tab == "cases":
-            return story.case_lines(board, self.row, look, now)
+        if tab == "why":
+            if shown is None:
+                return [Line().own("  not run yet", look.dim)]
+            return [*why_lines(board, self.row, shown, self._before(shown), look, now=now), *stalls, *beside]
+        if tab == "history":
+            run = shown[0].run_id if shown else ""
+            return past_lines(self._before(shown), self._past.problem, run, look, now)
         if tab == "repro":
             return story.repro_lines(facts, attempt, self.command(), look, self._root(shown))
-        lines = [*beside[1:], *beside[:1], *story.story_lines(facts, attempt, look, now)]
+        lines = [
+            *beside[1:],
+            *beside[:1],
+            *story.story_lines(facts, attempt, look, now=now, stretch=self.stretch),
+        ]
         if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None}:
             lines = [Line(2).gap(2).name(attempt.reason, look.text), Line(), *lines]
-        return [*lines, *stalls]
+        lines += [*stalls, *story.case_lines(board, self.row, look, now)]
+        return lines + story.code_lines(facts, self.command(), look)
+
+    def _before(self, shown: tuple[ViewFace, Attempt] | None) -> Before | None:
+        return self._past.told(self._past_key(shown))
+
+    def _place(self, shown: tuple[ViewFace, Attempt] | None) -> list[Line]:
+        view = shown[0] if shown else self.board.newest
+        if view is None:
+            return [Line().own("  no run yet", self._palette.dim)]
+        with view.lock:
+            run = view.state.run
+        facts = self.board.facts[self.row] if self.row >= 0 else None
+        before = self._before(shown) if facts is not None else None
+        return place_lines(
+            run, facts, shown[1] if shown else None, before, self._palette, now=self._ports.now()
+        )
 
     def _flag_lines(self, shown: tuple[ViewFace, Attempt] | None) -> list[Line]:
         if shown is None:
@@ -317,6 +463,17 @@ class Detail(Vertical):
         if section.ref[node] >= 0 or section.key in {"starts", "collects", "notes", "causes"}:
             return summary.run_lines(board, look, self._ports.now())
         return summary.rows_lines(board, section.label.get(node, ""), section.leaves(node), look)
+
+    @property
+    def reading(self) -> bool:
+        """Whether something is being read for what is shown."""
+        return self._past.busy or self.query_one(TimelinePane).busy
+
+    @property
+    def picked(self) -> object:
+        """What the cursor of the pane stands on, while that has the keys."""
+        pane = self.query_one("#lines", LinesPane)
+        return pane.picked if pane.has_focus else None
 
     def command(self) -> str:
         """The command that runs exactly what is selected."""

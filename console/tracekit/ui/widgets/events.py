@@ -49,6 +49,11 @@ class EventRows(FollowingPane, can_focus=True, inherit_bindings=False):
         if self.follow or before <= self.scroll_offset.y + self.size.height:
             self.refresh()
 
+    def paint_anew(self) -> None:
+        """Forget the lines that were painted."""
+        self._painted.clear()
+        self.refresh()
+
     @property
     def line_count(self) -> int:
         """Rows that pass, as far as they are counted."""
@@ -136,6 +141,11 @@ class EventsPane(Vertical):
     def typing(self) -> bool:
         """Whether keys go into the filter."""
         return self.query_one("#events-filter").has_focus
+
+    @property
+    def about(self) -> About:
+        """Which rows are shown."""
+        return self._about
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -238,6 +248,10 @@ class EventsPane(Vertical):
         """Whether a trace may still come: then nothing is said of its absence."""
         view = self._view
         return view is not None and view.live and view.state.run.trace != "off"
+
+    def paint_anew(self) -> None:
+        """The bars around the rows are made again."""
+        self._tell()
 
     def on_resize(self) -> None:
         """The head is cut to the width."""

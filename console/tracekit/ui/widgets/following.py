@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from textual.geometry import Size
 from textual.reactive import var
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
+from tracekit.ui.widgets.selecting import Selecting
 
 MAX_COLUMNS = 4096
 
 
-class FollowingPane(ScrollView, can_focus=True, inherit_bindings=False):
+class FollowingPane(Selecting, can_focus=True, inherit_bindings=False):
     """Lines by number; the newest is the last."""
 
     DEFAULT_CSS = "FollowingPane { overflow-y: auto; overflow-x: hidden; scrollbar-size-vertical: 1; }"
@@ -43,6 +43,26 @@ class FollowingPane(ScrollView, can_focus=True, inherit_bindings=False):
         """What stands where there are no lines."""
         raise NotImplementedError
 
+    @property
+    def row_count(self) -> int:
+        """Every line can be chosen."""
+        return self.line_count
+
+    def copied_rows(self, first: int, last: int) -> list[str]:
+        """Their text, as it is shown."""
+        return [
+            line.text.rstrip() for row in range(first, last + 1) if (line := self.line_at(row)) is not None
+        ]
+
+    def begin_selection(self) -> None:
+        """What is chosen from must not run away."""
+        self.release()
+        super().begin_selection()
+
+    def paint_anew(self) -> None:
+        """Forget the lines that were painted."""
+        self.refresh()
+
     def lay_out(self) -> None:
         """There are more lines, or others."""
         lines = self.line_count
@@ -58,6 +78,7 @@ class FollowingPane(ScrollView, can_focus=True, inherit_bindings=False):
     def begin_again(self, *, follow: bool = True) -> None:
         """Other lines altogether: from their end, or from their beginning."""
         self._left = 0
+        self.began = None
         self.follow = follow
         self._seen = self.line_count
         self._setting = True
@@ -97,6 +118,9 @@ class FollowingPane(ScrollView, can_focus=True, inherit_bindings=False):
 
     def move(self, where: str) -> None:
         """Scroll by name."""
+        if self.selecting:
+            self.carry(where)
+            return
         page = max(1, self.size.height // 2)
         step = {"down": 1, "up": -1, "page_down": page, "page_up": -page}
         if where == "bottom":
@@ -125,6 +149,8 @@ class FollowingPane(ScrollView, can_focus=True, inherit_bindings=False):
             line = None if self.line_count else self.stand_in(y)
         if line is None:
             return Strip.blank(width, base)
+        if self.chosen(row):
+            base += self._palette.cursor
         if self._left:
             return line.strip(line.columns, base).crop(self._left, None).adjust_cell_length(width, base)
         return line.strip(width, base)

@@ -12,7 +12,7 @@ from tracekit.ui.actions import Action
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
 
-LOUD_LINKS = frozenset({"no link", "lost", "connecting"})
+LOUD_LINKS = frozenset({"no link", "lost", "connecting", "then"})
 
 
 @dataclass(frozen=True)
@@ -192,6 +192,6 @@ class Rule(Widget):
         """Paint one cell of it."""
         return (
             Line()
-            .own(self._palette.glyphs.rule, self._palette.faint)
+            .own(self._palette.glyphs.rule, self._palette.rule)
             .strip(self.size.width, self.rich_style + Style())
         )

@@ -32,7 +32,7 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
             self._key, self._index, self._left = key, OutputIndex(view), 0
             self._index.extend(spans)
             self._painted.clear()
-            self.follow = True
+            self.began, self.follow = None, True
             self.lay_out()
             self.refresh()
         self.pump()
@@ -57,6 +57,11 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
                 self.refresh()
         return index.behind
 
+    def paint_anew(self) -> None:
+        """Forget the lines that were painted."""
+        self._painted.clear()
+        self.refresh()
+
     @property
     def line_count(self) -> int:
         """Lines known so far."""
@@ -76,6 +81,13 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
         if row not in self._painted:
             self._fetch(row)
         return self._painted.get(row)
+
+    def copied_rows(self, first: int, last: int) -> list[str]:
+        """What was printed, without the column that names the stream; read at once and never kept."""
+        if self._index is None:
+            return []
+        shown = self._index.window(first, last - first + 1)
+        return [safe(data, MAX_COLUMNS).text.rstrip() for data, _ in shown]
 
     def _fetch(self, row: int) -> None:
         """Make the lines around a row: one read for the whole window."""

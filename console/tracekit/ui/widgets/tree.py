@@ -101,6 +101,11 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
         if self._return_to:
             self._return()
 
+    def come_to(self, scenario: str) -> None:
+        """Put the cursor on a scenario as soon as its row is there."""
+        self._return_to = scenario
+        self._return()
+
     def _return(self) -> None:
         """Put the cursor where it stood before the board was read again, as soon as that row is there."""
         row = self.board.index.get(self._return_to, -1)

@@ -1,0 +1,250 @@
+"""Tells what a JavaScript reporter of ours tells: names become scenarios, and what is printed meanwhile becomes theirs.
+
+A reporter in the process of the tests says how much had been printed at each of its lines: then whose output it is is
+exact. It is inferred where one test alone was running, and the launch's own otherwise.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, Optional
+
+from tracekit.agent.hosts.cases import Cases, Told
+from tracekit.agent.hosts.crew import End, Word
+from tracekit.agent.hosts.following import Followed
+from tracekit.agent.hosts.request import Request
+from tracekit.agent.hosts.telling import Teller
+from tracekit.agent.reports.cases import MESSAGE_LIMIT, cut
+from tracekit.agent.system import System
+from tracekit.wire.ids import SUBTEST_MARK, subtest_id
+from tracekit.wire.names import RED, VERDICTS, E
+
+_DIFF_LINES = 2000
+_CAUSES = {"failed": "assertion", "error": "exception", "timedout": "hang"}
+_PASSED_ON = ("cause", "reason")
+
+
+class ScriptCases(Cases):
+    """The tests of one launch, in however many processes."""
+
+    def __init__(self, system: System, request: Request, teller: Teller) -> None:
+        super().__init__(system, request, teller, apart=True)
+        #: What was found, with its place, in the order of its finding.
+        self.places: dict[str, tuple[str, int]] = {}
+        #: Files that could not be loaded, and what the tool said that belongs to no test.
+        self.broken: set[str] = set()
+        self.faults: list[dict[str, str]] = []
+        #: Files that are done, as far as the tool tells that.
+        self.done: set[str] = set()
+        self._running: dict[str, Followed] = {}
+        self._causes: dict[str, str] = {}
+
+    def running(self, followed: Followed) -> list[str]:
+        """The tests that have begun in that process and not ended."""
+        return [scenario for scenario, whose in self._running.items() if whose is followed]
+
+    def verdict(self, scenario: str) -> str:
+        """How it ended last, "" where it has not."""
+        told = self._known.get(scenario)
+        return "" if told is None else told.verdict
+
+    def ended(self) -> set[str]:
+        """All that have."""
+        return {scenario for scenario, told in self._known.items() if told.verdict}
+
+    # -- what a reporter tells
+
+    def told(self, followed: Followed, line: dict[str, Any]) -> None:
+        """Tell one line of it."""
+        self.pid = followed.pid
+        self.any = True
+        at = line.get("at")
+        if isinstance(at, list):
+            followed.exact = True
+            followed.until([int(size) for size in at])
+        event = line.get("e")
+        names = [str(name) for name in line.get("names") or ()]
+        if event == "discover.failed":
+            self._unloaded(line)
+        elif event == "fault":
+            self.faults.append({key: str(line.get(key, "")) for key in ("message", "detail")})
+        elif event in {"file.ended", "file.started", "file.died", "collected"}:
+            followed.notes.append((str(event), str(line.get("file", ""))))
+            if event == "file.ended":
+                self.done.add(str(line.get("file", "")))
+        elif event == E.OUTPUT:
+            self._said(names, line)
+        elif event == E.SESSION_ENDED:
+            followed.concluded = True
+        elif names:
+            scenario = self._request.prefix + "::".join(names)
+            part = line.get("part")
+            scenario = subtest_id(scenario, str(part)) if part is not None else scenario
+            self._test(followed, str(event), scenario, names, line)
+
+    def heard(self, followed: Followed, stream: str, data: bytes) -> None:
+        """Bytes of that process: of the one test that runs in it, else of nobody."""
+        running = [one for one in self.running(followed) if not self._is_parent(one, followed)]
+        whose: dict[str, Any] = {"launch": self._request.launch}
+        if len(running) == 1:
+            told = self._known[running[0]]
+            whose = {"scenario": running[0], "attempt": told.number, "step": "call"}
+        attribution = "exact" if followed.exact or len(running) != 1 else "inferred"
+        self._teller.output(stream, whose, data, attribution)
+
+    def close(self, followed: Followed, end: End, note: Optional[dict[str, Any]]) -> list[str]:
+        """That process is over: what began in it and has not ended. Gives those that another one's end cost theirs."""
+        died = Word("crashed", "crash", f"its process {end.how} during it")
+        word, meant, rest = died, "", died
+        if note is not None:
+            cause = "hang" if note.get("verdict") == "timedout" else None
+            word, meant = (
+                Word(str(note.get("verdict")), cause, str(note.get("reason", ""))),
+                str(note.get("scenario")),
+            )
+            rest = Word("cancelled", None, f"its process was ended because of {meant}")
+        lost = []
+        for scenario in self.running(followed):
+            mine = not meant or scenario.partition(SUBTEST_MARK)[0] == meant.partition(SUBTEST_MARK)[0]
+            self._running.pop(scenario)
+            self._close(scenario, self._known[scenario], word if mine else rest, end)
+            if not mine:
+                lost.append(scenario)
+        return lost
+
+    # -- one test
+
+    def _asked(self, scenario: str) -> bool:
+        only = self._request.only
+        return only is None or scenario.partition(SUBTEST_MARK)[0] in only or scenario in only
+
+    def _parent(self, scenario: str) -> dict[str, str]:
+        base, mark, _ = scenario.partition(SUBTEST_MARK)
+        return {"parent": base} if mark else {}
+
+    def _is_parent(self, scenario: str, followed: Followed) -> bool:
+        """Whether a part of it runs: what is printed is that part's."""
+        start = scenario + (SUBTEST_MARK if SUBTEST_MARK not in scenario else "/")
+        return any(other.startswith(start) for other in self.running(followed))
+
+    def place(self, scenario: str, names: list[str], line: dict[str, Any]) -> None:
+        """Tell that there is such a test, once, and again where its place has become known."""
+        file, number = str(line.get("file") or names[0]), line.get("line")
+        place = (file, number if type(number) is int else 0)
+        known = self.places.get(scenario)
+        if known is not None and (known == place or not place[1]):
+            return
+        self.places[scenario] = place
+        if not self._asked(scenario):
+            return
+        facts: dict[str, Any] = {"suite": self._request.suite, "runner": self._request.runner}
+        tags = [str(tag) for tag in line.get("tags") or ()]
+        aside = None if self._request.discovers else self._request.aside(scenario)
+        more = {} if aside is None else {"isolate": aside}
+        self._teller.line(
+            E.SCENARIO_FOUND,
+            scenario=scenario,
+            **facts,
+            path=names,
+            file=place[0],
+            line=place[1],
+            tags=tags,
+            doc=None,
+            **more,
+        )
+
+    def _test(
+        self, followed: Followed, event: str, scenario: str, names: list[str], line: dict[str, Any]
+    ) -> None:
+        if event == E.SCENARIO_FOUND:
+            self.place(scenario, names, line)
+            return
+        if self._request.discovers:
+            return
+        told = self.begin(scenario)
+        if told is None:
+            return
+        self._running.setdefault(scenario, followed)
+        head = {"scenario": scenario, "attempt": told.number, "step": "call"}
+        if event == E.ASSERTION:
+            self._teller.line(E.ASSERTION, **head, **_compared(line))
+        elif event == E.FAILURE:
+            cause = self._causes[scenario] = str(line.get("cause") or "exception")
+            when = cause if cause in {"setup", "teardown"} else "call"
+            chain = line.get("chain") or []
+            self._teller.line(
+                E.FAILURE, **head, when=when, cause=cause, chain=chain, text=str(line.get("text", ""))
+            )
+        elif event == E.ATTEMPT_ENDED:
+            self._running.pop(scenario, None)
+            self._over(scenario, told, line)
+
+    def _over(self, scenario: str, told: Told, line: dict[str, Any]) -> None:
+        verdict = str(line.get("verdict"))
+        told.verdict = verdict if verdict in VERDICTS else "error"
+        lasted = line.get("d")
+        lasted = lasted if type(lasted) is int else max(0, self._clock.mono() - told.began)
+        facts: dict[str, Any] = {"cause": self._causes.pop(scenario, None) or _CAUSES.get(told.verdict)}
+        facts.update({key: str(line[key]) for key in _PASSED_ON if line.get(key)})
+        if "reason" in facts:
+            facts["reason"] = cut(facts["reason"], MESSAGE_LIMIT)
+        if told.verdict not in RED:
+            facts["cause"] = None
+        head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
+        durations = {} if told.verdict in {"skipped", "crashed", "cancelled"} else {"call": lasted}
+        self._teller.line(
+            E.ATTEMPT_ENDED, **head, verdict=told.verdict, d=lasted, durations=durations, **facts
+        )
+
+    def _said(self, names: list[str], line: dict[str, Any]) -> None:
+        """Output that the tool itself has collected, and mostly knows the test of."""
+        stream = "stderr" if line.get("stream") == "stderr" else "stdout"
+        whose: dict[str, Any] = {"launch": self._request.launch}
+        told = self._known.get(self._request.prefix + "::".join(names)) if names else None
+        if told is not None:
+            scenario = self._request.prefix + "::".join(names)
+            whose = {"scenario": scenario, "attempt": told.number, "step": "call"}
+        attribution = "inferred" if line.get("attribution") == "inferred" else "exact"
+        data = str(line.get("text", "")).encode("utf-8", "replace")
+        self._teller.output(stream, whose, data, attribution)
+
+    def _unloaded(self, line: dict[str, Any]) -> None:
+        """A module that does not load keeps none of the others from being run."""
+        file = str(line.get("file", ""))
+        if file in self.broken:
+            return
+        self.broken.add(file)
+        only = self._request.only
+        if only is not None and not any(one.startswith(f"{self._request.prefix}{file}::") for one in only):
+            return
+        detail = cut(str(line.get("detail", "")))
+        remedy = "mend what the message names; nothing of this file can run before"
+        facts = {"suite": self._request.suite, "file": file, "message": str(line.get("message", ""))}
+        self._teller.line(E.DISCOVER_FAILED, **facts, detail=detail, failure=None, remedy=remedy)
+
+
+def missing(asked: Optional[Iterable[str]], cases: ScriptCases) -> list[str]:
+    """Of what was asked for that which has had no end."""
+    ended = cases.ended()
+    return [one for one in asked or () if one.partition(SUBTEST_MARK)[0] not in ended]
+
+
+def _compared(line: dict[str, Any]) -> dict[str, Any]:
+    expected, actual = str(line.get("expected", "")), str(line.get("actual", ""))
+    before, after = expected.splitlines(), actual.splitlines()
+    diff = ""
+    if expected != actual and max(len(before), len(after)) <= _DIFF_LINES:
+        rows = difflib.unified_diff(before, after, "expected", "actual", lineterm="", n=3)
+        diff = "\n".join(list(rows)[2:])
+    number = line.get("line")
+    return {
+        "op": str(line.get("op") or "=="),
+        "expected": cut(expected),
+        "actual": cut(actual),
+        "kind": "text",
+        "diff": cut(diff),
+        "file": str(line.get("file", "")),
+        "line": number if type(number) is int else 0,
+        "passed": False,
+    }

@@ -1,0 +1,87 @@
+"""What the application wears: the colours of a theme, as far as the terminal has them, changed while it is shown.
+
+A part of the application; the colours themselves stand in `colours`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from textual.filter import LineFilter, Monochrome, NoColor
+
+from tracekit.ui import colours
+from tracekit.ui.safe import SafetyFilter
+from tracekit.ui.theme import Palette, palette, theme_of
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from tracekit.ui.screens.console import ConsoleScreen
+
+    _Base = App[int]
+else:
+    _Base = object
+
+
+class Wearing(_Base):
+    """A part of the application."""
+
+    look: Palette = palette()  # the library asks for colours while it is being made
+    themed = colours.DARK
+    safety: SafetyFilter
+    board_screen: ConsoleScreen
+    ask: Callable[[str, Sequence[str], Sequence[tuple[str, str]], Callable[[str | None], None]], None]
+
+    def its(self, theme: str) -> colours.Colours:
+        """The colours of a theme, as far as this terminal has them."""
+        if os.environ.get("TRACEKIT_GOLDEN"):
+            return colours.colours(theme)
+        if os.environ.get("NO_COLOR") or self.console.color_system is None:
+            return colours.colourless()
+        return colours.colours(theme, few=self.console.color_system == "standard")
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Style sheets are read before a theme is worn."""
+        return theme_of(self.look.colours).variables
+
+    def wear(self, theme: str) -> None:
+        """Paint with another theme from now on; what was painted with the last one is painted again."""
+        self.themed = theme
+        its = self.its(theme)
+        self.look.become(its)
+        dressed = theme_of(its)
+        self.register_theme(dressed)
+        if (printed := its.terminal()) is not None:
+            # Only the one that is in use: the library paints everything anew for each.
+            if its.dark:
+                self.ansi_theme_dark = printed
+            else:
+                self.ansi_theme_light = printed
+        self.theme = dressed.name
+        if hasattr(self.board_screen, "detail"):
+            self.board_screen.paint_anew()
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """What the library wants, and then the last look at every line."""
+        wanted = super().get_line_filters()
+        if self.look.colours.colourless:
+            # The library would turn colours into greys, and greys are colours.
+            wanted = [NoColor(), *(each for each in wanted if not isinstance(each, Monochrome))]
+        return [*wanted, self.safety]
+
+    def show_themes(self) -> None:
+        """The themes, and which one is worn."""
+
+        def chosen(theme: str | None) -> None:
+            if theme is None:
+                return
+            self.wear(theme)
+            few = self.look.colours.native and theme != colours.ANSI
+            told = "this terminal has few colours: its own are shown" if few else f"{theme} from now on"
+            self.board_screen.say(f'{told} · theme = "{theme}" below [settings] of config.toml keeps it')
+
+        names = [self.themed, *(name for name in colours.THEMES if name != self.themed)]
+        answers = [(name, f"{name:<15}{colours.ABOUT[name]}") for name in names]
+        self.ask("Theme", ("enter wears it; the first is the one that is worn",), answers, chosen)

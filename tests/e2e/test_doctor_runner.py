@@ -1,0 +1,86 @@
+"""`tracekit doctor --runner`: a runner that does everything right, and one breach of each rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.cli import Sandbox
+
+GOOD = """#!/bin/sh
+names="opens shuts"
+[ "$1" = --names ] && { printf 'opens\\nshuts\\n'; exit; }
+[ "$1" = --only ] && names=$2
+echo "what it prints besides"
+for name in $names; do
+  printf '{"e":"attempt.started","scenario":"%s"}\\n' "$name"
+  printf '{"e":"attempt.ended","scenario":"%s","verdict":"passed"}\\n' "$name"
+done
+"""
+STARTED = '{"e":"attempt.started","scenario":"a"}'
+FAILURE = '{"e":"failure","scenario":"a","chain":[],"text":"t"}'
+
+
+def ended(verdict: str) -> str:
+    return f'{{"e":"attempt.ended","scenario":"a","verdict":"{verdict}"}}'
+
+
+def lines(*rows: str, status: int = 0) -> str:
+    told = "".join(f"echo '{row}'\n" for row in rows)
+    return f"#!/bin/sh\n{told}exit {status}\n"
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    return Sandbox(tmp_path / "home")
+
+
+def program(sandbox: Sandbox, text: str) -> Path:
+    place = sandbox.home / "suite.sh"
+    place.write_text(text)
+    place.chmod(0o755)
+    return place
+
+
+def broken(sandbox: Sandbox, *words: object) -> list[str]:
+    done = sandbox.run("doctor", "--json", *words)
+    rows = [line["check"] for line in done.lines() if not line["ok"]]
+    assert (done.code == 0) == (not rows), done.err
+    return rows
+
+
+def test_doctor__a_runner_that_does_all_of_it__then_every_check_holds(sandbox: Sandbox) -> None:
+    suite = program(sandbox, GOOD)
+    assert broken(sandbox, "--runner", suite, "--list", f"{suite} --names", "--only", "--only {names}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        (lines("nothing of the kind"), ["journal"]),
+        (lines(STARTED, ended("passed"), '{"e":"attempt.started","scenario":"b"}'), ["ends told"]),
+        (lines(ended("passed")), ["begins told"]),
+        (lines(STARTED, FAILURE, ended("splendid"), status=1), ["verdicts"]),
+        (lines(STARTED, ended("failed"), status=1), ["failures"]),
+        (lines(STARTED, ended("passed"), status=3), ["status"]),
+        (lines(STARTED, FAILURE, ended("failed")), ["status"]),
+        ("#!/bin/sh\n" + lines(STARTED, ended("passed")).replace('"a"', "\"a'$$'\""), ["same names"]),
+    ],
+)
+def test_doctor__a_rule_that_is_broken__then_it_is_named(
+    sandbox: Sandbox, text: str, rows: list[str]
+) -> None:
+    assert broken(sandbox, "--runner", program(sandbox, text)) == rows
+
+
+def test_doctor__a_list_and_a_choice_that_do_not_hold__then_both_are_named(sandbox: Sandbox) -> None:
+    suite = program(
+        sandbox,
+        lines(STARTED, ended("passed"), STARTED.replace('a"}', 'b"}'), ended("passed").replace('"a"', '"b"')),
+    )
+    assert broken(sandbox, "--runner", suite, "--list", "echo c", "--only", "{names}") == ["list", "only"]
+
+
+def test_doctor__no_such_program__then_that_is_all(sandbox: Sandbox) -> None:
+    assert broken(sandbox, "--runner", "no-such-runner-anywhere") == ["starts"]
