@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import re
+import tempfile
 import uuid
 from pathlib import Path
 
@@ -56,15 +57,13 @@ def test_events__two_boxes_of_far_clocks__then_in_the_order_in_which_they_happen
     tmp_path: Path,
 ) -> None:
     ahead = ["unshare", "--time", "--monotonic", str(FAR), "--boottime", str(FAR), "--fork", "--kill-child"]
-    shared = tmp_path / "shared"
     with (
+        # Not below pytest's own folder: any other pytest of this user shuts that one to everybody else when it starts.
+        tempfile.TemporaryDirectory(prefix="tracekit-shared-", ignore_cleanup_errors=True) as shared,
         sshd.box(tmp_path / "a", settings=f"SetEnv MINE={shared} OTHER={shared} FIRST=0") as a,
         sshd.box(tmp_path / "b", settings=f"SetEnv MINE={shared} OTHER={shared} FIRST=1", inside=ahead) as b,
     ):
-        shared.mkdir()
-        for place in (shared, *shared.parents[:-1]):
-            place.chmod(place.stat().st_mode | 0o755)
-        shared.chmod(0o777)
+        Path(shared).chmod(0o777)
         sandbox, root = fleet(tmp_path, {"a": a, "b": b})
         (root / "test_it.py").write_text(TALKS)
         done = sandbox.run("run", root, "--env", "a,b", "--json")
