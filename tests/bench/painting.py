@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from tests.bench.places import Place
 
@@ -42,11 +42,16 @@ class Painted(NamedTuple):
     cpu: float
 
 
-def painted(here: Place, command: Sequence[str], text: bytes) -> Painted:
-    """Until a program has painted this text; it is ended afterwards."""
+def painted(
+    here: Place, command: Sequence[str], text: bytes, until: Callable[[], bool] = lambda: True
+) -> Painted:
+    """Until a program has painted this text; it is ended afterwards, when it has also come as far as `until`."""
     with _on_terminal(here, command) as (process, master, began):
         (wall,) = _watch(master, began, [text])
         fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        patience = time.monotonic() + PATIENCE
+        while not until() and time.monotonic() < patience:
+            time.sleep(0.01)
         return Painted(wall, sum(int(ticks) for ticks in fields[11:13]) / os.sysconf("SC_CLK_TCK"))
 
 

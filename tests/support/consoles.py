@@ -54,6 +54,7 @@ class FakeView:
         self.fold = Fold()
         self.problem: Problem | None = None
         self.stale = False
+        self.expected = 0
         self.shown = threading.Event()
         self.traced: Path | None = None  # where its trace lies
         self.box: Path | None = None

@@ -89,7 +89,18 @@ def _dispatch(name: str, words: list[str]) -> int:
         near = difflib.get_close_matches(name, registry.SUMMARIES, n=1)
         hint = f"did you mean `tracekit {near[0]}`?" if near else "`tracekit --help` lists the commands"
         raise ProblemError(Problem("cli.unknown_command", "no such command", name, hint))
-    return registry.load(name).run(registry.parse(name, words))
+    if name == "tui":
+        from tracekit.cli.remembered import picture
+
+        with picture(words) as shown:
+            return _run(name, words, picture=shown)
+    return _run(name, words)
+
+
+def _run(name: str, words: list[str], **also: object) -> int:
+    args = registry.parse(name, words)
+    vars(args).update(also)
+    return registry.load(name).run(args)
 
 
 if __name__ == "__main__":

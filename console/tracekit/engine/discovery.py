@@ -123,6 +123,7 @@ class Discovery:
         told = _told(inventory, quarantined)
         if not judged:
             view.stale = None
+        view.expected = sum(run.scenarios for run in inventory.runs)
         view.feed(b"".join(itertools.islice(told, FIRST_LINES)))
         self._context.tasks.start_soon(self._feed, request, view, told, inventory)
         return view
@@ -142,6 +143,7 @@ class Discovery:
                 self._context.boxes.local.wake()
         while data := b"".join(itertools.islice(told, LINES_AT_ONCE)):
             await anyio.to_thread.run_sync(feed, data)
+        view.expected = 0
         view.mark("ended")
 
     def _quarantine(self, request: Discover) -> list[dict[str, Any]]:

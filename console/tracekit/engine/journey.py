@@ -53,6 +53,7 @@ class Moment:
     """A run as it was: what a screen reads, in the place of the run itself."""
 
     stale: bool | None = False
+    expected = 0
     problem: Problem | None = None
     trouble: Problem | None = None
 

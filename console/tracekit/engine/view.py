@@ -52,6 +52,8 @@ class RunView:
         self.done = threading.Event()
         # An inventory that was shown at once: whether the sources are others now; None until that is known.
         self.stale: bool | None = False
+        #: How many scenarios there are in all while a memory of them is being taken in; 0 where nobody knows.
+        self.expected = 0
         # Set by a screen that has painted the first rows: until then nothing else takes the interpreter from it.
         self.shown = threading.Event()
         self._fold = Fold()

@@ -144,7 +144,7 @@ class InventoryStore:
     def load(self, root: str, key: str) -> Inventory | None:
         """The kept inventory, stale or not; the caller compares surveys."""
         try:
-            with open(self._file(root, key), "rb") as file:
+            with open(self.file(root, key), "rb") as file:
                 mark = _mark(root, key, file)
                 if self._held is not None and self._held[0] == mark:
                     return self._held[1]
@@ -168,7 +168,7 @@ class InventoryStore:
             "runs": inventory.runs,
             "sources": inventory.survey.sources,
         }
-        place = self._file(inventory.root, key)
+        place = self.file(inventory.root, key)
         part = f"{place}.{os.getpid()}.part"
         try:
             os.makedirs(self._folder, exist_ok=True, mode=0o700)
@@ -183,7 +183,8 @@ class InventoryStore:
             with suppress(OSError):
                 os.unlink(part)
 
-    def _file(self, root: str, key: str) -> str:
+    def file(self, root: str, key: str) -> str:
+        """Where the inventory of a project is kept."""
         name = blake2b(os.fsencode(f"{root}\0{key}"), digest_size=16).hexdigest()
         return os.path.join(self._folder, f"{name}.ndjson")
 

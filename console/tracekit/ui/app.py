@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from textual.app import App, SuspendNotSupported
 from textual.timer import Timer
@@ -25,7 +26,7 @@ from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
 from tracekit.ui.screens.layout import CSS
-from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, crash_report, gone
+from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, Taking, crash_report, gone
 from tracekit.ui.theme import palette
 from tracekit.ui.wearing import Wearing
 from tracekit.wire.problems import Problem
@@ -54,7 +55,7 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         pumped: bool = True,
         ahead: Future[ViewFace] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(driver_class=Taking)
         self.ports = ports
         self.start = start
         self._ahead = ahead
@@ -111,8 +112,17 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
             self.board_screen.begin(self.start, self._ahead)
         if self._ahead is not None and self._ahead.done() and self._pumped:
             self.pump.tick()
+            if self.ports.picture.wanted and not self.key_problems:
+                self.board_screen.call_after_refresh(self._remember)
         for problem in self.key_problems[:1]:
             self.board_screen.say(f"{problem.where}: {problem.what} · {problem.action}", warn=True)
+
+    def _remember(self) -> None:
+        """The first frame is painted; the next time that it is the same, it can be shown before all else."""
+        if self.screen is self.board_screen and self.is_running:
+            lines = [strip.render(self.console) for strip in self.screen._compositor.render_strips()]  # noqa: SLF001 - what was painted
+            keep = partial(self.ports.picture.keep, lines, (self.size.width, self.size.height))
+            asyncio.get_running_loop().run_in_executor(None, keep)
 
     def on_unmount(self) -> None:
         """Give the signals back, and let go of the files."""

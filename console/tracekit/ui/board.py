@@ -373,7 +373,8 @@ class Board:
         """How far the run is while it goes on, by its own count; else where the whole chain stands."""
         view = self.newest
         if view is None or not view.live or view.state.run.mode == "discover":
-            return self.tally
+            awaited = (view.expected if view is not None else 0) - sum(self.tally.values())
+            return self.tally + Counter({int(Status.PENDING): awaited}) if awaited > 0 else self.tally
         return Counter({status: view.state.counts[status.word] for status in Status})
 
     def family(self, row: int) -> list[int]:

@@ -33,6 +33,7 @@ class ViewFace(Protocol):
     root: str
     lock: threading.Lock
     shown: threading.Event
+    expected: int
 
     @property
     def stale(self) -> bool | None: ...
@@ -223,6 +224,16 @@ class Notice(Protocol):
     def tell(self, title: str, text: str, write: Callable[[str], None]) -> None: ...
 
 
+class Picture(Protocol):
+    """The first frame of the last time, which stands on the terminal until the screen takes it over."""
+
+    #: Whether the first frame of this time is worth keeping.
+    wanted: bool
+
+    def taken(self) -> bool: ...
+    def keep(self, lines: Sequence[str], size: tuple[int, int]) -> None: ...
+
+
 class Debugger(Protocol):
     """Runs one scenario in the foreground of this terminal, with its debugger, until it is over."""
 
@@ -275,6 +286,19 @@ class NoDebugger:
 
     def debug(self, root: str, run: str, scenario: str) -> Problem | None:
         return Problem("debug.none", "no debugger was injected", scenario, "")
+
+
+class NoPicture:
+    """A terminal that shows nothing of before."""
+
+    wanted = False
+
+    def taken(self) -> bool:
+        """There is none."""
+        return False
+
+    def keep(self, lines: Sequence[str], size: tuple[int, int]) -> None:
+        """Nobody remembers it."""
 
 
 class NoEditor:
@@ -350,3 +374,4 @@ class Ports:
     boxes: BoxesFace = field(default_factory=NoBoxes)
     questions: Questions = field(default_factory=Questions)
     debugger: Debugger = field(default_factory=NoDebugger)
+    picture: Picture = field(default_factory=NoPicture)

@@ -16,10 +16,17 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from types import FrameType
+from typing import TYPE_CHECKING, cast
+
+from textual.drivers.linux_driver import LinuxDriver
 
 from tracekit.ui.modes import RESET
 from tracekit.ui.safe import safe
 
+if TYPE_CHECKING:
+    from tracekit.ui.app import ConsoleApp
+
+_ALTERNATE = "\x1b[?1049h"
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 CRASHED = 3
 PATIENCE = 3.0
@@ -93,6 +100,26 @@ class Leaving:
             os.set_blocking(descriptor, False)
             os.write(descriptor, RESET.encode())
         os._exit(128 + number)
+
+
+class Taking(LinuxDriver):
+    """The library's own driver, on a terminal that shows a frame of ours already: it takes the place as it is.
+
+    Some terminals empty the alternate screen each time it is asked for, which would be seen as a flicker.
+    """
+
+    _standing = False
+
+    def start_application_mode(self) -> None:
+        """Take the terminal, or take it over."""
+        self._standing = cast("ConsoleApp", self._app).ports.picture.taken()
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        self._standing = False
+
+    def write(self, data: str) -> None:
+        """Pass it on, but for the one question that is answered already."""
+        if not (self._standing and data == _ALTERNATE):
+            super().write(data)
 
 
 def crash_report(error: BaseException) -> str:

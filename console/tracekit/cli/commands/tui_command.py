@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from tracekit.engine.engine import Engine
+    from tracekit.engine.places import Places
     from tracekit.engine.view import RunView
     from tracekit.ui.asking import Questions
 
@@ -104,12 +105,17 @@ def _show(
     from tracekit.ui.actions import ACTIONS
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.app import run as show
-    from tracekit.ui.ports import EngineFace, Ports, Trusting, ViewFace
+    from tracekit.ui.ports import EngineFace, NoPicture, Ports, Trusting, ViewFace
 
     flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
     flags["glyphs"], flags["theme"] = given.get("glyphs"), given.get("theme")
     keys = {action.id: action.keys for action in ACTIONS}
     config = loader.load(root or ".", flags=flags, environ=os.environ, actions=keys, implicit=False)
+    picture = given.get("picture")
+    if picture is not None:
+        if isinstance(request, Discover):
+            picture.made_of = _made_of(engine.places, request)
+        picture.give_back()
     app = ConsoleApp(
         Ports(
             engine=cast("EngineFace", engine),
@@ -121,6 +127,7 @@ def _show(
             mask=masked,
             boxes=DeskBoxes(Ways(engine.places, asker=questions, once=engine.once)),
             questions=questions,
+            picture=picture or NoPicture(),
         ),
         request,
         root=root,
@@ -132,3 +139,18 @@ def _show(
         ahead=cast("Future[ViewFace] | None", ahead),
     )
     return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))
+
+
+def _made_of(places: Places, request: Discover) -> tuple[str, ...]:
+    """The files that the first frame of a project follows from."""
+    from tracekit.config import paths, roots
+    from tracekit.engine.discovery import inventory_key
+    from tracekit.store.inventory import InventoryStore
+
+    found = InventoryStore(places.cache).file(
+        request.root, inventory_key(request.profile, request.environment)
+    )
+    names = (roots.OWN, roots.PYPROJECT, *([request.profile] if request.profile else ()))
+    own = [os.path.join(request.root, name) for name in names]
+    trusted = os.fspath(places.state / "trusted.json")
+    return (found, trusted, *own, *paths.config_files(places.environ))

@@ -79,7 +79,7 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
 
 
 def _headline(board: Board, run: RunFacts, view: ViewFace, look: Palette) -> Line:
-    red, tests = board.counted_red, sum(board.tally.values())
+    red, tests = board.counted_red, sum(board.progress().values())
     if run.mode == "discover":
         return (
             Line()
