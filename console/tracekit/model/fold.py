@@ -21,7 +21,7 @@ from tracekit.model.runfacts import RunLines
 from tracekit.model.scenarios import found_facts, group_facts
 from tracekit.model.sources import Source
 from tracekit.model.state import MAX_ATTEMPT, RunState
-from tracekit.wire.lines import LineError, decode
+from tracekit.wire.lines import LineError, decode, flat
 from tracekit.wire.names import EVENTS, E
 
 Line = dict[str, Any]
@@ -113,8 +113,8 @@ class Fold:
             return end
         feed = self.feed
         for raw in whole.split(b"\n"):
-            if len(raw) <= _SHORT:
-                # A line that is short cannot be deep; the others, and odd ones, go to the careful reader.
+            if len(raw) <= _SHORT or flat(raw):
+                # A line that is short cannot be deep; what may be, and odd ones, go to the careful reader.
                 try:
                     line = loads(raw)
                 except ValueError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from _json import encode_basestring_ascii as quote
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
@@ -35,6 +36,9 @@ _NOT_OF = {
     **dict.fromkeys(("vitest", "jest", "mocha", "node"), (".py", ".rs", ".go")),
 }
 _OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
+_HEAD = re.compile(
+    rb'\{"v":\d+,"src":"[^"\\]*","run":"[^"\\]*","n":\d+,"t":\d+,"m":\d+,(?="e":"scenarios?\.found",)'
+)
 
 
 class Run(NamedTuple):
@@ -246,6 +250,14 @@ def telling(journal: Iterable[bytes]) -> Iterator[bytes]:
     for raw in journal:
         if b'"e":"scenario' not in raw:
             continue
+        head = _HEAD.match(raw)
+        if head is not None and lines.flat(raw) and raw.endswith(b"\n"):
+            # As our own agents write it: what tells the scenarios is the rest of the line.
+            rest = b"{" + raw[head.end() :]
+            with suppress(ValueError):
+                if _OF_A_JOURNAL.isdisjoint(read_json(rest)):
+                    yield rest
+                    continue
         try:
             line = lines.decode(raw)
         except LineError:

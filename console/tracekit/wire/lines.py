@@ -52,6 +52,11 @@ def decode(line: bytes) -> dict[str, Any]:
     return obj
 
 
+def flat(line: bytes) -> bool:
+    """Whether a line is plainly neither too long nor too deep, nor of letters that need a careful reader."""
+    return len(line) <= MAX_LINE and line.isascii() and line.count(b"{") + line.count(b"[") <= MAX_DEPTH
+
+
 def whole_lines(data: bytes) -> int:
     """How many of these bytes are whole lines."""
     return data.rfind(b"\n") + 1

@@ -11,6 +11,7 @@ import pytest
 from tracekit.store.inventory import Inventory, InventoryStore, asked_again, row, runs_of, telling
 from tracekit.store.survey import Stale, Survey, stale, survey
 from tracekit.wire import lines
+from tracekit.wire.lines import encode
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,6 +83,31 @@ def test_inventory__some_files_asked_again__then_theirs_stand_where_the_old_stoo
         "tests/b.py::two",
         "tests/b.py::three",
     ]
+
+
+def test_telling__however_a_line_is_written__then_told_alike() -> None:
+    own = {
+        "e": "scenario.found",
+        "scenario": "pytest:test_it.py::test_\u00e9",
+        "path": ["test_it.py", "a[1]"],
+    }
+    of = {"v": 1, "src": "b/daemon/1-1", "run": "R", "n": 3, "t": 5, "m": 7}
+    line = encode({**of, **own})
+    others = (
+        encode({**own, **of}),
+        json.dumps({**of, **own}, ensure_ascii=False, separators=(",", ":")).encode() + b"\n",
+        line[:-2] + b',"n":9}\n',
+        line[:-1],
+    )
+    assert list(telling([line])) == [encode(own)]
+    for other in others:
+        assert list(telling([other])) == [encode(own)], other
+    damaged = (
+        line[:-3] + b"\n",
+        line.replace(b'"path":[', b'"path":' + b"[" * 2000),
+        line.replace(b"a[1]", b"\xff"),
+    )
+    assert list(telling(damaged)) == []
 
 
 def test_telling__a_journal__then_only_what_tells_scenarios_and_without_its_numbers() -> None:
