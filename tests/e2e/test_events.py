@@ -181,6 +181,23 @@ def test_events__calls_of_chosen_packages__then_the_longer_rule_decides(sandbox:
     assert "test_traced.test_it" in names
 
 
+@pytest.mark.parametrize("version", ["3.11", "3.13"])
+def test_events__more_calls_at_once_than_fit_the_usual_room__then_all_of_them_in_a_larger_one(
+    sandbox: Sandbox, version: str
+) -> None:
+    text = (
+        "import unittest\n\n\ndef two(n):\n    return n if n < 2 else two(n - 1) + two(n - 2)\n\n\n"
+        "class Calls(unittest.TestCase):\n    def test_calls(self):\n        self.assertEqual(two(22), 17711)\n"
+    )
+    # 57,313 calls are two records each, and a record takes 16 bytes: 1 MiB cannot hold them, 4 MiB hold them all.
+    root = project(sandbox, version, text, trace='"calls"', trace_ring='"4MiB"')
+    run = sandbox.run("run", root, "--json").run_id()
+    verified = sandbox.run("verify", run, "--json", cwd=root).lines()[-1]
+    assert (verified["events_lost"], verified["trace_complete"]) == (0, True)
+    counted = sandbox.run("events", run, "kind:enter name:*.two", "--count", "--json", cwd=root).lines()[0]
+    assert counted["kinds"]["enter"] == 57_313
+
+
 def test_events__after_the_death_of_everything__then_recovered_out_of_the_rings(sandbox: Sandbox) -> None:
     text = TRACED.replace("class Traced", HANGS)
     root = project(sandbox, text=text)

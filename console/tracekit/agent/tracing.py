@@ -25,6 +25,8 @@ EVERY, AT_REST = 0.02, 0.05
 #: So many records in one look are a flood: the smallest ring holds eight times as many.
 FLOOD = 1024
 SIZED_EVERY = 1.0
+#: What all rings of a process, and of a run, take together at most where nobody asked for larger ones.
+PROCESS_RINGS, RUN_RINGS = 96 << 20, 512 << 20
 OLDEST, NEWEST = (3, 9), (3, 13)
 #: More lanes than this are told in sums.
 NAMED = 50
@@ -66,11 +68,15 @@ def environ(plan: Mapping[str, Any], suite: Mapping[str, Any], probe: str, spool
     told = {"TRACEKIT_TRACE": level, "TRACEKIT_RINGS": ""}
     if level == "off":
         return told
-    rules = {
+    rules: dict[str, Any] = {
         "roots": sorted({os.path.abspath(str(plan["root"])), os.path.abspath(str(suite["cwd"]))}),
         "include": list(suite.get("trace_include") or ()),
         "exclude": list(suite.get("trace_exclude") or ()),
     }
+    room = suite.get("trace_ring")
+    if isinstance(room, int) and room > 0:
+        # A room that somebody asked for is there for a few threads, whatever all of them may take otherwise.
+        rules |= {"calls": room, "process": max(PROCESS_RINGS, 4 * room), "run": max(RUN_RINGS, 8 * room)}
     return {
         **told,
         "TRACEKIT_RINGS": rings(spool),

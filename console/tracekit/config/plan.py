@@ -12,6 +12,7 @@ from tracekit.config.document import read_bytes
 from tracekit.config.envfile import parse_env_file
 from tracekit.config.faults import Faults
 from tracekit.config.profile import Profile, Suite, Variable
+from tracekit.config.sizes import parse_size
 from tracekit.wire.problems import ProblemError
 from tracekit.wire.secrets import MIN_LENGTH, is_secret_name
 
@@ -108,6 +109,7 @@ def _suite(
         "trace": suite.trace,
         "trace_include": list(suite.trace_include),
         "trace_exclude": list(suite.trace_exclude),
+        "trace_ring": parse_size(suite.trace_ring),
     }
 
 

@@ -55,6 +55,7 @@ class Suite(NamedTuple):
     trace: str | None = None
     trace_include: tuple[str, ...] = ()
     trace_exclude: tuple[str, ...] = ()
+    trace_ring: str = "1MiB"
     where: str = ""
     why: str = ""  # of the runner, where nobody named one
     optional: bool = False  # found beside others by nobody's wish: it is left out where its tool is not there

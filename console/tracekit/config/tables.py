@@ -188,6 +188,14 @@ SUITE: Final = Table(
             example='["shop.generated"]',
             default=(),
         ),
+        Key(
+            "trace_ring",
+            "string",
+            "Room of each thread for calls that are not read yet: a thread that calls without pause needs more.",
+            example='"32MiB"',
+            default="1MiB",
+            rule="size",
+        ),
     ),
 )
 

@@ -87,6 +87,7 @@ def test_to_plan__profile__then_the_plan_of_both_suites_without_any_secret(tmp_p
         "trace": None,
         "trace_include": [],
         "trace_exclude": [],
+        "trace_ring": 1 << 20,
     }
     assert (web["cwd"], web["needs"], web["locks"], web["stall"]) == (
         str(tmp_path / "web"),
