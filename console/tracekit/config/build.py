@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tracekit.config.cargo import NAMES as CARGO_ONLY
+from tracekit.config.cargo import with_cells
 from tracekit.config.durations import OFF
 from tracekit.config.key import Table
 from tracekit.config.profile import Check, Environment, Service, Suite
@@ -41,7 +43,7 @@ def build_suites(document: Document, clean: Mapping[str, Any], faults: Faults) -
     for name, given in declared.items():
         values = _filled(SUITE, given)
         values["report"] = next(iter(values["report"].items()), None) if values["report"] else None
-        _check_command(document, name, values, faults)
+        _check_runner(document, name, values, faults)
         soft, hard = values["soft_timeout"], values["timeout"]
         if soft is not None and hard is not None and soft >= hard:
             where = document.where(("suite", name, "soft_timeout"))
@@ -58,11 +60,16 @@ def build_suites(document: Document, clean: Mapping[str, Any], faults: Faults) -
         document, graph, faults, known=known, path_of=lambda name: ("suite", name, "needs"), word="suite"
     )
     _check_secret_twins(suites, faults)
-    return tuple(suites)
+    return with_cells(suites)
 
 
-def _check_command(document: Document, name: str, values: dict[str, Any], faults: Faults) -> None:
-    """A command says what it runs, and nobody else does."""
+def _check_runner(document: Document, name: str, values: dict[str, Any], faults: Faults) -> None:
+    """A command says what it runs, and nobody else does; cargo has keys of its own, too."""
+    if values["runner"] != "cargo":
+        for key in CARGO_ONLY:
+            if values[key]:
+                where = document.where(("suite", name, key))
+                faults.add("missing", f'{key} needs runner = "cargo"', where, f"add it, or remove {key}")
     if values["runner"] == "command":
         if not values["run"]:
             where = document.where(("suite", name, "runner"))

@@ -45,6 +45,7 @@ class Checker:
             "integer": self._integer,
             "duration": self._duration,
             "strings": self._strings,
+            "lists": self._lists,
             "map": self._map,
             "variables": self._variables,
             "table": self._table,
@@ -192,6 +193,22 @@ class Checker:
                     self._add("duplicate", f"{shown(element)} stands twice", place, "remove one")
                 else:
                     clean.append(element)
+        return tuple(clean)
+
+    def _lists(self, key: Key, value: object, path: Path) -> tuple[tuple[str, ...], ...] | None:
+        if not isinstance(value, list):
+            self._wrong_type(key, "a list of lists of strings", value, path)
+            return None
+        if len(value) > MAX_TABLES:
+            self._add("range", f"has {len(value)} elements", path, f"allowed: at most {MAX_TABLES}")
+            return None
+        clean: list[tuple[str, ...]] = []
+        for number, element in enumerate(value):
+            checked = self._strings(key, element, (*path, number))
+            if checked is not None and checked in clean:
+                self._add("duplicate", "the same list stands twice", (*path, number), "remove one")
+            elif checked is not None:
+                clean.append(checked)
         return tuple(clean)
 
     def _map(self, key: Key, value: object, path: Path) -> tuple[tuple[str, str], ...] | None:

@@ -44,7 +44,10 @@ def _rows(prefix: str, item: Suite | Environment, table: Table, origins: Mapping
             variables: tuple[Variable, ...] = getattr(item, name)
             rows += [(f"{place}.{v.name}", value_of(v), _origin(v.where)) for v in variables]
         else:
-            rows.append((place, _worded(key, getattr(item, name)), origins.get(place, "default")))
+            # A cell of a matrix is declared with all the others.
+            head, bracket, _ = prefix.partition("[")
+            declared = f"{head}.{name}" if bracket else place
+            rows.append((place, _worded(key, getattr(item, name)), origins.get(declared, "default")))
     return rows
 
 
@@ -69,6 +72,8 @@ def _worded(key: Key, value: Any) -> str:
         return format_duration(value)
     if key.kind == "map":
         return plain(", ".join(f"{left} = {right}" for left, right in value), 400)
+    if key.kind == "lists":
+        return plain(", ".join(f"[{' '.join(one)}]" for one in value), 400)
     if isinstance(value, tuple):
         return plain(", ".join(value), 400)
     return plain(str(value), 400)

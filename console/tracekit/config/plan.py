@@ -87,6 +87,7 @@ def _suite(
     }
     return {
         **(command if suite.runner == "command" else {}),
+        **({"isolation": suite.isolation} if suite.isolation else {}),
         "name": suite.name,
         "runner": suite.runner,
         "cwd": cwd,
@@ -114,7 +115,8 @@ def _suite(
 
 
 def _where(profile: Profile, suite: Suite, key: str) -> str:
-    declared = f"suite.{suite.name}.{key}"
+    # A cell of a matrix is declared with all the others.
+    declared = f"suite.{suite.name.partition('[')[0]}.{key}"
     origin = profile.origins.get(declared)
     return f"{origin}:{declared}" if origin else suite.name
 

@@ -44,6 +44,9 @@ class Suite(NamedTuple):
     report: tuple[str, str] | None = None  # a format, and where it is written
     list: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
+    isolation: str | None = None
+    features: tuple[tuple[str, ...], ...] = ()  # of a cell of a matrix only its own
+    cargo_profiles: tuple[str, ...] = ()
     timeout: float | None = None
     soft_timeout: float | None = None
     slow: float | None = 5.0

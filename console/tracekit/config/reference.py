@@ -87,10 +87,12 @@ def _shape(key: Key) -> dict[str, Any]:
         return {"const": True} if key.name == "secret" else {"type": "boolean"}
     if key.kind == "integer":
         return {"type": "integer", "minimum": key.low, "maximum": key.high}
-    if key.kind == "strings":
+    if key.kind in {"strings", "lists"}:
         least = {"minItems": 1} if key.required else {}
         unique = {"uniqueItems": True} if key.rule == "name" else {}
-        return {"type": "array", "items": _text_schema(key.rule), "maxItems": MAX_ENTRIES, **least, **unique}
+        one = {"type": "array", "items": _text_schema(key.rule), "maxItems": MAX_ENTRIES, **least, **unique}
+        several = {"type": "array", "items": one, "maxItems": MAX_TABLES, "uniqueItems": True}
+        return one if key.kind == "strings" else several
     if key.kind == "map":
         return {
             **entries,
@@ -190,6 +192,7 @@ def _holds(key: Key) -> str:
 _HOLDS = {
     "boolean": "`true` or `false`",
     "strings": "list of strings",
+    "lists": "list of lists of strings",
     "map": "table of strings",
     "variables": "table of variables",
     "table": "table",

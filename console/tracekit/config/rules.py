@@ -86,6 +86,12 @@ RULES: Final[dict[str, Rule]] = {
         "use letters, digits, dot, dash and underscore, beginning with a letter or digit, at most 64",
         longest=64,
     ),
+    "feature": Rule(
+        r"(?!-)[A-Za-z0-9_][A-Za-z0-9_.+/-]*|--all-features|--no-default-features",
+        "is not the name of a feature",
+        'write a feature such as "net", "--all-features" or "--no-default-features"',
+        longest=200,
+    ),
     "variable": Rule(
         r"(?!TRACEKIT_)[A-Za-z_][A-Za-z0-9_]*",
         "is not a usable variable name",

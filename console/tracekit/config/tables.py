@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from tracekit.config.cargo import CARGO_KEYS
 from tracekit.config.commands import COMMAND_KEYS
 from tracekit.config.key import Key, Table
 
@@ -99,6 +100,7 @@ SUITE: Final = Table(
             rule="relative",
         ),
         *COMMAND_KEYS,
+        *CARGO_KEYS,
         Key(
             "timeout",
             "duration",

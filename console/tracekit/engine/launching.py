@@ -35,6 +35,7 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from tracekit.engine.discovery import Discovery
     from tracekit.engine.keeping import Keeper
+    from tracekit.model.state import RunState
 
 
 class Launching:
@@ -255,11 +256,7 @@ class Launching:
                 narrowed = any(suite.get("only") is not None for suite in suites)
                 return list(view.state.ids) if narrowed else None
             case "ids":
-                known = view.state.index
-                ids = [
-                    each if each in known else one_of(each, view.state.ids, parent.run_id)
-                    for each in request.ids
-                ]
+                ids = [one for each in request.ids for one in _meant(view.state, each, parent.run_id)]
             case "failed":
                 ids = failed(view.state)
             case "outstanding":
@@ -310,3 +307,14 @@ def _keeper(context: Context) -> Keeper:
 def _extra(**wishes: int | bool) -> dict[str, Any]:
     """What a plan says only when somebody asked for it."""
     return {name: wish for name, wish in wishes.items() if wish}
+
+
+def _meant(state: RunState, text: str, run_id: str) -> list[str]:
+    """The scenario that a text means in a run, or all of a suite or a cell that it names."""
+    if text in state.index:
+        return [text]
+    if text.startswith("suite:"):
+        from tracekit.model.selection import select
+
+        return [state.ids[index] for index in select(state, [text]) if state.facts[index].parent < 0]
+    return [one_of(text, state.ids, run_id)]

@@ -129,7 +129,7 @@ _READ: dict[str, Callable[[ScenarioFacts], tuple[str, ...]]] = {
     "tag": lambda facts: facts.tags,
     "runner": lambda facts: (facts.runner,),
     "component": lambda facts: facts.components,
-    "suite": lambda facts: (facts.suite,),
+    "suite": lambda facts: (facts.suite, facts.suite.partition("[")[0]),
     "name": lambda facts: (facts.name, facts.name.partition("[")[0]),
     "id": lambda facts: (facts.id,),
 }

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 import tracekit
 from tests.unit.config.test_positions import Writer
 from tests.unit.config.test_profile_faults import FIVE_MISTAKES
+from tracekit.config.cargo import CARGO_KEYS
 from tracekit.config.key import Key, Table
 from tracekit.config.loader import bundled_profiles, check_text
 from tracekit.config.reference import BEGIN, END, render_files, render_page, render_schema
@@ -165,7 +166,10 @@ def test_tables__every_example__then_accepted_by_the_loader() -> None:
     assert suite
     assert environment
     assert switches
-    lines = ["[suite.migrate]", "[suite.a]", *(f"{key.name} = {key.example}" for key in suite.keys.values())]
+    cargo = {key.name for key in CARGO_KEYS}
+    others = [key for key in suite.keys.values() if key.name not in cargo]
+    lines = ["[suite.migrate]", "[suite.a]", *(f"{key.name} = {key.example}" for key in others)]
+    lines += ["[suite.c]", 'runner = "cargo"', *(f"{key.name} = {key.example}" for key in CARGO_KEYS)]
     lines += [
         "[env.box7]",
         *(f"{key.name} = {key.example}" for key in environment.keys.values() if key.example),

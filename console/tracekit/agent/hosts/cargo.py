@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
+from tracekit.agent.hosts.cargo_binary import Together
 from tracekit.agent.hosts.cargo_build import BuildError, Built, Target, Words, build
 from tracekit.agent.hosts.cargo_list import Listed, listed, reasons
 from tracekit.agent.hosts.crew import Crew
@@ -69,6 +70,13 @@ class Asked:
         every = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return cls(threads or every, ignored, tuple(skip), tuple(filters), "--exact" in words, tuple(more))
 
+    def whole(self, whole: bool) -> list[str]:
+        """What to tell a program that runs several of its tests: which of them, where that is all it would run."""
+        ignored = {"only": ["--ignored"], "too": ["--include-ignored"]}.get(self.ignored, [])
+        skipped = [word for name in self.skip for word in ("--skip", name)]
+        which = [*ignored, *skipped, *(["--exact"] if self.exact else ()), *self.filters] if whole else []
+        return [*which, *self.more]
+
     def wants(self, name: str) -> bool:
         """Whether libtest would run a test of this name."""
         if self.exact:
@@ -88,6 +96,7 @@ class Cargo:
         self._asked = Asked.of(self._words.tests, dict(os.environ))
         size = 1 if request.order == "given" else self._asked.threads
         self._crew = Crew(system, request.spool, request.launch, size, request.attempts)
+        self._together = Together(system, request, self._asked.threads, self._asked.whole)
         self._cargo = str(request.more.get("cargo") or "cargo")
         own = [word for word in self._words.cargo if word != "--doc"]
         documented = [self._cargo, "test", "--doc", "--no-fail-fast", *own]
@@ -114,11 +123,14 @@ class Cargo:
         run = [test for test in chosen if self._aside(test) is None]
         if self._request.discovers:
             return self._ended(0, "")
-        self._run([test for test in run if isinstance(test, RustTest)])
+        self._run([test for test in run if isinstance(test, RustTest)], tests)
         self._run_documented([test for test in run if isinstance(test, DocTest)], docs)
-        return self._ended(2, "cancelled") if self._crew.stopping else self._ended(0, "")
+        if self._crew.stopping:
+            return self._ended(2, "cancelled")
+        return self._ended(0, "", **self._unexplained())
 
     def _stop(self, *_: object) -> None:
+        self._together.stop()
         self._crew.stop()
         self._docs.stop()
 
@@ -269,14 +281,43 @@ class Cargo:
 
     # -- running
 
-    def _run(self, tests: list[RustTest]) -> None:
+    def _run(self, tests: list[RustTest], every: list[RustTest]) -> None:
         # Who chooses nothing but ignored tests wants them run: they are skipped anyway.
         chosen = self._request.only is not None and all(test.ignored for test in tests)
         too = bool(self._asked.ignored) or chosen
         left = [test for test in tests if test.ignored and not too]
         for program in dict.fromkeys(test.target.program for test in left):
             self._skip([test for test in left if test.target.program == program])
-        self._crew.run(test for test in tests if not test.ignored or too)
+        run = [test for test in tests if not test.ignored or too]
+        # An order that was given has a meaning only where we decide it.
+        if self._request.more.get("isolation") == "binary" and self._request.order != "given":
+            run = self._shared(run, every)
+        self._crew.run(run)
+
+    def _shared(self, tests: list[RustTest], every: list[RustTest]) -> list[RustTest]:
+        """Run the tests of each program in one process; gives those that need one of their own."""
+        chosen = {test.scenario for test in tests}
+        programs: dict[str, list[RustTest]] = {}
+        for test in every:
+            if test.name and test.scenario in chosen:
+                programs.setdefault(test.target.program, []).append(test)
+        alone = [test for test in tests if not test.name]
+        for program in dict.fromkeys(test.target.program for test in tests if test.name):
+            some = programs[program]
+            too = bool(self._asked.ignored)
+            rest = [one for one in every if one.target.program == program and (too or not one.ignored)]
+            alone += self._together.run(some, whole=self._request.only is None and rest == some)
+        self._crew.attempts.update(self._together.attempts)
+        return alone
+
+    def _unexplained(self) -> dict[str, Any]:
+        """What ended a process that several tests shared, where none of them does so alone."""
+        left = [words for words, whose in self._together.faults if whose.isdisjoint(self._crew.crashed)]
+        if not left:
+            return {}
+        message = f"{left[0]}, and none of them does so alone"
+        remedy = 'run them in their own processes (`isolation = "process"`), or look for what they share'
+        return {"failed": {"message": message, "code": "cargo.shared_death", "remedy": remedy, "detail": ""}}
 
     def _run_documented(self, tests: list[DocTest], every: list[DocTest]) -> None:
         request, sources = self._request, Sources(self._name, self._code)

@@ -98,7 +98,9 @@ class Crew:
         self._system = system
         self._spool = spool
         self._launch = launch
-        self._attempts = dict(attempts)
+        self.attempts = dict(attempts)
+        #: The tests that took their process down.
+        self.crashed: set[str] = set()
         self._tellers = [Teller(system, spool, f"slot{number}") for number in range(1, size + 1)]
         self._running: list[Optional[_Running]] = [None] * size
         self._selector = selectors.DefaultSelector()
@@ -144,7 +146,7 @@ class Crew:
     # -- one test
 
     def _start(self, slot: int, job: Job) -> Optional[_Running]:
-        number = self._attempts[job.scenario] = self._attempts.get(job.scenario, 0) + 1
+        number = self.attempts[job.scenario] = self.attempts.get(job.scenario, 0) + 1
         job.begin()
         files: list[int] = []
         began = self._system.clock.mono()
@@ -233,6 +235,7 @@ class Crew:
         lasted = ended - running.began
         more: dict[str, Any] = {"reason": word.reason} if word.reason else {}
         if word.verdict == "crashed":
+            self.crashed.add(running.job.scenario)
             more.update(exit=code, signal=killed)
         if usage.ru_utime + usage.ru_stime >= _MEASURED:
             facts = {"user": round(usage.ru_utime, 6), "system": round(usage.ru_stime, 6)}

@@ -23,10 +23,11 @@ _NOTHING: list[str] = []
 
 
 class Faces(NamedTuple):
-    """Who is told: of bytes, of lines."""
+    """Who is told: of bytes, of a reporter's lines, and of lines of a report that is not ours."""
 
     heard: Callable[[Followed, str, bytes], None]
     told: Callable[[Followed, dict[str, Any]], None]
+    line: Optional[Callable[[Followed, str], None]] = None
 
 
 class Followed:
@@ -113,6 +114,10 @@ class Followed:
                 self._tails[stream] = (self._tails[stream] + data)[-KEPT:]
                 self._faces.heard(self, _STREAMS[stream], data)
 
+    def drain(self) -> None:
+        """Tell all that was printed so far."""
+        self.until([os.fstat(file).st_size for file in self._files])
+
     # -- reading
 
     def _look(self) -> None:
@@ -137,6 +142,9 @@ class Followed:
         return found
 
     def _tell(self, text: str) -> None:
+        if self._faces.line is not None:
+            self._faces.line(self, text)
+            return
         line = parsed(text)
         if line is not None:
             self._faces.told(self, line)

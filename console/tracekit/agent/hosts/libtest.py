@@ -82,6 +82,28 @@ class RustTest:
             return Word("failed", "exception", "", _failure("exception", chain, shown))
         return Word("failed", told.cause, "", _failure(told.cause, told.chain, shown), told.assertion)
 
+    def judged(self, text: str, said: str, *, alone: bool) -> Word:
+        """It failed in a process that it shared: what explains it of what that printed, and what libtest said of it."""
+        place = Place(self.file, self.line, "::".join(self.path[1:]))
+        told = panics.read(text, self.name, place, self.sources, said)
+        if told is not None:
+            return Word(
+                "failed", told.cause, "", _failure(told.cause, told.chain, text or said), told.assertion
+            )
+        words = "it failed without a panic"
+        if not alone:
+            words += ": of several tests in one process nobody can say whose other words are"
+        chain = [panics.link("failed", words, panics.at(place, self.sources))]
+        return Word("failed", "exception", "", _failure("exception", chain, text))
+
+    def died(self, end: End, text: str) -> Word:
+        """It took the process with it in which it ran."""
+        place = Place(self.file, self.line, "::".join(self.path[1:]))
+        told = panics.read(text, self.name, place, self.sources)
+        failure = _failure("crash", told.chain, text) if told is not None else None
+        reason = f"the test process {end.how} during the test"
+        return Word("crashed", "crash", reason, failure, told.assertion if told else None)
+
 
 def _failure(cause: str, chain: list[dict[str, Any]], text: str) -> dict[str, Any]:
     return {"when": "call", "cause": cause, "chain": chain, "text": text}

@@ -118,8 +118,8 @@ class CargoAdapter(HostedAdapter):
     name = "cargo"
 
     def more(self, suite: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-        """Where cargo is."""
-        return {"cargo": find("cargo", environ)}
+        """Where cargo is, and which tests share a process."""
+        return {"cargo": find("cargo", environ), "isolation": suite.get("isolation")}
 
     def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
         """The compiler is where cargo is, and cargo looks for it on PATH."""

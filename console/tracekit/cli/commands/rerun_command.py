@@ -20,7 +20,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument("--all", action="store_true", help="everything that run was asked to run")
     which.add_argument(
-        "-s", "--select", action="append", metavar="ID", dest="ids", help="exactly this scenario"
+        "-s",
+        "--select",
+        action="append",
+        metavar="ID",
+        dest="ids",
+        help="exactly this scenario; or `suite:NAME`, all of a suite",
     )
     parser.add_argument(
         "--until-failure",
