@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from tests.e2e.test_cargo import ENDS, INTEGRATION, UNIT
 from tests.support import rust
 from tests.support.cli import Done, Sandbox, processes_with
+from tests.support.unavailable import unavailable
+from tools.tasks.common import ROOT
 
 BINARY = '[suite.r]\nrunner = "cargo"\nisolation = "binary"\n'
 MATRIX = (
@@ -204,3 +207,73 @@ def test_config__keys_of_cargo_elsewhere_or_wrong__then_told_where(sandbox: Sand
     assert "is not the name of a feature" in told
     assert "the same list stands twice" in told
     assert "must be a list of strings" in told
+
+
+@pytest.fixture
+def nextest(sandbox: Sandbox) -> Sandbox:
+    """A sandbox in which cargo-nextest is found: the machine's, or the one that the bench of cargo installed."""
+    place = ROOT / "target" / "nextest" / "bin"
+    found = shutil.which("cargo-nextest") or shutil.which("cargo-nextest", path=str(place))
+    if found is None:
+        unavailable("cargo-nextest: not installed")
+    sandbox.environ["PATH"] += f":{Path(found).parent}"
+    return sandbox
+
+
+def test_run__a_filter_of_nextests_language__then_its_tests_and_no_others(
+    nextest: Sandbox, root: Path
+) -> None:
+    words = ["--", "-p", "api", "--lib", "--test", "api", "-E", "test(=flaky) + test(ignored)"]
+    wanted = {
+        INTEGRATION + "flaky": "passed",
+        **{UNIT + f"tests::ignored_{name}_a_reason": "skipped" for name in ("with", "without")},
+    }
+    assert nextest.run("run", root, "--json", *words).verdicts() == wanted
+    shared = nextest.run("run", root, "--profile", profile(root, BINARY), "--json", *words)
+    assert {plain(name): word for name, word in shared.verdicts().items()} == wanted
+    wrong = nextest.run("run", root, "--json", "--", "-p", "other", "-E", "nothing(")
+    (failed,) = wrong.of("runner.failed_to_start")
+    assert (failed["code"], wrong.code) == ("cargo.nextest_failed", 1)
+    assert "failed to parse filterset" in failed["stderr"]
+
+
+def test_run__a_default_filter_of_nextests__then_it_is_the_projects_and_a_rerun_stands_above_it(
+    nextest: Sandbox, tmp_path: Path
+) -> None:
+    root = rust.copied("cargo_workspace", tmp_path)
+    (root / ".config").mkdir()
+    (root / ".config" / "nextest.toml").write_text(
+        '[profile.default]\ndefault-filter = "not test(same_file)"\n'
+    )
+    words = ["--", "-p", "other"]
+    done = nextest.run("run", root, "--json", *words)
+    inner, doc = "cargo:other/src/lib.rs::tests::ünïcode_名前", "cargo:other/src/lib.rs::doctests::yes"
+    assert done.verdicts() == {inner: "passed", doc: "passed"}
+    chosen = "cargo:other/tests/api.rs::same_file_name_as_elsewhere"
+    without = bare(nextest, tmp_path)
+    again = nextest.run("run", root, "--json", *words, env=without)
+    assert set(again.verdicts()) == {inner, doc, chosen}
+    assert "cargo-nextest was not found" in str(again.of("warning")[0]["message"])
+    rerun = nextest.run("rerun", again.run_id(), "-s", chosen, "--json")
+    assert rerun.verdicts() == {chosen: "passed"}
+
+
+def test_run__a_filter_of_nextests_language_without_it__then_unavailable_and_what_would_fix_it(
+    sandbox: Sandbox, root: Path, tmp_path: Path
+) -> None:
+    words = ["--", "-p", "other", "-E", "all()"]
+    done = sandbox.run("run", root, *words, env=bare(sandbox, tmp_path))
+    assert "unavailable: cargo-nextest was not found" in done.out
+    assert "cargo install cargo-nextest" in done.out
+    assert done.code == 1
+
+
+def bare(sandbox: Sandbox, place: Path) -> dict[str, str]:
+    """An environment in which cargo has nothing beside it."""
+    (place / "bin").mkdir()
+    cargo = shutil.which("cargo")
+    assert cargo is not None
+    (place / "bin" / "cargo").symlink_to(cargo)
+    (place / "bin" / "rustc").symlink_to(Path(cargo).parent / "rustc")
+    (place / "bin" / "rustdoc").symlink_to(Path(cargo).parent / "rustdoc")
+    return {**sandbox.environ, "PATH": f"{place / 'bin'}:/usr/bin:/bin"}

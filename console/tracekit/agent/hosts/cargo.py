@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional, Union
 
+from tracekit.agent.hosts import nextest
 from tracekit.agent.hosts.cargo_binary import Together
 from tracekit.agent.hosts.cargo_build import BuildError, Built, Target, Words, build
 from tracekit.agent.hosts.cargo_list import Listed, listed, reasons
@@ -104,6 +105,8 @@ class Cargo:
         self._workspace = request.cwd
         self._target = ""
         self._lines: dict[str, list[str]] = {}
+        # Whether nextest's filter has left out tests of a program.
+        self._filtered = False
 
     def run(self) -> int:
         """Build, list and run; gives the exit status."""
@@ -115,7 +118,10 @@ class Cargo:
         except BuildError as fault:
             return self._failed(fault)
         self._workspace, self._target = built.workspace, built.directory
-        tests = self._found(built)
+        try:
+            tests = self._found(built)
+        except BuildError as fault:
+            return self._failed(fault)
         docs = self._documented([test.scenario for test in tests])
         every: list[Test] = [*tests, *docs]
         chosen = [every[place] for place in self._request.chosen([test.scenario for test in every])]
@@ -177,12 +183,33 @@ class Cargo:
             # A program of which nothing was chosen is not asked: one that hangs then costs nobody its time.
             heads = {name.partition("::")[0] for name in only}
             places = [(target, path) for target, path in places if prefix + path in heads]
-        lists = listed([target for target, _ in places], self._asked.threads, lambda: self._crew.stopping)
+        known = self._by_nextest(built) if only is None else {}
+        self._filtered = bool(known)
+        asked = [target for target, _ in places if target.program not in known]
+        lists = listed(asked, self._asked.threads, lambda: self._crew.stopping)
+        known.update(zip((target.program for target in asked), lists))
         sources = Sources(self._name, self._code)
         found: list[RustTest] = []
-        for (target, path), one in zip(places, lists):
-            found += self._tests(target, one, path, sources)
+        for target, path in places:
+            found += self._tests(target, known.get(target.program, Listed()), path, sources)
         return found
+
+    def _by_nextest(self, built: Built) -> dict[str, Listed]:
+        """What nextest lists, where it is this project's runner or was given a filter; else nothing."""
+        program, asked = str(self._request.more.get("nextest") or ""), bool(self._words.filtersets)
+        if not built.targets or not (asked or nextest.configured(built.workspace)):
+            return {}
+        try:
+            if program or asked:
+                return nextest.listed(program, self._request.cwd, self._words, built, self._cargo)
+            why = "cargo-nextest was not found"
+        except BuildError as fault:
+            if asked:
+                raise
+            why = f"{fault.what}: {_last(fault.text)}"
+        message = f"the default filter in .config/nextest.toml is not applied: {why}"
+        self._told.line(E.WARNING, message=message, category="cargo", file=".config/nextest.toml")
+        return {}
 
     def _tests(self, target: Target, one: Listed, path: str, sources: Sources) -> Iterable[RustTest]:
         prefix, places = self._request.prefix, RustPlaces(target.source)
@@ -306,7 +333,8 @@ class Cargo:
             some = programs[program]
             too = bool(self._asked.ignored)
             rest = [one for one in every if one.target.program == program and (too or not one.ignored)]
-            alone += self._together.run(some, whole=self._request.only is None and rest == some)
+            whole = self._request.only is None and rest == some and not self._filtered
+            alone += self._together.run(some, whole=whole)
         self._crew.attempts.update(self._together.attempts)
         return alone
 
@@ -333,6 +361,12 @@ class Cargo:
             verdict: dict[str, Any] = {"verdict": "skipped", "cause": None, "d": 0, "durations": {}}
             reason = why.get(test.name) or "ignored"
             self._told.line(E.ATTEMPT_ENDED, scenario=test.scenario, attempt=number, **verdict, reason=reason)
+
+
+def _last(text: str) -> str:
+    """The line in which a program says what is wrong."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if line.startswith("error")), lines[-1] if lines else "")
 
 
 def _number(text: str) -> int:

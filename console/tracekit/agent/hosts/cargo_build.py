@@ -73,6 +73,8 @@ class Words:
 
     cargo: tuple[str, ...]
     tests: tuple[str, ...]
+    #: Filters in nextest's language, which cargo itself does not know.
+    filtersets: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, args: Sequence[str]) -> Words:
@@ -80,8 +82,17 @@ class Words:
         words = list(args)
         at = words.index("--") if "--" in words else len(words)
         # What only says how many failures are too many, or what to do with a build, is not for a build.
-        own = [word for word in words[:at] if word not in {"--no-run", "--no-fail-fast"}]
-        return cls(tuple(own), tuple(words[at + 1 :]))
+        own: list[str] = []
+        filtersets: list[str] = []
+        rest = [word for word in words[:at] if word not in {"--no-run", "--no-fail-fast"}]
+        while rest:
+            word = rest.pop(0)
+            name, equals, value = word.partition("=")
+            if name in {"-E", "--filterset", "--filter-expr"}:
+                filtersets.append(value if equals or not rest else rest.pop(0))
+            else:
+                own.append(word)
+        return cls(tuple(own), tuple(words[at + 1 :]), tuple(filtersets))
 
     @property
     def documentation_only(self) -> bool:
@@ -90,7 +101,9 @@ class Words:
 
     @property
     def documentation(self) -> bool:
-        """Whether documentation tests are asked for."""
+        """Whether documentation tests are asked for; a filter of nextest's knows none."""
+        if self.filtersets:
+            return False
         return self.documentation_only or not any(word.partition("=")[0] in _CHOOSES for word in self.cargo)
 
 

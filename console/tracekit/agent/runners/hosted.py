@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Mapping
@@ -119,7 +120,10 @@ class CargoAdapter(HostedAdapter):
 
     def more(self, suite: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
         """Where cargo is, and which tests share a process."""
-        return {"cargo": find("cargo", environ), "isolation": suite.get("isolation")}
+        cargo = find("cargo", environ)
+        path = os.pathsep.join((os.path.dirname(cargo), environ.get("PATH", os.defpath)))
+        nextest = shutil.which("cargo-nextest", path=path) or ""
+        return {"cargo": cargo, "nextest": nextest, "isolation": suite.get("isolation")}
 
     def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
         """The compiler is where cargo is, and cargo looks for it on PATH."""

@@ -1,0 +1,74 @@
+"""What cargo-nextest knows of a workspace: which tests it lists, and which of them its filters let through.
+
+It is asked where the project has a default filter of nextest's, or where a filter in its language was given. It lists;
+the tests are run by us.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tracekit.agent.hosts.cargo_build import BuildError, Built, Words
+from tracekit.agent.hosts.cargo_list import Listed
+
+_CONFIG = os.path.join(".config", "nextest.toml")
+_DEFAULT = re.compile(r"^[ \t]*default-filter[ \t]*=", re.MULTILINE)
+_INSTALL = "`cargo install cargo-nextest --locked` installs it, or remove the filter"
+_TEXT = 8192
+
+
+def configured(workspace: str) -> bool:
+    """Whether the project has a default filter of nextest's."""
+    try:
+        with open(os.path.join(workspace, _CONFIG), encoding="utf-8", errors="replace") as file:
+            return _DEFAULT.search(file.read(1 << 20)) is not None
+    except OSError:
+        return False
+
+
+def listed(program: str, cwd: str, words: Words, built: Built, cargo: str) -> dict[str, Listed]:
+    """The tests that nextest would run, by their program; ignored ones are told apart. Raises BuildError."""
+    command = [program, "nextest", "list", "--message-format", "json", "--run-ignored", "all"]
+    command += [*_cargo_words(words.cargo), *(part for one in words.filtersets for part in ("-E", one))]
+    if not program:
+        what = "unavailable: cargo-nextest was not found, and a filter of its language was given"
+        raise BuildError("runner.unavailable", what, _INSTALL, ["cargo", *command[1:]], None, f"{what}\n")
+    environ = {**os.environ, "CARGO": cargo, "CARGO_TERM_COLOR": "never"}
+    done = subprocess.run(
+        command, cwd=cwd, env=environ, stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    text = done.stderr.decode("utf-8", "replace")
+    try:
+        told = json.loads(done.stdout) if not done.returncode else None
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        remedy = "see what nextest says of the filter, or of a program that it cannot list"
+        what = "cargo-nextest did not list the tests"
+        raise BuildError("cargo.nextest_failed", what, remedy, command, done.returncode, text[-_TEXT:])
+    found = {str(suite.get("binary-path")): suite for suite in told["rust-suites"].values()}
+    return {target.program: _tests(found.get(target.program) or {}) for target in built.targets}
+
+
+def _tests(suite: Mapping[str, Any]) -> Listed:
+    cases: Mapping[str, Mapping[str, Any]] = suite.get("testcases") or {}
+    through = {
+        name: case
+        for name, case in cases.items()
+        if case.get("kind", "test") == "test" and case.get("filter-match", {}).get("status") == "matches"
+    }
+    return Listed(tuple(through), frozenset(name for name, case in through.items() if case.get("ignored")))
+
+
+def _cargo_words(words: Sequence[str]) -> list[str]:
+    """Cargo's own arguments as nextest calls them: what is a profile there is another thing to it."""
+    found: list[str] = []
+    for word in words:
+        name, equals, value = word.partition("=")
+        found.append(f"--cargo-profile{equals}{value}" if name == "--profile" else word)
+    return found
