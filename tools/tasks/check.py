@@ -65,7 +65,7 @@ def demo_types() -> int:
     # `conftest` of one profile is never taken for `conftest` of another.
     code = 0
     for profile in sorted((ROOT / "console" / "tracekit" / "profiles").iterdir()):
-        if profile.is_dir():
+        if next(profile.rglob("*.py"), None) is not None:
             cache = ["--cache-dir", str(ROOT / ".mypy_cache" / profile.name)]
             options = ["--strict", "--explicit-package-bases", "--config-file", "", *cache]
             code = run([tool("mypy"), *options, "."], cwd=profile) or code

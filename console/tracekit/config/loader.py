@@ -141,7 +141,9 @@ def _load(
     first = settle(flags, environ, layers, Faults())
     name, file, chosen = None, own, first.profile
     if chosen is not None:
+        here = root
         name, root, file = _chosen_file(chosen, root, first.origin("profile"), faults)
+        root = _project(file, here, faults) or root
         layers = [found.layer for found in (file, user) if found]
     settings = settle(flags, environ, layers, faults)
     if chosen is not None:
@@ -253,6 +255,23 @@ def bundled_profiles() -> dict[str, str]:
         return {}
     found = {name: os.path.join(base, name) for name in names}
     return {name: path for name, path in found.items() if os.path.isfile(os.path.join(path, BUNDLED))}
+
+
+def _project(file: _File | None, here: str, faults: Faults) -> str | None:
+    """The directory that a profile is for, where it says by which files that is known; at or above the one it is in."""
+    wanted: Sequence[str] = file.clean.get("project") or () if file else ()
+    if not wanted or file is None:
+        return None
+    directory = here
+    while not all(os.path.isfile(os.path.join(directory, name)) for name in wanted):
+        above = os.path.dirname(directory)
+        if above == directory or os.path.exists(os.path.join(directory, ".git")):
+            what = f"this profile is for a project with {listed(wanted, 'and')}, and {shown(here)} is in none"
+            action = "go to a checkout of that project, or name it: tracekit run DIRECTORY --profile …"
+            faults.add("other_project", what, file.document.where(("project",)), action)
+            return None
+        directory = above
+    return directory
 
 
 def _chosen_file(chosen: str, root: str, where: str, faults: Faults) -> tuple[str | None, str, _File | None]:

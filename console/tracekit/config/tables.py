@@ -570,6 +570,15 @@ PROFILE: Final = Table(
             example='"the chat server and its tests"',
             default="",
         ),
+        Key(
+            "project",
+            "strings",
+            "Files of the project it is for: its paths are then below the directory that holds them all, at or above "
+            "the one you are in, and no longer below the profile's own; elsewhere it is refused.",
+            example='["native/Cargo.toml"]',
+            default=(),
+            rule="relative",
+        ),
         Key("suite", "tables", "Suites, by name.", example="", default=(), table=SUITE),
         Key("env", "tables", "Environments, by name.", example="", default=(), table=ENVIRONMENT),
         Key("settings", "table", "Settings for this project.", example="", table=PROJECT_SETTINGS),

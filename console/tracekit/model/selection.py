@@ -12,6 +12,7 @@ from functools import partial
 
 from tracekit.model.facts import ScenarioFacts
 from tracekit.model.globs import glob
+from tracekit.model.kinds import TEST_KINDS, kinds_of
 from tracekit.model.selector_syntax import FIELDS, Junction, Node, Not, Term, parse
 from tracekit.model.state import RunState
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
@@ -24,7 +25,7 @@ __all__ = ["FIELDS", "Selector", "parse_selector", "select"]
 Flags = Callable[[], frozenset[str]]
 Test = Callable[[ScenarioFacts, int, Flags], bool]
 
-KINDS: tuple[str, ...] = ("test", "subtest")
+KINDS: tuple[str, ...] = ("test", "subtest", *TEST_KINDS)
 FLAGS: tuple[str, ...] = ("flaky", "slow", "quarantined", "expired", "leaks")
 # What a bare word cannot hold, and names of tests do.
 _SEVERAL = frozenset(" \"'()\t\n")
@@ -117,7 +118,9 @@ def _field(text: str, term: Term) -> Test:
         return lambda _facts, _status, flags: not flagged.isdisjoint(flags())
     if term.field == "kind":
         wanted = _known(text, term, KINDS)
-        return lambda facts, _status, _flags: ("subtest" if facts.parent >= 0 else "test") in wanted
+        return lambda facts, _status, _flags: (
+            ("subtest" if facts.parent >= 0 else "test") in wanted or not wanted.isdisjoint(kinds_of(facts))
+        )
     if term.field == "file":
         return _any_of(term, lambda value: _path(value, term.exact))
     read = _READ[term.field]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.unit.model.journals import PROPERTY, Journal
 from tracekit.model.facts import ScenarioFacts
+from tracekit.model.kinds import TEST_KINDS, kinds_of
 from tracekit.model.selection import parse_selector, select
 from tracekit.model.state import RunState
 from tracekit.wire.problems import ProblemError
@@ -98,7 +99,7 @@ def test_selector__each_form__then_the_scenarios_it_means(text: str, rows: list[
         ("join tga:x", 5, "unknown field 'tga'", "did you mean 'tag:'?"),
         ("zzzzz:x", 0, "unknown field 'zzzzz'", "known fields: "),
         ("join status:faild", 5, "unknown status 'faild'", "did you mean 'failed'?"),
-        ("kind:unit", 0, "unknown kind 'unit'", "test"),
+        ("kind:unti", 0, "unknown kind 'unti'", "did you mean 'unit'?"),
         ("tag: x", 4, "nothing stands behind 'tag:'", "write tag:VALUE"),
         ("(a or b", 0, "never closed", "add ')'"),
         ("a b) c", 3, "never opened", "remove it"),
@@ -187,3 +188,26 @@ def test_selector__any_text__then_a_selector_or_a_problem_with_a_place(text: str
 def test_selector__any_id_in_quotes__then_means_that_scenario(name: str) -> None:
     one = facts(f"pytest:t.py::{name}")
     assert parse_selector(f"'{one.id}'").matches(one)
+
+
+@pytest.mark.parametrize(
+    ("file", "path", "tags", "kinds"),
+    [
+        ("api/src/lib.rs", ["api/src/lib.rs", "tests", "adds"], ("unit",), {"unit"}),
+        ("api/tests/integration.rs", ["api/tests/integration.rs", "adds"], ("integration",), {"integration"}),
+        ("tests/unit/test_a.py", ["tests/unit/test_a.py", "test_a"], ("e2e", "slow"), {"integration"}),
+        ("tests/unit/test_a.py", ["tests/unit/test_a.py", "test_a"], ("slow",), {"unit"}),
+        ("tests/unit/a.test.ts", ["tests/unit/a.test.ts", "Integration tests", "pays"], (), {"integration"}),
+        ("src/cart.integration.test.ts", ["src/cart.integration.test.ts", "pays"], (), {"integration"}),
+        ("cart/cart_test.go", ["cart", "ExampleTotal"], ("example",), {"example"}),
+        ("src/unit_price.test.ts", ["src/unit_price.test.ts", "unit"], (), set()),
+    ],
+)
+def test_kinds__what_is_said_nearest__then_it_counts(
+    file: str, path: list[str], tags: tuple[str, ...], kinds: set[str]
+) -> None:
+    facts = ScenarioFacts(id="x:y", runner="x", path=tuple(path), file=file, tags=tags)
+    assert kinds_of(facts) == kinds
+    for kind in TEST_KINDS:
+        assert parse_selector(f"kind:{kind}").matches(facts) == (kind in kinds)
+    assert parse_selector("kind:test").matches(facts)
