@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -226,7 +227,13 @@ def test_timeout__test_hangs_with_a_child__then_it_alone_is_timed_out_and_both_a
         "hangs": "timedout",
     }
     assert [line["verdict"] for line in done.of("attempt.ended") if line["scenario"] == hangs] == ["timedout"]
-    assert {line["limit"] for line in done.of("attempt.stalled")} == {"stall", "timeout"}
+    stalled = {line["limit"]: line["stacks"] for line in done.of("attempt.stalled")}
+    assert set(stalled) == {"stall", "timeout"}
+    # Rust names the thread of a test by the test: the kernel knows it, and a debugger where there is one.
+    assert [stack["name"] for stack in stalled["timeout"] if stack["current"]] == ["hangs"]
+    if shutil.which("gdb") is not None:
+        (reason,) = [line["reason"] for line in done.of("attempt.ended") if line["scenario"] == hangs]
+        assert reason == "timeout of 2 s in hangs (api/tests/api.rs:44)"
     child = int(printed(done, hangs).split()[-1])
     assert not Path(f"/proc/{child}").exists(), "its group was killed with it"
 
@@ -322,6 +329,35 @@ def test_cargo__not_installed__then_unavailable_and_what_would_fix_it(sandbox: S
     assert "unavailable: cargo was not found" in done.out
     assert "install Rust" in done.out
     assert done.code == 1
+
+
+def test_list__a_mixed_project_whose_crate_takes_long_to_build__then_the_others_are_there_before(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    built = tmp_path / "built"
+    waits = (
+        'fn main() {\n    while !std::path::Path::new(env!("WAITS_FOR")).exists() {\n'
+        "        std::thread::sleep(std::time::Duration::from_millis(20));\n    }\n}\n"
+    )
+    files = {
+        "Cargo.toml": '[package]\nname = "mixed"\nversion = "0.1.0"\nedition = "2021"\nbuild = "build.rs"\n',
+        "build.rs": waits,
+        "src/lib.rs": "#[test]\nfn it() {}\n",
+        "tests/test_a.py": "def test_a(): ...\n",
+        "zoo/test/a.test.mjs": "import { test } from 'node:test';\ntest('a', () => {});\n",
+        "zoo/package.json": '{"scripts": {"test": "node --test"}}',
+    }
+    root = sandbox.project(files)
+    sandbox.environ["WAITS_FOR"] = str(built)
+    process = sandbox.start("list", root)
+    assert process.stdout is not None
+    # The crate is not built before these have been read.
+    first = [process.stdout.readline().decode().strip() for _ in range(2)]
+    assert first == ["pytest:tests/test_a.py::test_a", "node@zoo:test/a.test.mjs::a"]
+    built.touch()
+    rest, told = process.communicate(timeout=300)
+    assert (rest.decode().split(), process.returncode) == (["cargo@cargo:src/lib.rs::it"], 0), told
+    assert sandbox.run("list", root).out.split("\n")[:3] == [*first, "cargo@cargo:src/lib.rs::it"]
 
 
 def test_mixed_project__no_cargo_on_the_machine__then_left_out_in_words_and_the_rest_decides(

@@ -93,6 +93,12 @@ def test_timeout__test_hangs__then_it_alone_is_timed_out(sandbox: Sandbox, root:
         "run", root, "--profile", profile, "-s", "TestHangs or TestLast or TestOpens", "--json"
     )
     assert done.verdicts() == {"go@g:cart::TestHangs": "timedout", "go@g:cart::TestLast": "passed"}
+    ends = {line["scenario"]: line for line in done.of("attempt.ended")}
+    place = "example.org/shop/cart.TestHangs (cart/cart_test.go:33)"
+    assert ends["go@g:cart::TestHangs"]["reason"] == f"timeout of 2 s in {place}"
+    (own, *_) = done.of("attempt.stalled")[-1]["stacks"]
+    assert (own["current"], own["name"].partition(" [")[2]) == (True, "sleep]")
+    assert "time.Sleep" in [frame["function"] for frame in own["frames"]]
 
 
 def test_output__while_the_test_runs__then_live_and_a_cancel_leaves_nothing(

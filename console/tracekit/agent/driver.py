@@ -92,7 +92,10 @@ class Driver:
         # What prepares the run stands before its suites, and nothing runs behind one of these that failed.
         first = list(plan.get("preparing", ()))
         self._preparing = frozenset(str(step.get("name", "")) for step in first)
-        self._suites: list[dict[str, Any]] = [*first, *passes.in_order(plan.get("suites", ()))]
+        self._suites: list[dict[str, Any]] = [
+            *first,
+            *passes.in_order(plan.get("suites", ()), discovers=plan.get("mode") == "discover"),
+        ]
         self._context = context
         self._adapter = adapter
         self._facts_of = facts_of

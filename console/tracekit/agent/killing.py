@@ -29,7 +29,7 @@ def _members(system: System, token: str, root: int, exclude: Iterable[int]) -> d
     table = system.processes.table()
     left_out = {os.getpid(), *exclude}
     needle = f"{TOKEN}={token}".encode()
-    found = _below(table, {root} if root else set())
+    found = below(table, {root} if root else set())
     if token:
         # The end of the value is checked too: one token may begin another.
         found |= {
@@ -41,7 +41,8 @@ def _members(system: System, token: str, root: int, exclude: Iterable[int]) -> d
     return {pid: table[pid] for pid in found if not table[pid].zombie}
 
 
-def _below(table: dict[int, Process], roots: set[int]) -> set[int]:
+def below(table: dict[int, Process], roots: set[int]) -> set[int]:
+    """These processes, as far as they are there, and all that descend from them."""
     children: dict[int, list[int]] = {}
     for row in table.values():
         children.setdefault(row.parent, []).append(row.pid)
@@ -60,7 +61,7 @@ def _with_sessions(table: dict[int, Process], found: set[int], left_out: set[int
     ours = os.getsid(0)
     while True:
         sessions = {table[pid].session for pid in found} - {0, ours}
-        more = {pid for pid, row in table.items() if row.session in sessions} | _below(table, found)
+        more = {pid for pid, row in table.items() if row.session in sessions} | below(table, found)
         more -= left_out
         if more <= found:
             return found
@@ -81,7 +82,7 @@ def sweep_adopted(system: System, own: Iterable[int]) -> None:
             and not row.zombie
             and not system.processes.name(pid).startswith(OWN_NAME)
         }
-        found = {pid: table[pid] for pid in adopted | _below(table, adopted) if not table[pid].zombie}
+        found = {pid: table[pid] for pid in adopted | below(table, adopted) if not table[pid].zombie}
         if not found:
             break
         _signal(system, found, signal.SIGSTOP)

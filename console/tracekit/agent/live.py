@@ -318,8 +318,20 @@ class LiveRun:
             # Without it, it is told as a crash at first, and set right by the driver.
             with contextlib.suppress(OSError):
                 self._system.files.put(os.path.join(self._spool, told_name(pid, started_at)), told)
-        self.channel.send({"do": "kill", "pid": pid, "started": started_at, "grace": self.grace})
+        asked = self._asked_to_tell(pid, verdict)
+        self.channel.send(
+            {"do": "kill", "pid": pid, "started": started_at, "grace": self.grace, "quit": asked}
+        )
         return True
+
+    def _asked_to_tell(self, pid: int, verdict: str) -> list[tuple[int, int]]:
+        """The processes below a test's that tell where they are when they are told to quit, as Go's programs do."""
+        if self._pump is None or verdict != "timedout" or self._pump.driver.suite.get("runner") != "go":
+            return []
+        processes = self._system.processes
+        below = killing.below(processes.table(), {pid})
+        found = [one for one in below if processes.program(one).endswith(".test")]
+        return [(one, processes.started(one)) for one in found]
 
     def _end_launch(self, alarm: Alarm) -> None:
         """End a launch that hangs where no test runs; what it has not run goes on in another one."""

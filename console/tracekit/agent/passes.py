@@ -10,6 +10,8 @@ from typing import Any, NamedTuple, Optional
 
 from tracekit.wire.names import RED
 
+#: The runner whose tests are built before they are found.
+BUILT = "cargo"
 #: How the reason of such a launch begins; what it was not asked for is not missing from it.
 RETRY, PASS, ISOLATED = "retry", "pass", "isolated:"
 
@@ -21,8 +23,13 @@ class Pass(NamedTuple):
     reason: str
 
 
-def in_order(suites: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Suites as they are declared, but each behind those it needs; a circle, which no profile has, stays as it is."""
+def in_order(suites: Iterable[dict[str, Any]], *, discovers: bool = False) -> list[dict[str, Any]]:
+    """Suites as they are declared, but each behind those it needs; a circle, which no profile has, stays as it is.
+
+    Who only asks what they hold asks those last that have to be built for it.
+    """
+    if discovers:
+        return sorted(suites, key=lambda suite: suite.get("runner") == BUILT)
     left = list(suites)
     found: list[dict[str, Any]] = []
     while left:

@@ -163,7 +163,8 @@ class Pump:
                 for pid in voices(spools)[:MOST_ASKED] or [""]:
                     self._stacks.ask(alarm, pid, spools)
             elif alarm.limit != "soft" or not self._stacks.stop(alarm.pid, spools):
-                self._stacks.ask(alarm, alarm.pid, spools)
+                compiled = str(suite.get("cwd", "")) if suite.get("runner") == "cargo" else ""
+                self._stacks.ask(alarm, alarm.pid, spools, compiled)
         answers = self._stacks.answers()
         for alarm, stacks in answers:
             if alarm.when:

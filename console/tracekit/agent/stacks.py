@@ -7,12 +7,15 @@ process whose number has been given to another.
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from tracekit.agent.ingest import Spool
 from tracekit.agent.system import System, read_range, size_of
 from tracekit.agent.watch import Alarm
 from tracekit.wire.lines import LineError, decode
+
+if TYPE_CHECKING:
+    from tracekit.agent.native_stacks import NativeStacks
 
 SUFFIX = ".stacks"
 # A process that does not answer by then cannot: it is stopped, or blocks its signals.
@@ -49,6 +52,7 @@ class _Asked(NamedTuple):
     process: Optional[Process]
     offset: int
     at: float
+    native: Optional[NativeStacks] = None
 
 
 class Stacks:
@@ -58,8 +62,15 @@ class Stacks:
         self._system = system
         self._asked: list[_Asked] = []
 
-    def ask(self, alarm: Alarm, pid: object, spools: list[Spool]) -> None:
-        """Have the process of an attempt write its stacks."""
+    def ask(self, alarm: Alarm, pid: object, spools: list[Spool], compiled: str = "") -> None:
+        """Have the process of an attempt write its stacks; of compiled code, below this directory, others know them."""
+        if compiled and type(pid) is int:
+            # Most runs never need it.
+            from tracekit.agent.native_stacks import NativeStacks
+
+            native = NativeStacks(self._system, pid, alarm.scenario.partition("::")[2], compiled)
+            self._asked.append(_Asked(alarm, None, 0, 0.0, native))
+            return
         process = process_of(pid, spools)
         offset = 0
         if process is not None and process.dump:
@@ -80,6 +91,12 @@ class Stacks:
         found: list[Answer] = []
         for asked in list(self._asked):
             data = b""
+            if asked.native is not None:
+                threads = asked.native.answer()
+                if threads is not None:
+                    self._asked.remove(asked)
+                    found.append(Answer(asked.alarm, threads))
+                continue
             if asked.process is not None:
                 data = read_range(asked.process.stacks, asked.offset, MOST)
                 whole = _END in data if asked.process.tasks else _whole(data)

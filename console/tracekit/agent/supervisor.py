@@ -12,7 +12,7 @@ import selectors
 import signal
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -168,7 +168,9 @@ class Supervisor:
         elif do == "cancel":
             self._cancel(float(message.get("grace", 1.0)), int(message.get("signal", signal.SIGTERM)))
         elif do == "kill":
-            self._kill_one(int(message["pid"]), int(message["started"]), float(message.get("grace", 1.0)))
+            quits = [(int(pid), int(started)) for pid, started in message.get("quit") or ()]
+            grace = float(message.get("grace", 1.0))
+            self._kill_one(int(message["pid"]), int(message["started"]), grace, quits)
         elif do == "quit":
             self._quit = True
 
@@ -397,10 +399,15 @@ class Supervisor:
             if pid == 0:
                 return True
 
-    def _kill_one(self, pid: int, started: int, grace: float) -> None:
-        """End one process: asked first, then made to."""
-        if pid > 1 and self._system.processes.started(pid) == started:
-            self._system.processes.signal(pid, signal.SIGTERM)
+    def _kill_one(self, pid: int, started: int, grace: float, quits: Sequence[tuple[int, int]] = ()) -> None:
+        """End one process: asked first, then made to. Where those below it tell their last, they are asked instead."""
+        processes = self._system.processes
+        if pid > 1 and processes.started(pid) == started:
+            told = [
+                processes.signal(one, signal.SIGQUIT) for one, at in quits if processes.started(one) == at
+            ]
+            if not any(told):
+                processes.signal(pid, signal.SIGTERM)
             self._condemned[pid] = (started, self._system.clock.seconds() + grace)
 
     def _step_condemned(self) -> None:

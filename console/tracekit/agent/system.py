@@ -160,6 +160,13 @@ class Processes:
         except OSError:
             return ""
 
+    def program(self, pid: int) -> str:
+        """The program that a process runs, "" where nobody may know."""
+        try:
+            return os.readlink(f"/proc/{pid}/exe")
+        except OSError:
+            return ""
+
     def environ(self, pid: int) -> bytes:
         try:
             with open(f"/proc/{pid}/environ", "rb") as file:

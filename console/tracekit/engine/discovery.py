@@ -120,6 +120,7 @@ class Discovery:
         """
         quarantined = await anyio.to_thread.run_sync(self._quarantine, request)
         view = _view_of(inventory)
+        view.settled.set()
         told = _told(inventory, quarantined)
         if not judged:
             view.stale = None
@@ -221,6 +222,7 @@ class _Asking:
         finally:
             shutil.rmtree(self._base, ignore_errors=True)
             self._over.set()
+            self.view.settled.set()
 
     def _read(self) -> Inventory | None:
         with self.view.lock:

@@ -50,6 +50,8 @@ class RunView:
         self._window = recorded.Window(box_dir / OUTPUT_FILE)
         self.end: dict[str, Any] = {}
         self.done = threading.Event()
+        # Set when what a discovery found has been kept, or will not be.
+        self.settled = threading.Event()
         # An inventory that was shown at once: whether the sources are others now; None until that is known.
         self.stale: bool | None = False
         #: How many scenarios there are in all while a memory of them is being taken in; 0 where nobody knows.

@@ -1,6 +1,6 @@
 """What kind of test a scenario is: as its runner says, as its author marked it, else as its file and its group say.
 
-cargo knows; a mark of pytest says it; in other languages a folder, a part of a file's name or the title of a group does.
+cargo knows; a mark of pytest says it; elsewhere a folder, a part of a file's name or the title of a group does.
 What nobody says has no kind.
 """
 

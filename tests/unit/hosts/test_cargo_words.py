@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tracekit.agent.hosts import cargo_list
 from tracekit.agent.hosts.cargo import Asked
-from tracekit.agent.hosts.cargo_build import Words, package_environ
+from tracekit.agent.hosts.cargo_build import Target, Words, package_environ
 from tracekit.agent.hosts.doctests import narrowed
 from tracekit.agent.hosts.rust_places import RustPlaces
 
@@ -99,3 +100,18 @@ def test_places__modules_in_files_and_inside_them__then_the_right_line(tmp_path:
         "a::b::tests::case::case_1": ("src/a/b.rs", 4),
         "no::where": ("src/lib.rs", 0),
     }
+
+
+def test_listed__a_program_says_nothing_of_what_it_holds__then_one_scenario_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "silent"
+    program.write_text("#!/bin/sh\nsleep 1000\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(cargo_list, "PATIENCE", 0.2)
+    target = Target(
+        {"manifest_path": str(tmp_path / "Cargo.toml")}, "test", "silent", "a.rs", str(program), {}
+    )
+    (found,) = cargo_list.listed([target], 2, lambda: False)
+    assert (found.whole, found.names) == (True, ())
+    assert found.why == "it did not list its tests within 0.2 s"

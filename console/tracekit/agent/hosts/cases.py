@@ -38,6 +38,7 @@ class Cases:
     _places = True
 
     def __init__(self, system: System, request: Request, teller: Teller, *, apart: bool) -> None:
+        self._system = system
         self._clock = system.clock
         self._request = request
         self._teller = teller

@@ -12,14 +12,17 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Optional
 
+from tracekit.agent.hosts import goroutines
 from tracekit.agent.hosts.cases import Cases, said
 from tracekit.agent.hosts.command import Command
-from tracekit.agent.hosts.crew import End
+from tracekit.agent.hosts.crew import End, told_name
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.reports.cases import Case, parsed
+from tracekit.agent.reports.gotest import PACKAGE
 from tracekit.agent.system import System
+from tracekit.agent.waiting import place_of
 from tracekit.wire.ids import SUBTEST_MARK, subtest_id
 from tracekit.wire.names import E
 
@@ -43,10 +46,31 @@ class GoCases(Cases):
         return subtest_id(base, "/".join(names[1:])) if len(names) > 1 else base
 
     def _case(self, case: Case) -> None:
+        if case.path[-1] == PACKAGE and self._ended_by_us():
+            return  # go only says what we did
         # go names a file without its directory.
         directory = self.modules.get(case.path[0], "")
         known = case.file and directory not in {"", "."} and "/" not in case.file
         super()._case(replace(case, file=f"{directory}/{case.file}") if known else case)
+
+    def conclude(self, end: End, note: Optional[dict[str, Any]], fault: str) -> bool:
+        """The package's process is over; one that was ended for its time told where it was."""
+        scenario = str((note or {}).get("scenario", ""))
+        told = self._known.get(scenario)
+        if note is not None and told is not None and note.get("verdict") == "timedout":
+            events = (parsed(line) or {} for line in end.out.decode("utf-8", "replace").splitlines())
+            text = "".join(str(event.get("Output") or "") for event in events)
+            stacks = goroutines.parse(text, scenario.partition(SUBTEST_MARK)[0].rpartition("::")[2])
+            if stacks:
+                head = {"scenario": scenario, "attempt": told.number, "since": self._clock.wall()}
+                self._teller.line(E.ATTEMPT_STALLED, **head, limit="timeout", after=0, stacks=stacks)
+                place = place_of(stacks, os.path.realpath(self._request.cwd))
+                note = {**note, "reason": f"{note.get('reason', '')}{f' in {place}' if place else ''}"}
+        return super().conclude(end, note, fault)
+
+    def _ended_by_us(self) -> bool:
+        name = told_name(self.pid, self._system.processes.started(self.pid))
+        return os.path.exists(os.path.join(self._request.spool, name))
 
     def _died(self, end: End) -> str:
         # go's own status says nothing of the test's process; what it prints of that, it does not always print.
@@ -60,7 +84,9 @@ class GoCases(Cases):
 
     def _asked(self, scenario: str) -> bool:
         only = self._request.only
-        return only is None or scenario.partition(SUBTEST_MARK)[0] in only or scenario.endswith("::(package)")
+        return (
+            only is None or scenario.partition(SUBTEST_MARK)[0] in only or scenario.endswith(f"::{PACKAGE}")
+        )
 
 
 class Go(Command):

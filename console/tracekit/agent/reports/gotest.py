@@ -12,6 +12,8 @@ _ENDS = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 _FRAME = re.compile(r"\s*(?:=== (?:RUN|PAUSE|CONT|NAME)\b|--- (?:PASS|FAIL|SKIP): )")
 _PLACE = re.compile(r"\s+(?P<file>[^\s:]+\.go):(?P<line>\d+): (?P<message>.*)")
 _PANIC = re.compile(r"^(?:panic: |fatal error: )(?P<message>.+?)(?: \[recovered.*)?$", re.MULTILINE)
+#: The name of what is a package's and no test's.
+PACKAGE = "(package)"
 _MOST = 256 * 1024
 
 
@@ -73,7 +75,7 @@ class GoReader:
         text = "".join(self._texts.get((package,), ()))
         if not text.strip() or "no test files" in text:
             return []
-        return [case((package, "(package)"), "error", text, event.get("Elapsed"))]
+        return [case((package, PACKAGE), "error", text, event.get("Elapsed"))]
 
 
 def case(path: tuple[str, ...], verdict: str, text: str, took: object) -> Case:

@@ -17,8 +17,13 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     import argparse
 
+    from tracekit.engine.view import RunView
     from tracekit.model.facts import ScenarioFacts
     from tracekit.model.quarantine import Quarantine
+
+
+#: How often a live discovery is looked at.
+_LOOK = 0.1
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,11 +96,13 @@ def _discover(args: argparse.Namespace) -> int:
     from tracekit.model.selection import select
 
     found = project.project(args)
-    request = Discover(found.root, found.profile, refresh=args.refresh, wait=True)
+    request = Discover(found.root, found.profile, refresh=args.refresh)
     with Engine(project.places()) as engine:
         view = submitted(engine, request)
+        printed = 0 if found.selectors else _follow(view, as_json=args.json)
         # What is whole has been kept by now, and is printed from there: nothing of it needs to be folded.
-        kept = None if found.selectors else _kept(args, asked=True)
+        view.settled.wait()
+        kept = None if found.selectors or printed else _kept(args, asked=True)
         if kept is None:
             view.done.wait()
     state = view.state
@@ -103,6 +110,7 @@ def _discover(args: argparse.Namespace) -> int:
         return _print_kept(kept, state.quarantine, as_json=args.json)
     chosen: Iterable[int] = select(state, found.selectors) if found.selectors else range(len(state.ids))
     rows = [state.facts[index] for index in chosen]
+    left = rows[printed:]
     blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
     problems = [
         Problem(notice.code or "discover.failed", notice.message, notice.file or notice.suite, notice.action)
@@ -112,7 +120,7 @@ def _discover(args: argparse.Namespace) -> int:
     for notice in blocking:
         for line in edge.clean_lines(notice.detail)[-20:]:
             edge.say_error(f"  │ {line}")
-    code = _print(rows, state.quarantine, as_json=args.json) if rows else edge.NOTHING
+    code = _print(left, state.quarantine, as_json=args.json) if rows else edge.NOTHING
     if problems:
         return edge.exit_code(problems)
     if not rows:
@@ -121,6 +129,20 @@ def _discover(args: argparse.Namespace) -> int:
             Problem("select.nothing", what, found.root, "`tracekit list` without -s shows all there is")
         )
     return code
+
+
+def _follow(view: RunView, *, as_json: bool) -> int:
+    """Print what each of several suites holds as soon as it is known: one that is built first keeps none waiting."""
+    printed = 0
+    while not view.settled.wait(_LOOK):
+        with view.lock:
+            several = len(view.state.run.suites) > 1
+            rows, held = view.state.facts[printed:], view.state.quarantine
+        if several and rows:
+            _print(rows, held, as_json=as_json)
+            sys.stdout.flush()
+            printed += len(rows)
+    return printed
 
 
 def _print_kept(kept: Inventory, held: Quarantine | None, *, as_json: bool) -> int:

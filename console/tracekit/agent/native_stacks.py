@@ -1,0 +1,138 @@
+"""The stacks of a process of compiled code: by gdb where it is installed and may look, else what the kernel says.
+
+The kernel knows the names of threads and what each waits for, and no line of source. A debugger stops the process for
+the moment in which it looks; it is told to read no script of anybody's, and has an end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from typing import Any, Optional
+
+from tracekit.agent.system import System
+
+#: How long a debugger may read symbols and stacks.
+PATIENCE = 10.0
+_FRAMES = 48
+_THREADS = 200
+_MOST = 1 << 20
+_THREAD = re.compile(
+    r'^Thread \d+ \((?:.*\(LWP (?P<lwp>\d+)\)|process (?P<pid>\d+))(?: "(?P<name>.*)")?.*\):$'
+)
+_FRAME = re.compile(
+    r"^#\d+\s+(?:0x[0-9a-f]+ in )?(?P<function>\S.*) \(.*?\)(?: at (?P<file>.+?):(?P<line>\d+)| from \S+)?$"
+)
+_HASH = re.compile(r"::h[0-9a-f]{16}$")
+#: It runs what rustdoc built: its own stacks say nothing of a test.
+_CARGO = "cargo"
+#: A name of a thread as the kernel keeps it.
+_COMM = 15
+_STATES = {"R": "runs", "S": "waits", "D": "waits for a device", "T": "is stopped", "t": "is traced"}
+
+
+class NativeStacks:
+    """One question about one process."""
+
+    def __init__(self, system: System, pid: int, test: str, root: str) -> None:
+        self._clock = system.clock
+        self._pid = pid
+        self._test = test
+        self._root = root
+        self._at = system.clock.seconds()
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the answer
+        self._debugger = self._started()
+
+    def answer(self) -> Optional[list[dict[str, Any]]]:
+        """The threads with their frames, the innermost first; None while nobody knows them yet."""
+        process = self._debugger
+        if process is not None and process.poll() is None:
+            if self._clock.seconds() - self._at < PATIENCE:
+                return None
+            process.kill()
+            process.wait()
+        self._file.seek(0)
+        text = self._file.read(_MOST).decode("utf-8", "replace")
+        self._file.close()
+        return self._sorted(parse(text, self._root)) or self._sorted(self._kernels())
+
+    def _started(self) -> Optional[subprocess.Popen[bytes]]:
+        gdb = shutil.which("gdb")
+        if gdb is None or _read(f"/proc/{self._pid}/comm") == _CARGO:
+            return None
+        command = [gdb, "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
+        command += ["-p", str(self._pid), "-ex", "set print frame-arguments none"]
+        command += ["-ex", f"thread apply all backtrace {_FRAMES}"]
+        with contextlib.suppress(OSError):
+            return subprocess.Popen(
+                command,
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=self._file,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        return None
+
+    def _kernels(self) -> list[dict[str, Any]]:
+        base = f"/proc/{self._pid}/task"
+        if _read(f"/proc/{self._pid}/comm") == _CARGO:
+            return []
+        found: list[dict[str, Any]] = []
+        with contextlib.suppress(OSError):
+            for thread in sorted(os.listdir(base), key=int)[:_THREADS]:
+                words = [_read(f"{base}/{thread}/{name}") for name in ("comm", "stat", "wchan")]
+                state = words[1].rpartition(")")[2].split()[:1]
+                told = _STATES.get(state[0] if state else "", "")
+                waits = f" in {words[2]}" if words[2] not in {"", "0"} else ""
+                frame = {
+                    "file": "",
+                    "line": 0,
+                    "function": f"{told}{waits} (the kernel's word: no debugger looked)",
+                }
+                found.append({"thread": thread, "name": words[0], "current": False, "frames": [frame]})
+        return found
+
+    def _sorted(self, threads: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The thread that runs the test first: Rust calls it by the test's name, as far as that fits."""
+        name = self._test.encode()[:_COMM].decode("utf-8", "ignore")
+        for thread in threads:
+            thread["current"] = bool(name) and thread.get("name") == name
+        return sorted(threads, key=lambda thread: not thread["current"])
+
+
+def parse(text: str, root: str = "") -> list[dict[str, Any]]:
+    """What gdb prints of all threads; files that are below the root are named absolutely."""
+    threads: list[dict[str, Any]] = []
+    for line in text.splitlines():
+        head = _THREAD.match(line)
+        if head is not None:
+            thread: dict[str, Any] = {
+                "thread": head.group("lwp") or head.group("pid"),
+                "current": False,
+                "frames": [],
+            }
+            threads.append({**thread, **({"name": head.group("name")} if head.group("name") else {})})
+            continue
+        frame = _FRAME.match(line)
+        if frame is not None and threads and len(threads[-1]["frames"]) < _FRAMES:
+            file = frame.group("file") or ""
+            below = os.path.join(root, file)
+            if root and file and not os.path.isabs(file) and os.path.isfile(below):
+                file = below
+            function = _HASH.sub("", frame.group("function"))
+            found = {"file": file, "line": int(frame.group("line") or 0), "function": function}
+            threads[-1]["frames"].append(found)
+    return [thread for thread in threads[:_THREADS] if thread["frames"]]
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(4096).strip()
+    except OSError:
+        return ""

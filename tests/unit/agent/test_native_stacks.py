@@ -1,0 +1,106 @@
+"""Stacks of compiled code, as gdb, the kernel and Go's runtime tell them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.until import until
+from tracekit.agent.hosts import goroutines
+from tracekit.agent.native_stacks import NativeStacks, parse
+from tracekit.agent.system import System
+
+GDB = """\
+[New LWP 5]
+Thread 2 (Thread 0x7f6 (LWP 5) "hangs"):
+#0  0x00007f in __GI___wait4 (pid=1, options=0) at ../sysdeps/wait4.c:30
+#1  api::wait<i32, fn() -> ()> (...) at tests/api.rs:44
+#2  0x00007f in api::hangs::h00112233445566ff () at tests/api.rs:40
+#3  0x00005609d7af54af in ?? ()
+#4  0x00007f in clone () from /lib/libc.so.6
+
+Thread 1 (process 4 "api-7da1"):
+#0  main () at /elsewhere/main.rs:2
+[Inferior 1 (process 4) detached]
+"""
+GO = """\
+SIGQUIT: quit
+goroutine 0 gp=0x6d m=0 mp=0x6d [idle]:
+runtime.netpoll(0x1a)
+\t/usr/go/src/runtime/netpoll.go:119 +0xd4 fp=0x7ff sp=0x7fe pc=0x7fd
+
+goroutine 7 [sleep]:
+time.Sleep(0xe8)
+\t/usr/go/src/runtime/time.go:363 +0x165
+x.(*Shop).open(...)
+\t/work/shop.go:9
+x.TestHangs.func1(0x1)
+\t/work/a_test.go:33 +0x6c
+created by testing.(*T).Run in goroutine 1
+\t/usr/go/src/testing/testing.go:2101 +0x4c5
+
+goroutine 9 [select]:
+x.wait()
+\t/work/shop.go:3 +0x1
+
+rax    0x0
+"""
+
+
+def test_parse__what_gdb_prints__then_threads_frames_and_files_below_the_root(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "api.rs").write_text("")
+    first, second = parse(GDB, str(tmp_path))
+    assert (first["thread"], first["name"], second["thread"], second["name"]) == (
+        "5",
+        "hangs",
+        "4",
+        "api-7da1",
+    )
+    own = str(tmp_path / "tests" / "api.rs")
+    told = [(frame["function"], frame["file"], frame["line"]) for frame in first["frames"]]
+    assert told == [
+        ("__GI___wait4", "../sysdeps/wait4.c", 30),
+        ("api::wait<i32, fn() -> ()>", own, 44),
+        ("api::hangs", own, 40),
+        ("??", "", 0),
+        ("clone", "", 0),
+    ]
+
+
+def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        comm = Path(f"/proc/{process.pid}/comm")
+        until(lambda: comm.read_text().startswith("python"))
+        name = comm.read_text().strip()
+        answer = NativeStacks(System(), process.pid, name, str(tmp_path)).answer()
+    finally:
+        process.kill()
+        process.communicate()
+    assert answer is not None
+    assert [(one["thread"], one["name"], one["current"]) for one in answer] == [
+        (str(process.pid), name, True)
+    ]
+    assert "no debugger looked" in answer[0]["frames"][0]["function"]
+
+
+def test_goroutines__then_the_tests_own_first_and_none_of_the_runtime() -> None:
+    own, other = goroutines.parse(GO, "TestHangs")
+    assert (own["name"], own["current"], other["name"]) == (
+        "goroutine 7 [sleep]",
+        True,
+        "goroutine 9 [select]",
+    )
+    assert [(frame["function"], frame["line"]) for frame in own["frames"]] == [
+        ("time.Sleep", 363),
+        ("x.(*Shop).open", 9),
+        ("x.TestHangs.func1", 33),
+        ("testing.(*T).Run", 2101),
+    ]
