@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.cli import Sandbox, processes_with
+from tests.support.cli import Done, Sandbox, processes_with
 from tests.support.node import copied, installed
 
 ODD = 'it\'s "odd": $(touch pwned) `x` | a*b [1] (c|d) \\ 🦀'
@@ -25,6 +26,27 @@ RUNNERS = tuple(FILES)
 def named(runner: str, file: str, *names: str) -> str:
     folder, pattern = FILES[runner]
     return "::".join((f"{runner}:{folder}/{pattern.format(file)}", *names))
+
+
+@dataclass(frozen=True)
+class Whole:
+    """One run of a whole project, at which several tests look: a tool of JavaScript takes seconds to start."""
+
+    runner: str
+    sandbox: Sandbox
+    root: Path
+    done: Done
+    ran: list[str]
+
+
+@pytest.fixture(scope="module", params=RUNNERS)
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    installed()
+    place = tmp_path_factory.mktemp(f"js_{request.param}")
+    sandbox = Sandbox(place / "home", {"FIXTURE_RAN": str(place / "ran")})
+    root = copied(f"js_{request.param}", sandbox.home)
+    done = sandbox.run("run", root, "--json")
+    return Whole(str(request.param), sandbox, root, done, ran(sandbox))
 
 
 @pytest.fixture
@@ -56,13 +78,8 @@ def failure(lines: list[dict[str, Any]], scenario: str) -> dict[str, Any]:
     return found
 
 
-def test_run__every_kind_of_end__then_verdicts_causes_places_and_output(
-    sandbox: Sandbox, root: Path, runner: str
-) -> None:
-    for name in ("exits", "broken"):
-        folder, pattern = FILES[runner]
-        (root / folder / pattern.format(name)).unlink(missing_ok=True)
-    done = sandbox.run("run", root, "--json")
+def test_run__every_kind_of_end__then_verdicts_causes_places_and_output(whole: Whole) -> None:
+    runner, root, done = whole.runner, whole.root, whole.done
     assert done.code == 1, done.err
     told = done.verdicts()
     cart = {name: told.pop(named(runner, "cart", "cart", name)) for name in ("adds", "totals")}
@@ -93,58 +110,46 @@ def test_run__every_kind_of_end__then_verdicts_causes_places_and_output(
     assert not (root / "pwned").exists()
 
 
-@pytest.mark.parametrize("runner", ["vitest", "jest", "mocha"])
-def test_run__a_test_that_is_tried_again__then_each_try_is_an_attempt(
-    sandbox: Sandbox, root: Path, runner: str
-) -> None:
-    where = ("retries",) if runner == "jest" else ("cart", "cart")
-    scenario = named(runner, *where, "tries again")
-    done = sandbox.run("run", root, "-s", scenario, "--json")
-    assert done.code == 0, done.out
-    ends = [(line["attempt"], line["verdict"]) for line in done.of("attempt.ended")]
-    assert ends == [(1, "failed"), (2, "passed")]
-    assert ran(sandbox) == ["tries again"] * 2
+@pytest.mark.parametrize("whole", ["vitest", "jest", "mocha"], indirect=True)
+def test_run__a_test_that_is_tried_again__then_each_try_is_an_attempt(whole: Whole) -> None:
+    where = ("retries",) if whole.runner == "jest" else ("cart", "cart")
+    scenario = named(whole.runner, *where, "tries again")
+    ends = [line for line in whole.done.of("attempt.ended") if line["scenario"] == scenario]
+    assert [(line["attempt"], line["verdict"]) for line in ends] == [(1, "failed"), (2, "passed")]
+    assert whole.ran.count("tries again") == 2
 
 
-@pytest.mark.parametrize("runner", ["node"])
-def test_run__parts_of_a_test__then_rows_below_it(sandbox: Sandbox, root: Path, runner: str) -> None:
-    whole = named(runner, "cart", "cart", "has parts")
-    done = sandbox.run("run", root, "-s", whole, "--json")
-    assert done.verdicts() == {
-        whole: "failed",
-        f"{whole} ▸ good": "passed",
-        f"{whole} ▸ bad": "failed",
-    }
-    (printed,) = [line for line in done.of("output") if line.get("text") == "in a part\n"]
-    assert printed["scenario"] == f"{whole} ▸ good"
+@pytest.mark.parametrize("whole", ["node"], indirect=True)
+def test_run__parts_of_a_test__then_rows_below_it(whole: Whole) -> None:
+    test = named(whole.runner, "cart", "cart", "has parts")
+    told = {name: word for name, word in whole.done.verdicts().items() if name.startswith(test)}
+    assert told == {test: "failed", f"{test} ▸ good": "passed", f"{test} ▸ bad": "failed"}
+    (printed,) = [line for line in whole.done.of("output") if line.get("text") == "in a part\n"]
+    assert printed["scenario"] == f"{test} ▸ good"
 
 
-def test_run__a_test_ends_its_process__then_it_is_the_only_victim(
-    sandbox: Sandbox, root: Path, runner: str
-) -> None:
-    done = sandbox.run("run", root, "--json")
+def test_run__a_test_ends_its_process__then_it_is_the_only_victim(whole: Whole) -> None:
+    runner, done = whole.runner, whole.done
     told = done.verdicts()
     assert told[named(runner, "exits", "is before")] == "passed"
     # vitest keeps its worker from being ended, and says so.
     ends = "failed" if runner == "vitest" else "crashed"
     assert told[named(runner, "exits", "ends its process")] == ends
     assert told[named(runner, "exits", "is behind")] == "passed"
-    assert sorted(ran(sandbox)).count("is behind") == 1
+    assert told[named(runner, "hangs", "hangs")] == "passed"
+    assert whole.ran.count("is behind") == 1
     if runner != "jest":
         (last,) = [line for line in done.of("output") if line.get("text") == "the last words\n"]
         assert last["scenario"] == named(runner, "exits", "ends its process")
 
 
-@pytest.mark.parametrize("runner", ["vitest", "jest", "node"])
-def test_run__a_module_that_does_not_parse__then_it_is_told_and_the_others_run(
-    sandbox: Sandbox, root: Path, runner: str
-) -> None:
-    done = sandbox.run("run", root, "-s", "hangs", "--json")
-    assert done.verdicts() == {named(runner, "hangs", "hangs"): "passed"}
-    (broken,) = sandbox.run("run", root, "--json").of("discover.failed")
-    folder, pattern = FILES[runner]
+@pytest.mark.parametrize("whole", ["vitest", "jest", "node"], indirect=True)
+def test_run__a_module_that_does_not_parse__then_it_is_told_and_the_others_run(whole: Whole) -> None:
+    (broken,) = whole.done.of("discover.failed")
+    folder, pattern = FILES[whole.runner]
     assert broken["file"] == f"{folder}/{pattern.format('broken')}"
     assert "\n" not in broken["message"]
+    assert whole.done.verdicts()[named(whole.runner, "hangs", "is after the hang")] == "passed"
 
 
 @pytest.mark.parametrize("runner", ["mocha"])
@@ -159,9 +164,8 @@ def test_run__mocha_cannot_load_a_file__then_a_launch_that_failed_in_its_words(
     assert "SyntaxError" in failed["stderr"]
 
 
-def test_list__then_every_test_with_its_place_and_nothing_has_run(
-    sandbox: Sandbox, root: Path, runner: str
-) -> None:
+def test_list__then_every_test_with_its_place_and_nothing_has_run(whole: Whole) -> None:
+    runner, sandbox, root = whole.runner, whole.sandbox, whole.root
     found = {line["id"]: line for line in sandbox.run("list", root, "--json").lines()}
     adds = found[named(runner, "cart", "cart", "adds")]
     source = (root / adds["file"]).read_text().splitlines()
@@ -172,9 +176,8 @@ def test_list__then_every_test_with_its_place_and_nothing_has_run(
     assert ran(sandbox) == []
 
 
-def test_rerun__one_test__then_exactly_that_one_runs(sandbox: Sandbox, root: Path, runner: str) -> None:
-    first = sandbox.run("run", root, "--json")
-    ran(sandbox)
+def test_rerun__one_test__then_exactly_that_one_runs(whole: Whole) -> None:
+    runner, sandbox, first = whole.runner, whole.sandbox, whole.done
     for scenario, expected in (
         (named(runner, "cart", "cart", "adds"), ["adds"]),
         (named(runner, "cart", "cart", "totals"), ["totals"]),
