@@ -40,7 +40,8 @@ class NativeStacks:
 
     def __init__(self, system: System, pid: int, test: str, root: str) -> None:
         self._clock = system.clock
-        self._pid = pid
+        self.pid = pid
+        self._told: Optional[list[dict[str, Any]]] = None
         self._test = test
         self._root = root
         self._at = system.clock.seconds()
@@ -49,6 +50,8 @@ class NativeStacks:
 
     def answer(self) -> Optional[list[dict[str, Any]]]:
         """The threads with their frames, the innermost first; None while nobody knows them yet."""
+        if self._told is not None:
+            return self._told
         process = self._debugger
         if process is not None and process.poll() is None:
             if self._clock.seconds() - self._at < PATIENCE:
@@ -58,14 +61,15 @@ class NativeStacks:
         self._file.seek(0)
         text = self._file.read(_MOST).decode("utf-8", "replace")
         self._file.close()
-        return self._sorted(parse(text, self._root)) or self._sorted(self._kernels())
+        self._told = self._sorted(parse(text, self._root)) or self._sorted(self._kernels())
+        return self._told
 
     def _started(self) -> Optional[subprocess.Popen[bytes]]:
         gdb = shutil.which("gdb")
-        if gdb is None or _read(f"/proc/{self._pid}/comm") == _CARGO:
+        if gdb is None or _read(f"/proc/{self.pid}/comm") == _CARGO:
             return None
         command = [gdb, "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]
-        command += ["-p", str(self._pid), "-ex", "set print frame-arguments none"]
+        command += ["-p", str(self.pid), "-ex", "set print frame-arguments none"]
         command += ["-ex", f"thread apply all backtrace {_FRAMES}"]
         with contextlib.suppress(OSError):
             return subprocess.Popen(
@@ -79,8 +83,8 @@ class NativeStacks:
         return None
 
     def _kernels(self) -> list[dict[str, Any]]:
-        base = f"/proc/{self._pid}/task"
-        if _read(f"/proc/{self._pid}/comm") == _CARGO:
+        base = f"/proc/{self.pid}/task"
+        if _read(f"/proc/{self.pid}/comm") == _CARGO:
             return []
         found: list[dict[str, Any]] = []
         with contextlib.suppress(OSError):

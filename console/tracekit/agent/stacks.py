@@ -68,7 +68,11 @@ class Stacks:
             # Most runs never need it.
             from tracekit.agent.native_stacks import NativeStacks
 
-            native = NativeStacks(self._system, pid, alarm.scenario.partition("::")[2], compiled)
+            # Only one debugger may look at a process at a time: who asks meanwhile is told the same.
+            open_ = (one.native for one in self._asked if one.native is not None and one.native.pid == pid)
+            native = next(open_, None) or NativeStacks(
+                self._system, pid, alarm.scenario.partition("::")[2], compiled
+            )
             self._asked.append(_Asked(alarm, None, 0, 0.0, native))
             return
         process = process_of(pid, spools)
