@@ -13,7 +13,8 @@ from tracekit.config.cargo import with_cells
 from tracekit.config.durations import OFF
 from tracekit.config.key import Table
 from tracekit.config.profile import Check, Environment, Service, Suite
-from tracekit.config.tables import ENVIRONMENT, REMOTE_KEYS, SERVICE, SUITE
+from tracekit.config.services import SERVICE
+from tracekit.config.tables import ENVIRONMENT, REMOTE_KEYS, SUITE
 from tracekit.config.words import listed, nearest, shown
 
 if TYPE_CHECKING:
