@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from _tkprobe.compare import Comparison, asserting_frame
 from _tkprobe.facts import TEXT_LIMIT, Frames, cut, message_of
+from _tkprobe.handled import handled
 from _tkprobe.spool import Spool, fields
 
 COMPARISONS_KEPT = 8
@@ -51,6 +52,9 @@ class Failures:
             "chain": self.frames.chain(error),
             "text": report_text(report),
         }
+        before = handled(self.frames, error)
+        if before:
+            told["handled"] = before
         self.spool.add(f'"failure",{where},{fields(told)}')
         return cause
 

@@ -15,6 +15,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple, Ty
 
 from _tkprobe.compare import Comparison
 from _tkprobe.facts import TEXT_LIMIT, Frames, cut
+from _tkprobe.handled import handled
 from _tkprobe.leaks import Leaks
 from _tkprobe.spool import Spool, fields, move_up, quote
 from _tkprobe.subtests import SEPARATOR, label_of
@@ -225,6 +226,9 @@ class Recorder:
             "chain": self.frames.chain(error),
             "text": cut(text, TEXT_LIMIT),
         }
+        before = handled(self.frames, error)
+        if before:
+            told["handled"] = before
         self.spool.add(f'"failure",{where},{fields(told)}')
 
     def subtest(self, subtest: Any, error: Optional[BaseException], text: str) -> None:

@@ -71,6 +71,11 @@ def naturals(value: object) -> dict[str, int]:
     }
 
 
+def seconds(value: object) -> float:
+    """The seconds, or 0 where no sensible time is told."""
+    return float(value) if type(value) in {int, float} and 0 <= value < 1e9 else 0.0  # type: ignore[operator, arg-type]
+
+
 def signal(value: object) -> int | str | None:
     """A signal as number or name."""
     return value if type(value) is str else integer_or_none(value)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit.model import coerce
-from tracekit.model.facts import Assertion, ExceptionFacts, Failure, Frame, Leak, Usage
+from tracekit.model.facts import Assertion, ExceptionFacts, Failure, Frame, Handled, Leak, Usage
 
 _DEPTH = 8
 _CHAIN = 50
 _LEAKS = 50
+_HANDLED = 50
 
 
 def failure_of(line: dict[str, Any]) -> Failure:
@@ -24,6 +25,7 @@ def failure_of(line: dict[str, Any]) -> Failure:
         step=coerce.text_or_none(line.get("step")),
         chain=[_exception(row, _DEPTH) for row in coerce.rows(line.get("chain"))[:_CHAIN]],
         text=coerce.text(line.get("text")),
+        handled=[_handled(row) for row in coerce.rows(line.get("handled"))[:_HANDLED]],
     )
 
 
@@ -55,12 +57,10 @@ def usage_of(line: dict[str, Any]) -> Usage | None:
     if type(told) is not dict:
         return None
     return Usage(
-        _seconds(told.get("user")), _seconds(told.get("system")), coerce.natural(told.get("peak_kib"))
+        coerce.seconds(told.get("user")),
+        coerce.seconds(told.get("system")),
+        coerce.natural(told.get("peak_kib")),
     )
-
-
-def _seconds(value: object) -> float:
-    return float(value) if type(value) in {int, float} and 0 <= value < 1e9 else 0.0  # type: ignore[operator, arg-type]
 
 
 def _exception(row: dict[str, Any], depth: int) -> ExceptionFacts:
@@ -73,6 +73,21 @@ def _exception(row: dict[str, Any], depth: int) -> ExceptionFacts:
         relation=coerce.text_or_none(row.get("relation")),
         frames=[_frame(frame) for frame in coerce.rows(row.get("frames"))],
         group=[_exception(member, depth - 1) for member in _members(row.get("group"), inner)],
+    )
+
+
+def _handled(row: dict[str, Any]) -> Handled:
+    return Handled(
+        type=coerce.text(row.get("type")),
+        message=coerce.text(row.get("message")),
+        module=coerce.text(row.get("module")),
+        name=coerce.text(row.get("name")),
+        file=coerce.text(row.get("file")),
+        line=coerce.natural(row.get("line")),
+        function=coerce.text(row.get("function")),
+        own=row.get("own") is True,
+        code=coerce.text(row.get("code")),
+        count=max(1, coerce.natural(row.get("count"))),
     )
 
 

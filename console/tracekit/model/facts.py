@@ -78,6 +78,22 @@ class ExceptionFacts:
 
 
 @dataclass(slots=True)
+class Handled:
+    """An exception that was caught before the failure; `name` is what still holds it, `count` how often it came."""
+
+    type: str
+    message: str
+    module: str = ""
+    name: str = ""
+    file: str = ""
+    line: int = 0
+    function: str = ""
+    own: bool = False
+    code: str = ""
+    count: int = 1
+
+
+@dataclass(slots=True)
 class Failure:
     """What went wrong in one phase; `chain[0]` was raised, its causes and contexts follow."""
 
@@ -86,6 +102,7 @@ class Failure:
     step: str | None
     chain: list[ExceptionFacts]
     text: str = ""
+    handled: list[Handled] = field(default_factory=list)
 
 
 @dataclass(slots=True)

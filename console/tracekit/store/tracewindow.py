@@ -19,7 +19,7 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tracekit._native import Safe
+    from tracekit._native import Event, Safe
 
     Row = tuple[int, int | None, str, str, int, int, Safe, Safe, Safe]
 
@@ -143,6 +143,13 @@ class Window:
         """Rows from one on, as a screen shows them: safe text, cut to so many columns."""
         try:
             return self._view.shown(start, count, columns, self._root)
+        except OSError as fault:
+            raise self._damaged(fault) from fault
+
+    def events(self, start: int, count: int) -> list[Event]:
+        """Rows from one on, as they are: outside text."""
+        try:
+            return self._view.rows(start, count)
         except OSError as fault:
             raise self._damaged(fault) from fault
 

@@ -1,0 +1,112 @@
+"""Exceptions that a test's own code handled before it failed, found where the failing frames still hold them.
+
+A runner of commands or a pool keeps what it caught in the object that it hands back: a test that then compares an exit
+status says nothing of it. Only plain attributes are looked at, no code of the tests is called for them, and every look
+has a limit. What was never raised, or belongs to the failure itself, is left out.
+"""
+
+from __future__ import annotations
+
+import copy
+from types import FrameType, TracebackType
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
+
+from _tkprobe.facts import Frames, cut, message_of, type_name
+
+FRAMES_LIMIT = 8
+VALUES_LIMIT = 60
+ATTRIBUTES_LIMIT = 60
+CHAIN_LIMIT = 4
+HANDLED_LIMIT = 8
+MESSAGE_LIMIT = 1000
+#: What ends a loop or an interpreter says nothing by itself.
+PLAIN = (StopIteration, StopAsyncIteration, GeneratorExit)
+
+
+def handled(frames: Frames, error: BaseException) -> List[Dict[str, object]]:
+    """A few of them, in the order in which they were raised; whatever an object does, the failure itself is told."""
+    try:
+        return _found(frames, error) if frames.with_locals else []
+    except Exception:
+        return []
+
+
+def _found(frames: Frames, error: BaseException) -> List[Dict[str, object]]:
+    told: List[Dict[str, object]] = []
+    brief = copy.copy(frames)
+    brief.with_locals = False
+    seen = {id(link) for link in _chain(error, 100)}
+    for name, found in _held(frames, error.__traceback__):
+        chain = [link for link in _chain(found, CHAIN_LIMIT) if id(link) not in seen]
+        seen.update(map(id, chain))
+        raised = [link for link in reversed(chain) if link.__traceback__ is not None]
+        told += [
+            _told(brief, link, name if link is found else "")
+            for link in raised
+            if not isinstance(link, PLAIN)
+        ]
+        if len(told) >= HANDLED_LIMIT:
+            break
+    return told[:HANDLED_LIMIT]
+
+
+def _told(frames: Frames, error: BaseException, name: str) -> Dict[str, object]:
+    places = frames.of(error.__traceback__)
+    place = next((one for one in reversed(places) if one["own"]), places[-1])
+    return {
+        "type": type_name(error),
+        "module": str(getattr(type(error), "__module__", "")),
+        "message": cut(message_of(error), MESSAGE_LIMIT),
+        "name": name,
+        **place,
+    }
+
+
+def _chain(error: BaseException, limit: int) -> List[BaseException]:
+    chain: List[BaseException] = []
+    current: Optional[BaseException] = error
+    while current is not None and len(chain) < limit and not any(link is current for link in chain):
+        chain.append(current)
+        if current.__cause__ is not None:
+            current = current.__cause__
+        else:
+            current = None if current.__suppress_context__ else current.__context__
+    return chain
+
+
+def _held(frames: Frames, traceback: Optional[TracebackType]) -> Iterator[Tuple[str, BaseException]]:
+    """What the project's own frames hold, the innermost first: locals, and what they keep as an attribute."""
+    own: List[FrameType] = []
+    while traceback is not None:
+        if frames.own(traceback.tb_frame.f_code.co_filename):
+            own.append(traceback.tb_frame)
+        traceback = traceback.tb_next
+    looked: Set[int] = set()
+    for frame in reversed(own[-FRAMES_LIMIT:]):
+        for name, value in list(frame.f_locals.items())[:VALUES_LIMIT]:
+            if id(value) in looked:
+                continue
+            looked.add(id(value))
+            # A part of an asserted expression has no name of its own.
+            shown = "" if name.startswith("@") else name
+            for attribute, found in _exceptions(value):
+                yield (f"{shown}.{attribute}" if shown and attribute else shown or attribute), found
+
+
+def _exceptions(value: Any) -> Iterator[Tuple[str, BaseException]]:
+    # What an object says of its own class runs its code, too.
+    if issubclass(type(value), BaseException):
+        yield "", value
+        return
+    try:
+        # Never through the object itself, whose attributes may be anything.
+        attributes = object.__getattribute__(value, "__dict__")
+    except Exception:
+        return
+    if type(attributes) is not dict or issubclass(type(value), type):
+        return
+    for name, kept in list(attributes.items())[:ATTRIBUTES_LIMIT]:
+        if type(kept) is tuple and len(kept) == 3:
+            kept = kept[1]  # as `sys.exc_info` gives it
+        if issubclass(type(kept), BaseException) and type(name) is str:
+            yield name, kept

@@ -1,0 +1,75 @@
+"""What is told of exceptions that a test's own code handled before it failed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.probe_run import Ran, fixture_project, run_suite
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MODULE = "pytest:test_handled.py::"
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    place = tmp_path_factory.mktemp("handled")
+    return run_suite(fixture_project("handled", place), place / "spool")
+
+
+def _told(ran: Ran, test: str) -> list[dict[str, Any]]:
+    (failure,) = ran.of(MODULE + test, "failure")
+    return list(failure.get("handled", ()))
+
+
+def test_result_with_an_exception__then_it_and_what_it_came_of_are_told_in_their_order(ran: Ran) -> None:
+    first, second = _told(ran, "test_held_by_a_local")
+
+    assert (first["type"], first["message"], first["function"], first["own"]) == (
+        "LookupError",
+        "no apple",
+        "parse",
+        True,
+    )
+    assert first["code"] == 'raise LookupError("no " + word)'
+    assert (second["type"], second["message"], second["name"]) == ("SystemExit", "2", "result.error")
+    assert second["file"] == "test_handled.py"
+    assert "locals" not in first
+
+
+def test_part_of_an_asserted_expression__then_what_it_holds_is_told_without_a_made_up_name(ran: Ran) -> None:
+    first, second = _told(ran, "test_held_by_an_expression")
+
+    assert (first["message"], second["name"]) == ("no pear", "error")
+
+
+def test_information_of_an_exception__then_the_exception_in_it_is_told(ran: Ran) -> None:
+    (only,) = _told(ran, "test_held_as_information")
+
+    assert (only["message"], only["name"]) == ("no plum", "result.info")
+
+
+def test_many__then_they_are_bounded(ran: Ran) -> None:
+    assert len(_told(ran, "test_many")) == 8
+
+
+@pytest.mark.parametrize("test", ["test_never_raised", "test_its_own", "test_not_held"])
+def test_nothing_that_was_caught_is_held__then_nothing_is_told(test: str, ran: Ran) -> None:
+    assert _told(ran, test) == []
+
+
+def test_object_whose_attributes_raise__then_it_is_passed_over(ran: Ran) -> None:
+    assert [one["message"] for one in _told(ran, "test_spiteful")] == ["no date", "2"]
+    assert not [gap for gap in ran.events("gap") if gap["what"] == "probe"]
+
+
+def test_no_locals_wanted__then_nothing_is_looked_at(tmp_path: Path) -> None:
+    project = fixture_project("handled", tmp_path)
+
+    bare = run_suite(project, tmp_path / "spool", plan={"locals": False})
+
+    assert bare.of(f"{MODULE}test_held_by_a_local", "failure")
+    assert _told(bare, "test_held_by_a_local") == []
