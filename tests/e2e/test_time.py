@@ -119,7 +119,7 @@ def test_timeout__test_hangs__then_it_alone_is_killed_with_its_stacks_and_what_i
     run_ended = done.of("run.ended")[0]
     assert run_ended["verdicts"] == {"passed": 4, "timedout": 1}
     assert ends_of(done)[HUNG]["verdict"] == "timedout"
-    assert ends_of(done)[HUNG]["reason"] == "timeout of 1 s in waits (test_it.py:12)"
+    assert ends_of(done)[HUNG]["reason"] == "ran longer than 1s, its timeout: in waits (test_it.py:12)"
     stalled = done.of("attempt.stalled")[0]
     assert (stalled["scenario"], stalled["limit"]) == (HUNG, "timeout")
     assert functions(stalled)[:2] == ["waits", "test_hangs"]

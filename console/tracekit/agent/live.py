@@ -399,7 +399,9 @@ class LiveRun:
             if alarm.when:
                 self._end_launch(alarm)
                 continue
-            reason = f"timeout of {alarm.seconds:g} s" + (f" in {alarm.where}" if alarm.where else "")
+            # The limit in the words of its configuration.
+            reason = f"ran longer than {alarm.seconds:g}s, its timeout"
+            reason += f": in {alarm.where}" if alarm.where else ""
             self.cancel_scenario(alarm.scenario, "timedout", reason, alarm.attempt)
         if pump.closed:
             self._close(pump)

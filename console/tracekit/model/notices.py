@@ -70,6 +70,10 @@ def notice_of(line: dict[str, Any], t: int) -> Notice | None:
     )
 
 
+#: The limits of a test's whole time, as its suite's configuration calls them.
+_LIMITS = {"soft": "its soft timeout", "timeout": "its timeout"}
+
+
 def _message(event: str, line: dict[str, Any]) -> str:
     told = coerce.text(line.get("message"))
     if told:
@@ -88,7 +92,10 @@ def _message(event: str, line: dict[str, Any]) -> str:
     if event == E.ATTEMPT_STALLED and line.get("waits") in _WAITS:
         return _WAITS[line["waits"]]
     if event == E.ATTEMPT_STALLED:
-        return "over its time" if line.get("limit") in ("soft", "timeout") else "no sign of life"
+        after, limit = coerce.seconds(line.get("after")), _LIMITS.get(coerce.text(line.get("limit")))
+        if limit is None:
+            return "no sign of life" + (f" for {after:g}s" if after else "")
+        return f"longer than {after:g}s, {limit}" if after else "over its time"
     if event == E.LAUNCH_STALLED:
         when = coerce.text(line.get("when"))
         return "no sign of life" + (f" {when}" if when else "")

@@ -240,7 +240,7 @@ def test_suite_failed__after_we_ended_one_of_its_tests__then_it_is_not_told(
     desk.driver.begin()
     desk.tell("L1", {"a": "cancelled"})
     if ours:
-        desk.driver.end_scenario("a", "timedout", "timeout of 1 s")
+        desk.driver.end_scenario("a", "timedout", "ran longer than 1s, its timeout")
     assert [line["e"] for line in lines_of(desk.exit("L1"))] == ([] if ours else ["suite.failed"])
 
 
