@@ -5,7 +5,7 @@ It reads a view and gives lines; it prints nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from tracekit.cli.clockwords import odd_clock
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
@@ -13,6 +13,8 @@ from tracekit.cli.edge import RED as EXIT_RED
 from tracekit.cli.edge import USAGE as EXIT_USAGE
 from tracekit.cli.painting import SLOW, Paint, counted, seconds
 from tracekit.engine.view import RunView
+from tracekit.model.facts import Handled
+from tracekit.model.handling import handled_before
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status
 from tracekit.wire.names import RED
 from tracekit.wire.problems import Problem
@@ -203,11 +205,14 @@ def _quarantine(state: RunState, paint: Paint) -> Iterator[str]:
         yield paint.dim(f"    … and {len(over) - MAX_GROUPS} more")
 
 
-def detail(attempt: Attempt, paint: Paint) -> Iterator[str]:
-    """One attempt's failures: exception, place, operands, the lines of code that matter."""
-    for failure in attempt.failures:
+def detail(attempt: Attempt, paint: Paint, raised: Sequence[Handled] = ()) -> Iterator[str]:
+    """One attempt's failures: exception, place, operands, the lines of code that matter; `raised` is what its trace
+    knows of exceptions.
+    """
+    for number, failure in enumerate(attempt.failures):
         for place, exception in enumerate(failure.chain):
             yield from _exception(exception, paint, first=place == 0)
+        yield from _handled(handled_before(failure, raised if number == 0 else ()), paint)
     for assertion in attempt.assertions:
         if not assertion.passed and assertion.diff:
             for line in clean_lines(assertion.diff)[:MAX_DETAIL]:
@@ -273,6 +278,18 @@ def _exception(exception: ExceptionFacts, paint: Paint, *, first: bool) -> Itera
             yield clean(f"        {frame.code.strip()}")
     for inner in exception.group[:MAX_IN_GROUP]:
         yield from _exception(inner, paint, first=False)
+
+
+def _handled(many: Sequence[Handled], paint: Paint) -> Iterator[str]:
+    """What was caught before it failed."""
+    for one in many:
+        said = (clean_lines(one.message) or [""])[0]
+        times = f", {one.count} times" if one.count > 1 else ""
+        held = clean(f", held by {one.name}") if one.name else ""
+        yield f"    handled before: {paint.bold(clean(one.type))}: {said}{paint.dim(held + times)}"
+        if one.file:
+            where = f" in {one.function}" if one.function else ""
+            yield paint.dim(clean(f"      {one.file}:{one.line}{where}"))
 
 
 def _notices(state: RunState, paint: Paint) -> Iterator[str]:

@@ -11,10 +11,13 @@ from tracekit.cli import edge, project, runwords, summary
 from tracekit.cli.painting import GLYPHS, Paint, seconds
 from tracekit.engine.history import History
 from tracekit.engine.view import RunView
+from tracekit.model.facts import Handled
+from tracekit.model.handling import handled_before
 from tracekit.model.state import Attempt, OutputSpan, Status
 from tracekit.model.status import RED_STATUSES
 from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
+from tracekit.wire.names import RED
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -46,8 +49,11 @@ def run(args: argparse.Namespace) -> int:
     paint = Paint(on=edge.colours())
     if args.json:
         for index in chosen:
-            since = _before(view, index, store, places.cache) if args.scenario is not None else None
-            edge.say_json("tracekit.result/1", {**_fact(view, index), **_since_fact(since)})
+            chosen_one = args.scenario is not None
+            since = _before(view, index, store, places.cache) if chosen_one else None
+            edge.say_json(
+                "tracekit.result/1", {**_fact(view, index, traced=chosen_one), **_since_fact(since)}
+            )
     elif args.scenario is None:
         for index in chosen:
             edge.write(_row(view, index, paint))
@@ -101,7 +107,7 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
         for step in attempt.steps:
             name = edge.clean(step.name)
             yield f"    {GLYPHS.get(step.verdict or 'running', '✗')} {name:40} {seconds(step.duration_ns):>8}"
-        yield from summary.detail(attempt, paint)
+        yield from summary.detail(attempt, paint, _raised(view, facts.id, attempt))
         yield from summary.used_and_left(attempt)
         head, tail, left_out = _output(view, attempt)
         if head:
@@ -114,6 +120,25 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
             yield from (f"    │ {line}" for line in edge.clean_lines(tail))
     yield from summary.stalls(state.notices, paint, facts.id)
     yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
+
+
+def _raised(view: RunView, scenario: str, attempt: Attempt) -> list[Handled]:
+    """The exceptions that its trace saw raised while a red attempt ran."""
+    from tracekit.store.raised import raised
+    from tracekit.store.tracewindow import About
+
+    if attempt.verdict not in RED or not attempt.started_m:
+        return []
+    scenarios = tuple(dict.fromkeys((scenario, scenario.partition(SUBTEST_MARK)[0])))
+    # Its duration is that of its phases, and leaves out what lies between: the next attempt bounds it.
+    attempts = view.state.attempts(view.state.index[scenario])
+    later = [other.started_m for other in attempts if other.started_m > attempt.started_m]
+    about = About(scenarios, since=attempt.started_m, until=min(later, default=0))
+    try:
+        return raised(view.events(), about, view.state.run.root or view.root)
+    except ProblemError:
+        # What is damaged there, `tracekit events` and `verify` say: here it adds to what the journal knows.
+        return []
 
 
 def _before(view: RunView, index: int, store: RunStore, cache: Path) -> Before | None:
@@ -174,7 +199,7 @@ def _output(view: RunView, attempt: Attempt) -> tuple[bytes, bytes, int]:
     return view.output(attempt.outputs, limit=half), view.output(reversed(tail)), total - 2 * half
 
 
-def _fact(view: RunView, index: int) -> dict[str, Any]:
+def _fact(view: RunView, index: int, *, traced: bool) -> dict[str, Any]:
     state = view.state
     facts = state.facts[index]
 
@@ -184,7 +209,12 @@ def _fact(view: RunView, index: int) -> dict[str, Any]:
         head, tail, left_out = _output(view, attempt)
         text = (head + tail).decode("utf-8", "replace")
         slow = 0 < state.slow_ns(index) < attempt.duration_ns
-        return {**asdict(attempt), "slow": slow, "output": text, "output_left_out": left_out}
+        fact = {**asdict(attempt), "slow": slow, "output": text, "output_left_out": left_out}
+        raised = _raised(view, facts.id, attempt) if traced else []
+        for number, failure in enumerate(attempt.failures):
+            before = handled_before(failure, raised if number == 0 else ())
+            fact["failures"][number]["handled"] = [asdict(one) for one in before]
+        return fact
 
     return {
         "run": view.run_id,

@@ -6,20 +6,19 @@ Lines are built from the fold's facts; what a hostile test may have put there is
 from __future__ import annotations
 
 import json
-import re
+from collections.abc import Sequence
 from typing import Any
 
-from tracekit.model.facts import Assertion, Attempt, ExceptionFacts, Failure, Frame
-from tracekit.ui.panes.picks import Place
-from tracekit.ui.safe import Line, clean, safe_lines
+from tracekit.model.facts import Assertion, Attempt, ExceptionFacts, Failure, Frame, Handled
+from tracekit.model.handling import handled_before
+from tracekit.ui.panes.frames import frame_lines, frames_lines, place_of
+from tracekit.ui.safe import Line, safe_lines
 from tracekit.ui.theme import Palette
 
-WORD = re.compile(r"\w+")
-MAX_FRAMES = 60
-MAX_LOCALS = 24
 MAX_DIFF = 400
 MAX_TEXT = 400
 MAX_CHAIN = 12
+MAX_BEHIND = 3
 MAX_NOTE = 30
 MAX_MESSAGE = 60
 # Of a long message the beginning stands before the place, the rest below it.
@@ -30,8 +29,12 @@ RELATIONS = {
 }
 
 
-def failure_lines(attempt: Attempt, look: Palette, root: str = "") -> list[Line]:
-    """Everything that went wrong in an attempt, the most telling first; places below `root` are told from there."""
+def failure_lines(
+    attempt: Attempt, look: Palette, root: str = "", raised: Sequence[Handled] = ()
+) -> list[Line]:
+    """Everything that went wrong in an attempt, the most telling first; places below `root` are told from there.
+    `raised` is what its trace knows of exceptions.
+    """
     lines: list[Line] = []
     if attempt.reason and attempt.verdict not in {"passed", None}:
         lines += [Line(2).own("  ").name(attempt.reason, look.text), Line()]
@@ -40,6 +43,8 @@ def failure_lines(attempt: Attempt, look: Palette, root: str = "") -> list[Line]
         if number:
             lines.append(Line())
         lines += _failure(failure, failed if number == 0 else [], look, root)
+        lines += _handled(handled_before(failure, raised if number == 0 else ()), look, root)
+        lines += _rest(failure.chain[0].message, look) if failure.chain else []
     if not attempt.failures:
         for assertion in failed:
             lines += _assertion(assertion, look)
@@ -61,13 +66,25 @@ def _failure(failure: Failure, assertions: list[Assertion], look: Palette, root:
             exception, look, first=number == 0, most=FIRST_LINES if number == 0 else MAX_MESSAGE
         )
         if number == 0:
+            lines += _behind(failure.chain[1:], look, root)
             for assertion in assertions:
                 lines += [Line(), *_assertion(assertion, look)]
-        lines += _frames(exception.frames, look, root, with_locals=number == 0)
-        if number == 0:
-            lines += _rest(exception.message, look)
+        # What is raised by a runner on behalf of something else has no place of the project: the next one has.
+        others = any(frame.own for link in failure.chain[number + 1 :] for frame in link.frames)
+        lines += frames_lines(exception, look, root, first=number == 0, others=others)
     if len(failure.chain) > MAX_CHAIN:
         lines.append(Line().own(f"  {len(failure.chain) - MAX_CHAIN} more exceptions", look.dim))
+    return lines
+
+
+def _behind(links: Sequence[ExceptionFacts], look: Palette, root: str) -> list[Line]:
+    """What led to the first one, in a line each: their frames stand further down."""
+    lines = []
+    for link in links[:MAX_BEHIND]:
+        line = Line(6).gap(4).own(RELATIONS.get(link.relation or "", "after") + " ", look.dim)
+        line.name(type_of(link), look.failed)
+        own = [frame for frame in link.frames if frame.own] or link.frames
+        lines.append(line.own("  ").name(place_of(own[-1], root), look.dim) if own else line)
     return lines
 
 
@@ -76,11 +93,30 @@ def _rest(message: str, look: Palette) -> list[Line]:
     said = message.splitlines()
     if len(said) <= FIRST_LINES + 1:
         return []
-    shown = said[FIRST_LINES:MAX_MESSAGE]
+    shown = said[FIRST_LINES - 1 : MAX_MESSAGE]
     lines = [Line(), Line().own("  the rest of its message", look.accent)]
     lines += [Line(4).gap(4).name(text, look.text) for text in shown]
     if len(said) > MAX_MESSAGE:
         lines.append(Line().gap(4).own(f"{len(said) - MAX_MESSAGE} more lines", look.faint))
+    return lines
+
+
+def _handled(many: Sequence[Handled], look: Palette, root: str) -> list[Line]:
+    """What was caught before it failed: a place each, nothing that was told already."""
+    if not many:
+        return []
+    lines = [Line(), Line().own("  handled before it failed", look.accent)]
+    for one in many:
+        head = Line(6).gap(4).name(type_of(one), look.failed)
+        said = (one.message.strip().splitlines() or [""])[0]
+        head.own("  " if said else "").name(said, look.text)
+        if one.name:
+            head.own("  held by ", look.faint).name(one.name, look.dim)
+        head.own(f"  {one.count:,} times" if one.count > 1 else "", look.faint)
+        lines.append(head)
+        if one.file:
+            at = Frame(one.file, one.line, one.function, one.own, one.code)
+            lines += frame_lines(at, look, root, indent=2)
     return lines
 
 
@@ -109,7 +145,7 @@ def _exception(
     return lines
 
 
-def type_of(exception: ExceptionFacts) -> str:
+def type_of(exception: ExceptionFacts | Handled) -> str:
     """An exception's type; with its module where the name alone says nothing, as in `zlib.error`."""
     plain = exception.type[:1].islower() and exception.module not in {"", "builtins", "__main__"}
     return f"{exception.module}.{exception.type}" if plain else exception.type
@@ -117,85 +153,27 @@ def type_of(exception: ExceptionFacts) -> str:
 
 def _message_lines(message: str, most: int) -> list[str]:
     lines = message.splitlines() or [""]
-    if len(lines) > most + 1:
-        return [*lines[:most], f"({len(lines) - most} more lines)"]
-    return lines
-
-
-def _frames(frames: list[Frame], look: Palette, root: str, *, with_locals: bool) -> list[Line]:
-    if not frames:
-        return []
-    lines = [Line()]
-    shown = frames if len(frames) <= MAX_FRAMES else [*frames[: MAX_FRAMES // 2], *frames[-MAX_FRAMES // 2 :]]
-    hidden = len(frames) - len(shown)
-    last_own = next((frame for frame in reversed(frames) if frame.own), None)
-    for number, frame in enumerate(shown):
-        if hidden and number == MAX_FRAMES // 2:
-            lines.append(Line().own(f"      {hidden} frames left out", look.faint))
-        lines += _frame(frame, look, root)
-        if with_locals and frame is last_own and frame.locals:
-            lines += _locals(frame, look)
-    return lines
-
-
-def _frame(frame: Frame, look: Palette, root: str) -> list[Line]:
-    style = look.text if frame.own else look.faint
-    sign = look.glyphs.own if frame.own else " "
-    place = Line(6).gap(2).own(sign, look.accent).gap(1).name(place_of(frame, root), style)
-    place.own("  in ", look.faint).name(frame.function, look.dim if frame.own else look.faint)
-    place.pick = Place(frame.file, frame.line) if frame.own else None
-    if not frame.code:
-        return [place]
-    code = Line(8).gap(6).name(frame.code.strip(), look.own if frame.own else look.faint)
-    return [place, code]
-
-
-def own_frames(attempt: Attempt | None) -> list[Frame]:
-    """The project's own frames of what was raised, the outermost first."""
-    failures = attempt.failures if attempt is not None else []
-    return [frame for failure in failures for link in failure.chain[:1] for frame in link.frames if frame.own]
-
-
-def place_of(frame: Frame, root: str) -> str:
-    """`file:line`, from the project's root where it lies below it; what is installed, from its packages on."""
-    file = frame.file
-    if root and file.startswith(root.rstrip("/") + "/"):
-        file = file[len(root.rstrip("/")) + 1 :]
-    else:
-        for folder in ("/site-packages/", "/dist-packages/"):
-            file = file.rpartition(folder)[2]
-    return f"{file}:{frame.line}"
-
-
-def _locals(frame: Frame, look: Palette) -> list[Line]:
-    # What stands in the line itself is looked for first.
-    used = set(WORD.findall(frame.code))
-    names = sorted(frame.locals.items(), key=lambda one: one[0] not in used)
-    width = min(16, max((clean(name).columns for name, _ in names[:MAX_LOCALS]), default=0))
-    lines = []
-    for name, value in names[:MAX_LOCALS]:
-        shown = clean(name)
-        line = Line(8 + width).gap(6).put(shown, look.dim).gap(width - shown.columns)
-        lines.append(line.own(" = ", look.faint).name(value.replace("\n", "\\n"), look.text))
-    if len(names) > MAX_LOCALS:
-        lines.append(Line().own(f"      {len(names) - MAX_LOCALS} more locals", look.faint))
-    return lines
+    if len(lines) <= most + 1:
+        return lines
+    # A long message says at its end what it is about: it often is a traceback.
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    return [*lines[: most - 1], f"({len(lines) - most} more lines)", last]
 
 
 def _assertion(assertion: Assertion, look: Palette) -> list[Line]:
-    lines = []
     actual, expected = _operand(assertion.actual), _operand(assertion.expected)
     sign = {"==": look.glyphs.unequal}.get(assertion.op, assertion.op)
     if len(actual) == 1 and len(expected) == 1 and len(actual[0]) + len(expected[0]) < 56:
         line = Line(6).gap(4).name(actual[0], look.failure).gap(1).name(sign, look.dim).gap(1)
-        lines.append(line.name(expected[0], look.strong))
-    else:
-        for word, operand in (("actual", actual), ("expected", expected)):
-            line = Line(13).gap(4).own(f"{word:<9}", look.dim).name(operand[0], look.text)
-            lines.append(line)
-            lines += [Line(13).gap(13).name(text, look.text) for text in operand[1:6]]
-            if len(operand) > 6:
-                lines.append(Line().gap(13).own(f"{len(operand) - 6} more lines", look.faint))
+        # A difference would say it a second time.
+        return [line.name(expected[0], look.strong)]
+    lines = []
+    for word, operand in (("actual", actual), ("expected", expected)):
+        line = Line(13).gap(4).own(f"{word:<9}", look.dim).name(operand[0], look.text)
+        lines.append(line)
+        lines += [Line(13).gap(13).name(text, look.text) for text in operand[1:6]]
+        if len(operand) > 6:
+            lines.append(Line().gap(13).own(f"{len(operand) - 6} more lines", look.faint))
     if assertion.diff:
         lines += [Line(), *diff_lines(assertion.diff, look)]
     return lines

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
-from tracekit.model.facts import Attempt, Notice, ScenarioFacts, Step
+from tracekit.model.facts import Attempt, Frame, Notice, ScenarioFacts, Step
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
-from tracekit.ui.panes.failure import own_frames, place_of
+from tracekit.ui.panes.frames import own_frames, place_of
 from tracekit.ui.panes.picks import GoTo, Place, Stretch
-from tracekit.ui.safe import Line, clean, safe_lines, shorten
+from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
 from tracekit.ui.words import count, seconds
 
@@ -17,6 +18,7 @@ SETUPS = frozenset({"setup", "fixture"})
 ENDS = frozenset({"teardown", "cleanup"})
 MAX_STEPS = 500
 MAX_STACK = 200
+FRAME = re.compile(r"  (?P<file>[^\n]+):(?P<line>\d{1,9}) in (?P<function>[^\n]+)")
 
 
 def sign(verdict: str | None, look: Palette, now: int) -> tuple[str, int]:
@@ -121,7 +123,7 @@ def _assertions(attempt: Attempt, look: Palette) -> list[Line]:
 
 
 def stall_lines(
-    notices: Iterable[Notice], facts: ScenarioFacts, attempt: Attempt, look: Palette
+    notices: Iterable[Notice], facts: ScenarioFacts, attempt: Attempt, look: Palette, root: str = ""
 ) -> list[Line]:
     """Where an attempt was when it said nothing for too long, or was over its time; the test's own thread first."""
     if not attempt.stalls:
@@ -132,9 +134,22 @@ def stall_lines(
             continue
         lines += title("where it was", look)
         lines.append(Line(4).gap(4).name(notice.message, look.warn))
-        said = safe_lines(notice.detail.encode("utf-8", "surrogatepass"))
-        lines += [Line(4).gap(4).put(line, look.text) for line in said[:MAX_STACK]]
+        lines += [_stack_line(text, look, root) for text in notice.detail.splitlines()[:MAX_STACK]]
     return lines
+
+
+def _stack_line(text: str, look: Palette, root: str) -> Line:
+    """A line of a stack: the project's own frames as they look elsewhere, and they can be chosen."""
+    found = FRAME.fullmatch(text)
+    below = root.rstrip("/") + "/"
+    own = found is not None and root != "" and found["file"].startswith(below)
+    if found is None or not own or "/site-packages/" in found["file"]:
+        return Line(8).gap(4).name(text, look.text if found is None else look.faint)
+    frame = Frame(found["file"], int(found["line"]), found["function"], own=True)
+    line = Line(8).gap(4).own(look.glyphs.own, look.accent).gap(1).name(place_of(frame, root), look.text)
+    line.own("  in ", look.faint).name(frame.function, look.dim)
+    line.pick = Place(frame.file, frame.line)
+    return line
 
 
 def _depths(steps: Sequence[Step]) -> dict[str, int]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracekit.model.facts import Attempt
+from tracekit.model.facts import Attempt, Handled
 from tracekit.model.status import RED_STATUSES
 from tracekit.ui.board import Board
 from tracekit.ui.panes.failure import failure_lines, type_of
 from tracekit.ui.panes.past import commit
 from tracekit.ui.panes.picks import GoTo, Place
-from tracekit.ui.panes.story import title
+from tracekit.ui.panes.story import stall_lines, title
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
@@ -33,12 +33,20 @@ MOST_FILES = 12
 
 
 def why_lines(
-    board: Board, row: int, shown: tuple[ViewFace, Attempt], before: Before | None, look: Palette, *, now: int
+    board: Board,
+    row: int,
+    shown: tuple[ViewFace, Attempt],
+    before: Before | None,
+    look: Palette,
+    *,
+    now: int,
+    raised: Sequence[Handled] = (),
 ) -> list[Line]:
-    """All of it, the most telling first."""
+    """All of it, the most telling first; `raised` is what its trace knows of exceptions."""
     view, attempt = shown
     root = view.state.run.root or view.root
-    lines = failure_lines(attempt, look, root)
+    lines = failure_lines(attempt, look, root, raised)
+    lines += stall_lines(view.state.notices, board.facts[row], attempt, look, root)
     if attempt.verdict is None or board.status[row] not in RED_STATUSES:
         return lines
     lines += _shared(board, row, look)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.model.status import Status
 from tracekit.ui.board import Board
-from tracekit.ui.panes.failure import own_frames
+from tracekit.ui.panes.frames import own_frames
 from tracekit.ui.panes.picks import Place
 from tracekit.ui.ports import Opened, Ports, RunRow, ViewFace, same_root
 from tracekit.ui.words import ago

@@ -28,7 +28,7 @@ from tracekit.ui.widgets.following import FollowingPane
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
-from tracekit.ui.widgets.reading import PastKey, PastReader
+from tracekit.ui.widgets.reading import PastKey, PastReader, RaisedKey, RaisedReader
 from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
 from tracekit.ui.words import count, seconds
 from tracekit.wire.names import RED
@@ -85,6 +85,7 @@ class Detail(Vertical):
         #: What was chosen of the attempt's time; every pane shows that alone.
         self.stretch: Stretch | None = None
         self._past = PastReader(ports, self.update_facts)
+        self._raised = RaisedReader(self.update_facts)
 
     def compose(self) -> ComposeResult:
         """Bars and panes; one of the panes is visible."""
@@ -173,6 +174,8 @@ class Detail(Vertical):
         tab = self.tab
         if tab in OF_THE_PAST and self.row >= 0:
             self._past.want(self._past_key(shown))
+        if tab == "why" and shown is not None and shown[1].verdict in RED:
+            self._raised.want(self._raised_key(shown))
         key = (id(self.board), self.row, self._node_key(), tab, self._attempt_back, len(self._attempts))
         which = (id(shown[1]), shown[0].cut) if shown else None
         facts_key = (key, which, self._volatile(tab, shown), self.stretch)
@@ -194,7 +197,11 @@ class Detail(Vertical):
                 (len(told.steps), len(told.assertions), told.stalls) if told is not None else None,
             )
         if tab in OF_THE_PAST:
-            return (self._past.version, self.board.status[self.row] if self.row >= 0 else 0)
+            return (
+                self._past.version,
+                self._raised.version,
+                self.board.status[self.row] if self.row >= 0 else 0,
+            )
         if tab == "output":
             return len(self._spans(shown)[1])
         if tab in {"events", "timeline"}:
@@ -220,6 +227,9 @@ class Detail(Vertical):
             return PastKey("", "", "")
         row = self.board.parent[self.row] if self.board.parent[self.row] >= 0 else self.row
         return PastKey(view.root, self.board.ids[row], view.run_id, ended=not view.live)
+
+    def _raised_key(self, shown: tuple[ViewFace, Attempt]) -> RaisedKey:
+        return RaisedKey(shown[0], about(self.board, self.row, shown), ended=not shown[0].live)
 
     # -- bars --------------------------------------------------------------------------------------------------------
 
@@ -406,12 +416,13 @@ class Detail(Vertical):
             return self._overview()
         facts = board.facts[self.row]
         attempt = shown[1] if shown else None
-        stalls = story.stall_lines(shown[0].state.notices, facts, attempt, look) if shown and attempt else []
         beside = self._flag_lines(shown)
         if tab == "why":
             if shown is None:
                 return [Line().own("  not run yet", look.dim)]
-            return [*why_lines(board, self.row, shown, self._before(shown), look, now=now), *stalls, *beside]
+            raised = self._raised.told(self._raised_key(shown)) or ()
+            before = self._before(shown)
+            return [*why_lines(board, self.row, shown, before, look, now=now, raised=raised), *beside]
         if tab == "history":
             run = shown[0].run_id if shown else ""
             return past_lines(self._before(shown), self._past.problem, run, look, now)
@@ -424,7 +435,9 @@ class Detail(Vertical):
         ]
         if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None}:
             lines = [Line(2).gap(2).name(attempt.reason, look.text), Line(), *lines]
-        lines += [*stalls, *story.case_lines(board, self.row, look, now)]
+        if shown is not None:
+            lines += story.stall_lines(shown[0].state.notices, facts, shown[1], look, self._root(shown))
+        lines += story.case_lines(board, self.row, look, now)
         return lines + story.code_lines(facts, self.command(), look)
 
     def _before(self, shown: tuple[ViewFace, Attempt] | None) -> Before | None:
@@ -467,7 +480,7 @@ class Detail(Vertical):
     @property
     def reading(self) -> bool:
         """Whether something is being read for what is shown."""
-        return self._past.busy or self.query_one(TimelinePane).busy
+        return self._past.busy or self._raised.busy or self.query_one(TimelinePane).busy
 
     @property
     def picked(self) -> object:

@@ -1,20 +1,27 @@
-"""Reads what was recorded of a scenario before: on another thread, one question at a time, the last one asked."""
+"""Reads what is not in the fold, as what was recorded of a scenario before.
+
+On another thread, one question at a time, the last one asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.cache import LRUCache
 
-from tracekit.ui.ports import Ports
+from tracekit.ui.ports import Ports, ViewFace
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Before
+    from tracekit.model.facts import Handled
+    from tracekit.store.tracewindow import About
 
+Key = TypeVar("Key")
+Answer = TypeVar("Answer")
 REMEMBERED = 256
 
 
@@ -28,25 +35,34 @@ class PastKey:
     ended: bool = True
 
 
-class PastReader:
+@dataclass(frozen=True)
+class RaisedKey:
+    """Which attempt, by the rows that are its own; of a run that goes on, more may come."""
+
+    view: ViewFace
+    about: About
+    ended: bool = True
+
+
+class Reader(Generic[Key, Answer]):
     """Holds the newest answers; whoever shows them is told when one has come."""
 
-    def __init__(self, ports: Ports, came: Callable[[], None]) -> None:
-        self._ports, self._came = ports, came
-        self._known: LRUCache[PastKey, Before] = LRUCache(REMEMBERED)
-        self._wanted: PastKey | None = None
+    def __init__(self, came: Callable[[], None]) -> None:
+        self._came = came
+        self._known: LRUCache[Key, Answer] = LRUCache(REMEMBERED)
+        self._wanted: Key | None = None
         self._task: asyncio.Task[None] | None = None
-        self._refused: PastKey | None = None  # asking it again at once would give the same answer
+        self._refused: Key | None = None  # asking it again at once would give the same answer
         self.problem = ""
         self.version = 0
 
-    def told(self, key: PastKey) -> Before | None:
+    def told(self, key: Key) -> Answer | None:
         """The answer; None where it has not come yet."""
         return self._known.get(key)
 
-    def want(self, key: PastKey) -> None:
+    def want(self, key: Key) -> None:
         """Ask, unless it is known; a question that nobody has begun to answer is forgotten."""
-        if not key.scenario or key in self._known or key == self._refused:
+        if key in self._known or key == self._refused:
             return
         self._wanted = key
         if self._task is None or self._task.done():
@@ -69,5 +85,31 @@ class PastReader:
             if self._wanted is None:
                 self._came()
 
+    def _ask(self, key: Key) -> Answer:
+        raise NotImplementedError
+
+
+class PastReader(Reader[PastKey, "Before"]):
+    """What was recorded of a scenario before."""
+
+    def __init__(self, ports: Ports, came: Callable[[], None]) -> None:
+        super().__init__(came)
+        self._ports = ports
+
+    def want(self, key: PastKey) -> None:
+        """As any; of no scenario there is nothing to ask."""
+        if key.scenario:
+            super().want(key)
+
     def _ask(self, key: PastKey) -> Before:
         return self._ports.engine.past().before(key.scenario, key.root, key.run_id)
+
+
+class RaisedReader(Reader[RaisedKey, "list[Handled]"]):
+    """Which exceptions a trace saw raised during an attempt."""
+
+    def _ask(self, key: RaisedKey) -> list[Handled]:
+        from tracekit.store.raised import raised
+
+        view = key.view
+        return raised(view.events(), key.about, view.state.run.root or view.root)
