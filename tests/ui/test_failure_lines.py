@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+from tests.support import journals
+from tests.support.consoles import Console, FakeView, press, showing
+from tests.support.raising import traced
+from tests.ui.conftest import drive
 from tracekit.model.evidence import failure_of
 from tracekit.model.facts import Attempt, Handled, Notice, ScenarioFacts
 from tracekit.ui.panes.failure import failure_lines
@@ -131,3 +136,26 @@ def test_stack_of_one_over_its_time__then_own_frames_are_told_from_the_root_and_
         "… 3 frames of the runner",
     ]
     assert [line.pick for line in lines if line.pick] == [Place("/srv/app/app.py", 5)]
+
+
+def test_why__red_row_whose_process_was_traced__then_what_it_raised_and_handled_before(
+    tmp_path: Path,
+) -> None:
+    test = "pytest:chat/test_ws.py::test_reconnect_keeps_history"
+    box = traced(
+        tmp_path, {test: [("ConnectionError", "refused by pool-#", f"{journals.ROOT}/pool.py", 9, 3)]}
+    )
+
+    def make() -> Console:
+        view = FakeView(journals.failing())
+        view.traced = box
+        return showing(view)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "2", "z")
+        screen = shown.screen_text()
+        assert "handled before it failed" in screen
+        assert "ConnectionError  refused by pool-2  3 times" in screen
+        assert "pool.py:9" in screen
+
+    drive(make, story)

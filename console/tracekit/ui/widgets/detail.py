@@ -85,7 +85,7 @@ class Detail(Vertical):
         #: What was chosen of the attempt's time; every pane shows that alone.
         self.stretch: Stretch | None = None
         self._past = PastReader(ports, self.update_facts)
-        self._raised = RaisedReader(self.update_facts)
+        self._raised = RaisedReader(self.update_facts, remembered=8)  # its keys hold runs
 
     def compose(self) -> ComposeResult:
         """Bars and panes; one of the panes is visible."""
@@ -229,7 +229,8 @@ class Detail(Vertical):
         return PastKey(view.root, self.board.ids[row], view.run_id, ended=not view.live)
 
     def _raised_key(self, shown: tuple[ViewFace, Attempt]) -> RaisedKey:
-        return RaisedKey(shown[0], about(self.board, self.row, shown), ended=not shown[0].live)
+        view = shown[0]
+        return RaisedKey(view.run_id, about(self.board, self.row, shown), not view.live, view)
 
     # -- bars --------------------------------------------------------------------------------------------------------
 

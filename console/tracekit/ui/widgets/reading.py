@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from textual.cache import LRUCache
@@ -39,17 +39,19 @@ class PastKey:
 class RaisedKey:
     """Which attempt, by the rows that are its own; of a run that goes on, more may come."""
 
-    view: ViewFace
+    run_id: str
     about: About
-    ended: bool = True
+    ended: bool
+    #: Where it is read from: a run that is shown at another moment is another view of the same rows.
+    view: ViewFace = field(compare=False)
 
 
 class Reader(Generic[Key, Answer]):
     """Holds the newest answers; whoever shows them is told when one has come."""
 
-    def __init__(self, came: Callable[[], None]) -> None:
+    def __init__(self, came: Callable[[], None], remembered: int = REMEMBERED) -> None:
         self._came = came
-        self._known: LRUCache[Key, Answer] = LRUCache(REMEMBERED)
+        self._known: LRUCache[Key, Answer] = LRUCache(remembered)
         self._wanted: Key | None = None
         self._task: asyncio.Task[None] | None = None
         self._refused: Key | None = None  # asking it again at once would give the same answer
