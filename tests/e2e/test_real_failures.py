@@ -87,6 +87,14 @@ def missing(facts: list[str], screens: list[list[str]]) -> set[str]:
     return {fact for fact in facts if fact not in text}
 
 
+def test_recordings__then_each_failure_has_its_recipe_and_its_bundle() -> None:
+    names = {failure["name"] for failure in FAILURES}
+    recipes = tomllib.loads((PLACE / "recordings.toml").read_text())["recording"]
+
+    assert set(recipes) == {path.stem for path in PLACE.glob("*.bundle")} == names
+    assert len(names) == 10
+
+
 @pytest.mark.parametrize("size", KEYS, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: failure["name"])
 def test_red_row_of_a_real_suite__three_keys__then_each_fact_of_its_cause_was_on_a_screen(

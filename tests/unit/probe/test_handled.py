@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.probe_run import Ran, fixture_project, run_suite
+from tests.support import pytests
+from tests.support.probe_run import Ran, environ_without_us, fixture_project, run_suite
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,3 +74,19 @@ def test_no_locals_wanted__then_nothing_is_looked_at(tmp_path: Path) -> None:
 
     assert bare.of(f"{MODULE}test_held_by_a_local", "failure")
     assert _told(bare, "test_held_by_a_local") == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("python", "version"), [("3.8", "7.0.1"), ("3.9", "8.0.2"), ("3.13", "9.0.2")])
+def test_other_pythons__then_the_same_is_told(python: str, version: str, ran: Ran, tmp_path: Path) -> None:
+    target = pytests.need(python, version)
+    environ = environ_without_us(PYTHONPATH=str(target.packages))
+    project = fixture_project("handled", tmp_path)
+
+    other = run_suite(project, tmp_path / "spool", environ=environ, python=str(target.python))
+
+    for test in ("test_held_by_a_local", "test_held_by_an_expression", "test_held_as_information"):
+        told, here = _told(other, test), _told(ran, test)
+        assert [(one["type"], one["message"], one["name"], one["line"]) for one in told] == [
+            (one["type"], one["message"], one["name"], one["line"]) for one in here
+        ]
