@@ -153,7 +153,7 @@ def test_theme__another_one_is_chosen__everything_is_painted_with_it_and_the_set
             for colour in (segment.style.color, segment.style.bgcolor)
             if colour is not None
         }
-        assert {light.text, light.background, light.failed, light.removed, light.cursor} <= used
+        assert {light.text, light.background, light.failed, light.cursor} <= used
         mine = {getattr(dark, name) for name in (*TEXTS, *GROUNDS, "added", "removed")}
         assert not used & mine
         assert 'theme = "light" below [settings] of config.toml keeps it' in shown.screen_text()
