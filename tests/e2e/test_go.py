@@ -95,7 +95,7 @@ def test_timeout__test_hangs__then_it_alone_is_timed_out(sandbox: Sandbox, root:
     assert done.verdicts() == {"go@g:cart::TestHangs": "timedout", "go@g:cart::TestLast": "passed"}
     ends = {line["scenario"]: line for line in done.of("attempt.ended")}
     place = "example.org/shop/cart.TestHangs (cart/cart_test.go:33)"
-    assert ends["go@g:cart::TestHangs"]["reason"] == f"timeout of 2 s in {place}"
+    assert ends["go@g:cart::TestHangs"]["reason"] == f"ran longer than 2s, its timeout: in {place}"
     (own, *_) = done.of("attempt.stalled")[-1]["stacks"]
     assert (own["current"], own["name"].partition(" [")[2]) == (True, "sleep]")
     assert "time.Sleep" in [frame["function"] for frame in own["frames"]]
