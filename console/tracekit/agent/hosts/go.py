@@ -65,7 +65,7 @@ class GoCases(Cases):
                 head = {"scenario": scenario, "attempt": told.number, "since": self._clock.wall()}
                 self._teller.line(E.ATTEMPT_STALLED, **head, limit="timeout", after=0, stacks=stacks)
                 place = place_of(stacks, os.path.realpath(self._request.cwd))
-                note = {**note, "reason": f"{note.get('reason', '')}{f' in {place}' if place else ''}"}
+                note = {**note, "reason": f"{note.get('reason', '')}{f': in {place}' if place else ''}"}
         return super().conclude(end, note, fault)
 
     def _ended_by_us(self) -> bool:
