@@ -246,6 +246,7 @@ class Journey:
         near = self._ends[at - _NEAR_MOMENTS] if at >= _NEAR_MOMENTS else 0
         if near > start and all(place != near for place, _ in self._near):
             fold.feed_bytes(self._lines(start, near))
+            settle_on(fold, stays)
             self._near = [*self._near[-_NEAR + 1 :], (near, fold)]
             fold, start = branch(fold), near
         fold.feed_bytes(self._lines(start, end))

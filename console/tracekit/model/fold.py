@@ -8,7 +8,7 @@ only writer of a `RunState`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from orjson import loads
 
@@ -25,9 +25,11 @@ from tracekit.wire.lines import LineError, decode, flat
 from tracekit.wire.names import EVENTS, E
 
 Line = dict[str, Any]
-Handler = Callable[[Key, Line], None]
-
 _SHORT = 512
+
+
+def _nothing(_fold: Fold, _key: Key, _line: Line) -> None:
+    """A line that is known and changes nothing that is shown."""
 
 
 class Fold:
@@ -40,32 +42,6 @@ class Fold:
         self.sources: dict[str, Source] = {}
         self.run_lines = RunLines()
         self.notice_lines: list[tuple[Key, Line]] = []
-        self._handlers: dict[str, Handler] = dict.fromkeys(EVENTS, _nothing) | {
-            E.SCENARIO_FOUND: self._scenario_found,
-            E.SCENARIOS_FOUND: self._scenarios_found,
-            E.ATTEMPT_STARTED: self._attempt_started,
-            E.ATTEMPT_ENDED: self._attempt_ended,
-            E.ATTEMPT_STALLED: self._attempt_stalled,
-            E.OUTPUT: self._output,
-            E.STEP_STARTED: self._step,
-            E.STEP_ENDED: self._step,
-            E.ASSERTION: self._evidence,
-            E.FAILURE: self._failure,
-            E.RUN_STARTED: self._run,
-            E.RUN_ENDED: self._run,
-            E.SUITE_FOUND: self._run,
-            E.BOX_FACTS: self._run,
-            E.DISCOVER_FAILED: self.take_notice,
-            E.RUNNER_FAILED_TO_START: self.take_notice,
-            E.SUITE_FAILED: self.take_notice,
-            E.LAUNCH_STALLED: self.take_notice,
-            E.WARNING: self.take_notice,
-            E.PHASE_STARTED: self.take_notice,
-            E.GAP: self.take_notice,
-            E.BOX_CONNECTED: self.take_notice,
-            E.BOX_LOST: self.take_notice,
-            E.BOX_RESUMED: self.take_notice,
-        }
 
     # -- in
 
@@ -88,14 +64,14 @@ class Fold:
             if source.missing != missing:
                 self._count_missing(src, source)
         event = line.get("e")
-        handler = self._handlers.get(event) if type(event) is str else None
+        handler = self._HANDLERS.get(event) if type(event) is str else None
         state = self.state
         state.generation += 1
         if handler is None:
             state.unknown += 1
             return
         t = line.get("t")
-        handler((t if type(t) is int and -INT64_MAX <= t <= INT64_MAX else 0, src, n), line)
+        handler(self, (t if type(t) is int and -INT64_MAX <= t <= INT64_MAX else 0, src, n), line)
 
     def feed_bytes(self, data: bytes) -> int:
         """Fold the whole lines of `data` and say how many bytes they were; the rest is fed again with what
@@ -308,6 +284,30 @@ class Fold:
         else:
             self.state.missing.pop(src, None)
 
-
-def _nothing(key: Key, line: Line) -> None:
-    """A line that is known and changes nothing that is shown."""
+    #: Whose work a line is. Not of each fold: one that is dropped is gone at once, with all that it knew.
+    _HANDLERS: ClassVar[dict[str, Callable[[Fold, Key, Line], None]]] = dict.fromkeys(EVENTS, _nothing) | {
+        E.SCENARIO_FOUND: _scenario_found,
+        E.SCENARIOS_FOUND: _scenarios_found,
+        E.ATTEMPT_STARTED: _attempt_started,
+        E.ATTEMPT_ENDED: _attempt_ended,
+        E.ATTEMPT_STALLED: _attempt_stalled,
+        E.OUTPUT: _output,
+        E.STEP_STARTED: _step,
+        E.STEP_ENDED: _step,
+        E.ASSERTION: _evidence,
+        E.FAILURE: _failure,
+        E.RUN_STARTED: _run,
+        E.RUN_ENDED: _run,
+        E.SUITE_FOUND: _run,
+        E.BOX_FACTS: _run,
+        E.DISCOVER_FAILED: take_notice,
+        E.RUNNER_FAILED_TO_START: take_notice,
+        E.SUITE_FAILED: take_notice,
+        E.LAUNCH_STALLED: take_notice,
+        E.WARNING: take_notice,
+        E.PHASE_STARTED: take_notice,
+        E.GAP: take_notice,
+        E.BOX_CONNECTED: take_notice,
+        E.BOX_LOST: take_notice,
+        E.BOX_RESUMED: take_notice,
+    }
