@@ -115,18 +115,23 @@ def normal(key: str) -> str:
 def bindings(context: str) -> list[BindingType]:
     """What a screen of this context binds by default; the application's keymap replaces keys by id."""
     return [
-        Binding(",".join(action.keys), action.handler, action.label, show=False, id=action.id)
+        Binding(_typed(action), action.handler, action.label, show=False, id=action.id)
         for action in ACTIONS
         if context in action.context
     ]
 
 
 def keymap(actions: Iterable[Action]) -> dict[str, str]:
-    """The keys as the screen library takes them; it ignores an empty text, so no keys is a key nobody has."""
-    return {
-        action.id: ",".join(normal(key) for key in action.keys) or f"unbound.{action.id}"
-        for action in actions
-    }
+    """A person's own keys as the screen library takes them: it goes through all of them with every key that is pressed,
+    so those that stand as they were bound are not among them.
+    """
+    bound = {action.id: _typed(action) for action in ACTIONS}
+    return {action.id: keys for action in actions if (keys := _typed(action)) != bound.get(action.id)}
+
+
+def _typed(action: Action) -> str:
+    """Its keys by their long names; the library ignores an empty text, so no keys is a key nobody has."""
+    return ",".join(normal(key) for key in action.keys) or f"unbound.{action.id}"
 
 
 def by_group(actions: Iterable[Action]) -> Iterator[tuple[str, list[Action]]]:

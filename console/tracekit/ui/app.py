@@ -9,11 +9,17 @@ import asyncio
 import contextlib
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
+from typing import cast
 
+from rich.console import RenderableType
+from textual import events
+from textual._compositor import ChopsUpdate, LayoutUpdate
 from textual.app import App, SuspendNotSupported
+from textual.screen import Screen
 from textual.timer import Timer
 
 from tracekit.engine.requests import Discover, Launch, Request
@@ -21,12 +27,15 @@ from tracekit.ui import actions as registry
 from tracekit.ui import colours
 from tracekit.ui.elsewhere import Elsewhere
 from tracekit.ui.opening import Opening
+from tracekit.ui.pacing import FAR, Pace, Screenwriter
+from tracekit.ui.painting import Canvas, Patches, Whole
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
 from tracekit.ui.screens.layout import CSS
-from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, Taking, crash_report, gone
+from tracekit.ui.sweeping import Sweeping
+from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, crash_report, gone
 from tracekit.ui.theme import palette
 from tracekit.ui.wearing import Wearing
 from tracekit.wire.problems import Problem
@@ -54,8 +63,10 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         theme: str = colours.DARK,
         pumped: bool = True,
         ahead: Future[ViewFace] | None = None,
+        far: bool = False,
     ) -> None:
-        super().__init__(driver_class=Taking)
+        """`far`: the terminal is at the other end of a login."""
+        super().__init__(driver_class=Screenwriter)
         self.ports = ports
         self.start = start
         self._ahead = ahead
@@ -76,6 +87,9 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         self._loop_of_screen: asyncio.AbstractEventLoop | None = None
         self.board_screen = ConsoleScreen(self)
         self.pump = FramePump(self.board_screen, ports.now)
+        self.pace = Pace(time.monotonic, FAR if far else 0)
+        self.sweeping = Sweeping(time.monotonic)
+        self._canvas = Canvas()
 
     # -- in and out --------------------------------------------------------------------------------------------------
 
@@ -95,12 +109,38 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         self.push_screen(self.board_screen, callback=None)
         self.listen()
         if self._pumped:
+            self.sweeping.begin()
             self._timer = self.set_interval(1 / HERTZ, self.frame)
 
     def frame(self) -> None:
-        """One frame; none of a screen that is being taken apart."""
-        if not self._exit:
-            self.pump.tick()
+        """One frame; none of a screen that is being taken apart, or of a terminal that cannot take it yet."""
+        if self._exit:
+            return
+        driver = self._driver
+        if isinstance(driver, Screenwriter) and not self.pace.may(driver.written, driver.waiting):
+            return
+        began = time.monotonic()
+        if self.pump.tick():
+            self.sweeping.touch()
+            self.call_after_refresh(self.pace.painted, began)
+        else:
+            self.sweeping.look()
+
+    async def on_event(self, event: events.Event) -> None:
+        """Whoever types is not to wait for anything that can be done later; another size is another terminal."""
+        if isinstance(event, events.InputEvent):
+            self.sweeping.touch()
+        elif isinstance(event, events.Resize):
+            self._canvas.forget()
+        await super().on_event(event)
+
+    def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
+        """Of what the library would paint, what does not stand there yet."""
+        if isinstance(renderable, ChopsUpdate):
+            renderable = cast("RenderableType", Patches(renderable, self._canvas))
+        elif isinstance(renderable, LayoutUpdate):
+            renderable = cast("RenderableType", Whole(renderable, self._canvas))
+        super()._display(screen, renderable)
 
     def _watch_terminal(self) -> None:
         if gone():
@@ -126,6 +166,7 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
 
     def on_unmount(self) -> None:
         """Give the signals back, and let go of the files."""
+        self.sweeping.end()
         self.ports.questions.listen(None)
         self.board_screen.stop_watching()
         self.leaving.remove()
@@ -191,6 +232,7 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         step_aside: contextlib.AbstractContextManager[object]
         try:
             step_aside = self.suspend()
+            self._canvas.forget()
             with self.leaving.aside(), step_aside:
                 return do()
         except SuspendNotSupported:

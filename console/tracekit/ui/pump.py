@@ -57,19 +57,22 @@ class FramePump:
         newest = tuple(view.generation for view in self._shown.board.views)
         return not any(waiting.future.done() for waiting in self._waiting) and self.rendered == newest
 
-    def tick(self) -> None:
-        """One frame."""
+    def tick(self) -> bool:
+        """One frame; says whether it brought anything."""
         self.frames += 1
-        self._answers()
+        news = self._answers()
         if not self._shown.paused:
             generations = tuple(view.generation for view in self._shown.board.views)
             delta = self._shown.board.look()
             if delta.any:
                 self._shown.apply(delta)
+            news |= delta.any
             self.rendered = () if self._shown.board.behind else generations
         self._shown.tick(self._now())
+        return news
 
-    def _answers(self) -> None:
+    def _answers(self) -> bool:
+        answered = len(self._waiting)
         for waiting in [waiting for waiting in self._waiting if waiting.future.done()]:
             self._waiting.remove(waiting)
             try:
@@ -83,6 +86,7 @@ class FramePump:
                 self._shown.failed(error.problems)
             else:
                 self._shown.failed((_unexpected(error),))
+        return len(self._waiting) != answered
 
 
 def _unexpected(error: BaseException) -> Problem:

@@ -137,6 +137,7 @@ def _show(
         ascii_only=config.settings.glyphs == "ascii",
         theme=config.settings.theme,
         ahead=cast("Future[ViewFace] | None", ahead),
+        far=any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY")),
     )
     return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))
 

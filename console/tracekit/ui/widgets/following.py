@@ -71,7 +71,8 @@ class FollowingPane(Selecting, can_focus=True, inherit_bindings=False):
             self.virtual_size = Size(max(1, self.size.width), lines)
             if self.follow:
                 self._seen = lines
-                self.scroll_to(y=self.max_scroll_y, animate=False)
+                # At once: what waits for the next message is painted twice, here and there.
+                self.scroll_to(y=self.max_scroll_y, animate=False, immediate=True)
         finally:
             self._setting = False
 
