@@ -1,104 +1,78 @@
 """ui-flood: a key in the console while a million events a second come in, and 10,000 lines of a journal.
 
-Two writers, their rings, the drain and the segments are those of the native flood, in processes of their own. A key's
-time goes from its byte to the changed cell in an emulator, whose own work is part of it.
+A run as any other: two traced processes call functions, their rings are drained into segments, a third one tells
+verdicts, and the agent passes them on. A key's time goes from its byte to the changed cell in an emulator of a
+terminal; what of it is the emulator's own work, and what is waiting for a processor, is told beside it. The screen
+library's own panes are fed at the rates at which they give out, afterwards and with nothing else going on.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
-import threading
 import time
-from pathlib import Path
 from statistics import quantiles
 
 from tests.bench.figures import Figure, median
-from tests.support.terminal import Terminal
-from tests.torture.cargo_tests import Told, run
-from tests.torture.registry import scaled
-from tracekit._native import TraceView
+from tests.bench.flooded import LANE, PATIENCE, Watched, flooded
 
-EVENTS, WRITERS, JOURNAL_LINES = 1_000_000, 2, 10_000
+EVENTS, JOURNAL_LINES = 1_000_000, 10_000
 LIMIT_MS, SHARE_LIMIT = 50.0, 0.35
 KEYS = 300
-ROOM_S = 60
-MARK = "▌"
+#: The longest that it may take to type them.
+MOST = 240.0
+#: Rows a second at which the library's own panes give out.
+LIBRARY = {"RichLog": 2000, "DataTable": 500}
+LIBRARY_KEYS = 40
 
 
-def measure(keys: int = KEYS) -> list[Figure]:
-    """One flood, and keys all the while."""
-    with tempfile.TemporaryDirectory(prefix="tracekit-flood-") as name:
-        place, told = Path(name), list[Told]()
-        seconds = scaled(ROOM_S, keys / KEYS, 15)
-        settings: dict[str, int | str] = {
-            "TRACEKIT_FLOOD_MS": 1000 * seconds,
-            "TRACEKIT_FLOOD_RATE": EVENTS // WRITERS,
-            "TRACEKIT_FLOOD_PLACE": name,
-        }
-        writing = threading.Thread(
-            target=lambda: told.append(run("tracekit-tracer-backend", "flood", "P6", settings))
-        )
-        writing.start()
-        try:
-            taken, share = _typed(place, keys, writing)
-        finally:
-            writing.join()
-        if not told[0].ok:
-            raise RuntimeError(told[0].error)
-        view = TraceView(place)
-        view.filter("kind:point")
-        shown = len(view)
-    (line,) = told[0].lines
-    sent, dropped = int(line["sent"]), int(line["dropped"])
-    return [
-        Figure("key-p95", quantiles(taken, n=20)[-1], "ms", None, LIMIT_MS),
-        Figure("key-median", median(taken), "ms"),
-        Figure("screen-thread", share, "cores", None, SHARE_LIMIT),
-        Figure("neither-shown-nor-dropped", abs(sent - shown - dropped), "events", None, 0),
-        Figure("sent-a-second", sent / seconds, "events", EVENTS),
-        Figure("dropped", dropped, "events"),
-        Figure("keys", len(taken), "keys"),
+def measure(keys: int = KEYS, events: int = EVENTS, lines: int = JOURNAL_LINES) -> list[Figure]:
+    """One flood, and keys all the while; then the same with the library's panes."""
+    with flooded(events=events, lines=lines, most=MOST) as flood:
+        typed = flood.type(keys)
+        flood.end()
+        sent, lost = flood.project.sent(), flood.lost()
+        shown, of = flood.counted(LANE)
+    figures = [
+        Figure("key-p95", ninety_five(typed.whole), "ms", None, LIMIT_MS),
+        Figure("key-median", median(typed.whole), "ms"),
+        Figure("key-worst", max(typed.whole), "ms"),
+        Figure("emulator-p95", ninety_five(typed.emulator), "ms"),
+        Figure("emulator-median", median(typed.emulator), "ms"),
+        Figure("screen-had-no-processor-p95", ninety_five(typed.screen_waited), "ms"),
+        Figure("screen-had-no-processor-median", median(typed.screen_waited), "ms"),
+        Figure("reader-had-no-processor-p95", ninety_five(typed.reader_waited), "ms"),
+        Figure("console-alone-p95", ninety_five(typed.rest), "ms"),
+        Figure("screen-thread", typed.screen.cpu / typed.seconds, "cores", None, SHARE_LIMIT),
+        Figure("screen-thread-kept-waiting", typed.screen.waited / typed.seconds, "cores"),
+        Figure("other-threads", typed.others.cpu / typed.seconds, "cores"),
+        Figure("painted", typed.painted / typed.seconds / 1024, "KiB/s"),
+        Figure("neither-shown-nor-dropped", abs(sent.total - shown - lost), "events", None, 0),
+        Figure("shown", shown, "events", of),
+        Figure("dropped", lost, "events"),
+        Figure("sent-a-second", sent.a_second, "events", events),
+        Figure("told-a-second", sent.lines_a_second, "lines", lines),
+        Figure("keys", len(typed.whole), "keys"),
+    ]
+    return figures + [
+        Figure(f"{kind.lower()}-key-p95", ninety_five(library(kind, rate)), "ms", LIMIT_MS)
+        for kind, rate in LIBRARY.items()
     ]
 
 
-def _typed(place: Path, keys: int, writing: threading.Thread) -> tuple[list[float], float]:
-    """Milliseconds of each key, and the share of a processor that the thread of the screen takes meanwhile."""
-    while not (place / "trace").is_dir():
-        if not writing.is_alive():
-            raise RuntimeError("the flood never began")
-        time.sleep(0.05)
-    terminal = Terminal(["-m", "tests.bench.flooded", str(place), str(JOURNAL_LINES)])
+def library(kind: str, rate: int, keys: int = LIBRARY_KEYS) -> list[float]:
+    """Milliseconds of each key while one of the library's panes grows by so many rows a second."""
+    terminal, taken = Watched(["-m", "tests.bench.library_panes", kind, str(rate)]), list[float]()
     try:
-        if not terminal.until(lambda: terminal.shows("test_39") or terminal.shows("test_30")):
-            raise RuntimeError("\n".join(terminal.display))
-        terminal.keys("4")
-        terminal.until(lambda: terminal.shows("[4 Events]"))
-        began, before = time.monotonic(), _ticks(terminal.process.pid)
-        taken = [_one(terminal, "j" if number // 20 % 2 == 0 else "k") for number in range(keys)]
-        share = (_ticks(terminal.process.pid) - before) / (time.monotonic() - began)
-        if not writing.is_alive():
-            raise RuntimeError("the flood was over before the last key")
-        return taken, share
+        terminal.need("keys 0")
+        for number in range(1, keys + 1):
+            began = time.perf_counter()
+            terminal.keys("j")
+            terminal.need(f"keys {number}", PATIENCE)
+            taken.append(1000 * (time.perf_counter() - began))
     finally:
         terminal.close()
+    return taken
 
 
-def _one(terminal: Terminal, key: str) -> float:
-    row = _row(terminal)
-    before = time.perf_counter()
-    terminal.keys(key)
-    if not terminal.until(lambda: _row(terminal) not in {row, -1}, 20.0):
-        raise RuntimeError("\n".join([f"{key} moved nothing", *terminal.display]))
-    return 1000 * (time.perf_counter() - before)
-
-
-def _row(terminal: Terminal) -> int:
-    """The line on which the cursor stands."""
-    return next((y for y in range(terminal.screen.lines) if terminal.screen.buffer[y][0].data == MARK), -1)
-
-
-def _ticks(pid: int) -> float:
-    """Seconds of processor time of a process's first thread, which is the screen's."""
-    stat = Path(f"/proc/{pid}/task/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    return sum(int(ticks) for ticks in stat[11:13]) / os.sysconf("SC_CLK_TCK")
+def ninety_five(values: list[float]) -> float:
+    """What 95 of 100 stay below."""
+    return quantiles(values, n=20)[-1]

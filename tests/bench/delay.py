@@ -9,11 +9,17 @@ from collections import deque
 from collections.abc import Iterator
 
 
+class Passed:
+    """How many bytes have come through, both ways together."""
+
+    count = 0
+
+
 class _Way(asyncio.Protocol):
     """One direction: what comes in goes out later."""
 
-    def __init__(self, delay: float) -> None:
-        self._delay = delay
+    def __init__(self, delay: float, passed: Passed) -> None:
+        self._delay, self._passed = delay, passed
         self._loop = asyncio.get_running_loop()
         self._held: deque[tuple[float, bytes]] = deque()
         self.other: asyncio.Transport | None = None
@@ -24,6 +30,7 @@ class _Way(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
+        self._passed.count += len(data)
         self._loop.call_later(self._delay, self._pass_on, data)
 
     def _pass_on(self, data: bytes) -> None:
@@ -37,12 +44,13 @@ class _Way(asyncio.Protocol):
             self._loop.call_later(self._delay, self.other.close)
 
 
-async def _serve(target: int, delay: float, ready: list[int], over: asyncio.Event) -> None:
+async def _serve(target: int, delay: float, ready: list[int], over: asyncio.Event, passed: Passed) -> None:
     loop = asyncio.get_running_loop()
 
     class Near(_Way):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
             super().connection_made(transport)
+            open_ones.append(self)
             task = loop.create_task(self._join())
             tasks.add(task)
             task.add_done_callback(tasks.discard)
@@ -50,28 +58,37 @@ async def _serve(target: int, delay: float, ready: list[int], over: asyncio.Even
         async def _join(self) -> None:
             # A connection takes a round trip before anything is said.
             await asyncio.sleep(2 * delay)
-            far = _Way(delay)
+            far = _Way(delay, passed)
             far.other = self.transport
             made, _ = await loop.create_connection(lambda: far, "127.0.0.1", target)
             self.other = made
+            open_ones.append(far)
             for data in self.early:
                 made.write(data)
 
     tasks: set[asyncio.Task[None]] = set()
-    server = await loop.create_server(lambda: Near(delay), "127.0.0.1", 0)
+    open_ones: list[_Way] = []
+    server = await loop.create_server(lambda: Near(delay, passed), "127.0.0.1", 0)
     ready.append(int(server.sockets[0].getsockname()[1]))
     await over.wait()
     server.close()
+    for way in open_ones:
+        if way.transport is not None:
+            way.transport.abort()
+    # What is aborted is closed with the next turn of the loop.
+    await asyncio.sleep(0)
 
 
 @contextlib.contextmanager
-def delayed(target: int, round_trip: float) -> Iterator[int]:
-    """A port of this machine behind which another one is so far away."""
+def delayed(target: int, round_trip: float, passed: Passed | None = None) -> Iterator[int]:
+    """A port of this machine behind which another one is so far away; what comes through is counted."""
+    counted = passed or Passed()
     ready: list[int] = []
     loop = asyncio.new_event_loop()
     over = asyncio.Event()
     thread = threading.Thread(
-        target=lambda: loop.run_until_complete(_serve(target, round_trip / 2, ready, over)), daemon=True
+        target=lambda: loop.run_until_complete(_serve(target, round_trip / 2, ready, over, counted)),
+        daemon=True,
     )
     thread.start()
     while not ready:
