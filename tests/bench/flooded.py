@@ -31,7 +31,7 @@ WAY = "kjjjkk"
 #: What the writers alone record.
 LANE = "name:*.tick,*.flood"
 #: Seconds that nothing here takes, however busy the machine is.
-PATIENCE = 120.0
+PATIENCE = 240.0
 _ROWS = re.compile(r" ([\d,]+)(?: of ([\d,]+))?(?:  (?:FOLLOW|held)\b.*)?$")
 
 
@@ -130,11 +130,11 @@ class Flooded:
 
     def _one(self, key: str, typed: Typed) -> None:
         terminal, me = self.terminal, os.getpid()
-        row, emulated = terminal.row, terminal.emulated
+        wanted, emulated = terminal.row + (1 if key == "j" else -1), terminal.emulated
         screen, reader = used(self.pid), used(me)
         before = time.perf_counter()
         terminal.keys(key)
-        if not terminal.until(lambda: terminal.row not in {row, -1}, 20.0):
+        if not terminal.until(lambda: terminal.row == wanted, 20.0):
             raise RuntimeError("\n".join([f"{key} moved nothing", *terminal.display]))
         whole, emulator = 1000 * (time.perf_counter() - before), 1000 * (terminal.emulated - emulated)
         waited = 1000 * used(self.pid).since(screen).waited
@@ -168,7 +168,8 @@ class Flooded:
     def _count(self, words: str) -> tuple[int, int]:
         """The events pane's head; nothing while it says that there is more to look at."""
         for line in self.terminal.display:
-            if f"/{words}" in line and (found := _ROWS.search(line)) is not None:
+            counting = "…" in line
+            if f"/{words}" in line and not counting and (found := _ROWS.search(line)) is not None:
                 number, of = (int(word.replace(",", "")) if word else 0 for word in found.groups())
                 return number, of or number
         return -1, -1
@@ -246,3 +247,5 @@ def begin(terminal: Watched) -> None:
     terminal.need("running everything")
     terminal.keys("4")
     terminal.need("writer.tick")
+    # Rows come and the cursor goes with its own: until those are all there, it moves without a key.
+    terminal.rest(2.0)
