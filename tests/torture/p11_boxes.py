@@ -11,7 +11,7 @@ import json
 import struct
 import time
 import tracemalloc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -129,14 +129,12 @@ class Liar:
     async def open(self, early: bytes = b"") -> Liar:
         return self
 
-    async def receive(self, size: int) -> bytes:
+    async def receive(self) -> Sequence[bytes]:
         await anyio.lowlevel.checkpoint()
         if not self._said:
             self.heard.set()
-            return b""
-        data, rest = self._said[0][:size], self._said[0][size:]
-        self._said[:1] = [rest] if rest else []
-        return data
+            return []
+        return [self._said.pop(0)]
 
     async def send(self, data: bytes) -> None:
         await anyio.lowlevel.checkpoint()

@@ -90,8 +90,9 @@ class Copier:
             name = event["name"]
             if event["offset"] != self.has.get(name, 0):
                 raise AssertionError(f"{name} came at {event['offset']}, not at {self.has.get(name, 0)}")
-            self.has[name] = event["offset"] + len(event["data"])
-            self.bytes += len(event["data"])
+            size = sum(map(len, event["pieces"]))
+            self.has[name] = event["offset"] + size
+            self.bytes += size
         elif event["type"] == "lengths" and event["state"] == "ended":
             self.ended = event["run"]
             self.client.retire(event["run"])

@@ -13,7 +13,7 @@ import socket
 import time
 from typing import Optional
 
-from tracekit.agent.carry import MARKER, pump
+from tracekit.agent.carry import MARKER, carry
 from tracekit.agent.client import Client
 from tracekit.agent.control import connect
 from tracekit.agent.paths import Places, Settings
@@ -33,7 +33,7 @@ def run(system: System, settings: Settings, source: int = 0, target: int = 1, ea
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     try:
-        peer, first = reach(system, settings)
+        peer, first, own = reach(system, settings)
     except ProblemError as fault:
         problems = [problem.to_json() for problem in fault.problems]
         message = encode_message(FrameType.ERROR, {"for": "bridge", "run": "", "problems": problems})
@@ -41,15 +41,17 @@ def run(system: System, settings: Settings, source: int = 0, target: int = 1, ea
             os.write(target, MARKER + message)
         return 1
     try:
-        os.set_blocking(target, False)
-        pump(peer.fileno(), MARKER + first, source, target, early)
+        carry(peer, MARKER + first, source, target, early, own=own)
     finally:
         peer.close()
     return 0
 
 
-def reach(system: System, settings: Settings) -> tuple[socket.socket, bytes]:
-    """Connect to the daemon and hear its first bytes, starting one where needed; raises ProblemError."""
+def reach(system: System, settings: Settings) -> tuple[socket.socket, bytes, bool]:
+    """Connect to the daemon and hear its first bytes, starting one where needed; raises ProblemError.
+
+    Says whether it is of this very agent.
+    """
     places = Places(settings.state)
     places.prepare()
     deadline = system.clock.seconds() + PATIENCE
@@ -61,7 +63,7 @@ def reach(system: System, settings: Settings) -> tuple[socket.socket, bytes]:
         if note is not None and peer is not None:
             first = _hear(peer, "" if note.get("agent") == settings.agent else settings.agent)
             if first is not None:
-                return peer, first
+                return peer, first, note.get("agent") == settings.agent
             peer.close()
             continue
         if system.clock.seconds() - started > RESTART:

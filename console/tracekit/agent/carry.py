@@ -13,6 +13,8 @@ import sys
 
 MARKER = b"\0tracekit-agent/1\0"
 BUFFER = 1 << 18
+#: An empty frame of that kind, written out: what makes frames need not be loaded here.
+CARRY = bytes.fromhex("0000000f1500000000000000000000b426d965")
 _FIRST = 1 << 16
 _PATIENCE = 5.0
 
@@ -57,9 +59,7 @@ def straight(state: str, agent: str, early: bytes = b"", source: int = 0, target
         peer.close()
         return False
     _ignore_signals()
-    peer.setblocking(False)
-    os.set_blocking(target, False)
-    pump(peer.fileno(), MARKER + first, source, target, early)
+    carry(peer, MARKER + first, source, target, early, own=True)
     peer.close()
     return True
 
@@ -94,6 +94,56 @@ def _ignore_signals() -> None:
 
     for number in (_signal.SIGINT, _signal.SIGPIPE):
         _signal.signal(number, _signal.SIG_IGN)
+
+
+def carry(
+    peer: _socket.socket, first: bytes, source: int, target: int, early: bytes = b"", *, own: bool
+) -> None:
+    """Be between a console and its daemon until one of them ends; one of our `own` kind is given the two ends."""
+    if own and sys.platform == "linux" and _passes(source) and _passes(target):
+        _hand_over(peer, first, source, target, early)
+    else:
+        peer.setblocking(False)
+        os.set_blocking(target, False)
+        pump(peer.fileno(), first, source, target, early)
+
+
+def _passes(number: int) -> bool:
+    """Whether a descriptor is one that can be waited for: a pipe or a socket, no file and no terminal."""
+    try:
+        return os.fstat(number).st_mode & 0o170000 in (0o010000, 0o140000)
+    except OSError:
+        return False
+
+
+def _hand_over(peer: _socket.socket, first: bytes, source: int, target: int, early: bytes) -> None:
+    """Let the daemon itself read and write our two ends, and stay until it lets go of them.
+
+    It shuts its side of the socket when all that it had said there is in it. That is written first; a byte says so.
+    """
+    ends = source.to_bytes(4, sys.byteorder) + target.to_bytes(4, sys.byteorder)
+    words = CARRY + early
+    peer.settimeout(None)
+    os.set_blocking(target, True)
+    try:
+        _write(target, first)
+        sent = peer.sendmsg([words], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ends)])
+        peer.sendall(words[sent:])
+        while data := peer.recv(BUFFER):
+            _write(target, data)
+        peer.sendall(b"\n")
+    except OSError:
+        return
+    gone = select.poll()
+    # Its end is told unasked; that it says nothing any more is known.
+    gone.register(peer.fileno(), 0)
+    gone.poll()
+
+
+def _write(target: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(target, rest) :]
 
 
 class _Pipe:

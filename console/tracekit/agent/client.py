@@ -14,7 +14,11 @@ from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, che
 from tracekit.wire.messages import MessageAssembler, encode_message
 
 MAX_NOISE = 64 * 1024
+# Of what may be under way, so that neither side waits for the other's word.
+_ACKS = 4
 ACK_EVERY = 512 * 1024
+# Pieces in one event: about a megabyte.
+MOST = 16
 
 
 #: What a field of an agent's message is when it is there at all; what is in a list is an object each.
@@ -38,6 +42,8 @@ class Client:
         console: str,
         copier: str = "",
         checksum: Callable[[bytes, int, int], int] = checksum_of,
+        *,
+        views: bool = False,
     ) -> None:
         self.console = console
         #: Whose copy it is that grows: every console of one store fills the same.
@@ -46,7 +52,7 @@ class Client:
         self.window = 0
         self.noise = b""
         self.ready = False
-        self._decoder = FrameDecoder(checksum)
+        self._decoder = FrameDecoder(checksum, views=views)
         self._assembler = MessageAssembler()
         self._out = bytearray()
         self._files: dict[int, tuple[str, str]] = {}
@@ -130,29 +136,37 @@ class Client:
 
     # -- in
 
-    def receive(self, data: bytes) -> list[dict[str, Any]]:
-        """Take bytes of the agent; raises FrameError on what is neither noise before the marker nor a frame."""
-        if not self.ready:
-            self.noise += data
-            found = self.noise.find(MARKER)
-            if found < 0:
-                if len(self.noise) > MAX_NOISE:
-                    raise FrameError(f"no agent answered within {MAX_NOISE} bytes")
-                return []
-            data, self.noise = self.noise[found + len(MARKER) :], self.noise[:found]
-            self.ready = True
-        events = [event for frame in self._decoder.feed(data) for event in self._frame(frame)]
-        if self._unacked >= ACK_EVERY:
+    def receive(self, *pieces: bytes) -> list[dict[str, Any]]:
+        """Take bytes of the agent; raises FrameError on what is neither noise before the marker nor a frame.
+
+        What follows one another of one file is one event with several pieces.
+        """
+        events: list[dict[str, Any]] = []
+        for piece in pieces:
+            data = piece if self.ready else self._behind_noise(piece)
+            for frame in self._decoder.feed(data):
+                if frame.type == FrameType.DATA:
+                    self._data(frame, events)
+                elif frame.known:
+                    events += self._message(frame)
+        if self._unacked >= max(ACK_EVERY, self.window // _ACKS):
             self._unacked = 0
             for run, files in self._lengths.items():
                 self.ack(run, files)
         return events
 
-    def _frame(self, frame: Frame) -> list[dict[str, Any]]:
-        if not frame.known:
-            return []
-        if frame.type == FrameType.DATA:
-            return [self._data(frame)]
+    def _behind_noise(self, data: bytes) -> bytes:
+        self.noise += data
+        found = self.noise.find(MARKER)
+        if found < 0:
+            if len(self.noise) > MAX_NOISE:
+                raise FrameError(f"no agent answered within {MAX_NOISE} bytes")
+            return b""
+        data, self.noise = self.noise[found + len(MARKER) :], self.noise[:found]
+        self.ready = True
+        return data
+
+    def _message(self, frame: Frame) -> list[dict[str, Any]]:
         message = self._assembler.feed(frame)
         if message is None:
             return []
@@ -173,7 +187,7 @@ class Client:
         self._lengths.pop(run, None)
         self._files = {number: known for number, known in self._files.items() if known[0] != run}
 
-    def _data(self, frame: Frame) -> dict[str, Any]:
+    def _data(self, frame: Frame, events: list[dict[str, Any]]) -> None:
         known = self._files.get(frame.file)
         if known is None:
             raise FrameError(f"data of file {frame.file}, which was not announced")
@@ -182,7 +196,13 @@ class Client:
             raise FrameError(f"data of {name} at {frame.offset} does not follow {self._lengths[run][name]}")
         self._lengths[run][name] += len(frame.payload)
         self._unacked += len(frame.payload)
-        return {"type": "data", "run": run, "name": name, "offset": frame.offset, "data": frame.payload}
+        # Nothing came between: then it follows what came last.
+        last = events[-1] if events else {}
+        if last.get("type") == "data" and (last["run"], last["name"]) == known and len(last["pieces"]) < MOST:
+            last["pieces"].append(frame.payload)
+            return
+        told = {"type": "data", "run": run, "name": name, "offset": frame.offset, "pieces": [frame.payload]}
+        events.append(told)
 
 
 def _check(kind: int, message: dict[str, Any]) -> None:

@@ -11,10 +11,10 @@ import fcntl
 import os
 import selectors
 import signal
-import socket
 from typing import Any, Optional, Union
 
 from tracekit.agent import facts, killing, supervisor, warden
+from tracekit.agent.consoles import Consoles
 from tracekit.agent.control import Channel, accept, connect, listen
 from tracekit.agent.forking import orphan, report
 from tracekit.agent.kept import Kept, KeptRun
@@ -25,26 +25,13 @@ from tracekit.agent.protocol import Session
 from tracekit.agent.requests import Requests
 from tracekit.agent.slots import Slots
 from tracekit.agent.system import System, read_range
-from tracekit.wire.frames import FrameError
 from tracekit.wire.lines import encode
 from tracekit.wire.problems import ProblemError
 
-_READ = 1 << 18
 # A console that lost its connection at the very end comes back for the last lengths.
 REMEMBERED = 30.0
 # How long after a supervisor's end its orphans are looked for.
 ADOPTING = 1.0
-
-
-class Console:
-    """One connection of a console."""
-
-    def __init__(self, peer: socket.socket, session: Session) -> None:
-        self.socket = peer
-        self.session = session
-        self.out = memoryview(b"")
-        self.mask = 0
-        self.open = True
 
 
 class Daemon:
@@ -60,7 +47,7 @@ class Daemon:
         self.leaving = False
         self._lock = lock
         self._selector = selectors.DefaultSelector()
-        self._consoles: dict[int, Console] = {}
+        self._consoles = Consoles(self._selector)
         self._strangers: list[Channel] = []
         self._channels: dict[int, tuple[Channel, Optional[LiveRun]]] = {}
         self._idle_since = system.clock.seconds()
@@ -188,7 +175,7 @@ class Daemon:
     def _busy(self) -> bool:
         """Whether there is a reason to stay; a run that only waits for a disk or for secrets can wait for the next."""
         idle = {"ended", "waiting"}
-        return bool(self._consoles) or any(run.phase not in idle for run in self.runs.values())
+        return bool(self._consoles.all) or any(run.phase not in idle for run in self.runs.values())
 
     def _wait(self) -> Optional[float]:
         now = self.system.clock.seconds()
@@ -201,7 +188,7 @@ class Daemon:
 
     def _ready(self, key: selectors.SelectorKey, mask: int) -> None:
         if key.fileobj is self._face:
-            self._accept()
+            self._consoles.accept(self._face, lambda: Session(self.hello(), self.clock))
         elif key.fileobj is self._door:
             peer = accept(self._door)
             if peer is not None:
@@ -215,14 +202,14 @@ class Daemon:
         elif key.fd in self._channels:
             self._channel(key.fd)
         elif key.fd in self._consoles:
-            self._serve(self._consoles[key.fd], mask)
+            self._consoles.serve(key.fd, mask, self._requests.handle)
 
     def _tick(self) -> None:
         now = self.system.clock.seconds()
         for run in list(self.runs.values()):
             self._tick_run(run, now)
-        for console in list(self._consoles.values()):
-            self._push(console)
+        for console in list(self._consoles.all):
+            self._consoles.push(console, self._read)
         self._reap(now)
         if self._busy():
             self._idle_since = now
@@ -244,7 +231,7 @@ class Daemon:
             killing.sweep_adopted(self.system, self._children)
 
     def _tick_run(self, run: LiveRun, now: float) -> None:
-        followers = [console for console in self._consoles.values() if run.run in console.session.follows]
+        followers = [console for console in self._consoles.all if run.run in console.session.follows]
         try:
             run.tick()
             run.keep_lease(now, bool(followers))
@@ -296,81 +283,14 @@ class Daemon:
 
     # -- consoles
 
-    def _accept(self) -> None:
-        peer = accept(self._face)
-        if peer is None:
-            return
-        console = Console(peer, Session(self.hello(), self.clock))
-        self._consoles[peer.fileno()] = console
-        console.mask = selectors.EVENT_READ
-        self._selector.register(peer, console.mask)
-
-    def _serve(self, console: Console, mask: int) -> None:
-        if not mask & selectors.EVENT_READ:
-            return
-        try:
-            data = console.socket.recv(_READ)
-        except (BlockingIOError, InterruptedError):
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._drop(console)
-            return
-        try:
-            for request in console.session.receive(data):
-                self._requests.handle(console.session, request)
-        except FrameError:
-            self._drop(console)
-
-    def _push(self, console: Console) -> None:
-        """Write what goes without waiting; file bytes are read only as the peer takes them."""
-        session = console.session
-        for _ in range(64):
-            if not console.out:
-                want = session.want()
-                if want is not None:
-                    run = self.find(want.run)
-                    path = os.path.join(run.place, want.name) if run else ""
-                    session.data(want, read_range(path, want.offset, want.length) if path else b"")
-                console.out = memoryview(session.take())
-                if not console.out:
-                    break
-            try:
-                sent = console.socket.send(console.out)
-            except (BlockingIOError, InterruptedError):
-                break
-            except OSError:
-                self._drop(console)
-                return
-            console.out = console.out[sent:]
-        mask = 0 if session.congested else selectors.EVENT_READ
-        mask |= selectors.EVENT_WRITE if console.out or session.pending else 0
-        if mask != console.mask:
-            self._remask(console, mask)
-
-    def _remask(self, console: Console, mask: int) -> None:
-        if console.mask and mask:
-            self._selector.modify(console.socket, mask)
-        elif mask:
-            self._selector.register(console.socket, mask)
-        else:
-            self._selector.unregister(console.socket)
-        console.mask = mask
-
-    def _drop(self, console: Console) -> None:
-        number = console.socket.fileno()
-        self._consoles.pop(number, None)
-        if console.mask:
-            self._selector.unregister(console.socket)
-        console.socket.close()
-        if console.session.incoming is not None:
-            console.session.incoming[1].drop()
+    def _read(self, run: str, name: str, offset: int, length: int) -> bytes:
+        """Bytes of a file of a run, as far as they can be read now."""
+        found = self.find(run)
+        return read_range(os.path.join(found.place, name), offset, length) if found else b""
 
     def _lose(self, number: int) -> None:
-        console = self._consoles.get(number)
-        if console is not None:
-            self._drop(console)
+        if number in self._consoles:
+            self._consoles.lose(number)
         elif number in self._channels:
             self._channels[number][0].close()
             self._forget(number)

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Optional, Protocol
+from typing import Any, NamedTuple, Optional, Protocol, Union
 
-from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, encode_frame
+from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, frame_pieces
 from tracekit.wire.messages import MessageAssembler, encode_message
 from tracekit.wire.names import (
     JOURNAL_FILE,
@@ -26,6 +26,8 @@ from tracekit.wire.problems import Problem
 
 WINDOW = 1 << 20
 TAIL = 64 * 1024
+# As much of a file goes out in one breath: words wait behind no more than that, and fewer breaths cost less.
+BREATH = 4 * MAX_PAYLOAD
 # Answers that a peer does not read; past it, nothing more is read from that peer.
 CONGESTED = 1 << 20
 _MOST_FILES = 0xFFFF
@@ -45,6 +47,9 @@ _REQUESTS = frozenset(
         FrameType.OFFER,
     }
 )
+
+
+Piece = Union[bytes, memoryview]
 
 
 class Request(NamedTuple):
@@ -107,7 +112,7 @@ class Session:
         self._clock = clock
         self._control: deque[bytes] = deque()
         self._control_size = 0
-        self._bulk = b""
+        self._bulk: list[Piece] = []
         self._follows: dict[str, _Follow] = {}
         self._number = 0
         self._numbers: set[int] = set()
@@ -136,6 +141,8 @@ class Session:
                 continue
             elif frame.type == FrameType.PUT:
                 found.append(Request(frame.type, {"offset": frame.offset, "data": frame.payload}))
+            elif frame.type == FrameType.CARRY:
+                found.append(Request(frame.type, {}))
             elif frame.type in _REQUESTS:
                 message = self._assembler.feed(frame)
                 if message is not None:
@@ -249,7 +256,7 @@ class Session:
             wanted = [copy for copy in follow.copies.values() if _kind(copy.name) not in follow.stopped]
             room = follow.window - sum(copy.sent - copy.acked for copy in wanted)
             for copy in wanted:
-                length = min(copy.committed - copy.sent, room, MAX_PAYLOAD)
+                length = min(copy.committed - copy.sent, room, BREATH)
                 rank = _rank(copy.name)
                 if length > 0 and (best is None or rank < best[0]):
                     best = (rank, Want(run, copy.name, copy.sent, length))
@@ -261,28 +268,34 @@ class Session:
         copy = follow.copies.get(want.name) if follow else None
         if copy is None or copy.sent != want.offset or not data:
             return
-        head = b""
         if not copy.announced:
             copy.announced = True
-            head = encode_message(
+            announced = encode_message(
                 FrameType.FILE,
                 {"id": copy.number, "run": want.run, "name": copy.name, "kind": "append", "length": copy.committed,
                  "start": copy.sent, "replaced": copy.replaced},
             )  # fmt: skip
-        copy.sent += len(data)
-        frame = encode_frame(FrameType.DATA, data, file=copy.number, offset=want.offset)
-        self._bulk = head + frame if head else frame
+            self._bulk.append(announced)
+        view = memoryview(data)
+        for at in range(0, len(data), MAX_PAYLOAD):
+            part = view[at : at + MAX_PAYLOAD]
+            self._bulk += frame_pieces(FrameType.DATA, part, file=copy.number, offset=copy.sent)
+            copy.sent += len(part)
 
     def take(self) -> bytes:
-        """The next bytes to write: control as a whole, else one piece of a file."""
+        """The next bytes to write: control as a whole, else a breath of a file."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> list[Piece]:
+        """What `take` gives, without putting it together."""
         self._tell()
         if self._control:
-            data = b"".join(self._control)
+            found: list[Piece] = list(self._control)
             self._control.clear()
             self._control_size = 0
-            return data
-        data, self._bulk = self._bulk, b""
-        return data
+            return found
+        found, self._bulk = self._bulk, []
+        return found
 
     @property
     def pending(self) -> bool:

@@ -52,7 +52,7 @@ _TRIES = {"store.copy": 15, "box.quota": 1}
 _NOT_THERE = "agent.unknown_run"
 # What may be under way at once: as much as a good line holds, so that nobody waits for acknowledgements. More than that
 # lies in the buffers of sshd, which spends twice the time on moving it about.
-_NARROW, _WIDE = 2 << 20, 16 << 20
+_NARROW, _WIDE = 4 << 20, 16 << 20
 _BYTES_A_SECOND = 200_000_000
 _ANSWER = 10.0
 # A few questions in a row, and again after so long: clocks drift, and people set them.

@@ -84,7 +84,7 @@ class Follower:
             replaced = bool(event.get("replaced"))
             aside = self.copy.begin(name, int(event["start"]), replaced=replaced, size=size)
         else:
-            aside = self.copy.write(name, int(event["offset"]), event["data"])
+            aside = self.copy.write(name, int(event["offset"]), *event["pieces"])
         if aside:
             self._say(_aside(self.copy))
         if aside or (name == JOURNAL_FILE and event.get("replaced")):

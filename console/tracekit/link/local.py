@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
 
 from tracekit.link.bridge import Bridge
+
+_READ = 256 * 1024
 
 
 class LocalLink:
@@ -45,17 +48,18 @@ class BridgePipes:
         self._bridge = bridge
         self._open = True
 
-    async def receive(self, size: int) -> bytes:
-        """The next bytes of the agent; empty at the end."""
+    async def receive(self) -> Sequence[bytes]:
+        """The next bytes of the agent; none at the end."""
         while self._open:
             try:
-                return os.read(self._bridge.source, size)
+                data = os.read(self._bridge.source, _READ)
+                return [data] if data else []
             except BlockingIOError:
                 with contextlib.suppress(anyio.ClosedResourceError):
                     await anyio.wait_readable(self._bridge.source)
             except OSError:
                 break
-        return b""
+        return []
 
     async def send(self, data: bytes) -> None:
         """Write all of `data`; raises BrokenResourceError when nobody reads."""

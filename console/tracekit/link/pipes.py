@@ -6,14 +6,15 @@ while it opens; afterwards an end of the stream is all it says.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
 class Pipes(Protocol):
     """What a session needs of its transport."""
 
-    async def receive(self, size: int) -> bytes:
-        """The next bytes of the agent; empty at the end, however it came."""
+    async def receive(self) -> Sequence[bytes]:
+        """The next bytes of the agent, in pieces as they came; none at the end, however it came."""
         ...
 
     async def send(self, data: bytes) -> None:

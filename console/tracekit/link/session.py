@@ -18,8 +18,6 @@ from tracekit.link.pipes import Opener, Pipes
 from tracekit.wire.names import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from tracekit.wire.problems import Problem, ProblemError
 
-_READ = 256 * 1024
-
 Event = dict[str, Any]
 
 
@@ -42,8 +40,8 @@ class Session:
 
         An agent that speaks another major version ends it with a ProblemError.
         """
-        while data := await self._pipes.receive(_READ):
-            for event in self.client.receive(data):
+        while pieces := await self._pipes.receive():
+            for event in self.client.receive(*pieces):
                 if event["type"] == "hello":
                     _check_version(event)
                 yield event
@@ -84,7 +82,7 @@ async def connect(
 
     `early` says what need not wait for the agent's first word; no secret goes that way.
     """
-    client = Client(console, copier, crc32)
+    client = Client(console, copier, crc32, views=True)
     early(client)
     pipes = await opener.open(client.take())
     try:

@@ -16,6 +16,7 @@ import anyio
 import asyncssh
 
 from tracekit.link.bootstrap import Arrival, command
+from tracekit.link.channel import Channel, SshPipes
 from tracekit.link.login import Address, Asker, Login, Question, Trust
 from tracekit.link.refusals import no_session, problem_of, timeout, unreadable_config
 from tracekit.link.sshconfig import Configured, read
@@ -27,7 +28,6 @@ __all__ = ["Address", "Asker", "Question", "SshLink", "Trust"]
 # A default sshd drops unauthenticated connections beyond ten; more at once than this have been seen to fail.
 HANDSHAKES = 4
 HOPS = 8
-_READ = 1 << 18
 # A login shell that sleeps in its start-up files is slow, not dead.
 _ARRIVAL = 60.0
 # As much as any shell takes as a part of its command.
@@ -52,7 +52,6 @@ MEASURED: dict[str, Any] = {
 }
 # A person reads, looks for a device and types; sshd itself waits for two minutes.
 _PERSON = 110
-_LAST_WORDS = 1.0
 WINDOW = 2**24
 PACKET = 2**17
 
@@ -89,8 +88,8 @@ class SshLink:
             with anyio.fail_after(_ARRIVAL):
                 # What can be said in one breath with the command costs no time on a long line.
                 spoken = len(early) <= _BREATH
-                process = await self._bridge(connection, command(brought, early if spoken else b""))
-                pipes = SshPipes(process, connections)
+                channel = await self._bridge(connection, command(brought, early if spoken else b""))
+                pipes = SshPipes(channel, connections)
                 await pipes.arrive(Arrival(brought, str(self.address)))
                 if not spoken:
                     with contextlib.suppress(anyio.BrokenResourceError):
@@ -192,67 +191,19 @@ class SshLink:
                 raise ProblemError(unreadable_config(address, self._config, fault)) from fault
         return self._said[address]
 
-    async def _bridge(
-        self, connection: asyncssh.SSHClientConnection, line: str
-    ) -> asyncssh.SSHClientProcess[bytes]:
+    async def _bridge(self, connection: asyncssh.SSHClientConnection, line: str) -> Channel:
         try:
-            return await connection.create_process(
+            channel = Channel()
+            await connection.create_session(
+                lambda: channel,
                 line,
                 encoding=None,
-                stderr=asyncssh.DEVNULL,
                 window=WINDOW,
                 max_pktsize=PACKET,
             )
         except (asyncssh.Error, OSError) as fault:
             raise ProblemError(no_session(self.address, fault)) from fault
-
-
-class SshPipes:
-    """The pipes of a bridge on a box."""
-
-    def __init__(
-        self, process: asyncssh.SSHClientProcess[bytes], connections: list[asyncssh.SSHClientConnection]
-    ) -> None:
-        self._process = process
-        self._connections = connections
-        self._held = b""
-
-    async def arrive(self, arrival: Arrival) -> None:
-        """Bring the agent up to its first word; raises ProblemError."""
-        while not arrival.ready:
-            reply = arrival.feed(await self.receive(_READ))
-            if reply:
-                await self.send(reply)
-        self._held = arrival.heard
-
-    async def receive(self, size: int) -> bytes:
-        if self._held:
-            data, self._held = self._held, b""
-            return data
-        try:
-            return await self._process.stdout.read(size)
-        except (asyncssh.Error, OSError):
-            return b""
-
-    async def send(self, data: bytes) -> None:
-        try:
-            self._process.stdin.write(data)
-            await self._process.stdin.drain()
-        except (asyncssh.Error, OSError) as fault:
-            raise anyio.BrokenResourceError from fault
-
-    async def close(self) -> None:
-        # A connection that ends takes with it what its server has not handed on: the bridge hears the end first.
-        with anyio.move_on_after(_LAST_WORDS), contextlib.suppress(asyncssh.Error, OSError):
-            self._process.stdin.write_eof()
-            while await self._process.stdout.read(_READ):
-                pass
-        with contextlib.suppress(asyncssh.Error, OSError):
-            self._process.close()
-        for connection in reversed(self._connections):
-            connection.close()
-            with anyio.move_on_after(2), contextlib.suppress(asyncssh.Error, OSError):
-                await connection.wait_closed()
+        return channel
 
 
 def _hop(spec: str) -> Address:

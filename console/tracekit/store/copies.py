@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -173,8 +174,8 @@ class Copy:
             self._settle(name, file)
         return aside
 
-    def write(self, name: str, offset: int, data: bytes) -> bool:
-        """Append what the link brought; raises ProblemError when the disk takes no more.
+    def write(self, name: str, offset: int, *pieces: bytes) -> bool:
+        """Append what the link brought, one piece behind the other; raises ProblemError when the disk takes no more.
 
         Where the box has said something else before, that is set aside; says whether it was so.
         """
@@ -185,21 +186,30 @@ class Copy:
         aside = False
         try:
             if not file.short and offset < file.held:
-                aside, data = self._compare(name, file, data)
-            if data and not self._refuses(name, file, len(data)):
-                descriptor = self._descriptor(name, file)
-                view = memoryview(data)
-                while view:
-                    done = os.pwrite(descriptor, view, file.length)
-                    view, file.length = view[done:], file.length + done
-                    self.allowance.took(done)
+                aside, rest = self._compare(name, file, b"".join(pieces))
+                pieces = (rest,)
+            size = sum(map(len, pieces))
+            if size and not self._refuses(name, file, size):
+                self._append(self._descriptor(name, file), file, pieces)
                 if file.digest is not None and _is_blob(name):
-                    file.digest.update(data)
+                    for piece in pieces:
+                        file.digest.update(piece)
         except OSError as fault:
             raise ProblemError(self._unwritable(fault)) from fault
         if _is_blob(name):
             self._settle(name, file)
         return aside
+
+    def _append(self, descriptor: int, file: _Open, pieces: Sequence[bytes]) -> None:
+        views = [memoryview(piece) for piece in pieces]
+        while views:
+            done = os.pwritev(descriptor, views, file.length)
+            file.length += done
+            self.allowance.took(done)
+            while views and done >= len(views[0]):
+                done -= len(views.pop(0))
+            if done:
+                views[0] = views[0][done:]
 
     def _compare(self, name: str, file: _Open, data: bytes) -> tuple[bool, bytes]:
         """Hold bytes against those that are here already; gives what is to be written behind them."""

@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple
+from typing import NamedTuple, Union, cast
 
 _LENGTH = struct.Struct(">I")
 _HEAD = struct.Struct(">BHQ")
@@ -18,6 +18,8 @@ _CRC = struct.Struct(">I")
 OVERHEAD = _LENGTH.size + _HEAD.size + _CRC.size
 MAX_FRAME = 64 * 1024
 MAX_PAYLOAD = MAX_FRAME - OVERHEAD
+# Of a frame that comes in crumbs; then they are joined.
+_MOST_PIECES = 64
 
 
 class FrameType(IntEnum):
@@ -43,6 +45,7 @@ class FrameType(IntEnum):
     NEED = 18
     PUT = 19
     HELD = 20
+    CARRY = 21
 
 
 _KNOWN = frozenset(int(kind) for kind in FrameType)
@@ -68,13 +71,19 @@ class FrameError(ValueError):
 
 def encode_frame(kind: int, payload: bytes = b"", *, file: int = 0, offset: int = 0) -> bytes:
     """Encode one frame; raises FrameError when the payload is too long for one."""
+    return b"".join(frame_pieces(kind, payload, file=file, offset=offset))
+
+
+def frame_pieces(
+    kind: int, payload: Union[bytes, memoryview], *, file: int = 0, offset: int = 0
+) -> tuple[bytes, Union[bytes, memoryview], bytes]:
+    """One frame as what stands before its payload, that, and what stands behind it: for who need not copy it."""
     if len(payload) > MAX_PAYLOAD:
         message = f"payload of {len(payload)} bytes, over {MAX_PAYLOAD}"
         raise FrameError(message)
     head = _HEAD.pack(kind, file, offset)
-    length = len(head) + len(payload) + _CRC.size
-    # Joined once: most of what is sent are whole pieces of files.
-    return b"".join((_LENGTH.pack(length), head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))))
+    length = _LENGTH.pack(len(head) + len(payload) + _CRC.size)
+    return length + head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))
 
 
 def checksum_of(data: bytes, start: int, end: int) -> int:
@@ -86,36 +95,76 @@ def checksum_of(data: bytes, start: int, end: int) -> int:
 class FrameDecoder:
     """Cuts a stream into frames, whatever the chunking. After a FrameError it refuses everything.
 
-    `checksum` gives the CRC-32 of a part of some bytes, for whoever has a faster one than this.
+    `checksum` gives the CRC-32 of a part of some bytes, for whoever has a faster one than this. With `views` the
+    payloads of DATA are views into the bytes that came, for whoever is done with them at once: most of a stream is
+    that, and every copy of it is felt.
     """
 
-    def __init__(self, checksum: Callable[[bytes, int, int], int] = checksum_of) -> None:
+    def __init__(
+        self, checksum: Callable[[bytes, int, int], int] = checksum_of, *, views: bool = False
+    ) -> None:
         self._checksum = checksum
-        self._rest = b""
+        self._views = views
+        # The pieces of a frame that has been begun, their size, and how much is wanted before looking again.
+        self._pieces: list[bytes] = []
+        self._held = 0
+        self._wanted = _LENGTH.size
         self._fault = ""
 
     @property
     def pending(self) -> int:
         """Bytes held that are not yet a whole frame."""
-        return len(self._rest)
+        return self._held
 
     def feed(self, data: bytes) -> list[Frame]:
         """Give the frames that these bytes complete; raises FrameError on the first that is not one."""
         if self._fault:
             raise FrameError(self._fault)
-        data = self._rest + data if self._rest else data
         frames: list[Frame] = []
-        position, size = 0, len(data)
+        position, size = self._mend(data, frames) if self._held else 0, len(data)
         while size - position >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(data, position)
-            if length > MAX_FRAME - _LENGTH.size or length < _HEAD.size + _CRC.size:
-                self._refuse(f"frame length {length} is outside {_HEAD.size + _CRC.size}..{MAX_FRAME}")
+            length = self._length(data, position)
             if size - position - _LENGTH.size < length:
+                self._wanted = _LENGTH.size + length
                 break
             frames.append(self._one(data, position + _LENGTH.size, length))
             position += _LENGTH.size + length
-        self._rest = data[position:]
+        if position < size:
+            self._hold(data[position:])
         return frames
+
+    def _mend(self, data: bytes, frames: list[Frame]) -> int:
+        """Take what the frame lacks that has been begun, and no more: the rest need not be copied."""
+        taken = 0
+        while self._held:
+            piece = data[taken : taken + self._wanted - self._held]
+            taken += len(piece)
+            self._hold(piece)
+            if self._held < self._wanted:
+                break
+            whole = b"".join(self._pieces)
+            if self._wanted == _LENGTH.size:
+                self._pieces = [whole]
+                self._wanted += self._length(whole, 0)
+            else:
+                frames.append(self._one(whole, _LENGTH.size, self._wanted - _LENGTH.size))
+                self._drop()
+        return taken
+
+    def _hold(self, piece: bytes) -> None:
+        self._pieces.append(piece)
+        self._held += len(piece)
+        if len(self._pieces) > _MOST_PIECES:
+            self._pieces = [b"".join(self._pieces)]
+
+    def _drop(self) -> None:
+        self._pieces, self._held, self._wanted = [], 0, _LENGTH.size
+
+    def _length(self, data: bytes, position: int) -> int:
+        (length,) = _LENGTH.unpack_from(data, position)
+        if length > MAX_FRAME - _LENGTH.size or length < _HEAD.size + _CRC.size:
+            self._refuse(f"frame length {length} is outside {_HEAD.size + _CRC.size}..{MAX_FRAME}")
+        return int(length)
 
     def _one(self, data: bytes, start: int, length: int) -> Frame:
         end = start + length - _CRC.size
@@ -125,9 +174,12 @@ class FrameDecoder:
         kind, file, offset = _HEAD.unpack_from(data, start)
         if offset >> 63:
             self._refuse(f"offset {offset} is not a place in a file")
+        if self._views and kind == FrameType.DATA:
+            # Whoever asks for views only measures them, hashes them and writes them.
+            return Frame(kind, file, offset, cast("bytes", memoryview(data)[start + _HEAD.size : end]))
         return Frame(kind, file, offset, data[start + _HEAD.size : end])
 
     def _refuse(self, why: str) -> None:
         self._fault = why
-        self._rest = b""
+        self._drop()
         raise FrameError(why)

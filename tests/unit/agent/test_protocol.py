@@ -71,7 +71,7 @@ class World:
             self.events.append(event)
             if event["type"] == "data":
                 assert event["offset"] == len(self.copies[event["name"]])
-                self.copies[event["name"]] += event["data"]
+                self.copies[event["name"]] += b"".join(event["pieces"])
         self.session.receive(self.client.take())
 
 

@@ -533,7 +533,7 @@ def test_copy__reader_with_a_part_and_one_with_a_false_part__then_both_hold_the_
     for event in link.events:
         if event["type"] == "data":
             assert event["offset"] == len(copies.get(event["name"], b""))
-            copies[event["name"]] = copies.get(event["name"], b"") + event["data"]
+            copies[event["name"]] = copies.get(event["name"], b"") + b"".join(event["pieces"])
     replaced = {event["name"]: event["replaced"] for event in link.events if event["type"] == "file"}
     place = a_box.state / "runs" / run / "local"
     names = ("run.json", "journal.ndjson", "output.bin")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -86,14 +86,14 @@ class Agents:
         self._said = answer
         return self
 
-    async def receive(self, size: int) -> bytes:
+    async def receive(self) -> Sequence[bytes]:
         await anyio.lowlevel.checkpoint()
         # A frame at a time: what is sound is heard, whatever comes behind it.
         length = len(MARKER) if self._said.startswith(MARKER) else 4 + int.from_bytes(self._said[:4], "big")
         said, self._said = self._said[:length], self._said[length:]
         if self.enough():
             self.seen.set()
-        return said
+        return [said] if said else []
 
     async def send(self, data: bytes) -> None:
         await anyio.lowlevel.checkpoint()
@@ -312,11 +312,11 @@ class Full(Copy):
     refusals = 0
     freed_after = 1 << 30
 
-    def write(self, name: str, offset: int, data: bytes) -> bool:
-        if self.refusals < self.freed_after and len(data) > self.free:
+    def write(self, name: str, offset: int, *pieces: bytes) -> bool:
+        if self.refusals < self.freed_after and sum(map(len, pieces)) > self.free:
             self.refusals += 1
             raise ProblemError(self._unwritable(OSError(28, "No space left on device")))
-        return super().write(name, offset, data)
+        return super().write(name, offset, *pieces)
 
 
 @pytest.fixture

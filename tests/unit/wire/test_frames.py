@@ -41,6 +41,27 @@ def test_decoder__any_chunking__then_same_frames(sent: list[Frame], step: int) -
     assert decoder.pending == 0
 
 
+@given(st.lists(frames, max_size=8), st.integers(1, 300))
+def test_decoder__payloads_as_views__then_the_same_bytes(sent: list[Frame], step: int) -> None:
+    data = b"".join(map(_encoded, sent))
+    decoder = FrameDecoder(views=True)
+    got = [frame for at in range(0, len(data), step) for frame in decoder.feed(data[at : at + step])]
+    assert [frame._replace(payload=bytes(frame.payload)) for frame in got] == sent
+    assert {type(frame.payload) for frame in got if frame.type == FrameType.DATA} <= {memoryview}
+    assert {type(frame.payload) for frame in got if frame.type != FrameType.DATA} <= {bytes}
+
+
+def test_decoder__largest_frame_comes_byte_by_byte__then_it_costs_few_pieces() -> None:
+    data = encode_frame(FrameType.DATA, bytes(MAX_PAYLOAD))
+    decoder, most = FrameDecoder(), 0
+    for at in range(len(data) - 1):
+        assert decoder.feed(data[at : at + 1]) == []
+        most = max(most, len(decoder._pieces))
+    assert most < 100
+    assert decoder.pending == MAX_FRAME - 1
+    assert len(decoder.feed(data[-1:])) == 1
+
+
 @given(frames, st.data())
 def test_decoder__one_bit_flipped__then_refused_or_still_waiting(frame: Frame, data: st.DataObject) -> None:
     raw = bytearray(_encoded(frame))

@@ -1,0 +1,201 @@
+"""The connections of consoles: bytes in and out of sockets, and of the very pipes that a bridge hands over.
+
+A bridge that only copied would be one more process that every byte goes through, so it gives its own two ends to us
+and waits until we let go of them. Nothing here blocks, and no peer is read further than it takes answers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+from collections.abc import Callable
+from typing import Any, Optional
+
+from tracekit.agent.control import accept
+from tracekit.agent.protocol import Piece, Request, Session
+from tracekit.wire.frames import FrameError, FrameType
+
+_READ = 1 << 18
+# In one turn, so that nobody else waits.
+_BREATHS = 16
+# The fewest that a system writes at once.
+_MOST_PIECES = 16
+# What lies ready for sshd to take: with the usual room we would be woken twice as often for the same bytes.
+_ROOM = 1 << 19
+
+#: Gives the bytes of a file of a run: its name, where, how many.
+Reader = Callable[[str, str, int, int], bytes]
+
+
+class Console:
+    """One connection of a console."""
+
+    def __init__(self, peer: socket.socket, session: Session) -> None:
+        self.socket = peer
+        self.session = session
+        self.out: list[Piece] = []
+        # What came along with words: the ends of the bridge that is to be spared.
+        self.lent: list[int] = []
+        #: Asked to take over from a bridge, and whether that has been told that nothing more goes through it.
+        self.turning = False
+        self.turned = False
+        #: Where it reads and writes; the socket's own until a bridge has handed over.
+        self.source = self.target = peer.fileno()
+
+    @property
+    def direct(self) -> bool:
+        """Whether its bytes go through no bridge."""
+        return self.source != self.socket.fileno()
+
+
+class Consoles:
+    """All of them, in the daemon's one loop."""
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._selector = selector
+        self._by_end: dict[int, Console] = {}
+        self._masks: dict[int, int] = {}
+        self.all: list[Console] = []
+
+    def __contains__(self, number: int) -> bool:
+        return number in self._by_end
+
+    def accept(self, face: socket.socket, session: Callable[[], Session]) -> None:
+        """Take the next one, if it is of our own user."""
+        peer = accept(face)
+        if peer is None:
+            return
+        console = Console(peer, session())
+        self.all.append(console)
+        self._watch(console, peer.fileno(), selectors.EVENT_READ)
+
+    def serve(self, number: int, mask: int, handle: Callable[[Session, Request], Any]) -> None:
+        """Read what one of them says."""
+        console = self._by_end[number]
+        if not mask & selectors.EVENT_READ:
+            return
+        try:
+            data = self._read(console, number)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            data = b""
+        if not data or (console.direct and number != console.source):
+            # Behind a bridge that has handed over nothing comes but its end.
+            self.drop(console)
+            return
+        if console.turned and not console.direct:
+            self._turn(console)
+            return
+        try:
+            for request in console.session.receive(data):
+                if request.kind == FrameType.CARRY:
+                    self._ask_over(console)
+                else:
+                    handle(console.session, request)
+        except FrameError:
+            self.drop(console)
+
+    @staticmethod
+    def _ask_over(console: Console) -> None:
+        if console.turning or console.direct or len(console.lent) != 2:
+            raise FrameError("nothing came along with a word that hands over two ends")
+        console.turning = True
+
+    @staticmethod
+    def _read(console: Console, number: int) -> bytes:
+        if console.direct or console.turning:
+            return os.read(number, _READ)
+        data, ends, _, _ = socket.recv_fds(console.socket, _READ, 2)
+        for end in ends:
+            # What is started here must not hold a console's pipes open.
+            os.set_inheritable(end, False)
+        console.lent += ends
+        return data
+
+    def push(self, console: Console, reader: Reader) -> None:
+        """Write what goes without waiting; file bytes are read only as the peer takes them."""
+        session = console.session
+        try:
+            for _ in range(_BREATHS):
+                if not console.out and not console.turning:
+                    want = session.want()
+                    if want is not None:
+                        session.data(want, reader(*want))
+                    console.out = session.pieces()
+                if not console.out:
+                    break
+                sent = os.writev(console.target, console.out[:_MOST_PIECES])
+                console.out = _behind(console.out, sent)
+        except (BlockingIOError, InterruptedError):
+            pass
+        except OSError:
+            self.drop(console)
+            return
+        if console.turning and not console.turned and not console.out:
+            # What lies in this socket its bridge writes first, and says when it has.
+            console.turned = True
+            console.socket.shutdown(socket.SHUT_WR)
+        more = bool(console.out or (session.pending and not console.turning))
+        self._watch(console, console.source, 0 if session.congested else selectors.EVENT_READ)
+        if console.target != console.source:
+            self._watch(console, console.target, selectors.EVENT_WRITE if more else 0)
+        elif more:
+            self._watch(console, console.source, self._masks.get(console.source, 0) | selectors.EVENT_WRITE)
+
+    def _turn(self, console: Console) -> None:
+        """From here on its own pipes; the socket tells when the bridge is gone."""
+        console.source, console.target = console.lent
+        console.lent = []
+        console.turning = False
+        for end in (console.source, console.target):
+            os.set_blocking(end, False)
+        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(console.target)) as peer:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+        self._watch(console, console.source, selectors.EVENT_READ)
+
+    def _watch(self, console: Console, number: int, mask: int) -> None:
+        before = self._masks.get(number, 0)
+        if mask == before:
+            return
+        if before and mask:
+            self._selector.modify(number, mask)
+        elif mask:
+            self._selector.register(number, mask)
+        else:
+            self._selector.unregister(number)
+        self._by_end[number] = console
+        self._masks[number] = mask
+
+    def drop(self, console: Console) -> None:
+        """Let go of one; its bridge, where there is one, ends by that."""
+        if console not in self.all:
+            return
+        self.all.remove(console)
+        for number in [number for number, one in self._by_end.items() if one is console]:
+            self._watch(console, number, 0)
+            del self._by_end[number], self._masks[number]
+        ends = [*console.lent, *((console.source, console.target) if console.direct else ())]
+        for end in ends:
+            with contextlib.suppress(OSError):
+                os.close(end)
+        console.socket.close()
+        if console.session.incoming is not None:
+            console.session.incoming[1].drop()
+
+    def lose(self, number: int) -> None:
+        """Let go of whoever has this descriptor."""
+        console: Optional[Console] = self._by_end.get(number)
+        if console is not None:
+            self.drop(console)
+
+
+def _behind(pieces: list[Piece], sent: int) -> list[Piece]:
+    """What is left when so many bytes have gone."""
+    for index, piece in enumerate(pieces):
+        if sent < len(piece):
+            return [memoryview(piece)[sent:], *pieces[index + 1 :]] if sent else pieces[index:]
+        sent -= len(piece)
+    return []
