@@ -39,6 +39,23 @@ def test_run__there_is_no_such_host__then_said_with_where_to_correct_it(tmp_path
     assert (done.code, "no such host" in done.err, "correct `host`" in done.err) == (5, True, True), done.err
 
 
+@pytest.mark.parametrize(
+    ("program", "said"),
+    [("/nowhere/connect %h", "cannot be started"), ('sh -c "exit 3"', "ended before the login was done")],
+)
+def test_check__program_that_is_to_connect_does_not__then_said_which_and_what_to_do(
+    tmp_path: Path, program: str, said: str
+) -> None:
+    sandbox, root = named(tmp_path, "box7.lab")
+    config = Path(sandbox.environ["HOME"]) / ".ssh" / "config"
+    config.parent.mkdir(parents=True, exist_ok=True)
+    config.write_text(f"Host box7.lab\n  ProxyCommand {program}\n")
+    done = sandbox.run("box", "check", "box7", cwd=root)
+    assert (done.code, done.err) == (5, "")
+    assert f"the ProxyCommand of this host {said}" in done.out
+    assert program.partition(" ")[0] in done.out
+
+
 def test_check__nobody_has_the_address__then_said_that_it_is_unreachable(tmp_path: Path) -> None:
     with sshd.network(9) as network:
         subprocess.run([*network.inside, "ip", "address", "flush", "dev", f"{network.name}p"], check=True)

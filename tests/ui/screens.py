@@ -54,7 +54,7 @@ def environments() -> Console:
     """Three boxes: one is well, one has a clock that is off, one does not answer."""
     clock = Problem("box.clock", "its clock is +94.2 s off", "lab2", "set the clock there, as by NTP")
     dead = Problem("ssh.refused", "nothing listens there", "ci@lab3", "is its sshd running? Try `ssh lab3`")
-    well = "python 3.11.2 · load 0.42 · 69 GiB · clock +0.001s ±0.004 · 1 live"
+    well = "python 3.11.2 · load 0.42 · 69 GiB · 1 live · clock +0.001s ±0.004"
     off = "python 3.9.18 · load 3.10 · 7 GiB · clock +94.214s ±0.051"
     boxes = FakeBoxes(
         FakeBox("local"),

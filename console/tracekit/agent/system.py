@@ -73,6 +73,9 @@ class Files:
         descriptor = self.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             self.write_all(descriptor, data)
+        except OSError as fault:
+            # A write does not say where it failed, and a person must know which disk it was.
+            raise type(fault)(fault.errno, fault.strerror, path) from fault
         finally:
             self.close(descriptor)
         self.rename(part, path)

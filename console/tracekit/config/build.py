@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 def _filled(table: Table, clean: Mapping[str, Any]) -> dict[str, Any]:
     """Every key of the table: what was declared, else its default; a clock that is off is None."""
     values = {name: clean.get(name, key.default) for name, key in table.keys.items()}
-    return {name: None if value == OFF else value for name, value in values.items()}
+    # A machine may be called so, and a trace that is off is not one that nobody spoke of.
+    clocks = {name for name, key in table.keys.items() if key.rule == "duration_or_off"}
+    return {name: None if name in clocks and value == OFF else value for name, value in values.items()}
 
 
 def _written(data: Mapping[str, Any], key: str) -> set[str]:

@@ -15,6 +15,20 @@ from tracekit.link.login import Address, Login
 from tracekit.wire.problems import Problem
 
 
+def proxy_problem(address: Address, proxy: str, fault: Exception) -> Problem | None:
+    """The problem of the program that a connection was to go through, where it is that one's."""
+    where = str(address)
+    if proxy and isinstance(fault, (FileNotFoundError, PermissionError)):
+        what = f"the ProxyCommand of this host cannot be started: {fault.strerror}: {proxy}"
+        action = "install that program, or correct ProxyCommand in ~/.ssh/config"
+        return Problem("ssh.no_proxy", what, where, action)
+    if proxy and isinstance(fault, (asyncssh.ConnectionLost, BrokenPipeError, ConnectionResetError)):
+        what = f"the ProxyCommand of this host ended before the login was done: {proxy}"
+        action = "run it by hand, as `ssh -v` shows it: it must carry bytes to the box's sshd"
+        return Problem("ssh.proxy_ended", what, where, action)
+    return None
+
+
 def problem_of(address: Address, login: Login, fault: Exception) -> Problem:
     """The problem of a connection that did not come to be."""
     where = str(address)

@@ -7,6 +7,7 @@ password or passphrase is asked for through `Asker` and never kept. What was sta
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +19,15 @@ import asyncssh
 from tracekit.link.bootstrap import Arrival, command
 from tracekit.link.channel import Channel, SshPipes
 from tracekit.link.login import Address, Asker, Login, Question, Trust
-from tracekit.link.refusals import no_session, problem_of, timeout, unreadable_config
+from tracekit.link.refusals import no_session, problem_of, proxy_problem, timeout, unreadable_config
 from tracekit.link.sshconfig import Configured, read
 from tracekit.link.zipped import carried
 from tracekit.wire.problems import ProblemError
 
 __all__ = ["Address", "Asker", "Question", "SshLink", "Trust"]
 
+# What it warns of are connections that have ended, which is told in words of ours: on a screen it would be in the way.
+logging.getLogger("asyncio").setLevel(logging.ERROR)
 # A default sshd drops unauthenticated connections beyond ten; more at once than this have been seen to fail.
 HANDSHAKES = 4
 HOPS = 8
@@ -161,7 +164,8 @@ class SshLink:
                     accepted = await client.accepted()
                     if accepted:
                         continue
-                raise ProblemError(problem_of(address, client, fault)) from fault
+                problem = proxy_problem(address, said.proxy, fault) or problem_of(address, client, fault)
+                raise ProblemError(problem) from fault
             made.append(connection)
             return connection
 

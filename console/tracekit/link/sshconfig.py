@@ -28,6 +28,8 @@ class Configured(NamedTuple):
     revoked: Path | None = None
     #: The name that the machine's key is known by, whatever its address is.
     alias: str = ""
+    #: The program that stands between, where one is named.
+    proxy: str = ""
 
 
 class _Config(SSHClientConfig):
@@ -47,8 +49,8 @@ def read(files: Sequence[str], host: str, user: str | None, port: int | None) ->
     given: tuple[Any, Any] = (user if user is not None else (), port if port is not None else ())
     paths = [Path(name) for name in files]
     found = _Config.load(None, paths, False, False, False, getpass.getuser(), given[0], host, given[1])
-    names = ("ProxyJump", "IdentityFile", _REVOKED, "HostKeyAlias")
-    jump, keys, revoked, alias = (found.get(name) for name in names)
+    names = ("ProxyJump", "IdentityFile", _REVOKED, "HostKeyAlias", "ProxyCommand")
+    jump, keys, revoked, alias, proxy = (found.get(name) for name in names)
     known = [each for name in _LISTS if isinstance(each := found.get(name), list)]
     return Configured(
         jump if isinstance(jump, str) and jump.lower() != "none" else "",
@@ -56,6 +58,7 @@ def read(files: Sequence[str], host: str, user: str | None, port: int | None) ->
         tuple(_place(name) for each in known for name in each) if known else None,
         _place(revoked) if isinstance(revoked, str) and revoked.lower() != "none" else None,
         alias if isinstance(alias, str) else "",
+        proxy if isinstance(proxy, str) and proxy.lower() != "none" else "",
     )
 
 

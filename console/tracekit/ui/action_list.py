@@ -319,6 +319,15 @@ ACTIONS: tuple[Action, ...] = (
         (CONSOLE, ENVIRONMENTS),
         command="tracekit box shell",
     ),
+    Action(
+        "env.mark",
+        ("space",),
+        "mark",
+        "mark this one: enter runs on all that are marked",
+        PROGRAM,
+        "mark",
+        (ENVIRONMENTS,),
+    ),
     Action("env.check", ("c",), "check", "look at this box again", PROGRAM, "check", (ENVIRONMENTS,)),
     Action(
         "time.back",

@@ -38,6 +38,8 @@ class Elsewhere(_Base):
     look: Palette
     root: str
     environment: str
+    #: Where a run of everything, or of a choice, begins as well.
+    beside: tuple[str, ...] = ()
     board_screen: ConsoleScreen
     stepped_aside: Callable[[Callable[[], Problem | None]], Problem | None]
     _asking: Pending | None = None
@@ -105,7 +107,7 @@ class Elsewhere(_Base):
             except ProblemError as fault:
                 self.board_screen.failed(fault.problems)
                 return
-            screen = Environments(self.look, rows, self.environment)
+            screen = Environments(self.look, rows, (self.environment, *self.beside))
             self.push_screen(screen, self._chosen)
 
             def check(name: str) -> None:
@@ -135,8 +137,9 @@ class Elsewhere(_Base):
         if what == "shell":
             self.open_shell(name, "")
         else:
-            self.environment = name
-            self.board_screen.say(f"runs begin on {name} from now on")
+            self.environment, *beside = name.split(",")
+            self.beside = tuple(beside)
+            self.board_screen.say(f"runs begin on {' and '.join(name.split(','))} from now on")
 
     def open_shell(self, name: str, run: str) -> None:
         """A shell on a box, in this terminal."""

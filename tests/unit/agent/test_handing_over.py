@@ -1,4 +1,4 @@
-"""A bridge gives its two ends to the daemon: bytes go through no process more than they must, and every end is heard."""
+"""A bridge gives its two ends to the daemon: no process more than it must sees the bytes, and every end is heard."""
 
 from __future__ import annotations
 

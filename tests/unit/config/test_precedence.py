@@ -204,3 +204,17 @@ def test_profile__asked_by_name__then_the_suite_and_environment_or_none(tmp_path
     assert local
     assert not local.remote
     assert (profile.suite("web"), profile.environment("web")) == (None, None)
+
+
+def test_off__as_a_name_or_a_trace__then_it_is_what_was_written_and_only_a_clock_is_none(
+    tmp_path: Path,
+) -> None:
+    environ, _ = places_of(tmp_path)
+    (tmp_path / "tracekit.toml").write_text(
+        '[suite.it]\ntrace = "off"\nstall = "off"\n[env.off]\nhost = "off"\nuser = "none"\n'
+    )
+    profile = load(str(tmp_path), environ=environ, implicit=False).profile
+    (suite,) = profile.suites
+    assert (suite.trace, suite.stall) == ("off", None)
+    box = next(each for each in profile.environments if each.name == "off")
+    assert (box.host, box.user, box.remote) == ("off", "none", True)

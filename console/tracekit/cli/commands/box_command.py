@@ -209,8 +209,9 @@ def brief(health: Health) -> str:
         f"python {facts.get('python')}",
         f"load {facts.get('load')}",
         f"{_free_gib(facts):.0f} GiB",
-        f"clock {health.offset:+.3f}s ±{health.round_trip / 2:.3f}",
         *([f"{len(health.live)} live"] if health.live else []),
+        # Last of all: of a narrow terminal it is the bound that is missed least.
+        f"clock {health.offset:+.3f}s ±{health.round_trip / 2:.3f}",
     ]
     return edge.clean(" · ".join(said))
 

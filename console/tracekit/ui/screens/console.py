@@ -25,6 +25,7 @@ from tracekit.ui.panes.picks import GoTo, OpenRun, Place, Stretch
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
 from tracekit.ui.screens.asked import NEVER
+from tracekit.ui.screens.beside import Beside
 from tracekit.ui.screens.copying import Copying
 from tracekit.ui.screens.layout import Fit, fit
 from tracekit.ui.screens.noticing import Noticing
@@ -73,6 +74,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Screen[None], inherit_binding
         self.look = app.look
         self.board = Board()
         self.paused = False
+        self.beside = Beside(self)
         self.problems: tuple[Problem, ...] = ()
         self.filter_text = ""
         self.stage = "starting"  # what is awaited: trust, discovering, opening, launching; idle: nothing
@@ -155,6 +157,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Screen[None], inherit_binding
             return
         self.look_behind()
         self.follow_saves()
+        self.beside.tick()
         if not self.travelling:
             self.notice_end()
         self.query_one("#footer", Footer).tick(now)

@@ -15,6 +15,7 @@ from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames
 from tracekit.ui.panes.picks import Place
 from tracekit.ui.ports import Opened, Ports, RunRow, ViewFace, same_root
+from tracekit.ui.screens.beside import Beside
 from tracekit.ui.words import ago
 from tracekit.wire.problems import Problem
 
@@ -39,6 +40,7 @@ class Doing:
     detail: Detail
     stage: str
     problems: tuple[Problem, ...]
+    beside: Beside
     _last: Launch | Rerun | None = None
     _adopted: ViewFace | None = None  # a run that was opened; its project becomes the console's
     _remembered: ViewFace | None = None  # what was found last time, until it is known whether it still holds
@@ -206,6 +208,7 @@ class Doing:
                 self.detail.choose(tab)
             self.say(what)
             self.ask(request, stage="launching", then=self._over)
+            self.beside.begin(request)
 
         def beside(row: RunRow | None) -> None:
             self._checking = False
@@ -353,11 +356,13 @@ class Doing:
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                self._cancel(Cancel(view.run_id))
+                for each in (view, *self.beside.live.values()):
+                    self._cancel(Cancel(each.run_id))
                 self.say("stopping")
 
+        others = " and ".join(self.beside.live)
         self.owner.ask(
-            "Stop this run?",
+            f"Stop this run, and the ones on {others}?" if others else "Stop this run?",
             ("what has ended stays; nothing of it is left running",),
             (("no", "keep it running"), ("yes", "stop it")),
             answered,
@@ -508,6 +513,7 @@ class Doing:
             run = view.state.run
             self.owner.root = view.root or run.root
             self.owner.profile, self.owner.environment = run.profile, run.environment or "local"
+            self.owner.beside = ()
             if run.started_t:
                 self._adopted = None
 

@@ -19,9 +19,11 @@ class Environments(Dialog[tuple[str, str]]):
 
     BINDINGS = [*bindings(LIST), *bindings(ENVIRONMENTS)]
 
-    def __init__(self, look: Palette, rows: Sequence[BoxRow], chosen: str) -> None:
+    def __init__(self, look: Palette, rows: Sequence[BoxRow], chosen: Sequence[str]) -> None:
         super().__init__(look)
-        self.rows, self.chosen = list(rows), chosen
+        self.rows, self.chosen = list(rows), list(chosen)
+        #: Those on which a run is to begin at once; with fewer than two, enter takes the one under the cursor.
+        self.marks: set[str] = set(chosen) if len(chosen) > 1 else set()
         #: Looks at a box on another thread.
         self.check: Callable[[str], object] = str
         self.health: dict[str, BoxHealth | None] = {}
@@ -34,7 +36,8 @@ class Environments(Dialog[tuple[str, str]]):
     def on_mount(self) -> None:
         """The rows at once; what is known of the boxes comes as they answer."""
         names = [row.name for row in self.rows]
-        self.paint(names.index(self.chosen) if self.chosen in names else 0)
+        first = next((name for name in names if name in self.chosen), "")
+        self.paint(names.index(first) if first else 0)
 
     def told(self, name: str, health: BoxHealth | None) -> None:
         """How a box is; None: somebody is looking."""
@@ -51,7 +54,7 @@ class Environments(Dialog[tuple[str, str]]):
         """Everything."""
         look = self.look
         head = Line().own("ENVIRONMENTS", look.dim)
-        head.own("  enter runs there from now on · c looks again · ! opens a shell", look.faint)
+        head.own("  enter runs there · space marks · c looks · ! shell", look.faint)
         self.fill(wrap([head, *self._unwell()], self.room, _MOST), [self._row(row) for row in self.rows], at)
 
     def _unwell(self) -> list[Line]:
@@ -70,9 +73,11 @@ class Environments(Dialog[tuple[str, str]]):
             sign, style = (
                 (look.glyphs.passed, look.passed) if health.well else (look.glyphs.failed, look.failure)
             )
-        line = Line().own(sign, style).gap(1)
-        line.put(shorten(clean(row.name), _NAME), look.accent if row.name == self.chosen else look.text)
-        line.gap(max(1, _NAME + 3 - line.columns))
+        line = Line().own(look.glyphs.mark if row.name in self.marks else " ", look.accent)
+        line.own(sign, style).gap(1)
+        line.put(shorten(clean(row.name), _NAME), look.accent if row.name in self.chosen else look.text)
+        # No wider than the names are: how a box is needs the room.
+        line.gap(max(1, self._wide + 5 - line.columns))
         if not row.address:
             return line.own("this machine", look.dim)
         if row.name not in self.health:
@@ -82,9 +87,22 @@ class Environments(Dialog[tuple[str, str]]):
         words = shorten(clean(health.words), max(10, self.room - line.columns), look.glyphs.dots)
         return line.put(words, look.text if health.well else look.warn)
 
+    @property
+    def _wide(self) -> int:
+        return max((min(_NAME, clean(row.name).columns) for row in self.rows), default=0)
+
     def answer(self, at: int) -> tuple[str, str] | None:
-        """From now on there."""
+        """From now on there; on all that are marked, in the order in which they stand."""
+        if self.marks:
+            return "use", ",".join(row.name for row in self.rows if row.name in self.marks)
         return ("use", self.rows[at].name) if 0 <= at < len(self.rows) else None
+
+    def action_mark(self) -> None:
+        """Mark, or not any more, and go on to the next row."""
+        if 0 <= self.at < len(self.rows):
+            self.marks ^= {self.rows[self.at].name}
+            self.paint(self.at)
+            self.action_move("down")
 
     def action_check(self) -> None:
         """Look again."""

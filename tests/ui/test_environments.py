@@ -1,0 +1,94 @@
+"""Several environments chosen at once: a run begins on each, one is shown, and of the others the end is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.support import journals
+from tests.support.consoles import Console, FakeView, press, settle
+from tests.support.journals import ROOT
+from tests.ui.conftest import drive
+from tests.ui.screens import environments
+from tracekit.engine.requests import Cancel, Launch
+from tracekit.wire.problems import Problem
+
+
+async def choose(pilot: Any, shown: Console, *names: str) -> None:
+    await press(pilot, shown, "e")
+    rows = ["local", "box7", "lab2", "lab3"]
+    await press(pilot, shown, "g")
+    for name in rows:
+        await press(pilot, shown, "space" if name in names else "j")
+    await press(pilot, shown, "enter")
+
+
+def test_environments__several_are_marked__then_a_run_begins_on_each_and_each_end_is_told() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        shown.engine.answers["launch"] = FakeView(journals.failing())
+        await choose(pilot, shown, "box7", "lab2")
+        assert "runs begin on box7 and lab2 from now on" in shown.screen_text()
+        await press(pilot, shown, "a")
+        await settle(pilot, shown)
+        asked = [each for each in shown.engine.asked if isinstance(each, Launch)][-2:]
+        assert asked == [Launch(ROOT, None, "box7"), Launch(ROOT, None, "lab2")]
+        assert "lab2: " in shown.screen_text()
+        assert "H shows it" in shown.screen_text()
+
+    drive(environments, story)
+
+
+def test_environments__one_of_several_refuses__then_it_is_said_whose_and_the_other_goes_on() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        engine, submit = shown.engine, shown.engine.submit
+        dead = Problem("ssh.refused", "nothing listens there", "lab3", "start sshd there")
+        running = FakeView(journals.running())
+        running.run_id = "01K00000000000000000000001"
+
+        def refuse(request: Any) -> Any:
+            if isinstance(request, Launch):
+                engine.answers["launch"] = dead if request.environment == "lab3" else running
+            return submit(request)
+
+        engine.submit = refuse  # type: ignore[method-assign]
+        await choose(pilot, shown, "box7", "lab3")
+        await press(pilot, shown, "a")
+        await settle(pilot, shown)
+        assert "lab3: nothing listens there" in shown.screen_text()
+        assert shown.app.board_screen.board.newest is not None
+        assert shown.app.board_screen.board.newest.live
+
+    drive(environments, story)
+
+
+def test_cancel__runs_go_on_on_several__then_all_of_them_are_stopped() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        engine, submit = shown.engine, shown.engine.submit
+        views: list[FakeView] = []
+
+        def begin(request: Any) -> Any:
+            if isinstance(request, Launch):
+                view = FakeView(journals.running())
+                view.run_id = f"01K0000000000000000000000{len(views)}"
+                views.append(view)
+                engine.answers["launch"] = view
+            return submit(request)
+
+        engine.submit = begin  # type: ignore[method-assign]
+        await choose(pilot, shown, "box7", "lab2")
+        await press(pilot, shown, "a")
+        await settle(pilot, shown)
+        await press(pilot, shown, "X")
+        assert "Stop this run, and the ones on lab2?" in shown.screen_text()
+        await press(pilot, shown, "j", "enter")
+        stopped = [each.run for each in engine.asked if isinstance(each, Cancel)]
+        assert stopped == [view.run_id for view in views]
+
+    drive(environments, story)
+
+
+def test_environments__none_is_marked__then_the_one_under_the_cursor_is_taken() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await choose(pilot, shown)
+        assert (shown.app.environment, shown.app.beside) == ("lab3", ())
+
+    drive(environments, story)
