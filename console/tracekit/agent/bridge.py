@@ -61,9 +61,9 @@ def reach(system: System, settings: Settings) -> tuple[socket.socket, bytes, boo
         note = places.read_note()
         peer = connect(str(note.get("socket", ""))) if note else None
         if note is not None and peer is not None:
-            first = _hear(peer, "" if note.get("agent") == settings.agent else settings.agent)
-            if first is not None:
-                return peer, first, note.get("agent") == settings.agent
+            found = _hear(peer, "" if note.get("agent") == settings.agent else settings.agent)
+            if found is not None:
+                return (peer, *found)
             peer.close()
             continue
         if system.clock.seconds() - started > RESTART:
@@ -83,17 +83,20 @@ def _start_daemon(system: System, settings: Settings) -> None:
     daemon.spawn(system, settings)
 
 
-def _hear(peer: socket.socket, agent: str) -> Optional[bytes]:
-    """The daemon's first bytes; None when it left just now, or made room because it is idle and not `agent`."""
+def _hear(peer: socket.socket, agent: str) -> Optional[tuple[bytes, bool]]:
+    """The daemon's first bytes, and whether it is of our own agent: `agent`, where its note does not say so.
+
+    None when it left just now, or made room because it is idle and another's.
+    """
     peer.settimeout(5.0)
-    heard = b""
+    heard, hello = b"", None
     try:
         while True:
             data = peer.recv(_FIRST)
             if not data:
                 return None
             heard += data
-            hello = _hello(heard) if agent else {}
+            hello = _hello(heard) if agent else {"agent": agent}
             if hello is not None:
                 break
         if agent and hello.get("agent") != agent and not hello.get("runs"):
@@ -106,7 +109,8 @@ def _hear(peer: socket.socket, agent: str) -> Optional[bytes]:
     except (OSError, FrameError):
         return None
     peer.setblocking(False)
-    return heard
+    # One that has just begun has left no note yet.
+    return heard, hello.get("agent") == agent
 
 
 def _hello(heard: bytes) -> Optional[dict[str, object]]:

@@ -10,6 +10,7 @@ import contextlib
 import os
 import selectors
 import socket
+import stat
 from collections.abc import Callable
 from typing import Any, Optional
 
@@ -152,8 +153,9 @@ class Consoles:
         console.turning = False
         for end in (console.source, console.target):
             os.set_blocking(end, False)
-        with contextlib.suppress(OSError), socket.socket(fileno=os.dup(console.target)) as peer:
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+        if stat.S_ISSOCK(os.fstat(console.target).st_mode):
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(console.target)) as peer:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
         self._watch(console, console.source, selectors.EVENT_READ)
 
     def _watch(self, console: Console, number: int, mask: int) -> None:

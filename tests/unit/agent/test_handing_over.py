@@ -102,6 +102,18 @@ def test_bridge__second_console__then_each_hears_its_own(bridged: Bridged, tmp_p
     bridged.ping()
 
 
+def test_daemon__many_consoles_come_and_go__then_it_holds_no_more_than_before(
+    bridged: Bridged, tmp_path: Path
+) -> None:
+    def held() -> int:
+        return len(list(Path(f"/proc/{bridged.daemon}/fd").iterdir()))
+
+    before = held()
+    for _ in range(5):
+        Bridged(tmp_path).close()
+    until(lambda: held() == before)
+
+
 def test_bridge__its_console_ends__then_it_ends_and_the_daemon_stays(
     bridged: Bridged, tmp_path: Path
 ) -> None:
