@@ -439,16 +439,24 @@ class Console:
 
     def screen_text(self) -> str:
         """What a person sees, as text."""
-        rows = ["".join(segment.text for segment in strip).rstrip() for strip in self.strips()]
-        return "\n".join(rows) + "\n"
+        return screen_text(self.app)
 
     def strips(self) -> list[Strip]:
-        """The compositor's strips of the screen, with what lies beneath a dialog."""
-        update = self.app.screen._compositor.render_update(
-            full=True, screen_stack=self.app._background_screens
-        )
-        assert isinstance(update, LayoutUpdate)
-        return [Strip.join(list(row)).simplify() for row in update.strips]
+        """What a person sees, as the compositor has it."""
+        return strips_of(self.app)
+
+
+def screen_text(app: ConsoleApp) -> str:
+    """What an application shows, as text."""
+    rows = ["".join(segment.text for segment in strip).rstrip() for strip in strips_of(app)]
+    return "\n".join(rows) + "\n"
+
+
+def strips_of(app: ConsoleApp) -> list[Strip]:
+    """The compositor's strips of the screen, with what lies beneath a dialog."""
+    update = app.screen._compositor.render_update(full=True, screen_stack=app._background_screens)
+    assert isinstance(update, LayoutUpdate)
+    return [Strip.join(list(row)).simplify() for row in update.strips]
 
 
 def console(

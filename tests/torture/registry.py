@@ -1,6 +1,7 @@
 """The promises that have a torture test here, and what such a test gives back.
 
-A promise PN lives in `tests/torture/pN.py` with `main(scale) -> Outcome`. Scale 1.0 is the promised figure.
+A promise PN lives in `tests/torture/pN.py`, any other torture in a module of its own name, with
+`main(scale) -> Outcome`. Scale 1.0 is the promised figure.
 """
 
 from __future__ import annotations
@@ -25,7 +26,9 @@ PROMISES: dict[str, str] = {
     "P12": "hostile profiles are refused with file:line:key",
     "P13": "secrets never leave",
     "P14": "nothing is left behind",
+    "P15": "same input, same screen",
     "P16": "old runs stay readable",
+    "KEYS": "random keys, clicks and sizes leave the console standing",
 }
 
 

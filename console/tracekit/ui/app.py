@@ -114,7 +114,7 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
 
     def frame(self) -> None:
         """One frame; none of a screen that is being taken apart, or of a terminal that cannot take it yet."""
-        if self._exit:
+        if self._exit or not self.board_screen.stands:
             return
         driver = self._driver
         if isinstance(driver, Screenwriter) and not self.pace.may(driver.written, driver.waiting):

@@ -111,14 +111,14 @@ class Elsewhere(_Base):
             self.push_screen(screen, self._chosen)
 
             def check(name: str) -> None:
-                self.run_worker(self._look(screen, name))
+                screen.run_worker(lambda: self._look(screen, name))
 
             screen.check = check
             for row in rows:
                 if row.address:
                     check(row.name)
 
-        self.run_worker(show())
+        self.board_screen.run_worker(show)
 
     async def _look(self, screen: Environments, name: str) -> None:
         screen.told(name, None)

@@ -68,7 +68,7 @@ class Opening(_Base):
             answers = (("no", "not now"), ("yes", "let it run, and remember this for the project"))
             self.ask("First time here: may its code run?", text, answers, answered)
 
-        self.run_worker(look())
+        self.board_screen.run_worker(look)
 
     def find_live(self, root: str, found: Callable[[RunRow | None], None]) -> None:
         """The newest live run of a project that is not on the screen, read on another thread."""
@@ -79,7 +79,7 @@ class Opening(_Base):
             live = (row for row in rows if row.live and row.run_id not in shown and same_root(row.root, root))
             found(next(live, None))
 
-        self.run_worker(read())
+        self.board_screen.run_worker(read)
 
     def show_runs(self, answered: Callable[[Opened | None], None]) -> None:
         """The recorded runs."""
@@ -116,7 +116,7 @@ class Opening(_Base):
             else:
                 self.compare(before, after, answered)
 
-        self.run_worker(look(), exit_on_error=False)
+        self.board_screen.run_worker(look, exit_on_error=False)
 
     def show_palette(self) -> None:
         """Find an action, a scenario or a run; an action is done as if its key had been pressed."""
@@ -140,7 +140,7 @@ class Opening(_Base):
         async def read() -> None:
             screen.know(await _in_thread(self.ports.engine.runs) or ())
 
-        self.run_worker(read())
+        screen.run_worker(read)
 
     def show_help(self) -> None:
         """Every key of the screen that is shown."""

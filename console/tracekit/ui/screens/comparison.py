@@ -46,7 +46,7 @@ class ComparisonScreen(PastScreen[Opened]):
                 self._lay_out(self._at)
             self.show_all()
 
-        self.run_worker(go())
+        self.run_worker(go)
 
     def _lay_out(self, at: str = "") -> None:
         if self.held is None:

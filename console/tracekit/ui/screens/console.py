@@ -31,6 +31,7 @@ from tracekit.ui.screens.layout import Fit, fit
 from tracekit.ui.screens.noticing import Noticing
 from tracekit.ui.screens.travelling import Travelling
 from tracekit.ui.sections import CAUSE, LEAF
+from tracekit.ui.standing import Standing
 from tracekit.ui.theme import QUIET
 from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.detail import Detail
@@ -59,7 +60,7 @@ def link_word(view: ViewFace) -> str:
     return LINK_WORDS.get(view.link, view.link)
 
 
-class ConsoleScreen(Copying, Noticing, Travelling, Screen[None], inherit_bindings=False):
+class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inherit_bindings=False):
     """The main screen."""
 
     BINDINGS = bindings(CONSOLE)
@@ -105,10 +106,6 @@ class ConsoleScreen(Copying, Noticing, Travelling, Screen[None], inherit_binding
         yield TitleRow(id="timebar")
         yield TitleRow(id="banner")
         yield Footer(look, footer_hints(self.owner.actions), id="footer")
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Keys that were typed ahead of the first frame have nothing to act on."""
-        return hasattr(self, "detail")
 
     def on_mount(self) -> None:
         """The parts, once; keys go to the tree."""

@@ -59,10 +59,6 @@ class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], i
         """What a line stands for."""
         raise NotImplementedError
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Keys that come before there is anything to see decide nothing."""
-        return bool(self.query(Choices))
-
     def action_move(self, where: str) -> None:
         """Move the cursor."""
         self.query_one("#choices", Choices).move(where)

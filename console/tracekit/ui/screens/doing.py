@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.model.status import Status
@@ -52,6 +52,7 @@ class Doing:
         def say(self, text: str, *, warn: bool = False) -> None: ...
         def use(self, board: Board, *, keep: bool = False) -> None: ...
         def show_state(self) -> None: ...
+        def if_standing(self, do: Callable[..., Any], *given: Any) -> Callable[[], Any]: ...
         def come_back(self) -> None: ...
         def forget_journey(self) -> None: ...
 
@@ -90,7 +91,7 @@ class Doing:
     def _found_first(self, view: ViewFace) -> None:
         self._found(view)
         self._remembered = view
-        self.owner.call_after_refresh(self._painted_first, view)
+        self.owner.call_after_refresh(self.if_standing(self._painted_first, view))
 
     def _painted_first(self, view: ViewFace) -> None:
         """The first rows stand: whatever else takes time may begin."""

@@ -107,8 +107,7 @@ class PastScreen(Once[Answer | None], Generic[Answer], inherit_bindings=False):
         self.show_all()
 
     def _turn(self) -> None:
-        for footer in self.query(Footer):
-            footer.tick(self.ports.now())
+        self.query_one("#footer", Footer).tick(self.ports.now())
 
     def on_resize(self, event: events.Resize) -> None:
         """Another size may want another way."""
@@ -156,15 +155,9 @@ class PastScreen(Once[Answer | None], Generic[Answer], inherit_bindings=False):
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
-        """Keys that come before there is anything to see decide nothing."""
-        return bool(self.query(FlatList))
-
     @on(FlatList.Moved)
     def _moved(self) -> None:
-        # Sent before the screen went, and read while its parts are being taken away.
-        if self.query(FlatList):
-            self.show_selected()
+        self.show_selected()
 
     @on(FlatList.Chosen)
     def _chosen(self) -> None:

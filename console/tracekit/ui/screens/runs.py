@@ -70,7 +70,7 @@ class RunsScreen(PastScreen[Opened]):
                 self._take(found)
             self.show_all()
 
-        self.run_worker(go())
+        self.run_worker(go)
 
     def _take(self, placed: list[Placed]) -> None:
         known = {each.row.run_id for each in placed}
@@ -165,7 +165,7 @@ class RunsScreen(PastScreen[Opened]):
         self.lines.show(lines, each.row.run_id)
         if told is None and not self._reading:
             self._reading = True
-            self.run_worker(self._read_digests())
+            self.run_worker(self._read_digests)
 
     async def _read_digests(self) -> None:
         """Read the run under the cursor until there is none that is not known: whoever moves on is followed."""
@@ -248,7 +248,7 @@ class RunsScreen(PastScreen[Opened]):
             else:
                 self._compare(*found[0])
 
-        self.run_worker(go())
+        self.run_worker(go)
 
     def _compare(self, before: str, after: str) -> None:
         def answered(opened: Opened | None) -> None:
@@ -321,4 +321,4 @@ class RunsScreen(PastScreen[Opened]):
                 self.say(words(done or 0))
             self.read()
 
-        self.run_worker(go())
+        self.run_worker(go)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tracekit.ui.board import Board
 from tracekit.ui.panes.timebar import TimeFacts
@@ -32,6 +32,7 @@ class Travelling(Watch):
 
     if TYPE_CHECKING:
         paused: bool
+        run_worker: Callable[..., Any]
 
         @property
         def in_detail(self) -> bool: ...
@@ -140,7 +141,7 @@ class Travelling(Watch):
             self._wanted = 0 if self._wanted < 0 else max(0, first)
             self._go()
 
-        self.owner.run_worker(read())
+        self.run_worker(read)
         self.show_bars(self.now())
         return True
 
@@ -156,7 +157,7 @@ class Travelling(Watch):
         """Go where is wished, on another thread; a wish that changes on the way is followed."""
         if not self._going:
             self._going = True
-            self.owner.run_worker(self._gone())
+            self.run_worker(self._gone)
 
     async def _gone(self) -> None:
         try:

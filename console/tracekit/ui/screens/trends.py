@@ -47,7 +47,7 @@ class TrendsScreen(PastScreen[Opened]):
                 await self._take(found)
             self.show_all()
 
-        self.run_worker(go())
+        self.run_worker(go)
 
     async def _take(self, found: Trends) -> None:
         archive = self.ports.engine.archive()

@@ -22,6 +22,7 @@ from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, LEAF, NOTICE, Section
+from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.events import EventRows, EventsPane
 from tracekit.ui.widgets.following import FollowingPane
@@ -60,7 +61,7 @@ OF_THE_PAST = frozenset({"why", "history", "env"})
 OF_ROWS = ("overview", "output", "events", "env")
 
 
-class Detail(Vertical):
+class Detail(Standing, Vertical):
     """Shows one scenario's attempt, a container, or a notice."""
 
     DEFAULT_CSS = """
@@ -84,8 +85,9 @@ class Detail(Vertical):
         self._family_of: tuple[object, list[int]] = (None, [])
         #: What was chosen of the attempt's time; every pane shows that alone.
         self.stretch: Stretch | None = None
-        self._past = PastReader(ports, self.update_facts)
-        self._raised = RaisedReader(self.update_facts, remembered=8)  # its keys hold runs
+        self._past = PastReader(ports, self.run_worker, self.update_facts)
+        self._raised = RaisedReader(self.run_worker, self.update_facts, remembered=8)  # its keys hold runs
+        self._asked: PastKey | None = None
 
     def compose(self) -> ComposeResult:
         """Bars and panes; one of the panes is visible."""
@@ -173,7 +175,8 @@ class Detail(Vertical):
         shown = self.attempt
         tab = self.tab
         if tab in OF_THE_PAST and self.row >= 0:
-            self._past.want(self._past_key(shown))
+            self._asked = self._past_key(shown)
+            self._past.want(self._asked)
         if tab == "why" and shown is not None and shown[1].verdict in RED:
             self._raised.want(self._raised_key(shown))
         key = (id(self.board), self.row, self._node_key(), tab, self._attempt_back, len(self._attempts))
@@ -335,7 +338,9 @@ class Detail(Vertical):
         return line.own(f" +{pane.new_lines:,} new", look.warn) if pane.new_lines else line
 
     def tick(self) -> None:
-        """Read output on, and say how much is new."""
+        """Read output on, and say how much is new; of a run that has ended the past says more."""
+        if self.tab in OF_THE_PAST and self.row >= 0 and self._asked != self._past_key(self.attempt):
+            self.update_facts()
         if self.tab == "events" and self.is_mounted:
             self.query_one("#events-pane", EventsPane).tick()
         if self.tab == "timeline" and self.is_mounted:

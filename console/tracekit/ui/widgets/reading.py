@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from textual.cache import LRUCache
 
 from tracekit.ui.ports import Ports, ViewFace
+from tracekit.ui.standing import Work
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -49,11 +50,13 @@ class RaisedKey:
 class Reader(Generic[Key, Answer]):
     """Holds the newest answers; whoever shows them is told when one has come."""
 
-    def __init__(self, came: Callable[[], None], remembered: int = REMEMBERED) -> None:
-        self._came = came
+    def __init__(
+        self, begin: Callable[[Work], object], came: Callable[[], None], remembered: int = REMEMBERED
+    ) -> None:
+        self._begin, self._came = begin, came
         self._known: LRUCache[Key, Answer] = LRUCache(remembered)
         self._wanted: Key | None = None
-        self._task: asyncio.Task[None] | None = None
+        self.busy = False  # an answer is on its way
         self._refused: Key | None = None  # asking it again at once would give the same answer
         self.problem = ""
         self.version = 0
@@ -67,25 +70,24 @@ class Reader(Generic[Key, Answer]):
         if key in self._known or key == self._refused:
             return
         self._wanted = key
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._read())
-
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is on its way."""
-        return self._task is not None and not self._task.done()
+        if not self.busy:
+            self.busy = True
+            self._begin(self._read)
 
     async def _read(self) -> None:
-        while (key := self._wanted) is not None:
-            self._wanted, self._refused, problem = None, None, ""
-            try:
-                self._known[key] = await asyncio.to_thread(self._ask, key)
-            except ProblemError as error:
-                self._refused = key
-                problem = f"{error.first.what} · {error.first.action}"
-            self.problem, self.version = problem, self.version + 1
-            if self._wanted is None:
-                self._came()
+        try:
+            while (key := self._wanted) is not None:
+                self._wanted, self._refused, problem = None, None, ""
+                try:
+                    self._known[key] = await asyncio.to_thread(self._ask, key)
+                except ProblemError as error:
+                    self._refused = key
+                    problem = f"{error.first.what} · {error.first.action}"
+                self.problem, self.version = problem, self.version + 1
+                if self._wanted is None:
+                    self._came()
+        finally:
+            self.busy = False
 
     def _ask(self, key: Key) -> Answer:
         raise NotImplementedError
@@ -94,8 +96,8 @@ class Reader(Generic[Key, Answer]):
 class PastReader(Reader[PastKey, "Before"]):
     """What was recorded of a scenario before."""
 
-    def __init__(self, ports: Ports, came: Callable[[], None]) -> None:
-        super().__init__(came)
+    def __init__(self, ports: Ports, begin: Callable[[Work], object], came: Callable[[], None]) -> None:
+        super().__init__(begin, came)
         self._ports = ports
 
     def want(self, key: PastKey) -> None:

@@ -18,6 +18,7 @@ from textual.strip import Strip
 from tracekit.ui.panes import timeline
 from tracekit.ui.panes.picks import Stretch
 from tracekit.ui.safe import NOTHING, Line
+from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
@@ -136,7 +137,7 @@ def _away(bar: timeline.Bar, moment: int) -> int:
     return max(0, bar.start - moment, moment - bar.end)
 
 
-class TimelinePane(Vertical):
+class TimelinePane(Standing, Vertical):
     """Axis, rows, and what the cursor stands on in words."""
 
     DEFAULT_CSS = """
@@ -161,7 +162,7 @@ class TimelinePane(Vertical):
         self._problem = ""
         self._wanted: Question | None = None
         self._answered: Question | None = None
-        self._reader: asyncio.Task[None] | None = None
+        self.busy = False  # an answer is on its way
         self._opened: tuple[object, Window] | None = None
         self._looked = 0
         self._turn = 0
@@ -177,11 +178,6 @@ class TimelinePane(Vertical):
     def rows(self) -> TimelineRows:
         """Where keys go."""
         return self.query_one("#timeline", TimelineRows)
-
-    @property
-    def busy(self) -> bool:
-        """Whether an answer is on its way."""
-        return self._reader is not None and not self._reader.done()
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
@@ -298,21 +294,25 @@ class TimelinePane(Vertical):
             return
         self._wanted = asked
         if not self.busy:
-            self._reader = asyncio.get_running_loop().create_task(self._read())
+            self.busy = True
+            self.run_worker(self._read)
 
     async def _read(self) -> None:
-        while (asked := self._wanted) is not None:
-            self._wanted = None
-            try:
-                folded, lanes = await asyncio.to_thread(self._fold, asked)
-                self._problem = ""
-            except ProblemError as error:
-                folded, lanes = None, {}
-                self._problem = f"{error.first.what} · {error.first.action}"
-            self._answered = asked
-            if self._view is asked.view and self._about == asked.about:
-                self._folded, self._lanes = folded, lanes
-                self._paint()
+        try:
+            while (asked := self._wanted) is not None:
+                self._wanted = None
+                try:
+                    folded, lanes = await asyncio.to_thread(self._fold, asked)
+                    self._problem = ""
+                except ProblemError as error:
+                    folded, lanes = None, {}
+                    self._problem = f"{error.first.what} · {error.first.action}"
+                self._answered = asked
+                if self._view is asked.view and self._about == asked.about:
+                    self._folded, self._lanes = folded, lanes
+                    self._paint()
+        finally:
+            self.busy = False
 
     def _fold(self, asked: Question) -> tuple[Folded, dict[int, tuple[int, int, str]]]:
         """On another thread, which alone uses this window."""
