@@ -20,9 +20,9 @@ from tests.torture.keys_steps import plan
 from tests.torture.keys_worlds import PREPARED
 from tests.torture.registry import Outcome
 
-MINUTES, CI_MINUTES = 30.0, 0.5
+MINUTES, CI_MINUTES = 30.0, 0.4
 WORLDS = (*PREPARED, *REAL)
-LENGTH = 250
+LENGTH, CI_LENGTH = 250, 100
 SEED = 20_26
 SMALLER_TRIES, SMALLER_SECONDS = 60, 60.0
 MOST = 5
@@ -30,10 +30,12 @@ MOST = 5
 
 def main(scale: float) -> Outcome:
     """Half an hour of it at full scale; in CI as long as a minute holds."""
-    return torture(SEED, 60 * (MINUTES if scale >= 1 else CI_MINUTES))
+    if scale >= 1:
+        return torture(SEED, 60 * MINUTES, LENGTH)
+    return torture(SEED, 60 * CI_MINUTES, CI_LENGTH)
 
 
-def torture(seed: int, seconds: float) -> Outcome:
+def torture(seed: int, seconds: float, length: int) -> Outcome:
     """Sessions with seeds from this one on, over each of the worlds in turn, for so long."""
     outcome, end = Outcome(), time.monotonic() + seconds
     sessions = steps = paints = 0
@@ -41,7 +43,7 @@ def torture(seed: int, seconds: float) -> Outcome:
     with machine() as on:
         while time.monotonic() < end and len(outcome.faults) < MOST:
             world, number = WORLDS[sessions % len(WORLDS)], seed + sessions
-            planned = plan(number, LENGTH)
+            planned = plan(number, length)
             told = play(world, number, planned, on if world in REAL else None)
             sessions, steps, paints = sessions + 1, steps + told.steps, paints + told.paints
             if told.breach is not None and told.breach.key not in seen:
@@ -93,5 +95,5 @@ if __name__ == "__main__":
     if len(sys.argv) > 2:
         sys.stdout.write(_again(sys.argv[1:]))
     else:
-        told = torture(random.randrange(1 << 30), float(sys.argv[1]) if sys.argv[1:] else 60.0)
+        told = torture(random.randrange(1 << 30), float(sys.argv[1]) if sys.argv[1:] else 60.0, LENGTH)
         sys.stdout.write("\n".join([*told.faults, told.line("KEYS"), ""]))

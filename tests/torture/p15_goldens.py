@@ -13,7 +13,7 @@ from tests.torture.registry import Outcome
 from tests.ui.conftest import GOLDENS, SCREENSHOTS, rendered
 from tests.ui.screens import SHOTS
 
-WORKERS, BUSY = 2, 2
+WORKERS, BUSY = 2, 1
 CASES = [(number, size) for number, shot in enumerate(SHOTS) for size in shot.sizes]
 
 
