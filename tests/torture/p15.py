@@ -118,7 +118,8 @@ class Round:
     """One run, and everybody who sees it."""
 
     def __init__(self, base: Path, chance: random.Random, outcome: Outcome, *, full: bool) -> None:
-        self.sizes, self.walk = (SIZES, WALK) if full else (SIZES[:1], WALK[::SPREAD])
+        self.sizes = SIZES if full else SIZES[:1]
+        self.walk = WALK if full else WALK[::SPREAD]
         self.here, self.there = Sandbox(base / "here"), Sandbox(base / "there")
         self.project = self.here.project({"test_shop.py": SUITE})
         self.bundle = base / "run.bundle"
