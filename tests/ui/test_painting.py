@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import unicodedata
 
 import pyte
 from rich.console import Console
@@ -26,7 +27,7 @@ STYLES = [
         "reverse #808080 on #202020",
     )
 ] + [None]
-WORDS = ["call", "return", " ", "21ns", "日本", "é́", "▕", "writer.tick", "0"]
+WORDS = ["call", "return", " ", "21ns", "日本", "é́", "▕", "writer.tick", "0", "e\u0301\u65e5"]
 CONSOLE = Console(color_system="truecolor", force_terminal=True)
 
 
@@ -37,7 +38,8 @@ def screen() -> tuple[pyte.Screen, pyte.Stream]:
 
 def strip(luck: random.Random, width: int) -> Strip:
     parts = [Segment(luck.choice(WORDS), luck.choice(STYLES)) for _ in range(luck.randrange(1, 8))]
-    return Strip(parts).adjust_cell_length(width, STYLES[0]).crop(0, width)
+    # The emulator goes to the next line for a mark behind the last column, which a terminal does not.
+    return Strip(parts).adjust_cell_length(width, STYLES[0]).crop(0, width - 1).adjust_cell_length(width)
 
 
 def chops(lines: list[tuple[Strip, Strip]], which: list[int]) -> ChopsUpdate:
@@ -96,3 +98,13 @@ def test_patches__forgotten__then_all_of_it_again() -> None:
     first = Patches(chops(lines, [0]), canvas).render_segments(CONSOLE)
     canvas.forget()
     assert Patches(chops(lines, [0]), canvas).render_segments(CONSOLE) == first
+
+
+def test_patches__mark_and_wide_letter_are_two_cells_together__then_neither_is_taken_for_one() -> None:
+    canvas = Canvas()
+    ours, to_ours = screen()
+    for text in ("e\u0301\u65e5", "exy", "e\u0301\u65e5", "\u65e5e\u0301"):
+        left = Strip([Segment(text)]).adjust_cell_length(CUT)
+        lines = [(left, Strip.blank(WIDTH - CUT))] * HEIGHT
+        to_ours.feed(Patches(chops(lines, [0]), canvas).render_segments(CONSOLE))
+        assert ours.display[0].rstrip() == unicodedata.normalize("NFC", text)

@@ -103,10 +103,16 @@ def cells_of(strip: Strip) -> Cells | None:
     """One letter a cell; None for a line in which that is not so."""
     cells: Cells = []
     for text, style, control in strip:
-        if control or not (text.isascii() or cell_len(text) == len(text)):
+        # Letter by letter: a wide one and a mark that takes no cell are two cells together, and neither is one.
+        if control or not (text.isascii() or all(map(_is_one, text))):
             return None
         cells += [(letter, style) for letter in text]
     return cells if len(cells) == strip.cell_length else None
+
+
+@lru_cache(maxsize=4096)
+def _is_one(letter: str) -> bool:
+    return cell_len(letter) == 1
 
 
 def others(before: Cells, now: Cells) -> list[tuple[int, int]]:
