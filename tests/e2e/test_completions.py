@@ -167,7 +167,7 @@ def test_zsh__its_script__then_read_without_a_fault(sandbox: Sandbox, root: Path
     asked = f"""
 autoload -U compinit; compinit -u -D
 source {script}
-program=tracekit commands={",".join(registry.SUMMARIES)}
+program=tracekit every={",".join(registry.SUMMARIES)}
 _tracekit_wanted show last tests/test_it.py::TestJ
 print -r -- $kind; _tracekit_values
 """

@@ -141,7 +141,7 @@ _tracekit_wanted() {
         return ;;
     -*) kind="=${options// /,}"; [ -z "$command" ] && kind="=--help,--version"; return ;;
     esac
-    if [ -z "$command" ]; then kind="=$commands"; return; fi
+    if [ -z "$command" ]; then kind="=$every"; return; fi
     if [ -n "$verbs" ]; then kind="=${verbs// /,}"; return; fi
     for one in ${=places}; do
         if [ "$place" = 0 ]; then kind=$one; return; fi
@@ -175,7 +175,7 @@ def _bash() -> Iterator[str]:
 
 _BASH = """\
 _tracekit() {
-    local IFS=$' \\t\\n' program=${COMP_WORDS[0]##*/} commands=@commands@
+    local IFS=$' \\t\\n' program=${COMP_WORDS[0]##*/} every=@commands@
     local options takes places verbs kind cur
     local words=() line=$COMP_LINE rest piece i
     # Readline divides words at colons; here they are put together again where no space stands between.
@@ -224,7 +224,7 @@ def _zsh() -> Iterator[str]:
 
 _ZSH = """\
 _tracekit() {
-    local program=${words[1]:t} commands=@commands@
+    local program=${words[1]:t} every=@commands@
     local options takes places verbs kind cur
     local -a given found whole
     given=("${(@Q)words[2,CURRENT]}")
