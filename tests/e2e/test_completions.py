@@ -167,14 +167,20 @@ def test_zsh__its_script__then_read_without_a_fault(sandbox: Sandbox, root: Path
     asked = f"""
 autoload -U compinit; compinit -u -D
 source {script}
-program=tracekit every={",".join(registry.SUMMARIES)}
-_tracekit_wanted show last tests/test_it.py::TestJ
-print -r -- $kind; _tracekit_values
+asked() {{
+    local options takes places verbs kind cur program=tracekit every={",".join(registry.SUMMARIES)}
+    _tracekit_wanted "$@"
+    print -r -- "$kind"; _tracekit_values
+}}
+asked show last tests/test_it.py::TestJ
+asked quar
 """
     done = subprocess.run(
         ["zsh", "-f", "-c", asked], cwd=root, env=sandbox.environ, check=False, capture_output=True
     )
-    assert (done.stdout, done.stderr) == (b"scenarios\ntests/test_it.py::TestJoin::test_join\n", b"")
+    every = ",".join(registry.SUMMARIES)
+    told = f"scenarios\ntests/test_it.py::TestJoin::test_join\n={every}\nquarantine\n"
+    assert (done.stdout.decode(), done.stderr) == (told, b"")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

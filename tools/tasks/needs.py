@@ -15,7 +15,14 @@ from tools.tasks.common import say
 # The oldest the probe and the agent promise, and the newest.
 VERSIONS = ("3.8", "3.9", "3.13")
 # Program -> Debian package. Each is used by tests that name it.
-PROGRAMS = {"git": "git", "tmux": "tmux", "sshd": "openssh-server", "ssh-keygen": "openssh-client"}
+PROGRAMS = {
+    "git": "git",
+    "tmux": "tmux",
+    "sshd": "openssh-server",
+    "ssh-keygen": "openssh-client",
+    "zsh": "zsh",
+    "fish": "fish",
+}
 
 
 def programs(wanted: dict[str, str]) -> list[str]:

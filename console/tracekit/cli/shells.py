@@ -153,7 +153,7 @@ _VALUES = """\
 _tracekit_values() {
     local one
     case "$kind" in
-    =*) one=${kind#=}; printf '%s\\n' "${one//,/
+    '='*) one=${kind#=}; printf '%s\\n' "${one//,/
 }" | while IFS= read -r one; do case "$one" in "$cur"*) printf '%s\\n' "$one" ;; esac; done ;;
     ?*) command tracekit completions --values "$kind" --prefix="$cur" 2>/dev/null ;;
     esac
