@@ -69,7 +69,10 @@ def _with_sessions(table: dict[int, Process], found: set[int], left_out: set[int
 
 
 def sweep_adopted(system: System, own: Iterable[int]) -> None:
-    """Kill what came to us because its supervisor died: our children that are neither known nor the agent's."""
+    """Kill what came to us because its supervisor died: our children that are neither known nor the agent's.
+
+    A debugger of ours stays: killed while it takes hold of a process, it may leave that one stopped for good.
+    """
     kept = frozenset(own)
     me = os.getpid()
     for _ in range(_ROUNDS):
@@ -79,6 +82,7 @@ def sweep_adopted(system: System, own: Iterable[int]) -> None:
             for pid, row in table.items()
             if row.parent == me
             and pid not in kept
+            and pid not in system.processes.helpers
             and not row.zombie
             and not system.processes.name(pid).startswith(OWN_NAME)
         }

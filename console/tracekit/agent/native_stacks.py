@@ -1,7 +1,8 @@
 """The stacks of a process of compiled code: by gdb where it is installed and may look, else what the kernel says.
 
 The kernel knows the names of threads and what each waits for, and no line of source. A debugger stops the process for
-the moment in which it looks; it is told to read no script of anybody's, and has an end.
+the moment in which it looks; it is told to read no script of anybody's, and has an end. Whatever becomes of it, the
+process runs on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from typing import Any, Optional
@@ -18,6 +20,11 @@ from tracekit.agent.system import System
 
 #: How long a debugger may read symbols and stacks.
 PATIENCE = 10.0
+#: How long it may take to let go when it is asked to.
+_LETS_GO = 2.0
+#: What it says when it has let go of the process.
+_LET_GO = " detached]"
+_STOPPED = "T"
 _FRAMES = 48
 _THREADS = 200
 _MOST = 1 << 20
@@ -40,7 +47,11 @@ class NativeStacks:
 
     def __init__(self, system: System, pid: int, test: str, root: str) -> None:
         self._clock = system.clock
+        self._processes = system.processes
         self.pid = pid
+        self._started_at = system.processes.started(pid)
+        self._stopped = _state(pid) == _STOPPED
+        self._asked = False
         self._told: Optional[list[dict[str, Any]]] = None
         self._test = test
         self._root = root
@@ -54,15 +65,28 @@ class NativeStacks:
             return self._told
         process = self._debugger
         if process is not None and process.poll() is None:
-            if self._clock.seconds() - self._at < PATIENCE:
+            waited = self._clock.seconds() - self._at
+            if waited >= PATIENCE and not self._asked:
+                self._asked = True
+                process.terminate()
+            if waited < PATIENCE + _LETS_GO:
                 return None
             process.kill()
             process.wait()
         self._file.seek(0)
         text = self._file.read(_MOST).decode("utf-8", "replace")
         self._file.close()
+        if process is not None:
+            self._processes.helpers.discard(process.pid)
+            if _LET_GO not in text:
+                self._runs_on()
         self._told = self._sorted(parse(text, self._root)) or self._sorted(self._kernels())
         return self._told
+
+    def _runs_on(self) -> None:
+        """A debugger that died while it took hold of threads leaves them stopped; who was so before stays so."""
+        if not self._stopped and self._processes.started(self.pid) == self._started_at:
+            self._processes.signal(self.pid, signal.SIGCONT)
 
     def _started(self) -> Optional[subprocess.Popen[bytes]]:
         gdb = shutil.which("gdb")
@@ -72,7 +96,7 @@ class NativeStacks:
         command += ["-p", str(self.pid), "-ex", "set print frame-arguments none"]
         command += ["-ex", f"thread apply all backtrace {_FRAMES}"]
         with contextlib.suppress(OSError):
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 command,
                 cwd="/",
                 stdin=subprocess.DEVNULL,
@@ -80,6 +104,8 @@ class NativeStacks:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+            self._processes.helpers.add(process.pid)
+            return process
         return None
 
     def _kernels(self) -> list[dict[str, Any]]:
@@ -90,8 +116,7 @@ class NativeStacks:
         with contextlib.suppress(OSError):
             for thread in sorted(os.listdir(base), key=int)[:_THREADS]:
                 words = [_read(f"{base}/{thread}/{name}") for name in ("comm", "stat", "wchan")]
-                state = words[1].rpartition(")")[2].split()[:1]
-                told = _STATES.get(state[0] if state else "", "")
+                told = _STATES.get(_state_in(words[1]), "")
                 waits = f" in {words[2]}" if words[2] not in {"", "0"} else ""
                 frame = {
                     "file": "",
@@ -132,6 +157,16 @@ def parse(text: str, root: str = "") -> list[dict[str, Any]]:
             found = {"file": file, "line": int(frame.group("line") or 0), "function": function}
             threads[-1]["frames"].append(found)
     return [thread for thread in threads[:_THREADS] if thread["frames"]]
+
+
+def _state(pid: int) -> str:
+    return _state_in(_read(f"/proc/{pid}/stat"))
+
+
+def _state_in(stat: str) -> str:
+    """The letter for what a thread does; its name, which stands before that, may hold anything."""
+    words = stat.rpartition(")")[2].split()
+    return words[0] if words else ""
 
 
 def _read(path: str) -> str:

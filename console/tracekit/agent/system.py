@@ -143,6 +143,10 @@ def _row(pid: int) -> Optional[Process]:
 class Processes:
     """The process table and signals."""
 
+    def __init__(self) -> None:
+        #: Children of ours that look at the processes of runs and belong to none: whoever sweeps spares them.
+        self.helpers: set[int] = set()
+
     def table(self) -> dict[int, Process]:
         rows = (_row(int(name)) for name in os.listdir("/proc") if name.isdigit())
         return {row.pid: row for row in rows if row is not None}

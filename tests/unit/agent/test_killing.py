@@ -100,6 +100,23 @@ def test_sweep__pid_belongs_to_somebody_else_by_now__then_it_is_not_signalled(
     assert mine.poll() is None
 
 
+def test_sweep_adopted__a_debugger_of_ours_among_them__then_it_alone_lives() -> None:
+    # In a process of its own: it ends every child that it has.
+    code = """
+import subprocess, sys
+from tracekit.agent import killing
+from tracekit.agent.system import System
+ours, other = (subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) for _ in range(2))
+system = System()
+system.processes.helpers.add(ours.pid)
+killing.sweep_adopted(system, ())
+print(other.wait(), ours.poll())
+ours.kill()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["-9", "None"]
+
+
 def test_sweep__empty_token__then_nobody_is_touched() -> None:
     assert killing.members(System(), "") == set()
     assert killing.sweep(System(), "") == 0

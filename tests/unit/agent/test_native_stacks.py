@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -89,6 +90,35 @@ def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
         (str(process.pid), name, True)
     ]
     assert "no debugger looked" in answer[0]["frames"][0]["function"]
+
+
+@pytest.mark.parametrize("before", [False, True])
+def test_answer__debugger_dies_while_it_holds_the_process__then_that_is_as_it_was_before(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, before: bool
+) -> None:
+    debugger = tmp_path / "gdb"
+    debugger.write_text('#!/bin/sh\nwhile [ "$1" != -p ]; do shift; done\nkill -STOP "$2"; kill -KILL $$\n')
+    debugger.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    system = System()
+
+    def state() -> str:
+        return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    try:
+        until(lambda: state() == "S")
+        if before:
+            process.send_signal(signal.SIGSTOP)
+            until(lambda: state() == "T")
+        stacks = NativeStacks(system, process.pid, "test", str(tmp_path))
+        assert len(system.processes.helpers) == 1
+        until(lambda: stacks.answer() is not None)
+        until(lambda: state() == ("T" if before else "S"))
+        assert not system.processes.helpers
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_goroutines__then_the_tests_own_first_and_none_of_the_runtime() -> None:
