@@ -25,6 +25,11 @@ FRAMES_TAIL = 32
 CHAIN_LIMIT = 12
 GROUP_LIMIT = 20
 GROUP_DEPTH = 4
+HIDES = "__tracebackhide__"
+#: The flag of code whose variables are no dictionary, as those of a module and of a class are.
+CO_OPTIMIZED = 1
+#: How many know a frame's copy of its variables while only we look at it: the frame, our own name, and the question.
+UNSHARED = 3
 #: Locals are looked at for this long per failure; what is slower than that is left out.
 LOCALS_SECONDS = 0.25
 
@@ -136,7 +141,7 @@ class Frames:
         told: Dict[str, str] = {}
         if frame.f_code.co_name == "<module>":
             return told
-        for name, value in list(frame.f_locals.items()):
+        for name, value in locals_of(frame).items():
             # Names with "@" are the assertion rewriter's own.
             if name.startswith(("@", "__")):
                 continue
@@ -213,9 +218,29 @@ def _without_machinery(entries: List[Tuple[FrameType, int]]) -> List[Tuple[Frame
     return entries[-1:]
 
 
+def locals_of(frame: FrameType) -> Dict[str, Any]:
+    """The variables of a frame. Nothing stays behind that keeps them alive: it may be a frame that still runs."""
+    held = frame.f_locals
+    if type(held) is not dict:
+        # Of a class that chose what its body fills, or since 3.13 a view of the frame.
+        return dict(held.items())
+    found = dict(held)
+    code = frame.f_code
+    # Until 3.13 a frame keeps this copy of its variables. Where nobody else has it, they are taken out again: they
+    # are put in anew for whoever asks. What `exec` put beside them is only there.
+    if code.co_flags & CO_OPTIMIZED and sys.getrefcount(held) <= UNSHARED:
+        for names in (code.co_varnames, code.co_cellvars, code.co_freevars):
+            for name in names:
+                held.pop(name, None)
+    return found
+
+
 def _hidden(frame: FrameType) -> bool:
-    for names in (frame.f_locals, frame.f_globals):
-        hidden = names.get("__tracebackhide__", False)
+    code = frame.f_code
+    # A function's variables are only asked for where it has this one.
+    asked = not code.co_flags & CO_OPTIMIZED or HIDES in code.co_varnames
+    for names in (locals_of(frame) if asked else {}, frame.f_globals):
+        hidden = names.get(HIDES, False)
         if hidden:
             return hidden is True
     return False

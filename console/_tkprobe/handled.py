@@ -1,17 +1,17 @@
 """Exceptions that a test's own code handled before it failed, found where the failing frames still hold them.
 
 A runner of commands or a pool keeps what it caught in the object that it hands back: a test that then compares an exit
-status says nothing of it. Only plain attributes are looked at, no code of the tests is called for them, and every look
-has a limit. What was never raised, or belongs to the failure itself, is left out.
+status says nothing of it. Only plain attributes are looked at, no code of the tests is called to find them, and every
+look has a limit. What was never raised, or belongs to the failure itself, is left out.
 """
 
 from __future__ import annotations
 
 import copy
-from types import FrameType, TracebackType
+from types import FrameType, GetSetDescriptorType, MemberDescriptorType, TracebackType
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
-from _tkprobe.facts import Frames, cut, message_of, type_name
+from _tkprobe.facts import Frames, cut, locals_of, message_of, type_name
 
 FRAMES_LIMIT = 8
 VALUES_LIMIT = 60
@@ -21,13 +21,20 @@ HANDLED_LIMIT = 8
 MESSAGE_LIMIT = 1000
 #: What ends a loop or an interpreter says nothing by itself.
 PLAIN = (StopIteration, StopAsyncIteration, GeneratorExit)
+#: What the interpreter itself says of the attributes of an object that a `class` statement made.
+INSTANCES = "dictionary for instance variables"
+_LINKS: Any = vars(BaseException)
+_MRO: Any = vars(type)["__mro__"]
+_NAMES: Any = vars(type)["__dict__"]
 
 
 def handled(frames: Frames, error: BaseException) -> List[Dict[str, object]]:
     """A few of them, in the order in which they were raised; whatever an object does, the failure itself is told."""
     try:
         return _found(frames, error) if frames.with_locals else []
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         return []
 
 
@@ -36,14 +43,14 @@ def _found(frames: Frames, error: BaseException) -> List[Dict[str, object]]:
     brief = copy.copy(frames)
     brief.with_locals = False
     seen = {id(link) for link in _chain(error, 100)}
-    for name, found in _held(frames, error.__traceback__):
+    for name, found in _held(frames, _of(error, "__traceback__")):
         chain = [link for link in _chain(found, CHAIN_LIMIT) if id(link) not in seen]
         seen.update(map(id, chain))
-        raised = [link for link in reversed(chain) if link.__traceback__ is not None]
+        raised = [link for link in reversed(chain) if _of(link, "__traceback__") is not None]
         told += [
             _told(brief, link, name if link is found else "")
             for link in raised
-            if not isinstance(link, PLAIN)
+            if not issubclass(type(link), PLAIN)
         ]
         if len(told) >= HANDLED_LIMIT:
             break
@@ -51,7 +58,7 @@ def _found(frames: Frames, error: BaseException) -> List[Dict[str, object]]:
 
 
 def _told(frames: Frames, error: BaseException, name: str) -> Dict[str, object]:
-    places = frames.of(error.__traceback__)
+    places = frames.of(_of(error, "__traceback__"))
     place = next((one for one in reversed(places) if one["own"]), places[-1])
     return {
         "type": type_name(error),
@@ -67,11 +74,16 @@ def _chain(error: BaseException, limit: int) -> List[BaseException]:
     current: Optional[BaseException] = error
     while current is not None and len(chain) < limit and not any(link is current for link in chain):
         chain.append(current)
-        if current.__cause__ is not None:
-            current = current.__cause__
-        else:
-            current = None if current.__suppress_context__ else current.__context__
+        cause = _of(current, "__cause__")
+        if cause is None and not _of(current, "__suppress_context__"):
+            cause = _of(current, "__context__")
+        current = cause
     return chain
+
+
+def _of(error: BaseException, name: str) -> Any:
+    """What the interpreter keeps of an exception, whatever its class makes of the name."""
+    return _LINKS[name].__get__(error)
 
 
 def _held(frames: Frames, traceback: Optional[TracebackType]) -> Iterator[Tuple[str, BaseException]]:
@@ -83,7 +95,7 @@ def _held(frames: Frames, traceback: Optional[TracebackType]) -> Iterator[Tuple[
         traceback = traceback.tb_next
     looked: Set[int] = set()
     for frame in reversed(own[-FRAMES_LIMIT:]):
-        for name, value in list(frame.f_locals.items())[:VALUES_LIMIT]:
+        for name, value in list(locals_of(frame).items())[:VALUES_LIMIT]:
             if id(value) in looked:
                 continue
             looked.add(id(value))
@@ -98,15 +110,26 @@ def _exceptions(value: Any) -> Iterator[Tuple[str, BaseException]]:
     if issubclass(type(value), BaseException):
         yield "", value
         return
-    try:
-        # Never through the object itself, whose attributes may be anything.
-        attributes = object.__getattribute__(value, "__dict__")
-    except Exception:
-        return
-    if type(attributes) is not dict or issubclass(type(value), type):
-        return
+    attributes = _attributes(value)
     for name, kept in list(attributes.items())[:ATTRIBUTES_LIMIT]:
         if type(kept) is tuple and len(kept) == 3:
             kept = kept[1]  # as `sys.exc_info` gives it
         if issubclass(type(kept), BaseException) and type(name) is str:
             yield name, kept
+
+
+def _attributes(value: Any) -> Dict[Any, Any]:
+    """What an object keeps under names; nothing where its class, or a proxy, would run code to say so."""
+    kind = type(value)
+    if issubclass(kind, type):
+        return {}
+    for base in _MRO.__get__(kind):
+        said = _NAMES.__get__(base).get("__dict__")
+        if said is None:
+            continue
+        plain = type(said) is MemberDescriptorType
+        if type(said) is GetSetDescriptorType:
+            plain = str(said.__doc__).startswith(INSTANCES)
+        found = said.__get__(value) if plain else None
+        return found if type(found) is dict else {}
+    return {}

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import weakref
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
+from _tkprobe.facts import Frames, locals_of
+from _tkprobe.handled import handled
 from tests.support import pytests
 from tests.support.probe_run import Ran, environ_without_us, fixture_project, run_suite
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MODULE = "pytest:test_handled.py::"
 
@@ -90,3 +91,67 @@ def test_other_pythons__then_the_same_is_told(python: str, version: str, ran: Ra
         assert [(one["type"], one["message"], one["name"], one["line"]) for one in told] == [
             (one["type"], one["message"], one["name"], one["line"]) for one in here
         ]
+
+
+class Kept:
+    """Something that a test may wait to be gone."""
+
+
+def test_frame_that_still_runs__then_a_look_at_it_keeps_nothing_alive() -> None:
+    kept = Kept()
+    look = weakref.ref(kept)
+    frames = Frames(str(Path(__file__).parent), "/", with_locals=True)
+    try:
+        raise LookupError
+    except LookupError as error:
+        told, before = frames.chain(error), handled(frames, error)
+    assert before == []
+    (frame,) = cast("list[dict[str, Any]]", told[0]["frames"])
+    assert "kept" in frame["locals"]
+    del kept
+    assert look() is None
+
+
+def test_frame_whose_locals_somebody_has__then_they_stay_as_they_are() -> None:
+    held = "yes"
+    mine = locals()
+    exec("beside = held + held")  # noqa: S102 - what such a frame keeps is what is asked here
+    try:
+        raise LookupError
+    except LookupError as error:
+        found = locals_of(error.__traceback__.tb_frame)  # type: ignore[union-attr]
+    assert found["held"] == mine["held"] == held
+
+
+class Touched(Exception):  # noqa: N818 - it is no error of ours
+    """Somebody's code was called."""
+
+
+def _touch(_: object) -> Any:
+    touched.append(1)
+    raise Touched
+
+
+touched: list[int] = []
+
+
+def test_objects_that_run_code_when_they_are_looked_at__then_none_is_run() -> None:
+    proxy = type("Proxy", (), {"__slots__": (), "__dict__": property(_touch), "__class__": property(_touch)})
+    own = dict.fromkeys(("__class__", "__traceback__", "__cause__", "__context__"), property(_touch))
+    odd = type("Odd", (LookupError,), own)
+    frames = Frames(str(Path(__file__).parent), "/", with_locals=True)
+
+    def compares() -> None:
+        one = proxy()
+        try:
+            raise odd("no fig")
+        except LookupError as caught:
+            found = caught
+        if one is not found:
+            raise AssertionError
+
+    with pytest.raises(AssertionError) as raised:
+        compares()
+    told = handled(frames, raised.value)
+    assert [fact["message"] for fact in told] == ["no fig"]
+    assert not touched
