@@ -7,6 +7,7 @@ the line carries. It knows nothing of frames, and keeps no more than a bound of 
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Sequence
 
 import anyio
@@ -16,6 +17,8 @@ from tracekit.link.bootstrap import Arrival
 
 # Of what has come and was not taken yet; past it the library holds its window back, and the box waits.
 _HELD = 4 << 20
+# Of that at once: whoever takes it decodes it in one go, and a box may send frames of a byte each.
+_AT_ONCE = 512 << 10
 _LAST_WORDS = 1.0
 
 
@@ -24,7 +27,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
 
     def __init__(self) -> None:
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
-        self._pieces: list[bytes] = []
+        self._pieces: deque[bytes] = deque()
         self._held = 0
         self._paused = False
         self._ended = False
@@ -69,12 +72,17 @@ class Channel(asyncssh.SSHClientSession[bytes]):
     # -- ours
 
     async def receive(self) -> Sequence[bytes]:
-        """What has come since the last time, in pieces; none at the end."""
+        """The next of what has come, in pieces; none at the end."""
         while not self._pieces and not self._ended:
             self._came = anyio.Event()
             await self._came.wait()
-        pieces, self._pieces, self._held = self._pieces, [], 0
-        if self._paused and self._channel is not None:
+        pieces: list[bytes] = []
+        size = 0
+        while self._pieces and (not pieces or size + len(self._pieces[0]) <= _AT_ONCE):
+            pieces.append(self._pieces.popleft())
+            size += len(pieces[-1])
+        self._held -= size
+        if self._paused and self._held <= _HELD and self._channel is not None:
             self._paused = False
             self._channel.resume_reading()
         return pieces
