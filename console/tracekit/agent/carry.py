@@ -59,7 +59,9 @@ def straight(state: str, agent: str, early: bytes = b"", source: int = 0, target
         peer.close()
         return False
     _ignore_signals()
-    carry(peer, MARKER + first, source, target, early, own=True)
+    # A note may be one daemon's and the socket already the next one's: who it is, it says itself.
+    own = f'"agent":"{agent}"'.encode("ascii") in first
+    carry(peer, MARKER + first, source, target, early, own=own)
     peer.close()
     return True
 
@@ -122,13 +124,13 @@ def _hand_over(peer: _socket.socket, first: bytes, source: int, target: int, ear
     It shuts its side of the socket when all that it had said there is in it. That is written first; a byte says so.
     """
     ends = source.to_bytes(4, sys.byteorder) + target.to_bytes(4, sys.byteorder)
-    words = CARRY + early
     peer.settimeout(None)
     os.set_blocking(target, True)
     try:
         _write(target, first)
-        sent = peer.sendmsg([words], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ends)])
-        peer.sendall(words[sent:])
+        # Behind all other words: what would be on its way after these is not heard any more.
+        peer.sendall(early)
+        peer.sendmsg([CARRY], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, ends)])
         while data := peer.recv(BUFFER):
             _write(target, data)
         peer.sendall(b"\n")

@@ -140,7 +140,9 @@ class Consoles:
             console.turned = True
             console.socket.shutdown(socket.SHUT_WR)
         more = bool(console.out or (session.pending and not console.turning))
-        self._watch(console, console.source, 0 if session.congested else selectors.EVENT_READ)
+        # While a bridge hands over, answers wait: its word that it has done so must be heard all the same.
+        deaf = session.congested and not console.turning
+        self._watch(console, console.source, 0 if deaf else selectors.EVENT_READ)
         if console.target != console.source:
             self._watch(console, console.target, selectors.EVENT_WRITE if more else 0)
         elif more:

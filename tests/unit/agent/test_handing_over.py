@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -92,6 +93,26 @@ def test_bridge__a_flood_of_words__then_none_of_them_goes_through_it(bridged: Br
         bridged.ping()
     assert bridged.read_by(bridged.process.pid) == before[0]
     assert bridged.read_by(bridged.daemon) - before[1] > 1_000_000
+
+
+def test_bridge__much_was_said_before_it_was_heard__then_all_of_it_is_answered(
+    bridged: Bridged, tmp_path: Path
+) -> None:
+    early = b"".join(
+        encode_message(FrameType.PING, {"id": number, "t": 1, "padding": "x" * 20_000}) for number in range(4)
+    )
+    words = [sys.executable, "-I", "-S", str(agent_zip(tmp_path / "cache")), "bridge"]
+    words += ["--state", str(bridged.state), "--early", base64.b64encode(early).decode("ascii")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        client, answered = Client("test"), list[object]()
+        while len(answered) < 4:
+            data = os.read(process.stdout.fileno(), 1 << 16)
+            assert data, "the end"
+            answered += [event["id"] for event in client.receive(data) if event["type"] == "pong"]
+        process.stdin.close()
+    assert answered == [0, 1, 2, 3]
 
 
 def test_bridge__second_console__then_each_hears_its_own(bridged: Bridged, tmp_path: Path) -> None:
