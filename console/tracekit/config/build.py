@@ -18,7 +18,7 @@ from tracekit.config.tables import ENVIRONMENT, REMOTE_KEYS, SUITE
 from tracekit.config.words import listed, nearest, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from tracekit.config.document import Document
     from tracekit.config.faults import Faults
@@ -63,7 +63,20 @@ def build_suites(document: Document, clean: Mapping[str, Any], faults: Faults) -
         document, graph, faults, known=known, path_of=lambda name: ("suite", name, "needs"), word="suite"
     )
     _check_secret_twins(suites, faults)
-    return with_cells(suites)
+    found = with_cells(suites)
+    _check_cells(document, found, faults)
+    return found
+
+
+def _check_cells(document: Document, suites: Sequence[Suite], faults: Faults) -> None:
+    """Each cell of a matrix has a name of its own: its scenarios are known by it."""
+    seen: set[str] = set()
+    for suite in suites:
+        if suite.name in seen:
+            where = document.where(("suite", suite.name.partition("[")[0], "features"))
+            what = f"two of its sets are called {shown(suite.name)}"
+            faults.add("duplicate", what, where, 'remove one: [] and ["default"] are built alike')
+        seen.add(suite.name)
 
 
 def _check_runner(document: Document, name: str, values: dict[str, Any], faults: Faults) -> None:

@@ -57,6 +57,12 @@ def test_load__profile_with_five_mistakes__then_all_five_with_their_lines(tmp_pa
         ("[suite.'-x']", "1:suite.-x", "value", "letters"),
         ("[suite.'local host']", '1:suite."local host"', "value", "letters"),
         ("[suite.a]\npaths = 'tests'", "2:suite.a.paths", "type", "list of strings"),
+        (
+            "[suite.a]\nrunner = 'cargo'\nfeatures = [[], ['default']]",
+            "3:suite.a.features",
+            "duplicate",
+            "a[default]",
+        ),
         ("[suite.a]\npaths = ['ok',\n 3]", "3:suite.a.paths[1]", "type", "a string"),
         ("[suite.a]\npaths = ['/abs']", "2:suite.a.paths[0]", "value", "relative"),
         ("[suite.a]\npaths = ['~/x']", "2:suite.a.paths[0]", "value", "relative"),
