@@ -43,9 +43,9 @@ _STATES = {"R": "runs", "S": "waits", "D": "waits for a device", "T": "is stoppe
 
 
 class NativeStacks:
-    """One question about one process."""
+    """One question about one process, which may run several tests at once."""
 
-    def __init__(self, system: System, pid: int, test: str, root: str) -> None:
+    def __init__(self, system: System, pid: int, root: str) -> None:
         self._clock = system.clock
         self._processes = system.processes
         self.pid = pid
@@ -53,16 +53,20 @@ class NativeStacks:
         self._stopped = _state(pid) == _STOPPED
         self._asked = False
         self._told: Optional[list[dict[str, Any]]] = None
-        self._test = test
         self._root = root
         self._at = system.clock.seconds()
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the answer
         self._debugger = self._started()
 
-    def answer(self) -> Optional[list[dict[str, Any]]]:
-        """The threads with their frames, the innermost first; None while nobody knows them yet."""
-        if self._told is not None:
-            return self._told
+    def answer(self, test: str) -> Optional[list[dict[str, Any]]]:
+        """The threads with their frames, the innermost first, that of the test before the others; None while nobody
+        knows them yet.
+        """
+        if self._told is None:
+            self._told = self._threads()
+        return None if self._told is None else _sorted(self._told, test)
+
+    def _threads(self) -> Optional[list[dict[str, Any]]]:
         process = self._debugger
         if process is not None and process.poll() is None:
             waited = self._clock.seconds() - self._at
@@ -80,8 +84,7 @@ class NativeStacks:
             self._processes.helpers.discard(process.pid)
             if _LET_GO not in text:
                 self._runs_on()
-        self._told = self._sorted(parse(text, self._root)) or self._sorted(self._kernels())
-        return self._told
+        return parse(text, self._root) or self._kernels()
 
     def _runs_on(self) -> None:
         """A debugger that died while it took hold of threads leaves them stopped; who was so before stays so."""
@@ -126,12 +129,23 @@ class NativeStacks:
                 found.append({"thread": thread, "name": words[0], "current": False, "frames": [frame]})
         return found
 
-    def _sorted(self, threads: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The thread that runs the test first: Rust calls it by the test's name, as far as that fits."""
-        name = self._test.encode()[:_COMM].decode("utf-8", "ignore")
-        for thread in threads:
-            thread["current"] = bool(name) and thread.get("name") == name
-        return sorted(threads, key=lambda thread: not thread["current"])
+
+def _sorted(threads: list[dict[str, Any]], test: str) -> list[dict[str, Any]]:
+    """The thread that runs the test first: the test's function is among its frames.
+
+    Where nobody tells functions it is known by its name, which Rust makes of the test's: so do tests whose names begin
+    alike, and the threads that a test starts.
+    """
+    name = test.encode()[:_COMM].decode("utf-8", "ignore")
+    own = [thread for thread in threads if test and any(_is(frame, test) for frame in thread["frames"])]
+    own = own or [thread for thread in threads if name and thread.get("name") == name]
+    told = [{**thread, "current": any(one is thread for one in own)} for thread in threads]
+    return sorted(told, key=lambda thread: not thread["current"])
+
+
+def _is(frame: dict[str, Any], test: str) -> bool:
+    function = str(frame["function"])
+    return function == test or function.endswith(f"::{test}")
 
 
 def parse(text: str, root: str = "") -> list[dict[str, Any]]:

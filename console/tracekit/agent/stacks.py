@@ -70,9 +70,7 @@ class Stacks:
 
             # Only one debugger may look at a process at a time: who asks meanwhile is told the same.
             open_ = (one.native for one in self._asked if one.native is not None and one.native.pid == pid)
-            native = next(open_, None) or NativeStacks(
-                self._system, pid, alarm.scenario.partition("::")[2], compiled
-            )
+            native = next(open_, None) or NativeStacks(self._system, pid, compiled)
             self._asked.append(_Asked(alarm, None, 0, 0.0, native))
             return
         process = process_of(pid, spools)
@@ -96,7 +94,7 @@ class Stacks:
         for asked in list(self._asked):
             data = b""
             if asked.native is not None:
-                threads = asked.native.answer()
+                threads = asked.native.answer(asked.alarm.scenario.partition("::")[2])
                 if threads is not None:
                     self._asked.remove(asked)
                     found.append(Answer(asked.alarm, threads))

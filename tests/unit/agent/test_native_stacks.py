@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -81,7 +82,7 @@ def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
         comm = Path(f"/proc/{process.pid}/comm")
         until(lambda: comm.read_text().startswith("python"))
         name = comm.read_text().strip()
-        answer = NativeStacks(System(), process.pid, name, str(tmp_path)).answer()
+        answer = NativeStacks(System(), process.pid, str(tmp_path)).answer(name)
     finally:
         process.kill()
         process.communicate()
@@ -90,6 +91,33 @@ def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
         (str(process.pid), name, True)
     ]
     assert "no debugger looked" in answer[0]["frames"][0]["function"]
+
+
+TWO = """\
+Thread 3 (Thread 0x7f6 (LWP 7) "shop::tests::op"):
+#0  0x00007f in shop::tests::helper () at src/shop.rs:9
+
+Thread 2 (Thread 0x7f6 (LWP 6) "shop::tests::op"):
+#0  0x00007f in shop::tests::opens () at src/shop.rs:20
+
+Thread 1 (Thread 0x7f6 (LWP 5) "shop::tests::op"):
+#0  0x00007f in api::shop::tests::opens_late::h00112233445566ff () at src/shop.rs:30
+"""
+
+
+def test_answer__several_tests_of_one_process__then_each_hears_of_its_own_thread(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    debugger = tmp_path / "gdb"
+    debugger.write_text(f"#!/bin/sh\ncat <<'END'\n{TWO}[Inferior 1 (process 5) detached]\nEND\n")
+    debugger.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    stacks = NativeStacks(System(), os.getpid(), str(tmp_path))
+    until(lambda: stacks.answer("") is not None)
+    for test, thread in (("shop::tests::opens", "6"), ("shop::tests::opens_late", "5")):
+        told = stacks.answer(test) or []
+        assert [one["thread"] for one in told if one["current"]] == [thread]
+        assert told[0]["thread"] == thread
 
 
 @pytest.mark.parametrize("before", [False, True])
@@ -111,9 +139,9 @@ def test_answer__debugger_dies_while_it_holds_the_process__then_that_is_as_it_wa
         if before:
             process.send_signal(signal.SIGSTOP)
             until(lambda: state() == "T")
-        stacks = NativeStacks(system, process.pid, "test", str(tmp_path))
+        stacks = NativeStacks(system, process.pid, str(tmp_path))
         assert len(system.processes.helpers) == 1
-        until(lambda: stacks.answer() is not None)
+        until(lambda: stacks.answer("test") is not None)
         until(lambda: state() == ("T" if before else "S"))
         assert not system.processes.helpers
     finally:
