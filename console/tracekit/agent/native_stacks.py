@@ -29,7 +29,7 @@ _FRAMES = 48
 _THREADS = 200
 _MOST = 1 << 20
 _THREAD = re.compile(
-    r'^Thread \d+ \((?:.*\(LWP (?P<lwp>\d+)\)|process (?P<pid>\d+))(?: "(?P<name>.*)")?.*\):$'
+    r'^Thread \d+ \((?:(?:.*\()?LWP (?P<lwp>\d+)\)?|process (?P<pid>\d+))(?: "(?P<name>.*)")?.*\):$'
 )
 _FRAME = re.compile(
     r"^#\d+\s+(?:0x[0-9a-f]+ in )?(?P<function>\S.*) \(.*?\)(?: at (?P<file>.+?):(?P<line>\d+)| from \S+)?$"

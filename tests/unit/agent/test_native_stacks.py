@@ -73,6 +73,11 @@ def test_parse__what_gdb_prints__then_threads_frames_and_files_below_the_root(tm
     ]
 
 
+def test_parse__a_program_without_shared_libraries__then_its_threads_too() -> None:
+    (thread,) = parse('Thread 2 (LWP 3440 "hangs"):\n#0  0x0000460105 in sleep ()\n')
+    assert (thread["thread"], thread["name"], thread["frames"][0]["function"]) == ("3440", "hangs", "sleep")
+
+
 def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
