@@ -25,6 +25,8 @@ _LETS_GO = 2.0
 #: What it says when it has let go of the process.
 _LET_GO = " detached]"
 _STOPPED = "T"
+#: All that it is told of ours: its own Python would run what a project's variables name, and its words be anybody's.
+_ENVIRON = {"LC_ALL": "C.UTF-8", "PYTHONNOUSERSITE": "1"}
 _FRAMES = 48
 _THREADS = 200
 _MOST = 1 << 20
@@ -102,6 +104,7 @@ class NativeStacks:
             process = subprocess.Popen(
                 command,
                 cwd="/",
+                env={"PATH": os.environ.get("PATH", ""), **_ENVIRON},
                 stdin=subprocess.DEVNULL,
                 stdout=self._file,
                 stderr=subprocess.DEVNULL,

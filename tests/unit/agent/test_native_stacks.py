@@ -98,6 +98,22 @@ def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
     assert "no debugger looked" in answer[0]["frames"][0]["function"]
 
 
+def test_debugger__variables_of_a_project__then_it_has_none_of_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    debugger, told = tmp_path / "gdb", tmp_path / "told"
+    debugger.write_text(f"#!/bin/sh\nenv > {told}.part\nmv {told}.part {told}\n")
+    debugger.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("LANGUAGE", "de")
+    stacks = NativeStacks(System(), os.getpid(), str(tmp_path))
+    until(lambda: stacks.answer("") is not None)
+    names = {line.partition("=")[0] for line in told.read_text().splitlines()}
+    assert {"PATH", "LC_ALL"} <= names
+    assert names.isdisjoint({"PYTHONPATH", "LANGUAGE", "HOME"})
+
+
 TWO = """\
 Thread 3 (Thread 0x7f6 (LWP 7) "shop::tests::op"):
 #0  0x00007f in shop::tests::helper () at src/shop.rs:9
