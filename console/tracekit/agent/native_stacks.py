@@ -45,9 +45,13 @@ _STATES = {"R": "runs", "S": "waits", "D": "waits for a device", "T": "is stoppe
 
 
 class NativeStacks:
-    """One question about one process, which may run several tests at once."""
+    """One question about one process, which may run several tests at once.
 
-    def __init__(self, system: System, pid: int, root: str) -> None:
+    A debugger stops the process and interrupts what its system calls wait for, which not every test takes well: it is
+    asked only of one that is to be ended anyway. Of any other the kernel alone tells.
+    """
+
+    def __init__(self, system: System, pid: int, root: str, *, debugger: bool) -> None:
         self._clock = system.clock
         self._processes = system.processes
         self.pid = pid
@@ -56,6 +60,7 @@ class NativeStacks:
         self._asked = False
         self._told: Optional[list[dict[str, Any]]] = None
         self._root = root
+        self.debugger = debugger
         self._at = system.clock.seconds()
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the answer
         self._debugger = self._started()
@@ -94,7 +99,7 @@ class NativeStacks:
             self._processes.signal(self.pid, signal.SIGCONT)
 
     def _started(self) -> Optional[subprocess.Popen[bytes]]:
-        gdb = shutil.which("gdb")
+        gdb = shutil.which("gdb") if self.debugger else None
         if gdb is None or _read(f"/proc/{self.pid}/comm") == _CARGO:
             return None
         command = [gdb, "-nx", "-batch", "-iex", "set auto-load no", "-iex", "set debuginfod enabled off"]

@@ -145,6 +145,7 @@ class Pump:
         """
         driver = self.driver
         if not driver.launch or driver.finished or driver.stopping or self.stuck:
+            self._stacks.answers()  # whoever still looks at a process lets go of it
             return []
         launch, suite = driver.launch, driver.suite
         spools = self.ingest.of_launch(launch)

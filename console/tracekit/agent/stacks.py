@@ -69,8 +69,10 @@ class Stacks:
             from tracekit.agent.native_stacks import NativeStacks
 
             # Only one debugger may look at a process at a time: who asks meanwhile is told the same.
-            open_ = (one.native for one in self._asked if one.native is not None and one.native.pid == pid)
-            native = next(open_, None) or NativeStacks(self._system, pid, compiled)
+            ends = alarm.limit == "timeout"
+            open_ = (one.native for one in self._asked if one.native is not None)
+            same = (native for native in open_ if (native.pid, native.debugger) == (pid, ends))
+            native = next(same, None) or NativeStacks(self._system, pid, compiled, debugger=ends)
             self._asked.append(_Asked(alarm, None, 0, 0.0, native))
             return
         process = process_of(pid, spools)

@@ -165,6 +165,12 @@ RULES: Final[dict[str, Rule]] = {
         rf"[^{_CONTROLS}]+", "is not a pattern on one line", 'write a pattern such as "ready to accept"'
     ),
     "size": Rule(sizes.PATTERN, "is not a size", 'write "500MiB", "10GiB" or "1TiB"', longest=20),
+    "ring": Rule(
+        r"([1-9][0-9]?|1[0-9]{2}|2[0-4][0-9]|25[0-6])MiB",
+        "is no room for a ring",
+        'write "1MiB" to "256MiB"',
+        longest=20,
+    ),
     "duration": Rule(
         durations.PATTERN, "is not a duration", 'write "250ms", "5s", "2m" or "12h"', longest=20
     ),

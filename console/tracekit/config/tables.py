@@ -197,7 +197,7 @@ SUITE: Final = Table(
             "Room of each thread for calls that are not read yet: a thread that calls without pause needs more.",
             example='"32MiB"',
             default="1MiB",
-            rule="size",
+            rule="ring",
         ),
     ),
 )

@@ -35,6 +35,7 @@ _NOT_OF = {
     "go": (".py", ".rs", *SCRIPTS),
     **dict.fromkeys(("vitest", "jest", "mocha", "node"), (".py", ".rs", ".go")),
 }
+_TELL = frozenset({E.SCENARIO_FOUND, E.SCENARIOS_FOUND})
 _OF_A_JOURNAL = frozenset({"v", "n", "src", "t", "m", "run"})
 _HEAD = re.compile(
     rb'\{"v":\d+,"src":"[^"\\]*","run":"[^"\\]*","n":\d+,"t":\d+,"m":\d+,(?="e":"scenarios?\.found",)'
@@ -255,14 +256,15 @@ def telling(journal: Iterable[bytes]) -> Iterator[bytes]:
             # As our own agents write it: what tells the scenarios is the rest of the line.
             rest = b"{" + raw[head.end() :]
             with suppress(ValueError):
-                if _OF_A_JOURNAL.isdisjoint(read_json(rest)):
+                told = read_json(rest)
+                if told["e"] in _TELL and _OF_A_JOURNAL.isdisjoint(told):
                     yield rest
                     continue
         try:
             line = lines.decode(raw)
         except LineError:
             continue
-        if line.get("e") in {E.SCENARIO_FOUND, E.SCENARIOS_FOUND}:
+        if line.get("e") in _TELL:
             yield lines.encode({name: value for name, value in line.items() if name not in _OF_A_JOURNAL})
 
 

@@ -87,7 +87,7 @@ def test_answer__no_debugger__then_the_kernels_word_on_each_thread(
         comm = Path(f"/proc/{process.pid}/comm")
         until(lambda: comm.read_text().startswith("python"))
         name = comm.read_text().strip()
-        answer = NativeStacks(System(), process.pid, str(tmp_path)).answer(name)
+        answer = NativeStacks(System(), process.pid, str(tmp_path), debugger=True).answer(name)
     finally:
         process.kill()
         process.communicate()
@@ -107,7 +107,7 @@ def test_debugger__variables_of_a_project__then_it_has_none_of_them(
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setenv("LANGUAGE", "de")
-    stacks = NativeStacks(System(), os.getpid(), str(tmp_path))
+    stacks = NativeStacks(System(), os.getpid(), str(tmp_path), debugger=True)
     until(lambda: stacks.answer("") is not None)
     names = {line.partition("=")[0] for line in told.read_text().splitlines()}
     assert {"PATH", "LC_ALL"} <= names
@@ -133,7 +133,7 @@ def test_answer__several_tests_of_one_process__then_each_hears_of_its_own_thread
     debugger.write_text(f"#!/bin/sh\ncat <<'END'\n{TWO}[Inferior 1 (process 5) detached]\nEND\n")
     debugger.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    stacks = NativeStacks(System(), os.getpid(), str(tmp_path))
+    stacks = NativeStacks(System(), os.getpid(), str(tmp_path), debugger=True)
     until(lambda: stacks.answer("") is not None)
     for test, thread in (("shop::tests::opens", "6"), ("shop::tests::opens_late", "5")):
         told = stacks.answer(test) or []
@@ -160,7 +160,7 @@ def test_answer__debugger_dies_while_it_holds_the_process__then_that_is_as_it_wa
         if before:
             process.send_signal(signal.SIGSTOP)
             until(lambda: state() == "T")
-        stacks = NativeStacks(system, process.pid, str(tmp_path))
+        stacks = NativeStacks(system, process.pid, str(tmp_path), debugger=True)
         assert len(system.processes.helpers) == 1
         until(lambda: stacks.answer("test") is not None)
         until(lambda: state() == ("T" if before else "S"))
