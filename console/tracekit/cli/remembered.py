@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import signal
 import sys
 import termios
@@ -32,8 +33,13 @@ _NAMES = ("TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "LC_CTYPE", "HOME")
 _FAMILIES = ("TRACEKIT_", "TEXTUAL", "XDG_", "PYTHON")
 # What a test runner or a shell pins the size with: then the terminal's own is not the one that is painted.
 _SIZES = ("COLUMNS", "LINES")
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP)
+# What ends or stops a program unless it does something about it; an interrupt is an exception here.
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
 _KEPT = 24
+_LARGEST = 1 << 20
+# What a frame is made of besides letters, and what none of its letters may be.
+_LOOKS = re.compile(r"\x1b\[[0-9;]*[Hm]")
+_OBEYED = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class Picture:
@@ -45,6 +51,8 @@ class Picture:
         self.wanted = False
         #: The files that what is painted depends on.
         self.made_of: tuple[str, ...] = ()
+        #: Whether there is a terminal for one, of its own size.
+        self.possible = terminal is not None and not any(name in environ for name in _SIZES)
         self._terminal = terminal
         self._attributes: list[object] | None = None
         self._words, self._environ = list(words), environ
@@ -54,7 +62,7 @@ class Picture:
 
     def show(self) -> None:
         """Paint the frame that belongs here, if there is one."""
-        if self._terminal is None or any(name in self._environ for name in _SIZES):
+        if self._terminal is None or not self.possible:
             return
         try:
             width, height = os.get_terminal_size(self._terminal)
@@ -63,9 +71,7 @@ class Picture:
             if frame is None:
                 return
             self._attributes = termios.tcgetattr(self._terminal)
-            quiet = list(self._attributes)
-            quiet[3] = int(quiet[3]) & ~(termios.ECHO | termios.ECHONL)  # type: ignore[call-overload]
-            termios.tcsetattr(self._terminal, termios.TCSANOW, quiet)  # type: ignore[arg-type]
+            termios.tcsetattr(self._terminal, termios.TCSANOW, _quiet(self._attributes))  # type: ignore[arg-type]
             self.up = True
             shown = _OPEN.encode() + frame
             while shown:
@@ -102,9 +108,10 @@ class Picture:
             "made_of": {path: _mark(path) for path in self.made_of},
             "checksum": zlib.crc32(frame),
         }
-        place = self._file(*size)
-        part = f"{place}.{os.getpid()}.part"
+        part = ""
         try:
+            place = self._file(*size)
+            part = f"{place}.{os.getpid()}.part"
             os.makedirs(self._folder, exist_ok=True, mode=0o700)
             with open(part, "wb", opener=_private) as file:
                 file.write(json.dumps(head).encode("ascii") + b"\n" + frame)
@@ -136,23 +143,38 @@ class Picture:
 def picture(words: Sequence[str]) -> Iterator[Picture]:
     """The frame of the last time, until the screen takes its place, or whatever happens instead."""
     found = Picture(words, os.environ, _terminal())
-    found.show()
-    if not found.up:
-        yield found
-        return
 
     def ended(number: int, _frame: FrameType | None) -> None:
+        # A program that was only stopped goes on here, without a picture: its screen begins as any other's.
         found.take_away()
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
 
-    before = {number: signal.signal(number, ended) for number in _SIGNALS}
+    before: dict[int, object] = {}
     try:
+        if found.possible:
+            for number in _SIGNALS:
+                # What a shell lets nobody hear is nothing to listen to.
+                if signal.getsignal(number) is not signal.SIG_IGN:
+                    before[number] = signal.signal(number, ended)
+            found.show()
         yield found
     finally:
         found.take_away()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for caught, handler in before.items():
+            signal.signal(caught, handler)  # type: ignore[arg-type]
+
+
+def _quiet(attributes: Sequence[object]) -> list[object]:
+    """A line that shows and changes nothing of what is typed, so that each key is a key for whoever reads it later.
+
+    Signals stay: whoever waits can end it.
+    """
+    quiet = list(attributes)
+    quiet[0] = int(quiet[0]) & ~(termios.ICRNL | termios.INLCR | termios.IGNCR | termios.IXON)  # type: ignore[call-overload]
+    hidden = termios.ECHO | termios.ECHONL | termios.ICANON | termios.IEXTEN
+    quiet[3] = int(quiet[3]) & ~hidden  # type: ignore[call-overload]
+    return quiet
 
 
 def _terminal() -> int | None:
@@ -169,8 +191,13 @@ def _read(file: str) -> bytes | None:
     """A frame that was made of what is still the same."""
     try:
         with open(file, "rb") as opened:
+            found = os.fstat(opened.fileno())
+            if found.st_uid != os.geteuid() or found.st_mode & 0o022 or found.st_size > _LARGEST:
+                return None
             head, frame = json.loads(opened.readline()), opened.read()
         same = head["schema"] == _SCHEMA and head["checksum"] == zlib.crc32(frame)
+        # It goes to the terminal as it is: where somebody else could write it, it must not be obeyed.
+        same = same and not _OBEYED.search(_LOOKS.sub("", frame.decode()))
         return frame if same and all(_mark(path) == mark for path, mark in head["made_of"].items()) else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None

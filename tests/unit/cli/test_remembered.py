@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import json
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -143,6 +147,32 @@ def test_show__damaged_file__then_nothing(
     assert terminal.said() == b""
 
 
+@pytest.mark.parametrize(
+    "told", [b"\x1b]52;c;eA==\x07", b"\x1b[2J", b"\x1b[?1003h", "\x9b6n".encode(), "\u202e".encode()]
+)
+def test_show__a_frame_that_a_terminal_would_obey__then_nothing(
+    terminal: Pty, environ: dict[str, str], tmp_path: Path, told: bytes
+) -> None:
+    kept(environ, terminal)
+    (file,) = (tmp_path / "cache" / "tracekit" / "frames").iterdir()
+    frame = FRAME + told
+    head = {"schema": "tracekit.frame/1", "made_of": {}, "checksum": zlib.crc32(frame)}
+    file.write_bytes(json.dumps(head).encode() + b"\n" + frame)
+    assert not shown(environ, terminal).up
+    assert terminal.said() == b""
+
+
+def test_show__a_file_that_others_may_write__then_nothing(
+    terminal: Pty, environ: dict[str, str], tmp_path: Path
+) -> None:
+    kept(environ, terminal)
+    (file,) = (tmp_path / "cache" / "tracekit" / "frames").iterdir()
+    file.chmod(0o620)
+    assert not shown(environ, terminal).up
+    file.chmod(0o600)
+    assert shown(environ, terminal).up
+
+
 def test_keep__no_room__then_only_no_frame(terminal: Pty, environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "cache").touch()
     kept(environ, terminal)
@@ -159,29 +189,48 @@ def test_keep__many_places__then_the_newest_are_remembered(
     assert not shown(environ, terminal, "0").up
 
 
+WAITS = "import time; print('ready', flush=True); time.sleep(600)"
 ENDS = {
-    "told": "import time; print('ready', flush=True); time.sleep(600)",
-    "raises": "raise SystemExit(7)",
+    "SIGTERM": (WAITS, -signal.SIGTERM),
+    "SIGHUP": (WAITS, -signal.SIGHUP),
+    "SIGQUIT": (WAITS, -signal.SIGQUIT),
+    "raises": ("raise SystemExit(7)", 7),
 }
+
+
+@contextlib.contextmanager
+def waiting(terminal: Pty, environ: dict[str, str], code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A program with a picture up, that does this."""
+    begin = (
+        "from tracekit.cli.remembered import picture\nwith picture([]) as shown:\n    assert shown.up\n    "
+    )
+    # An interpreter without a locale gives itself one, and what a frame is kept under holds that.
+    environ |= {"LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT / "console")}
+    kept(environ, terminal)
+    line = terminal.slave
+    # In a group of its own, whose parent is in the session: only there can a program be stopped by its terminal.
+    process = subprocess.Popen(
+        [sys.executable, "-c", begin + code],
+        env=environ,
+        stdin=line,
+        stdout=line,
+        stderr=line,
+        process_group=0,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("end", ENDS)
 def test_picture__program_ends_before_the_screen_comes__then_taken_away(
     terminal: Pty, environ: dict[str, str], end: str
 ) -> None:
-    begin = (
-        "from tracekit.cli.remembered import picture\nwith picture([]) as shown:\n    assert shown.up\n    "
-    )
-    code = begin + ENDS[end]
-    # An interpreter without a locale gives itself one, and what a frame is kept under holds that.
-    environ |= {"LC_ALL": "C.UTF-8", "PYTHONPATH": str(ROOT / "console")}
-    kept(environ, terminal)
-    line = terminal.slave
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=environ, stdin=line, stdout=line, stderr=line
-    )
-    try:
-        told = b""
+    code, status = ENDS[end]
+    told = b""
+    with waiting(terminal, environ, code) as process:
 
         def ready() -> bool:
             nonlocal told
@@ -189,13 +238,34 @@ def test_picture__program_ends_before_the_screen_comes__then_taken_away(
             return b"ready" in told or process.poll() is not None
 
         until(ready)
-        if end == "told":
-            process.terminate()
-        assert process.wait(60) == (-15 if end == "told" else 7), told
+        if status < 0:
+            process.send_signal(-status)
+        assert process.wait(60) == status, told
         told += terminal.said()
-    finally:
-        process.kill()
-        process.wait()
     assert told.startswith(OPENED + FRAME)
     assert told.endswith(CLOSED)
     assert terminal.echoes()
+
+
+def test_picture__program_is_stopped_before_the_screen_comes__then_taken_away_and_it_goes_on_without(
+    terminal: Pty, environ: dict[str, str]
+) -> None:
+    told = b""
+    code = "print('ready', flush=True); input(); print('up' if shown.up else 'away')"
+    with waiting(terminal, environ, code) as process:
+
+        def said(word: bytes) -> bool:
+            nonlocal told
+            told += terminal.said()
+            return word in told
+
+        until(lambda: said(b"ready"))
+        process.send_signal(signal.SIGTSTP)
+        until(lambda: said(CLOSED))
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        assert terminal.echoes()
+        process.send_signal(signal.SIGCONT)
+        os.write(terminal.master, b"\n")
+        until(lambda: said(b"away"))
+    assert told.count(CLOSED) == 1
