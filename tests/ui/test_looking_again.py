@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support import journals
 from tests.support.consoles import Console, FakeEngine, FakeView, console, press, settle
 from tests.support.journals import ROOT, Journal
 from tests.ui.conftest import drive
 from tracekit.engine.requests import Discover
+from tracekit.ui.safe import Line
+from tracekit.ui.widgets.detail import Detail
 from tracekit.wire.problems import Problem, ProblemError
 
 
@@ -86,3 +90,25 @@ def test_stale_inventory__looking_again_fails__then_told_and_what_was_remembered
         assert "looking again" not in text
 
     drive(lambda: remembered("a.py::test_one"), story)
+
+
+@pytest.mark.parametrize("size", [(160, 48), (120, 36), (101, 30), (80, 24), (60, 20)])
+def test_first_frame__before_anything_is_laid_out__then_bars_are_cut_to_the_width_that_comes(
+    size: tuple[int, int],
+) -> None:
+    cut: list[int] = []
+
+    class Seen(Detail):
+        def _title(self, shown: Any, width: int) -> Line:
+            cut.append(width)
+            return super()._title(shown, width)
+
+    async def story(_pilot: Any, shown: Console) -> None:
+        detail = shown.app.board_screen.detail
+        if detail.size.width:
+            assert set(cut) == {detail.size.width}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tracekit.ui.screens.console.Detail", Seen)
+        drive(lambda: remembered("a.py::test_one", "a.py::test_two"), story, size)
+    assert cut

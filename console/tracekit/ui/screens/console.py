@@ -27,7 +27,7 @@ from tracekit.ui.safe import Line
 from tracekit.ui.screens.asked import NEVER
 from tracekit.ui.screens.beside import Beside
 from tracekit.ui.screens.copying import Copying
-from tracekit.ui.screens.layout import Fit, fit
+from tracekit.ui.screens.layout import Fit, detail_width, fit
 from tracekit.ui.screens.noticing import Noticing
 from tracekit.ui.screens.travelling import Travelling
 from tracekit.ui.sections import CAUSE, LEAF
@@ -111,6 +111,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
         """The parts, once; keys go to the tree."""
         self.scenarios = self.query_one("#tree", ScenarioTree)
         self.detail = self.query_one("#detail", Detail)
+        self.detail.expected = detail_width(self.fit, self.app.size.width)
         self._refit(self.app.size.width, self.app.size.height)
         self.use(self.board)
         self.owner.begin()

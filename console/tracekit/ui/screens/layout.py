@@ -23,6 +23,15 @@ def fit(width: int, height: int) -> Fit:
     return Fit.WIDE if width >= 100 else Fit.STACKED
 
 
+#: How much of a wide screen the left side takes, and at least.
+LEFT, LEAST = 42, 30
+
+
+def detail_width(way: Fit, width: int) -> int:
+    """How wide the right side will be: its bars are cut before it is laid out."""
+    return width - max(LEAST, width * LEFT // 100) - 1 if way is Fit.WIDE else width
+
+
 CSS = """
 ConsoleScreen, PastScreen { background: $background; color: $foreground; layout: vertical; }
 PastScreen #header { background: $surface; }

@@ -78,6 +78,8 @@ class Detail(Standing, Vertical):
         self.resting = True  # nobody has chosen a row yet: where nothing is red, the run itself says most
         self.row = -1
         self._palette, self._ports = palette, ports
+        #: How wide it will be, until it is laid out: what is painted first is cut as what is painted then.
+        self.expected = 0
         self._attempt_back = 0  # 0: the newest
         self._at: tuple[Section, int] | None = None
         self._shown: object = None
@@ -237,8 +239,12 @@ class Detail(Standing, Vertical):
 
     # -- bars --------------------------------------------------------------------------------------------------------
 
+    @property
+    def _bar_width(self) -> int:
+        return max(20, self.size.width or self.expected)
+
     def _bars(self, shown: tuple[ViewFace, Attempt] | None, tab: str) -> None:
-        width = max(20, self.size.width)
+        width = self._bar_width
         self.query_one("#detail-title", TitleRow).show(self._title(shown, width))
         steps = Line()
         if shown is not None:
@@ -310,7 +316,7 @@ class Detail(Standing, Vertical):
 
     def _tab_line(self, tab: str) -> Line:
         """Tabs, and whether output follows: names give way to that, then the other tabs, the chosen name never."""
-        right, width = self._follow_state() if tab == "output" else Line(), max(20, self.size.width)
+        right, width = self._follow_state() if tab == "output" else Line(), self._bar_width
         line = self._names(tab, 9, roomy=True)
         for letters in (9, 4, 3, 0, -1):
             if line.columns + right.columns + bool(right.columns) <= width:
