@@ -11,6 +11,7 @@ from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.support.journals import Journal
 from tests.ui.conftest import drive
 from tracekit.model.status import BY_WORD, Status
+from tracekit.ui import words
 
 
 def ended(*verdicts: str, reason: str = "finished", left: int = 0, mode: str = "run") -> Journal:
@@ -44,6 +45,35 @@ def test_run_tab__without_reds__green_only_when_all_of_it_ran(journal: Journal, 
         assert ("all green" in text) == ("all green" in said)
 
     drive(lambda: showing(FakeView(journal)), story)
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+def test_header__trace_loses_records__counts_them_in_few_letters(size: tuple[int, int]) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        assert shown.screen_text().splitlines()[0].rstrip().endswith("drop 12M")
+        await press(pilot, shown, "0")
+        if size[1] >= 36:
+            assert "11,525,182 records of the trace are lost" in shown.screen_text()
+
+    journal = journals.running()
+    journal.line("trace.lost", lost=11_525_182)
+    drive(lambda: showing(FakeView(journal)), story, size)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (0, "0"),
+        (9_999, "9,999"),
+        (10_000, "10k"),
+        (999_499, "999k"),
+        (999_500, "1.0M"),
+        (9_960_000, "10M"),
+        (4_000_000_000_000, "4,000G"),
+    ],
+)
+def test_few__any_number__never_more_than_six_letters(number: int, said: str) -> None:
+    assert words.few(number) == said
 
 
 def test_header__inventory__is_no_replay() -> None:

@@ -25,6 +25,8 @@ EVERY, AT_REST = 0.02, 0.05
 #: So many records in one look are a flood: the smallest ring holds eight times as many.
 FLOOD = 1024
 SIZED_EVERY = 1.0
+# Seconds between two lines about what was lost, each of which says all of it.
+LOSSES_EVERY = 1.0
 #: What all rings of a process, and of a run, take together at most where nobody asked for larger ones.
 PROCESS_RINGS, RUN_RINGS = 96 << 20, 512 << 20
 OLDEST, NEWEST = (3, 9), (3, 13)
@@ -141,6 +143,9 @@ class Trace:
         self._box: Any = None
         self._drain: Optional[int] = None
         self._next = 0.0
+        # Records that were lost, and how many of them are told; no oftener than somebody looks.
+        self._lost = self._told_lost = 0
+        self._told = 0.0
         self._written = 0.0
         self._faults: list[str] = []
         self._failing = ""
@@ -169,7 +174,7 @@ class Trace:
         if taken < FLOOD:
             self._next = now + self._rest
         self._look(now if write or now - self._sized > SIZED_EVERY else 0.0)
-        return self._lines()
+        return [*self._lines(), *self._losses(now)]
 
     def end(self) -> list[dict[str, Any]]:
         """The run is over: everything goes to the disk, and it is told what became of it."""
@@ -185,6 +190,13 @@ class Trace:
         self._drain = None
         self._sizes = trace_files(self._place)
         return [*self._lines(), *told]
+
+    def _losses(self, now: float) -> list[dict[str, Any]]:
+        """What the end will tell with its reasons, told while it happens."""
+        if self._lost == self._told_lost or now - self._told < LOSSES_EVERY:
+            return []
+        self._told, self._told_lost = now, self._lost
+        return [{"e": E.TRACE_LOST, "lost": self._lost}]
 
     def _look(self, now: float) -> None:
         self._sound = self._sound and not self._failing
@@ -211,6 +223,7 @@ class Trace:
             self._fail(str(fault))
             return 0
         self._failing = ""
+        self._lost += int(answer[1])
         self._faults += answer[4:]
         return int(answer[0])
 

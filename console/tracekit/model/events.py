@@ -340,8 +340,21 @@ class Requested(Event):
     id: NotRequired[str]
 
 
+class TraceLost(Event):
+    """How many records the trace of this run has lost so far."""
+
+    lost: int
+
+
 class TraceEnded(Event):
-    lanes: NotRequired[list[dict[str, Any]]]
+    lanes: int
+    records: int
+    lost: int
+    why: NotRequired[dict[str, int]]
+    complete: bool
+    missing: NotRequired[list[dict[str, Any]]]
+    missing_count: NotRequired[int]
+    faults: NotRequired[list[str]]
 
 
 class Logged(Event):
@@ -393,6 +406,7 @@ TYPES: dict[str, type] = {
     E.METRIC: Metric,
     E.ATTACHMENT: Attachment,
     E.WARNING: Warned,
+    E.TRACE_LOST: TraceLost,
     E.TRACE_ENDED: TraceEnded,
     E.INGESTED: Ingested,
     E.GAP: Gap,

@@ -271,6 +271,10 @@ class Fold:
         state.run = self.run_lines.facts()
         state.show_again()
 
+    def _trace(self, _key: Key, line: Line) -> None:
+        # Each says all of it so far, whoever says it: one that comes late knows less.
+        self.state.untraced = max(self.state.untraced, coerce.natural(line.get("lost")))
+
     def take_notice(self, key: Key, line: Line) -> None:
         """Note a line that is nobody's verdict."""
         notice = notice_of(line, key[0])
@@ -300,6 +304,8 @@ class Fold:
         E.RUN_ENDED: _run,
         E.SUITE_FOUND: _run,
         E.BOX_FACTS: _run,
+        E.TRACE_LOST: _trace,
+        E.TRACE_ENDED: _trace,
         E.DISCOVER_FAILED: take_notice,
         E.RUNNER_FAILED_TO_START: take_notice,
         E.SUITE_FAILED: take_notice,

@@ -80,6 +80,7 @@ class RunState:
         self.notices: list[Notice] = []
         self.runner_output: list[OutputSpan] = []
         self.missing: dict[str, int] = {}
+        self.untraced = 0
         self.damaged = 0
         self.unknown = 0
         self.lost = False
@@ -228,6 +229,11 @@ class RunState:
         """Lines that sources numbered and that never came."""
         return sum(self.missing.values())
 
+    @property
+    def dropped(self) -> int:
+        """Whatever was to be recorded and is not there: lines, and records of the trace."""
+        return self.missing_total + self.damaged + self.untraced
+
     def mark_lost(self, lost: bool = True) -> None:
         """Say that the box is gone (or back): attempts that run are shown as lost. Never part of the
         journal.
@@ -248,6 +254,7 @@ class RunState:
         other = RunState()
         other.generation, other.run, other._table = self.generation, self.run, self._table
         other.damaged, other.unknown, other.lost = self.damaged, self.unknown, self.lost
+        other.untraced = self.untraced
         other.ids, other.index, other.facts = list(self.ids), dict(self.index), list(self.facts)
         other.status, other.told, other.found = bytearray(self.status), bytearray(self.told), list(self.found)
         other.duration, other.attempts_count = self.duration[:], self.attempts_count[:]

@@ -33,6 +33,18 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
+def few(number: int) -> str:
+    """A count in few letters: `812`, `9,999`, `12k`, `4.2M`."""
+    if number < 10_000:
+        return f"{number:,}"
+    value = float(number)
+    for unit in ("k", "M", "G"):
+        value /= 1000
+        if value < 999.5:
+            return f"{value:.1f}{unit}" if value < 9.95 else f"{value:.0f}{unit}"
+    return f"{value:,.0f}G"
+
+
 def moment(nanoseconds: int) -> str:
     """A moment in UTC, to the second: machines differ, runs are compared."""
     try:

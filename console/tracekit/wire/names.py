@@ -50,6 +50,7 @@ class E:
     METRIC = "metric"
     ATTACHMENT = "attachment"
     WARNING = "warning"
+    TRACE_LOST = "trace.lost"
     TRACE_ENDED = "trace.ended"
     INGESTED = "ingested"
     GAP = "gap"

@@ -23,6 +23,17 @@ def test_missing__gaps_in_n__then_counted_per_source_until_they_are_filled() -> 
     assert folded.state.status[0] == Status.PASSED
 
 
+def test_trace__loses_records__then_known_while_it_does_and_for_good() -> None:
+    lines = Journal().add("trace.lost", lost=5).add("trace.lost", lost=9).add("trace.ended", lost=12).lines
+    folded = fold(lines[:1])
+    assert (folded.state.untraced, folded.state.dropped) == (5, 5)
+    folded.feed(lines[2])
+    folded.feed(lines[1])
+    assert folded.state.dropped == 12
+    assert Fold.restore(folded.checkpoint()).state.dropped == 12
+    assert fold(Journal().add("trace.ended", lost="many").lines).state.dropped == 0
+
+
 def test_source__first_line_is_not_the_first__then_what_came_before_is_missing() -> None:
     source = Source()
     assert source.admit(5)

@@ -38,7 +38,7 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
         return [Line().own("  no run yet", look.dim)]
     with view.lock:
         run = view.state.run
-        damaged, missing = view.state.damaged, view.state.missing_total
+        damaged, missing, untraced = view.state.damaged, view.state.missing_total, view.state.untraced
     lines = [_headline(board, run, view, look), Line()]
     lines += _verdicts(board.progress(), look)
     lines += _apart(board, look)
@@ -72,9 +72,13 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
             .name(facts, look.dim)
         )
     lines += _not_run(run, look)
-    if damaged or missing:
+    if damaged or missing or untraced:
         lines += title("recording", look)
+    if damaged or missing:
         lines.append(Line(4).gap(4).own(f"{damaged} damaged lines, {missing} missing lines", look.warn))
+    if untraced:
+        told = f"{untraced:,} records of the trace are lost"
+        lines.append(Line(4).gap(4).own(told, look.warn).own("  4 and kind:gap say where", look.dim))
     return lines
 
 

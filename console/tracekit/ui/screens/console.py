@@ -255,7 +255,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
             excused=self.board.apart.excused,
             skipped=sum(tally[status] for status in (*QUIET, Status.XFAILED)),
             elapsed=elapsed,
-            dropped=view.state.missing_total + view.state.damaged if view is not None else 0,
+            dropped=view.state.dropped if view is not None else 0,
             link="then" if self.travelling else link_word(view) if view is not None else "",
             trouble=self.board.trouble,
             paused=self.paused,

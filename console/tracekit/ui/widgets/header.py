@@ -11,6 +11,7 @@ from textual.widget import Widget
 from tracekit.ui.actions import Action
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
+from tracekit.ui.words import few
 
 LOUD_LINKS = frozenset({"no link", "lost", "connecting", "then"})
 
@@ -100,7 +101,7 @@ class Header(Widget):
             line.own(f"{look.glyphs.warn}{facts.trouble}", look.warn).gap(2)
         if facts.link:
             line.own(facts.link, look.warn if facts.link in LOUD_LINKS else look.dim).gap(2)
-        return line.own(f"drop {facts.dropped}", look.warn if facts.dropped else look.faint)
+        return line.own(f"drop {few(facts.dropped)}", look.warn if facts.dropped else look.faint)
 
     def render_line(self, y: int) -> Strip:
         """Paint it."""
