@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle
 from tests.support.journals import ROOT
@@ -84,6 +86,42 @@ def test_cancel__runs_go_on_on_several__then_all_of_them_are_stopped() -> None:
         assert stopped == [view.run_id for view in views]
 
     drive(environments, story)
+
+
+@pytest.mark.parametrize("ended", [0, 1])
+@pytest.mark.parametrize("key", ["X", "q"])
+def test_leaving_and_stopping__runs_go_on_elsewhere__then_none_is_forgotten(key: str, ended: int) -> None:
+    views: list[FakeView] = []
+
+    async def story(pilot: Any, shown: Console) -> None:
+        engine, submit = shown.engine, shown.engine.submit
+
+        def begin(request: Any) -> Any:
+            if isinstance(request, Launch):
+                view = FakeView(journals.running())
+                view.run_id = f"01K0000000000000000000000{len(views)}"
+                views.append(view)
+                engine.answers["launch"] = view
+            return submit(request)
+
+        engine.submit = begin  # type: ignore[method-assign]
+        await choose(pilot, shown, "box7", "lab2")
+        await press(pilot, shown, "a")
+        await settle(pilot, shown)
+        if ended:
+            views[0].live = False
+        going = [view.run_id for view in views[ended:]]
+        await press(pilot, shown, key)
+        text = shown.screen_text()
+        assert {
+            "X": "Stop the runs on lab2?" if ended else "Stop this run, and the ones on lab2?",
+            "q": "A run is live" if ended else "2 runs are live",
+        }[key] in text
+        await press(pilot, shown, "j", "enter")
+        assert [each.run for each in engine.asked if isinstance(each, Cancel)] == going
+
+    drive(environments, story)
+    assert len(views) == 2
 
 
 def test_environments__none_is_marked__then_the_one_under_the_cursor_is_taken() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
@@ -344,26 +345,30 @@ class Doing:
         view = self.itself
         return view if view is not None and view.live else None
 
+    def _all_live(self) -> list[ViewFace]:
+        view = self._live()
+        return [*([view] if view is not None else []), *self.beside.live.values()]
+
     def _cancel(self, request: Cancel, then: Callable[[ViewFace], None] = lambda _: None) -> None:
         """Through the pump, so that a refusal is told."""
         self.owner.pump.expect(self.ports.engine.submit(request), then)
 
     def action_cancel_run(self) -> None:
         """Stop the run, after a question."""
-        view = self._live()
-        if view is None:
+        view, others = self._live(), " and ".join(self.beside.live)
+        if view is None and not others:
             self.say("nothing is running")
             return
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
-                for each in (view, *self.beside.live.values()):
+                for each in self._all_live():
                     self._cancel(Cancel(each.run_id))
                 self.say("stopping")
 
-        others = " and ".join(self.beside.live)
+        title = f"Stop this run, and the ones on {others}?" if others else "Stop this run?"
         self.owner.ask(
-            f"Stop this run, and the ones on {others}?" if others else "Stop this run?",
+            title if view is not None else f"Stop the runs on {others}?",
             ("what has ended stays; nothing of it is left running",),
             (("no", "keep it running"), ("yes", "stop it")),
             answered,
@@ -389,25 +394,35 @@ class Doing:
 
     def action_quit(self) -> None:
         """Leave; while a run is live, ask what becomes of it."""
-        view = self._live()
-        if view is None or view.state.run.mode == "discover":
+        live = [view for view in self._all_live() if view.state.run.mode != "discover"]
+        if not live:
             self.owner.leave(0)
             return
 
         def answered(answer: str | None) -> None:
             if answer == CANCEL:
-                # Leaving at once would take the request along; one that is refused must be seen.
+                # Leaving at once would take the requests along; one that is refused must be seen.
                 self.say("stopping")
-                self._cancel(Cancel(view.run_id), lambda _: self.owner.leave(0))
+                left = {view.run_id for view in live}
+
+                def over(run: str, _: ViewFace) -> None:
+                    left.discard(run)
+                    if not left:
+                        self.owner.leave(0)
+
+                for view in live:
+                    self._cancel(Cancel(view.run_id), partial(over, view.run_id))
             elif answer == LEAVE:
                 self.owner.leave(0)
 
+        several = len(live) > 1
+        goes, what = ("they go", "runs stay") if several else ("it goes", "run stays")
         self.owner.ask(
-            "A run is live",
-            ("it goes on without this console; H finds it again",),
+            f"{len(live)} runs are live" if several else "A run is live",
+            (f"{goes} on without this console; H finds {'them' if several else 'it'} again",),
             (
-                (LEAVE, "leave, the run stays running"),
-                (CANCEL, "stop the run and leave"),
+                (LEAVE, f"leave, the {what} running"),
+                (CANCEL, f"stop the {what.split()[0]} and leave"),
                 (STAY, "stay here"),
             ),
             answered,
