@@ -378,3 +378,17 @@ def test_copy__no_tool_here__sequence_goes_out_on_the_key_and_never_before() -> 
         terminal.keys("q")
         assert terminal.wait() == 0
         assert terminal.raw.count(b"\x1b]") == 1
+
+
+def test_redraw__something_else_wrote_on_the_terminal__then_the_screen_is_whole_again() -> None:
+    with opened() as terminal:
+        assert terminal.until(lambda: terminal.shows("drop"))
+        terminal.read(0.5)
+        before = terminal.display
+        for row in range(0, terminal.screen.lines, 5):
+            terminal.screen.cursor_position(row + 1, 1)
+            terminal.screen.draw("somebody else was here")
+        assert terminal.shows("somebody else was here")
+        terminal.keys("\x0c")
+        assert terminal.until(lambda: not terminal.shows("somebody else")), "\n".join(terminal.display)
+        assert terminal.display[0] == before[0]

@@ -449,6 +449,7 @@ ACTIONS: tuple[Action, ...] = (
         PROGRAM,
         "suspend",
     ),
+    Action("program.redraw", ("ctrl+l",), "redraw", "paint all of it again", PROGRAM, "redraw", PANES),
     Action("program.help", ("?",), "help", "every key", PROGRAM, "help", PANES, hint=8),
     Action(
         "program.quit",

@@ -142,6 +142,12 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
             renderable = cast("RenderableType", Whole(renderable, self._canvas))
         super()._display(screen, renderable)
 
+    def redraw(self) -> None:
+        """Paint all of the screen: what stands there is not what was painted."""
+        self._canvas.forget()
+        for widget in self.screen.query("*"):
+            widget.refresh()
+
     def _watch_terminal(self) -> None:
         if gone():
             self.leave(128 + signal.SIGHUP)

@@ -537,6 +537,10 @@ class Doing:
         """Actions by name."""
         self.owner.show_palette()
 
+    def action_redraw(self) -> None:
+        """Something else has written here."""
+        self.owner.redraw()
+
     def action_help(self) -> None:
         """Every key."""
         self.owner.show_help()

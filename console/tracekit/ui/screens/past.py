@@ -204,6 +204,10 @@ class PastScreen(Once[Answer | None], Generic[Answer], inherit_bindings=False):
         """Back to the run that is shown."""
         self.dismiss(None)
 
+    def action_redraw(self) -> None:
+        """Something else has written here."""
+        self.owner.redraw()
+
     def action_help(self) -> None:
         """Every key."""
         self.owner.show_help()
