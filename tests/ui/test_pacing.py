@@ -109,6 +109,22 @@ def test_sweeping__keys_all_the_time__then_nothing_is_looked_through(
     assert looked == []
 
 
+def test_sweeping__news_that_never_end__then_now_and_then_where_nobody_types(
+    swept: tuple[Sweeping, Clock, list[float]],
+) -> None:
+    made, clock, looked = swept
+    step = sweeping.MOMENT / 2
+    for _ in range(int(2 * sweeping.LATEST / step)):
+        clock.now += step
+        made.touch(typed=True)
+        assert not made.look()
+    for _ in range(int(2 * sweeping.LATEST / step)):
+        clock.now += step
+        made.touch()
+        made.look()
+    assert len(looked) == 2
+
+
 def test_sweeping__quiet__then_once_and_not_again_for_a_while(
     swept: tuple[Sweeping, Clock, list[float]],
 ) -> None:

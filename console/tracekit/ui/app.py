@@ -123,13 +123,12 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         if self.pump.tick():
             self.sweeping.touch()
             self.call_after_refresh(self.pace.painted, began)
-        else:
-            self.sweeping.look()
+        self.sweeping.look()
 
     async def on_event(self, event: events.Event) -> None:
         """Whoever types is not to wait for anything that can be done later; another size is another terminal."""
         if isinstance(event, events.InputEvent):
-            self.sweeping.touch()
+            self.sweeping.touch(typed=True)
         elif isinstance(event, events.Resize):
             self._canvas.forget()
         await super().on_event(event)

@@ -18,6 +18,9 @@ NEVER = 1_000_000
 QUIET = 2.0
 #: Seconds between two of those, and how many times as long as one takes.
 APART, SHARE = 30.0, 100
+#: Where news never end, what became garbage late would stay for ever: after so many seconds, and so many times as long
+#: as one takes, it is enough that nobody pressed a key for a moment.
+LATEST, RARELY, MOMENT = 300.0, 1_000, 0.5
 
 
 class Sweeping:
@@ -26,7 +29,7 @@ class Sweeping:
     def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._before: tuple[int, int, int] | None = None
-        self._busy = self._swept = seconds()
+        self._busy = self._typed = self._swept = seconds()
         self._took = 0.0
 
     def begin(self) -> None:
@@ -41,16 +44,21 @@ class Sweeping:
             gc.set_threshold(*self._before)
             self._before = None
 
-    def touch(self) -> None:
+    def touch(self, *, typed: bool = False) -> None:
         """Somebody pressed a key, or something new was painted."""
         self._busy = self._seconds()
+        if typed:
+            self._typed = self._busy
 
     def look(self) -> bool:
         """Look through everything if it is quiet, and worth it; says whether that was done."""
         now = self._seconds()
-        if self._before is None or now - self._busy < QUIET:
+        if self._before is None or not any(gc.get_count()[1:]):
             return False
-        if now - self._swept < max(APART, SHARE * self._took) or not any(gc.get_count()[1:]):
+        since = now - self._swept
+        rests = now - self._busy >= QUIET and since >= max(APART, SHARE * self._took)
+        late = now - self._typed >= MOMENT and since >= max(LATEST, RARELY * self._took)
+        if not (rests or late):
             return False
         gc.collect()
         self._swept = self._seconds()
