@@ -60,7 +60,6 @@ def test_console__project_opened_again__then_the_last_first_frame_until_the_scre
     # Enter too: as a key, not as the end of a line.
     again = opened(sandbox, root)
     assert again.until(lambda: b"test_second" in again.raw)
-    assert TAKES not in again.raw
     again.keys("k\r")
     assert again.until(lambda: "▶" in cursor(again))
     ended(again)
