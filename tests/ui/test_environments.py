@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.support import journals
-from tests.support.consoles import Console, FakeView, press, settle
+from tests.support.consoles import Console, FakeEngine, FakeView, press, settle
 from tests.support.journals import ROOT
 from tests.ui.conftest import drive
 from tests.ui.screens import environments
@@ -62,20 +62,25 @@ def test_environments__one_of_several_refuses__then_it_is_said_whose_and_the_oth
     drive(environments, story)
 
 
+def each_begins(engine: FakeEngine, views: list[FakeView]) -> None:
+    """Each launch is a live run of its own, which stands in `views` from then on."""
+    submit = engine.submit
+
+    def begin(request: Any) -> Any:
+        if isinstance(request, Launch):
+            view = FakeView(journals.running())
+            view.run_id = f"01K0000000000000000000000{len(views)}"
+            views.append(view)
+            engine.answers["launch"] = view
+        return submit(request)
+
+    engine.submit = begin  # type: ignore[method-assign]
+
+
 def test_cancel__runs_go_on_on_several__then_all_of_them_are_stopped() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        engine, submit = shown.engine, shown.engine.submit
-        views: list[FakeView] = []
-
-        def begin(request: Any) -> Any:
-            if isinstance(request, Launch):
-                view = FakeView(journals.running())
-                view.run_id = f"01K0000000000000000000000{len(views)}"
-                views.append(view)
-                engine.answers["launch"] = view
-            return submit(request)
-
-        engine.submit = begin  # type: ignore[method-assign]
+        engine, views = shown.engine, list[FakeView]()
+        each_begins(engine, views)
         await choose(pilot, shown, "box7", "lab2")
         await press(pilot, shown, "a")
         await settle(pilot, shown)
@@ -94,17 +99,8 @@ def test_leaving_and_stopping__runs_go_on_elsewhere__then_none_is_forgotten(key:
     views: list[FakeView] = []
 
     async def story(pilot: Any, shown: Console) -> None:
-        engine, submit = shown.engine, shown.engine.submit
-
-        def begin(request: Any) -> Any:
-            if isinstance(request, Launch):
-                view = FakeView(journals.running())
-                view.run_id = f"01K0000000000000000000000{len(views)}"
-                views.append(view)
-                engine.answers["launch"] = view
-            return submit(request)
-
-        engine.submit = begin  # type: ignore[method-assign]
+        engine = shown.engine
+        each_begins(engine, views)
         await choose(pilot, shown, "box7", "lab2")
         await press(pilot, shown, "a")
         await settle(pilot, shown)
