@@ -96,7 +96,7 @@ class Ingest:
     ) -> list[dict[str, Any]]:
         """Add what is new to the batch; gives the supervisor's decoded lines. `base` is where output will begin."""
         self._looks += 1
-        self._discover(batch, launch)
+        self.discover(batch, launch)
         told = self._supervisor_lines(batch)
         if only_supervisor:
             return told
@@ -115,7 +115,7 @@ class Ingest:
 
     def drain(self, batch: Batch, base: int, launch: str) -> bool:
         """Read on for one launch; True when everything its dead processes wrote is in the batch."""
-        self._discover(batch, launch)
+        self.discover(batch, launch)
         return self._drain(batch, base, {launch, ""})
 
     def rest(self, batch: Batch, base: int) -> None:
@@ -156,7 +156,8 @@ class Ingest:
 
     # -- finding spools
 
-    def _discover(self, batch: Batch, launch: str) -> None:
+    def discover(self, batch: Batch, launch: str) -> None:
+        """Meet the processes that came since the last look."""
         try:
             names = os.listdir(self.directory)
         except OSError:

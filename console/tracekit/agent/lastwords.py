@@ -2,14 +2,19 @@
 
 A probe reads what its runner captured a few times a second, and tells it by lines that it writes a few times a second.
 What was printed in between would die with the process: it lies in files without a name, which are held open here
-meanwhile. What is found behind a death is written into the dead process's own spool, as it would have been by itself.
+meanwhile. A process sends them itself before its first test, into a socket that outlives it, since it may be gone
+before anybody looks; those of a process whose message got lost are opened while it lives. What is found behind a death
+is written into the dead process's own spool, as it would have been by itself.
 """
 
 from __future__ import annotations
 
+import array
 import contextlib
 import os
 import re
+import socket
+import stat
 import struct
 from collections.abc import Callable
 from typing import Any, NamedTuple, Optional
@@ -22,8 +27,11 @@ from tracekit.wire.names import E
 
 #: More than this was not printed between two looks; the end of it is what counts.
 MOST = 16 << 20
+#: The socket's name in the folder of a run's processes.
+WORDS = "words"
+_LONGEST = 200
 _PAGE = struct.Struct("=4Q")
-_NAME = re.compile(r".+-(?P<pid>\d+)-(?P<started>\d+)")
+_NAME = re.compile(r"[a-z][a-z0-9_]*-(?P<pid>\d+)-(?P<started>\d+)")
 _OUTPUT = b'"e":"' + E.OUTPUT.encode() + b'"'
 _STREAMS = ("stdout", "stderr")
 
@@ -34,14 +42,23 @@ class _Held(NamedTuple):
 
 
 class LastWords:
-    """The open files of the test processes of one run."""
+    """The open files of the test processes of one run, which write into `directory`."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, directory: str) -> None:
         self._system = system
+        self._directory = directory
         self._held: dict[str, Optional[_Held]] = {}
+        self._socket = _listen(directory)
+
+    def close(self) -> None:
+        """Nobody sends anything any more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
 
     def meet(self, pages: list[str]) -> None:
-        """Open what new processes capture into; a page that is not whole yet is looked at again."""
+        """Take what new processes capture into; a page that is not whole yet is looked at again."""
+        self._receive()
         for page in pages:
             if page not in self._held:
                 words = _words(page)
@@ -50,6 +67,29 @@ class LastWords:
                     continue
                 pid, started = int(found.group("pid")), int(found.group("started"))
                 self._held[page] = self._open(pid, started, words)
+
+    def _receive(self) -> None:
+        """Whatever was sent, by processes that live and by those that are gone already."""
+        while self._socket is not None:
+            try:
+                data, told, _, _ = self._socket.recvmsg(
+                    _LONGEST, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC
+                )
+            except OSError:
+                return
+            files = array.array("i")
+            for level, kind, rights in told:
+                if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                    files.frombytes(rights[: len(rights) // files.itemsize * files.itemsize])
+            name = data.decode("ascii", "replace")
+            found = _NAME.fullmatch(name)
+            page = os.path.join(self._directory, name + HELD)
+            held = _Held(int(found.group("pid")) if found else 0, tuple(files))
+            mine = found is not None and len(files) == len(_STREAMS) and not self._held.get(page)
+            if mine and not any(_named(fd) for fd in files):
+                self._held[page] = held
+            else:
+                _close(held)
 
     def _open(self, pid: int, started: int, words: tuple[int, ...]) -> Optional[_Held]:
         files: list[int] = []
@@ -62,14 +102,14 @@ class LastWords:
             return None
         held = _Held(pid, tuple(files))
         # A test may have closed it, and the number may be another file's by now: what is captured has no name.
-        named = any(os.fstat(fd).st_nlink for fd in files)
-        if named or self._system.processes.started(pid) != started:
+        if any(_named(fd) for fd in files) or self._system.processes.started(pid) != started:
             _close(held)
             return None
         return held
 
     def tell(self, launch: str, pages: list[str], facts: Callable[[], Facts]) -> None:
         """A launch is over: what its processes had no time to tell goes into their spools, and all is let go."""
+        self._receive()
         for page in pages:
             held = self._held.pop(page, None)
             if held is None:
@@ -123,6 +163,34 @@ class LastWords:
         torn = not read_tail(spool, 1).endswith(b"\n")
         with open(spool, "ab") as file:
             file.write((b"\n" if torn else b"") + b"".join(lines))
+
+
+def _listen(directory: str) -> Optional[socket.socket]:
+    """Where processes send their files to, or None where a folder takes no socket."""
+    with contextlib.suppress(OSError):
+        os.unlink(os.path.join(directory, WORDS))
+    own = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    own.setblocking(False)
+    try:
+        folder = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        own.close()
+        return None
+    try:
+        # A socket's own path may have 107 bytes, which a folder in a deep home has by itself.
+        own.bind(f"/proc/self/fd/{folder}/{WORDS}")
+    except OSError:
+        own.close()
+        return None
+    finally:
+        os.close(folder)
+    return own
+
+
+def _named(fd: int) -> bool:
+    """Whether a file is anything else than one without a name, which is what output is captured into."""
+    state = os.fstat(fd)
+    return not stat.S_ISREG(state.st_mode) or bool(state.st_nlink)
 
 
 def _where(pid: int, facts: Facts) -> dict[str, Any]:

@@ -112,7 +112,7 @@ class LiveRun:
     def discard(self) -> None:
         """Undo a beginning that failed, so that the same run can be started again."""
         if self._pump is not None:
-            self._pump.recording.close()
+            self._pump.close()
         with contextlib.suppress(OSError):
             self._system.files.remove_tree(self._spool)
         for name in (JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, f"{RUN_FILE}.part"):
@@ -435,7 +435,7 @@ class LiveRun:
     def _close(self, pump: Pump) -> None:
         """The journal tells the end: nobody opens this run again."""
         pump.recording.sync()
-        pump.recording.close()
+        pump.close()
         self._end()
         with contextlib.suppress(OSError):
             self._system.files.remove_tree(self._spool)

@@ -61,7 +61,7 @@ class Pump:
         self._told: dict[str, tuple[float, dict[str, Any]]] = {}
         self._watch = Watch()
         self._stacks = Stacks(system)
-        self._words = LastWords(system)
+        self._words = LastWords(system, ingest.directory)
         # What else is told just before the end.
         self.ending: Callable[[], list[dict[str, Any]]] = list
 
@@ -88,7 +88,13 @@ class Pump:
     def release(self) -> None:
         """Let go of everybody who is told of this run, or asks."""
         self.ending = list
+        self._words.close()
         del self.driver
+
+    def close(self) -> None:
+        """Nothing more is read or written."""
+        self._words.close()
+        self.recording.close()
 
     def facts_of(self, launch: str) -> progress.Facts:
         return progress.scan(spool.path for spool in self.ingest.of_launch(launch))
@@ -243,6 +249,8 @@ class Pump:
         """A launch is over: read all that its processes left, then let the driver decide."""
         launch = self.driver.launch
         # A process that a test took down wrote nothing more: what it had printed is written for it.
+        # One that died at once may have come and gone since its folder was looked into.
+        self.ingest.discover(batch, launch)
         self._words.tell(launch, self.ingest.words_of(launch), lambda: self.facts_of(launch))
         while not self.stuck and not self.ingest.drain(batch, self.recording.next_output, launch):
             if batch.output_size > SPLIT or sum(map(len, batch.lines)) > SPLIT:

@@ -85,10 +85,14 @@ class World:
         ingest.supervisor = SUPERVISOR
         ingest.restore(restored)
         pump = Pump(system, recording, ingest, self.context, lambda _: FakeAdapter())
-        if restored.started:
-            pump.resume(restored, self.specs)
-        else:
-            pump.begin([{"e": "run.started"}])
+        try:
+            if restored.started:
+                pump.resume(restored, self.specs)
+            else:
+                pump.begin([{"e": "run.started"}])
+        except BaseException:
+            pump.close()
+            raise
         return pump
 
     def survive(self, files: Files) -> None:
@@ -98,7 +102,7 @@ class World:
             self.pump.step()
         except Killed:
             self.deaths += 1
-            self.pump.recording.close()
+            self.pump.close()
             self.pump = self.make(files)
         for spec in self.pump.wanted:
             if spec.id not in self.specs:
@@ -151,7 +155,7 @@ class World:
         for _ in range(300):
             self.survive(files)
             if self.pump.closed:
-                self.pump.recording.close()
+                self.pump.close()
                 return
         raise AssertionError("the run never ended")
 
@@ -239,7 +243,7 @@ def test_full_disk__at_every_call__then_the_verdicts_stay_and_the_recording_says
             world.survive(files)
             if world.pump.closed or world.pump.overdue():
                 break
-        world.pump.recording.close()
+        world.pump.close()
         assert world.pump.finish is not None
         assert world.pump.finish["verdicts"] == {"crashed": 1, "passed": 2}
         if not files.failed:
