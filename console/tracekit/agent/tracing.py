@@ -16,7 +16,7 @@ from typing import Any, Optional
 from tracekit.agent.boot import kept_library, target
 from tracekit.agent.kept import trace_files
 from tracekit.agent.runnable import runnable
-from tracekit.wire.names import RINGS_DIR, E
+from tracekit.wire.names import OWN_SCENARIO, RINGS_DIR, THREAD_SCENARIOS, E
 
 LIBRARIES = "lib"
 WATCHED_EVERY = 0.05
@@ -67,7 +67,7 @@ def rings(spool: str) -> str:
 def environ(plan: Mapping[str, Any], suite: Mapping[str, Any], probe: str, spool: str) -> dict[str, str]:
     """What the processes of a suite are told; `off` too, whatever runs around us."""
     level = level_of(plan, suite)
-    told = {"TRACEKIT_TRACE": level, "TRACEKIT_RINGS": ""}
+    told = {"TRACEKIT_TRACE": level, **linked(plan, suite, spool)}
     if level == "off":
         return told
     rules: dict[str, Any] = {
@@ -81,10 +81,17 @@ def environ(plan: Mapping[str, Any], suite: Mapping[str, Any], probe: str, spool
         rules |= {"calls": room, "process": max(PROCESS_RINGS, 4 * room), "run": max(RUN_RINGS, 8 * room)}
     return {
         **told,
-        "TRACEKIT_RINGS": rings(spool),
         "TRACEKIT_BOX": library(probe),
         "TRACEKIT_TRACE_RULES": json.dumps(rules),
     }
+
+
+def linked(plan: Mapping[str, Any], suite: Mapping[str, Any], spool: str) -> dict[str, str]:
+    """What programs that link the tracer are told; nothing of whatever runs around us."""
+    told = dict.fromkeys(("TRACEKIT_RINGS", "TRACEKIT_RING", OWN_SCENARIO, THREAD_SCENARIOS), "")
+    if level_of(plan, suite) != "off":
+        told |= {"TRACEKIT_RINGS": rings(spool), "TRACEKIT_RING": str(suite.get("trace_ring") or "")}
+    return told
 
 
 def load(path: str) -> Any:

@@ -122,6 +122,8 @@ OUTPUT_FILE = "output.bin"
 RUN_FILE = "run.json"
 SPOOL_DIR = "spool"
 RINGS_DIR = "rings"
+#: The variables that say whose the records are of a process, or of its threads by their names, with a linked tracer.
+OWN_SCENARIO, THREAD_SCENARIOS = "TRACEKIT_SCENARIO", "TRACEKIT_SCENARIOS"
 TRACE_DIR = "trace"
 STRINGS_FILE = "strings.tkd"
 BLOB_DIR = "blobs"

@@ -148,7 +148,7 @@ fn held_of(registry: &Registry, held: &mut Vec<Held>, label: Option<u64>) -> usi
     }
     let page = inner.page();
     drop(passed);
-    let scenario = at.map_or(0, |at| held[at].scenario);
+    let scenario = at.map_or_else(|| registry.told_scenario(), |at| held[at].scenario);
     if let Some(at) = at {
         held.swap_remove(at).let_go();
     }

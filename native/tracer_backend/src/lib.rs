@@ -29,17 +29,19 @@ pub mod segment;
 mod settings;
 pub mod strings;
 mod system;
+mod told;
 pub mod verify;
 
 pub use ancestry::inherited_scenario;
 pub use kind::{Home, Kind};
 pub use problem::{Problem, REASONS, Reason, Result};
-pub use registry::{Lane, RINGS_VARIABLE, Registry};
+pub use registry::{Lane, Registry};
 pub use ring::Record;
 pub use row::{Column, Row};
 pub use settings::Settings;
 pub use strings::Tag;
 pub use system::ProcessId;
+pub use told::{RING_VARIABLE, RINGS_VARIABLE, SCENARIO_VARIABLE, SCENARIOS_VARIABLE};
 
 /// The version of the crate, that of the whole workspace.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");

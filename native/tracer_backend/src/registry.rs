@@ -2,7 +2,7 @@
 //! not be recorded, and survives a fork as the child's own registry. Nothing in here waits for a reader.
 
 use std::cell::UnsafeCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
@@ -20,10 +20,7 @@ use crate::ring::{Copied, Record, look};
 use crate::settings::Settings;
 use crate::strings::{Strings, Tag};
 use crate::system::{self, ProcessId};
-use crate::{clock, hot};
-
-/// The folder of the rings of a run, for the processes of its tests.
-pub const RINGS_VARIABLE: &str = "TRACEKIT_RINGS";
+use crate::{clock, hot, told};
 
 /// What a process records into. Copies are the same registry.
 #[derive(Clone, Debug)]
@@ -40,6 +37,8 @@ pub(crate) struct Shared {
     pub(crate) scenario: AtomicU32,
     settings: Settings,
     root: Option<PathBuf>,
+    /// The scenarios of threads by their names, where somebody told them.
+    threads: HashMap<String, Vec<u8>>,
     /// Only behind the gate.
     inner: UnsafeCell<Inner>,
 }
@@ -114,13 +113,20 @@ impl Drop for Shared {
 }
 
 impl Registry {
-    /// A registry in the folder that the environment names, else in memory that ends with the process.
+    /// A registry in the folder that the environment names, else, or where that cannot be written, in memory that ends
+    /// with the process: who runs a program decides where it records, and must not decide whether it works.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The system gives no memory.
     pub fn new() -> Result<Self> {
-        let folder = env::var_os(RINGS_VARIABLE).filter(|folder| !folder.is_empty());
-        Self::make(folder.as_deref().map(Path::new), Settings::default())
+        let Some(folder) = told::folder() else { return Self::in_memory(Settings::default()) };
+        let Ok(made) = Self::make(Some(&folder), told::settings(), told::scenarios()) else {
+            return Self::in_memory(told::settings());
+        };
+        if let Some(scenario) = told::scenario(&folder) {
+            made.set_process_scenario(made.string(Tag::Text, &scenario));
+        }
+        Ok(made)
     }
 
     /// A registry in memory that ends with the process.
@@ -128,7 +134,7 @@ impl Registry {
     /// # Errors
     /// The system gives no memory.
     pub fn in_memory(settings: Settings) -> Result<Self> {
-        Self::make(None, settings)
+        Self::make(None, settings, HashMap::new())
     }
 
     /// A registry whose rings are files below this folder, to be read by others, in this life or after it.
@@ -136,10 +142,10 @@ impl Registry {
     /// # Errors
     /// The folder cannot be written.
     pub fn in_folder(rings: &Path, settings: Settings) -> Result<Self> {
-        Self::make(Some(rings), settings)
+        Self::make(Some(rings), settings, HashMap::new())
     }
 
-    fn make(root: Option<&Path>, settings: Settings) -> Result<Self> {
+    fn make(root: Option<&Path>, settings: Settings, threads: HashMap<String, Vec<u8>>) -> Result<Self> {
         gate::watch_forks();
         let identity = identity();
         let (place, page, strings) = begin(root, &identity, None)?;
@@ -160,6 +166,7 @@ impl Registry {
             scenario: AtomicU32::new(0),
             settings,
             root: root.map(Path::to_path_buf),
+            threads,
             inner: UnsafeCell::new(inner),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -195,6 +202,15 @@ impl Registry {
     /// The thread can have no rings.
     pub fn set_scenario(&self, scenario: u32) -> Result<()> {
         hot::set_scenario(self, scenario)
+    }
+
+    /// The scenario that the calling thread was told by its name; 0 for none.
+    pub(crate) fn told_scenario(&self) -> u32 {
+        if self.shared.threads.is_empty() {
+            return 0;
+        }
+        let found = std::thread::current().name().and_then(|name| self.shared.threads.get(name).cloned());
+        found.map_or(0, |scenario| self.string(Tag::Text, &scenario))
     }
 
     /// The scenario of threads that have none of their own.

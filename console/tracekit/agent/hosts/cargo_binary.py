@@ -6,6 +6,7 @@ tells nobody: both are inferred from its order, and are marked so. What died bes
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from tracekit.agent.hosts.libtest_words import Program
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.system import System
-from tracekit.wire.names import E
+from tracekit.wire.names import THREAD_SCENARIOS, E
 
 #: The names of tests that one command line may carry, in bytes; the system takes at least sixteen times as much.
 _NAMES = 128 * 1024
@@ -120,7 +121,7 @@ class Together:
             ignored = ["--include-ignored"] if any(test.ignored for test in tests) else []
             command += [*ignored, "--exact", *(test.name for test in tests)]
         try:
-            followed.start(command, target.cwd, target.environ)
+            followed.start(command, target.cwd, {**target.environ, THREAD_SCENARIOS: self._whose(tests)})
         except OSError:
             return tests, []  # each says for itself why its process does not start
         self._followed, batch.pid = followed, followed.pid
@@ -135,6 +136,13 @@ class Together:
         if end is None or self.stopping:
             return [], []
         return self._concluded(batch, end, followed.note)
+
+    def _whose(self, tests: list[RustTest]) -> str:
+        """The file by which a tracer that they link knows whose the threads are: libtest calls each by its test."""
+        path = os.path.join(self._request.spool, f"binary{self._processes}.scenarios")
+        with open(path, "wb") as file:
+            file.writelines(os.fsencode(f"{test.name}\t{test.scenario}\n") for test in tests)
+        return path
 
     def _begin(self) -> None:
         """As many tests run as libtest has threads, in its order: who has begun follows from that."""

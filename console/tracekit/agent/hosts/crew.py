@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Optional, Protocol
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.paths import read_json
 from tracekit.agent.system import System
-from tracekit.wire.names import E
+from tracekit.wire.names import OWN_SCENARIO, E
 
 TICK = 0.02
 CHUNK = 256 * 1024
@@ -259,7 +259,8 @@ def _spawn(job: Job, files: list[int]) -> int:
     return os.posix_spawn(
         job.command[0],
         job.command,
-        job.environ,
+        # What it records with a tracer that it links, and what its children do, is this test's.
+        {**job.environ, OWN_SCENARIO: job.scenario},
         file_actions=actions,
         setpgroup=0,
         setsigmask=(),

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from tracekit.agent import isolation
+from tracekit.agent import isolation, tracing
 from tracekit.agent.hosts.main import START
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import hosted_ends
@@ -107,6 +107,9 @@ class HostedAdapter(Adapter):
             **{key: str(value) for key, value in suite.get("env", {}).items()},
             **self.environ(environ, found),
             "TRACEKIT_RUN_TOKEN": context.token,
+            # Programs that link the tracer record; interpreters that they start are asked for nothing.
+            "TRACEKIT_TRACE": "off",
+            **tracing.linked(context.plan, suite, context.spool),
         }
         files = {file: json.dumps(request).encode("ascii")}
         locks = () if discovers else tuple(str(lock) for lock in suite.get("locks") or ())

@@ -1,0 +1,137 @@
+//! What a registry is told by the environment of its process: each case is a child with an environment of its own.
+
+mod common;
+
+use std::path::Path;
+use std::{env, fs, thread};
+
+use common::{Folder, in_child};
+use tracer_backend::drain::{Drain, Limits};
+use tracer_backend::segment::{Segment, segments, strings_path};
+use tracer_backend::strings::entries;
+use tracer_backend::{
+    Home, RING_VARIABLE, RINGS_VARIABLE, Record, Registry, SCENARIO_VARIABLE, SCENARIOS_VARIABLE, Settings, kinds,
+};
+
+const NAMES: [&str; 4] = [RINGS_VARIABLE, RING_VARIABLE, SCENARIO_VARIABLE, SCENARIOS_VARIABLE];
+
+fn event(arg: u32) -> Record {
+    Record { kind: kinds::EVENT.0, arg, ..Record::default() }
+}
+
+/// What a program with this environment does: its exit code.
+fn started(variables: &[(&str, &Path)], program: fn() -> i32) -> i32 {
+    let child = in_child(|| {
+        for name in NAMES {
+            // SAFETY: a child of a fork has one thread.
+            unsafe { env::remove_var(name) };
+        }
+        for (name, value) in variables {
+            // SAFETY: as above.
+            unsafe { env::set_var(name, value) };
+        }
+        program()
+    });
+    child.status
+}
+
+/// A program that records on a thread that has no name, and on one that has.
+fn records() -> i32 {
+    let registry = Registry::new().expect("memory");
+    let recorder = |arg| {
+        let registry = registry.clone();
+        move || registry.record(Home::Calls, event(arg)).expect("a ring")
+    };
+    thread::spawn(recorder(1)).join().expect("a record");
+    thread::Builder::new()
+        .name("tests::one".to_owned())
+        .spawn(recorder(2))
+        .expect("a thread")
+        .join()
+        .expect("a record");
+    0
+}
+
+/// A program that records, and starts one that does.
+fn starts_another() -> i32 {
+    let registry = Registry::new().expect("memory");
+    registry.set_process_scenario(registry.text("the nearest one"));
+    in_child(records).status
+}
+
+/// Number and scenario of each event below this folder.
+fn told(folder: &Folder) -> Vec<(u32, String)> {
+    Drain::open(&folder.path().join("rings"), folder.path(), Limits::default())
+        .expect("a folder")
+        .finish()
+        .expect("a disk");
+    let bytes = fs::read(strings_path(folder.path())).expect("strings");
+    let strings: Vec<String> = entries(&bytes).map(|entry| String::from_utf8_lossy(entry.body).into_owned()).collect();
+    let (mut found, mut buffer) = (Vec::new(), Vec::new());
+    for (_, path) in segments(folder.path()).expect("segments") {
+        let segment = Segment::open(&path).expect("a segment");
+        for number in 0..segment.blocks().len() {
+            let block = segment.load(number, &mut buffer).expect("a block").expect("a whole block");
+            let events = block.iter().filter(|row| row.kind == kinds::EVENT.0);
+            let whose = |at: u32| at.checked_sub(1).map_or_else(String::new, |at| strings[at as usize].clone());
+            found.extend(events.map(|row| (row.arg, whose(row.scenario))));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn scenario__of_a_process__then_every_thread_s() {
+    let folder = Folder::new();
+    let rings = folder.path().join("rings");
+    let variables = [(RINGS_VARIABLE, rings.as_path()), (SCENARIO_VARIABLE, Path::new("cargo:a.rs::one"))];
+    assert_eq!(started(&variables, records), 0);
+    let whose = "cargo:a.rs::one".to_owned();
+    assert_eq!(told(&folder), [(1, whose.clone()), (2, whose)]);
+}
+
+#[test]
+fn scenario__of_a_thread_by_its_name__then_that_thread_s_only() {
+    let folder = Folder::new();
+    let (rings, list) = (folder.path().join("rings"), folder.path().join("list"));
+    fs::write(&list, "tests::other\tcargo:a.rs::other\ntests::one\tcargo:a.rs::one\nno tab\n\n").unwrap();
+    assert_eq!(started(&[(RINGS_VARIABLE, &rings), (SCENARIOS_VARIABLE, &list)], records), 0);
+    assert_eq!(told(&folder), [(1, String::new()), (2, "cargo:a.rs::one".to_owned())]);
+}
+
+#[test]
+fn scenario__of_a_process_that_a_recording_one_started__then_that_one_s() {
+    let folder = Folder::new();
+    let rings = folder.path().join("rings");
+    let variables = [(RINGS_VARIABLE, rings.as_path()), (SCENARIO_VARIABLE, Path::new("the outer one"))];
+    assert_eq!(started(&variables, starts_another), 0);
+    let whose = "the nearest one".to_owned();
+    assert_eq!(told(&folder), [(1, whose.clone()), (2, whose)]);
+}
+
+#[test]
+fn rings__where_nothing_can_be_written_or_read__then_the_program_works_all_the_same() {
+    let folder = Folder::new();
+    let (file, missing) = (folder.path().join("file"), folder.path().join("missing"));
+    fs::write(&file, "").unwrap();
+    assert_eq!(started(&[(RINGS_VARIABLE, &file.join("rings")), (SCENARIOS_VARIABLE, &missing)], records), 0);
+    assert_eq!(started(&[], records), 0);
+    assert_eq!(fs::read(&file).unwrap(), b"");
+}
+
+#[test]
+fn ring__asked_for__then_as_large() {
+    let cases = [("", 1 << 20), ("word", 1 << 20), ("0", 1 << 20), ("262144", 1 << 18), ("4194304", 1 << 22)];
+    for (asked, wanted) in cases {
+        let folder = Folder::new();
+        let rings = folder.path().join("rings");
+        let variables = [(RINGS_VARIABLE, rings.as_path()), (RING_VARIABLE, Path::new(asked))];
+        assert_eq!(started(&variables, records), 0);
+        let process = tracer_backend::reader::ProcessFolder::all(&rings).unwrap().remove(0);
+        let ring = process.rings().unwrap().into_iter().find(|path| path.extension() == Some("calls".as_ref()));
+        let bytes = fs::metadata(ring.unwrap()).unwrap().len();
+        assert!((wanted..wanted + 8192).contains(&bytes), "{asked}: {bytes}");
+    }
+    assert_eq!(Settings::default().calls_bytes, 1 << 20);
+}
