@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
 
 import pytest
 
+import tracekit
 from tests.support import rust
 from tests.support.cli import Sandbox
 from tools.tasks.common import ROOT
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+FAULTS = Path(tracekit.__file__).parent / "profiles" / "tracer" / "faults.toml"
+#: What of the tracer's own tests is fast, and of which each fault must turn red what its table says and nothing else.
+LOOKED_AT = "tracer_backend/src or tracer_backend/tests/registry.rs or tracer_backend/tests/told.rs"
 PROFILE = 'project = ["native/Cargo.toml"]\n[suite.t]\nrunner = "pytest"\ncwd = "native"\n'
 
 
@@ -55,3 +60,47 @@ def test_tracer__in_this_checkout__then_its_own_rust_tests_run(sandbox: Sandbox)
     assert set(told.values()) == {"passed"}, done.err
     assert {name.partition("/")[0] for name in told} >= {"cargo@tracer:mcp_server"}
     assert len(told) >= 3
+
+
+def copy_of_this_checkout() -> Path:
+    """The Rust sources beside the others; always the same place, so that little is built again."""
+    copy = ROOT / "target" / "faults"
+    copy.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["git", "init", "-q", copy], check=True)
+    names = {
+        str(path.relative_to(ROOT))
+        for top in (ROOT / "native").iterdir()
+        if top.name != "target"
+        for path in (top.rglob("*") if top.is_dir() else [top])
+        if path.is_file()
+    }
+    for old in [path for path in copy.glob("native/**/*") if path.is_file()]:
+        if str(old.relative_to(copy)) not in names:
+            old.unlink()
+    for name in names:
+        source, place = ROOT / name, copy / name
+        if not place.exists() or place.read_bytes() != source.read_bytes():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, place)
+    return copy
+
+
+def test_tracer__each_fault_of_its_table__then_those_scenarios_are_red_and_the_cause_is_told(
+    sandbox: Sandbox,
+) -> None:
+    root = copy_of_this_checkout()
+    environ = {**sandbox.environ, "CARGO_TARGET_DIR": str(ROOT / "native" / "target")}
+    for fault in tomllib.loads(FAULTS.read_text(encoding="utf-8"))["fault"]:
+        place = root / fault["file"]
+        sound = place.read_text(encoding="utf-8")
+        assert sound.count(fault["from"]) == 1, fault["name"]
+        place.write_text(sound.replace(fault["from"], fault["to"]), encoding="utf-8")
+        try:
+            done = sandbox.run("run", root, "--profile", "tracer", "-s", LOOKED_AT, env=environ)
+        finally:
+            place.write_text(sound, encoding="utf-8")
+        assert done.code == 1, done.out + done.err
+        assert fault["root"] in done.out
+        assert fault["place"] in done.out
+        reds = {line.split()[-1] for line in done.out.splitlines() if re.match(r"✗ \w+ +[\d.]+m?s ", line)}
+        assert reds == {f"cargo@tracer:{scenario}" for scenario in fault["scenarios"]}
