@@ -61,10 +61,8 @@ def sandbox(tmp_path: Path) -> Sandbox:
 
 
 def limits(root: Path, keys: str) -> Path:
-    """Another profile of the same project, so that nothing is built again."""
-    profile = root / "limits.toml"
-    profile.write_text(f'[suite.r]\nrunner = "cargo"\n{keys}')
-    return profile
+    """A profile with these keys of the suite."""
+    return rust.profile(root, f'[suite.r]\nrunner = "cargo"\n{keys}')
 
 
 def printed(done: Done, scenario: str, stream: str = "stdout") -> bytes:

@@ -34,13 +34,6 @@ def sandbox(tmp_path: Path) -> Sandbox:
     return rust.sandbox(tmp_path / "home")
 
 
-def profile(root: Path, text: str) -> Path:
-    """Another profile of the same project, so that nothing is built again."""
-    place = root / "asked.toml"
-    place.write_text(text)
-    return place
-
-
 def plain(scenario: str) -> str:
     """The id that the same test has in a suite without a name."""
     return "cargo:" + scenario.partition(":")[2]
@@ -59,7 +52,7 @@ def test_run__tests_share_their_programs_process__then_the_same_verdicts(
     sandbox: Sandbox, root: Path, threads: int
 ) -> None:
     words = ["--", "--", f"--test-threads={threads}"]
-    done = sandbox.run("run", root, "--profile", profile(root, BINARY), "--json", *words)
+    done = sandbox.run("run", root, "--profile", rust.profile(root, BINARY), "--json", *words)
     assert done.code == 1, done.err
     assert {plain(name): word for name, word in done.verdicts().items()} == ENDS
     assert len(pids(done)["cargo:api/src/lib.rs"]) <= 2, (
@@ -88,7 +81,7 @@ def test_run__tests_share_a_process__then_output_is_inferred_and_libtests_words_
     sandbox: Sandbox, root: Path
 ) -> None:
     words = ["--", "--lib", "--", "--test-threads=1"]
-    done = sandbox.run("run", root, "--profile", profile(root, BINARY), "--json", *words)
+    done = sandbox.run("run", root, "--profile", rust.profile(root, BINARY), "--json", *words)
     printed = [line for line in done.of("output") if line.get("stream") == "stdout"]
     assert [(plain(line["scenario"]), line["text"], line["attribution"]) for line in printed] == [
         (UNIT + "tests::double__two__then_four", "printed by double\n", "inferred")
@@ -106,7 +99,7 @@ def test_rerun__one_test_of_a_shared_process__then_exactly_that_one_runs(
     counter = tmp_path / "counter"
     sandbox.environ["FIXTURE_COUNTER"] = str(counter)
     chosen = "cargo@r:api/tests/api.rs::flaky"
-    place = profile(root, BINARY)
+    place = rust.profile(root, BINARY)
     first = sandbox.run("run", root, "--profile", place, "-s", "flaky or adds or environment", "--json")
     assert first.verdicts()[chosen] == "failed"
     assert len(pids(first)["cargo:api/tests/api.rs"]) == 1
@@ -120,7 +113,7 @@ def test_timeout__of_one_in_a_shared_process__then_it_alone_is_timed_out(
     sandbox: Sandbox, root: Path
 ) -> None:
     sandbox.environ["FIXTURE_HANGS"] = "1"
-    place = profile(root, BINARY + 'timeout = "2s"\n')
+    place = rust.profile(root, BINARY + 'timeout = "2s"\n')
     chosen = "hangs or nested or flaky"
     words = ["--", "--", "--test-threads=1"]
     done = sandbox.run("run", root, "--profile", place, "-s", chosen, "--json", *words)
@@ -132,7 +125,7 @@ def test_output__of_a_shared_process_while_it_runs__then_live_and_a_cancel_leave
     sandbox: Sandbox, root: Path
 ) -> None:
     sandbox.environ["FIXTURE_HANGS"] = "1"
-    process = sandbox.start("run", root, "--profile", profile(root, BINARY), "-s", "streams", "--json")
+    process = sandbox.start("run", root, "--profile", rust.profile(root, BINARY), "-s", "streams", "--json")
     assert process.stdout is not None
     found = []
     for raw in process.stdout:
@@ -165,7 +158,7 @@ def test_run__a_process_dies_and_nobody_alone_does_it__then_the_suite_failed_in_
     tests = "".join(f"#[test]\nfn {name}() {{ meet(); }}\n" for name in ("one", "two"))
     (root / "src" / "lib.rs").write_text(meets + tests)
     words = ["--", "--", "--test-threads=2"]
-    done = sandbox.run("run", root, "--profile", profile(root, BINARY), "--json", *words)
+    done = sandbox.run("run", root, "--profile", rust.profile(root, BINARY), "--json", *words)
     assert set(done.verdicts().values()) == {"passed"}
     assert done.code == 1
     (failed,) = done.of("suite.failed")
@@ -175,7 +168,7 @@ def test_run__a_process_dies_and_nobody_alone_does_it__then_the_suite_failed_in_
 def test_run__a_matrix__then_each_cell_is_built_and_run_and_its_ids_say_which(
     sandbox: Sandbox, root: Path
 ) -> None:
-    done = sandbox.run("run", root, "--profile", profile(root, MATRIX), "--json")
+    done = sandbox.run("run", root, "--profile", rust.profile(root, MATRIX), "--json")
     assert done.code == 0, done.err
     names = {(name.partition(":")[0], name.rpartition("::")[2]) for name in done.verdicts()}
     plainly = {(f"cargo@r[{one}][{two}]", SAME) for one in ("default", "loud") for two in ("dev", "release")}
@@ -189,7 +182,7 @@ def test_rerun__one_cell_of_a_matrix__then_it_alone_runs_as_it_was_built(
     sandbox: Sandbox, root: Path, tmp_path: Path
 ) -> None:
     sandbox.environ["FIXTURE_COUNTER"] = str(tmp_path / "built")
-    place = profile(root, MATRIX)
+    place = rust.profile(root, MATRIX)
     first = sandbox.run("run", root, "--profile", place, "-s", "suite:r", "--json")
     assert len(first.verdicts()) == 6
     for built in ("dev", "release"):
@@ -200,9 +193,9 @@ def test_rerun__one_cell_of_a_matrix__then_it_alone_runs_as_it_was_built(
 
 
 def test_config__keys_of_cargo_elsewhere_or_wrong__then_told_where(sandbox: Sandbox, root: Path) -> None:
-    place = profile(root, '[suite.p]\nrunner = "pytest"\nisolation = "binary"\n')
+    place = rust.profile(root, '[suite.p]\nrunner = "pytest"\nisolation = "binary"\n')
     assert 'isolation needs runner = "cargo"' in sandbox.run("list", root, "--profile", place).err
-    place = profile(root, '[suite.p]\nrunner = "cargo"\nfeatures = [["--offline"], ["a"], ["a"], "b"]\n')
+    place = rust.profile(root, '[suite.p]\nrunner = "cargo"\nfeatures = [["--offline"], ["a"], ["a"], "b"]\n')
     told = sandbox.run("list", root, "--profile", place).err
     assert "is not the name of a feature" in told
     assert "the same list stands twice" in told
@@ -229,7 +222,7 @@ def test_run__a_filter_of_nextests_language__then_its_tests_and_no_others(
         **{UNIT + f"tests::ignored_{name}_a_reason": "skipped" for name in ("with", "without")},
     }
     assert nextest.run("run", root, "--json", *words).verdicts() == wanted
-    shared = nextest.run("run", root, "--profile", profile(root, BINARY), "--json", *words)
+    shared = nextest.run("run", root, "--profile", rust.profile(root, BINARY), "--json", *words)
     assert {plain(name): word for name, word in shared.verdicts().items()} == wanted
     wrong = nextest.run("run", root, "--json", "--", "-p", "other", "-E", "nothing(")
     (failed,) = wrong.of("runner.failed_to_start")

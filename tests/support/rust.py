@@ -39,6 +39,13 @@ def copied(fixture: str, place: Path) -> Path:
     return root
 
 
+def profile(root: Path, text: str) -> Path:
+    """Another profile of the same project, so that nothing is built again."""
+    place = root / "asked.toml"
+    place.write_text(text)
+    return place
+
+
 def sandbox(home: Path) -> Sandbox:
     """A person's own place, in which cargo works."""
     return Sandbox(home, environ())
