@@ -12,7 +12,7 @@ from typing import Any, Dict, Iterator, List, Optional
 
 import pytest
 
-from _tkprobe import tracing
+from _tkprobe import heap, tracing
 from _tkprobe.apart import matcher
 from _tkprobe.capture import Capture, own_streams
 from _tkprobe.collect import Finder, Ids, Selection
@@ -97,6 +97,8 @@ class Probe:
             config.pluginmanager.register(directing, "tracekit-directing")
         elif settings.mode == "run":
             self._record(config, ids, frames, collecting)
+        else:
+            heap.spare(config)
         collecting.at_end = self.end
 
     def _record(self, config: Any, ids: Ids, frames: Frames, collecting: Collecting) -> None:
