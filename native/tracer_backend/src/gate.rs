@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 
+use crate::hot;
+
 static LOCKED: AtomicBool = AtomicBool::new(false);
 static FORKS: AtomicU64 = AtomicU64::new(0);
 static WATCH: Once = Once::new();
@@ -26,13 +28,14 @@ extern "C" fn after_fork_in_parent() {
 
 extern "C" fn after_fork_in_child() {
     FORKS.fetch_add(1, Relaxed);
+    hot::leave_rings();
     LOCKED.store(false, Release);
 }
 
 /// From here on forks wait for the gate, and are counted in the child.
 pub(crate) fn watch_forks() {
     WATCH.call_once(|| {
-        // SAFETY: the handlers touch atomics only, which is allowed between fork and exec.
+        // SAFETY: the handlers touch atomics and cells of the thread only, which is allowed between fork and exec.
         unsafe { libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child)) };
     });
 }

@@ -18,12 +18,38 @@ use crate::ring::SCENARIO_SHIFT;
 /// A thread that got no ring asks again after so many records.
 const ASK_AGAIN: u32 = 1024;
 
-struct Hot {
+/// Where records of one home go, as long as the registry with this number takes them; 0 is nobody's number. One look
+/// tells whether the pen may be used: it is taken out of here before a registry, a thread or a ring goes, and by a fork.
+struct Way {
     registry: Cell<u64>,
-    forks: Cell<u64>,
+    pen: Cell<*const Pen>,
+}
+
+impl Way {
+    const fn none() -> Self {
+        Self { registry: Cell::new(0), pen: Cell::new(ptr::null()) }
+    }
+
+    fn open(&self, registry: u64, pen: Option<&Pen>) {
+        self.registry.set(if pen.is_some() { registry } else { 0 });
+        self.pen.set(pen.map_or(ptr::null(), ptr::from_ref));
+    }
+}
+
+struct Hot {
+    calls: Way,
+    durable: Way,
+    /// The registry whose scenario stands here.
+    registry: Cell<u64>,
     scenario: Cell<u32>,
-    calls: Cell<*const Pen>,
-    durable: Cell<*const Pen>,
+}
+
+impl Hot {
+    fn close(&self) {
+        self.calls.open(0, None);
+        self.durable.open(0, None);
+        self.registry.set(0);
+    }
 }
 
 /// What a thread holds of a registry.
@@ -43,11 +69,10 @@ struct Held {
 thread_local! {
     static HOT: Hot = const {
         Hot {
+            calls: Way::none(),
+            durable: Way::none(),
             registry: Cell::new(0),
-            forks: Cell::new(0),
             scenario: Cell::new(0),
-            calls: Cell::new(ptr::null()),
-            durable: Cell::new(ptr::null()),
         }
     };
     static HELD: RefCell<Vec<Held>> = const { RefCell::new(Vec::new()) };
@@ -57,7 +82,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         HOT.with(|hot| {
             if hot.registry.get() == self.registry {
-                hot.registry.set(0);
+                hot.close();
             }
         });
         // A child of a fork holds rings that are its parent's.
@@ -69,33 +94,47 @@ impl Drop for Held {
     }
 }
 
-/// Not inlined into other crates: here the thread's cells are a fixed distance away, there they would be a call.
+/// In the child of a fork: the rings that the forking thread wrote are its parent's.
+pub(crate) fn leave_rings() {
+    HOT.with(Hot::close);
+}
+
+/// The cells of the calling thread. Apart from what is inlined: here they are a fixed distance away, in other crates they
+/// would be found by more.
+#[inline(never)]
+fn cells() -> *const Hot {
+    HOT.with(ptr::from_ref)
+}
+
+/// Inlined into its callers, who mostly know the home and have no scenario to give: then nothing of either is asked.
+#[inline]
 pub(crate) fn record(registry: &Registry, home: Home, what: u64, ids: u64) -> std::result::Result<(), Reason> {
-    let shared = &*registry.shared;
-    // The address alone is asked for inside, so that this is an addition and no call.
-    let hot = HOT.with(ptr::from_ref);
     // SAFETY: the cells of this thread, which runs; they are never dropped.
-    let hot = unsafe { &*hot };
-    let pen = if home == Home::Calls { hot.calls.get() } else { hot.durable.get() };
-    let mine = hot.registry.get() == shared.number && hot.forks.get() == gate::forks();
-    if mine && !pen.is_null() && shared.open.load(Relaxed) {
-        let mut what = what;
-        if what >> SCENARIO_SHIFT == 0 {
-            let own = hot.scenario.get();
-            let scenario = if own == 0 { shared.scenario.load(Relaxed) } else { own };
-            what |= u64::from(scenario) << SCENARIO_SHIFT;
-        }
-        // SAFETY: the pen is this thread's own, in its `HELD`, which takes it out of `HOT` before it goes.
-        unsafe { (*pen).write(what, ids) };
-        return Ok(());
+    let hot = unsafe { &*cells() };
+    let shared = &*registry.shared;
+    let way = match home {
+        Home::Calls => &hot.calls,
+        Home::Durable => &hot.durable,
+        Home::Drain => return Ok(()), // the drain's own to write
+    };
+    if way.registry.get() != shared.takes.load(Relaxed) {
+        return slowly(registry, home, what, ids);
     }
-    slowly(registry, home, what, ids)
+    let mut what = what;
+    if what >> SCENARIO_SHIFT == 0 {
+        let own = hot.scenario.get();
+        let scenario = if own == 0 { shared.scenario.load(Relaxed) } else { own };
+        what |= u64::from(scenario) << SCENARIO_SHIFT;
+    }
+    // SAFETY: a way with a number has a pen, this thread's own in its `HELD`, which takes it out before it goes.
+    unsafe { (*way.pen.get()).write(what, ids) };
+    Ok(())
 }
 
 #[cold]
 #[inline(never)]
 fn slowly(registry: &Registry, home: Home, what: u64, ids: u64) -> std::result::Result<(), Reason> {
-    if home == Home::Drain || (home == Home::Calls && !registry.settings().calls) {
+    if home == Home::Calls && !registry.settings().calls {
         return Ok(()); // not asked for, so not missing
     }
     if !registry.is_open() {
@@ -163,7 +202,7 @@ impl Held {
     /// Gives the rings back; those of a label stay open for whoever asks for them.
     fn let_go(mut self) {
         if self.lanes.label.is_some() {
-            HOT.with(|hot| hot.registry.set(0));
+            HOT.with(Hot::close);
             self.lanes.bound.store(false, Release);
             self.lanes = Arc::new(Lanes::default());
         }
@@ -187,12 +226,10 @@ impl Held {
             let cell = if home == Home::Calls { &mut self.calls } else { &mut self.durable };
             *cell = Some(pen?);
         }
-        let address = |pen: &Option<Box<Pen>>| pen.as_ref().map_or(ptr::null(), |pen| &raw const **pen);
         HOT.with(|hot| {
-            hot.calls.set(address(&self.calls));
-            hot.durable.set(address(&self.durable));
+            hot.calls.open(self.registry, self.calls.as_deref());
+            hot.durable.open(self.registry, self.durable.as_deref());
             hot.scenario.set(self.scenario);
-            hot.forks.set(self.forks);
             hot.registry.set(self.registry);
         });
         Ok(())

@@ -14,7 +14,7 @@ use crate::header::{
 };
 use crate::kind::Home;
 use crate::mapping::Mapping;
-use crate::ring::{Memory, SLOT_BYTES, Slot, push};
+use crate::ring::{Memory, SLOT_BYTES, Slot, fill};
 use crate::system::ProcessId;
 
 /// What every ring of a process says about it.
@@ -161,11 +161,13 @@ impl Lanes {
     }
 }
 
-/// Writes one ring, from one thread.
+/// Writes one ring, from one thread. What a record needs of it lies on one line of the cache.
 #[derive(Debug)]
+#[repr(align(64))]
 pub(crate) struct Pen {
-    head: *const AtomicU64,
-    slots: *const [Slot],
+    /// The header, and the slots behind it.
+    ring: *const AtomicU64,
+    mask: u64,
     next: Cell<u64>,
     tsc: bool,
 }
@@ -173,18 +175,38 @@ pub(crate) struct Pen {
 impl Pen {
     /// The caller keeps the ring alive as long as the pen, and sees to it that there is one pen for a ring.
     pub(crate) fn new(ring: &Ring) -> Self {
-        let head = &raw const ring.words()[HEAD];
-        let tsc = ring.words()[TSC].load(Relaxed) == 1;
-        Self { head, slots: ring.slots(), next: Cell::new(ring.head()), tsc }
+        let words = ring.words();
+        debug_assert!(ring.slots.is_power_of_two(), "as the settings give them");
+        let (mask, tsc) = (ring.slots as u64 - 1, words[TSC].load(Relaxed) == 1);
+        Self { ring: words.as_ptr(), mask, next: Cell::new(ring.head()), tsc }
     }
 
     #[inline]
     pub(crate) fn write(&self, what: u64, ids: u64) {
-        let time = if self.tsc { tsc() } else { monotonic_ns() };
-        // SAFETY: the ring lives as long as the pen, by the promise of whoever made it.
-        let (head, slots) = unsafe { (&*self.head, &*self.slots) };
+        if self.tsc {
+            self.write_at(tsc(), what, ids);
+        } else {
+            self.write_by_the_clock(what, ids);
+        }
+    }
+
+    /// Apart, so that asking the system for the time costs nothing where nobody asks.
+    #[cold]
+    #[inline(never)]
+    fn write_by_the_clock(&self, what: u64, ids: u64) {
+        self.write_at(monotonic_ns(), what, ids);
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // below the number of slots
+    fn write_at(&self, time: u64, what: u64, ids: u64) {
         let sequence = self.next.get();
-        push(head, slots, sequence, [time, what, ids]);
+        let at = (sequence & self.mask) as usize;
+        // SAFETY: the ring lives as long as the pen, by the promise of whoever made it. Its slots lie behind its header,
+        // and the place is below their number. The layout of a slot is that of its four words.
+        let (head, slot) =
+            unsafe { (&*self.ring.add(HEAD), &*self.ring.add(HEADER_BYTES / size_of::<u64>()).cast::<Slot>().add(at)) };
+        fill(head, slot, sequence, [time, what, ids]);
         self.next.set(sequence + 1);
     }
 }

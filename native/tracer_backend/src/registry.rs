@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+use std::sync::atomic::{AtomicU32, AtomicU64};
 use std::{env, io};
 
 use crate::clock::Clock;
@@ -32,7 +32,8 @@ pub struct Registry {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) number: u64,
-    pub(crate) open: AtomicBool,
+    /// Its number while records are taken, `SHUT_TO_ALL` from then on.
+    pub(crate) takes: AtomicU64,
     /// The scenario of threads that have none of their own.
     pub(crate) scenario: AtomicU32,
     settings: Settings,
@@ -84,6 +85,8 @@ pub struct Lane {
 }
 
 static NUMBERS: AtomicU64 = AtomicU64::new(1);
+/// The number of no registry.
+const SHUT_TO_ALL: u64 = u64::MAX;
 
 impl Shared {
     #[allow(clippy::mut_from_ref)] // the proof is borrowed for as long as the result
@@ -160,9 +163,10 @@ impl Registry {
             rings: 0,
             refused: None,
         };
+        let number = NUMBERS.fetch_add(1, Relaxed);
         let shared = Shared {
-            number: NUMBERS.fetch_add(1, Relaxed),
-            open: AtomicBool::new(true),
+            number,
+            takes: AtomicU64::new(number),
             scenario: AtomicU32::new(0),
             settings,
             root: root.map(Path::to_path_buf),
@@ -275,7 +279,7 @@ impl Registry {
 
     /// No record is taken from here on; what is in the rings stays for its readers. Any number of times.
     pub fn close(&self) {
-        if self.shared.open.swap(false, AcqRel) {
+        if self.shared.takes.swap(SHUT_TO_ALL, AcqRel) != SHUT_TO_ALL {
             let mut passed = Passed::new();
             self.shared.behind(&mut passed).lanes.iter().for_each(|lanes| lanes.close(SHUT));
         }
@@ -283,7 +287,7 @@ impl Registry {
 
     /// Whether records are taken.
     pub fn is_open(&self) -> bool {
-        self.shared.open.load(Acquire)
+        self.shared.takes.load(Acquire) != SHUT_TO_ALL
     }
 }
 

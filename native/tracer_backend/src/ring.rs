@@ -58,7 +58,12 @@ pub type Copied = [u64; 4];
 /// Puts a record into its slot. `sequence` counts from 0 without gaps; the number of slots is a power of two.
 #[inline]
 pub fn push<W: Word>(head: &W, slots: &[Slot<W>], sequence: u64, record: [u64; 3]) {
-    let slot = &slots[index(sequence, slots.len())];
+    fill(head, &slots[index(sequence, slots.len())], sequence, record);
+}
+
+/// The stores of a push, into the slot that is the sequence's own.
+#[inline]
+pub(crate) fn fill<W: Word>(head: &W, slot: &Slot<W>, sequence: u64, record: [u64; 3]) {
     // What follows must not be seen before the head of the push before this one: a reader tells by the head whether
     // the slot that it copied was being overwritten.
     W::fence(Release);

@@ -236,6 +236,30 @@ fn calls__not_asked_for__then_neither_recorded_nor_counted() {
 }
 
 #[test]
+fn record__of_what_only_the_drain_writes__then_in_no_ring_whatever_came_before() {
+    let registry = Registry::in_memory(small()).unwrap();
+    registry.record(Home::Drain, event(1)).unwrap();
+    registry.record(Home::Durable, event(2)).unwrap();
+    registry.record(Home::Drain, event(3)).unwrap();
+    assert_eq!((args(&registry), registry.drops().iter().sum::<u64>()), (vec![2], 0));
+}
+
+#[test]
+fn registries__two_in_turn_from_one_thread__then_each_has_its_own_and_no_other() {
+    let both = [Registry::in_memory(small()).unwrap(), Registry::in_memory(small()).unwrap()];
+    both[0].set_scenario(7).unwrap();
+    for number in 0..20 {
+        let home = if number % 3 == 0 { Home::Durable } else { Home::Calls };
+        both[number as usize % 2].record(home, event(number)).unwrap();
+    }
+    for (at, registry) in both.iter().enumerate() {
+        assert_eq!(args(registry), (0..20).filter(|number| *number as usize % 2 == at).collect::<Vec<_>>());
+        let scenario = if at == 0 { 7 } else { 0 };
+        assert!(registry.lanes().iter().all(|lane| lane.records.iter().all(|(_, record)| record.scenario == scenario)));
+    }
+}
+
+#[test]
 fn durable__beside_a_flood_of_calls__then_untouched() {
     let registry = Registry::in_memory(small()).unwrap();
     registry.record(Home::Durable, event(7)).unwrap();
