@@ -16,6 +16,8 @@ import time
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
+from _tkprobe.patience import Patience, TooLong
+
 TEXT_LIMIT = 64 * 1024
 MESSAGE_LIMIT = 16 * 1024
 REPR_LIMIT = 400
@@ -32,6 +34,10 @@ CO_OPTIMIZED = 1
 UNSHARED = 3
 #: Locals are looked at for this long per failure; what is slower than that is left out.
 LOCALS_SECONDS = 0.25
+#: The name of a class as the interpreter has it, whatever a class of classes makes of that.
+_QUALNAME: Any = vars(type)["__qualname__"]
+#: What these say of themselves is the interpreter's own word.
+PLAIN = (str, bytes, int, float, bool, complex, type(None))
 
 
 def cut(text: str, limit: int) -> str:
@@ -53,7 +59,7 @@ class BoundedRepr(reprlib.Repr):
     def text(self, value: object) -> str:
         try:
             return cut(self.repr(value), self.limit)
-        except (KeyboardInterrupt, MemoryError):
+        except (KeyboardInterrupt, MemoryError, TooLong):
             raise
         except BaseException as error:
             return f"<{type_name(value)} whose repr raised {type(error).__name__}>"
@@ -61,7 +67,7 @@ class BoundedRepr(reprlib.Repr):
     def repr_instance(self, x: Any, level: int) -> str:
         try:
             text = repr(x)
-        except (KeyboardInterrupt, MemoryError):
+        except (KeyboardInterrupt, MemoryError, TooLong):
             raise
         except BaseException as error:
             return f"<{type_name(x)} whose repr raised {type(error).__name__}>"
@@ -69,13 +75,13 @@ class BoundedRepr(reprlib.Repr):
 
 
 def type_name(value: object) -> str:
-    return str(getattr(type(value), "__qualname__", "object"))
+    return str(_QUALNAME.__get__(type(value)))
 
 
 def message_of(error: BaseException) -> str:
     try:
         return cut(str(error), MESSAGE_LIMIT)
-    except (KeyboardInterrupt, MemoryError):
+    except (KeyboardInterrupt, MemoryError, TooLong):
         raise
     except BaseException as inner:
         return f"<message unavailable: str() raised {type(inner).__name__}>"
@@ -99,6 +105,7 @@ class Frames:
         self.foreign = _foreign_directories()
         self.seen: Dict[str, bool] = {}
         self.deadline = 0.0
+        self.patience = Patience(LOCALS_SECONDS)
         self._clock = time.perf_counter
 
     def own(self, file: str) -> bool:
@@ -147,13 +154,20 @@ class Frames:
                 continue
             if len(told) >= LOCALS_LIMIT or self._clock() > self.deadline:
                 break
-            told[name] = self.repr.text(value)
+            told[name] = self._text(value)
         return told
+
+    def _text(self, value: object) -> str:
+        if type(value) in PLAIN:
+            return self.repr.text(value)
+        told = self.patience.ask(lambda: self.repr.text(value), anyway=True)
+        return f"<{type_name(value)} whose repr did not end>" if told is None else told
 
     def chain(self, error: BaseException) -> List[Dict[str, object]]:
         """The exception that was raised, then its causes and contexts."""
         self.deadline = self._clock() + LOCALS_SECONDS
-        return self._chain(error, 0)
+        with self.patience:
+            return self._chain(error, 0)
 
     def _chain(self, error: BaseException, depth: int) -> List[Dict[str, object]]:
         chain: List[Dict[str, object]] = []
@@ -221,11 +235,13 @@ def _without_machinery(entries: List[Tuple[FrameType, int]]) -> List[Tuple[Frame
 def locals_of(frame: FrameType) -> Dict[str, Any]:
     """The variables of a frame. Nothing stays behind that keeps them alive: it may be a frame that still runs."""
     held = frame.f_locals
-    if type(held) is not dict:
-        # Of a class that chose what its body fills, or since 3.13 a view of the frame.
-        return dict(held.items())
-    found = dict(held)
     code = frame.f_code
+    if type(held) is not dict:
+        if code.co_flags & CO_OPTIMIZED:
+            return dict(held.items())  # since 3.13 a view of the frame
+        # A class chose what its body fills; what that says of itself is code of the tests.
+        return dict(dict.items(held)) if issubclass(type(held), dict) else {}
+    found = dict(held)
     # Until 3.13 a frame keeps this copy of its variables. Where nobody else has it, they are taken out again: they
     # are put in anew for whoever asks. What `exec` put beside them is only there.
     if code.co_flags & CO_OPTIMIZED and sys.getrefcount(held) <= UNSHARED:

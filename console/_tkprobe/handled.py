@@ -2,16 +2,19 @@
 
 A runner of commands or a pool keeps what it caught in the object that it hands back: a test that then compares an exit
 status says nothing of it. Only plain attributes are looked at, no code of the tests is called to find them, and every
-look has a limit. What was never raised, or belongs to the failure itself, is left out.
+look has a limit. What was never raised, or belongs to the failure itself, is left out. Nobody else may ever have asked
+these exceptions for their words: those that run code of the tests to say them are only waited for a moment.
 """
 
 from __future__ import annotations
 
 import copy
-from types import FrameType, GetSetDescriptorType, MemberDescriptorType, TracebackType
+from types import FrameType, GetSetDescriptorType, MemberDescriptorType, TracebackType, WrapperDescriptorType
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
+from _tkprobe.facts import PLAIN as PLAIN_VALUES
 from _tkprobe.facts import Frames, cut, locals_of, message_of, type_name
+from _tkprobe.patience import Patience
 
 FRAMES_LIMIT = 8
 VALUES_LIMIT = 60
@@ -19,6 +22,7 @@ ATTRIBUTES_LIMIT = 60
 CHAIN_LIMIT = 4
 HANDLED_LIMIT = 8
 MESSAGE_LIMIT = 1000
+SILENT = "<message unavailable: str() did not end>"
 #: What ends a loop or an interpreter says nothing by itself.
 PLAIN = (StopIteration, StopAsyncIteration, GeneratorExit)
 #: What the interpreter itself says of the attributes of an object that a `class` statement made.
@@ -26,12 +30,14 @@ INSTANCES = "dictionary for instance variables"
 _LINKS: Any = vars(BaseException)
 _MRO: Any = vars(type)["__mro__"]
 _NAMES: Any = vars(type)["__dict__"]
+_MODULE: Any = vars(type)["__module__"]
 
 
 def handled(frames: Frames, error: BaseException) -> List[Dict[str, object]]:
     """A few of them, in the order in which they were raised; whatever an object does, the failure itself is told."""
     try:
-        return _found(frames, error) if frames.with_locals else []
+        with frames.patience:
+            return _found(frames, error) if frames.with_locals else []
     except KeyboardInterrupt:
         raise
     except BaseException:
@@ -62,11 +68,32 @@ def _told(frames: Frames, error: BaseException, name: str) -> Dict[str, object]:
     place = next((one for one in reversed(places) if one["own"]), places[-1])
     return {
         "type": type_name(error),
-        "module": str(getattr(type(error), "__module__", "")),
-        "message": cut(message_of(error), MESSAGE_LIMIT),
+        "module": _module(type(error)),
+        "message": cut(_message(error, frames.patience), MESSAGE_LIMIT),
         "name": name,
         **place,
     }
+
+
+def _module(kind: type) -> str:
+    named = _MODULE.__get__(kind)
+    return named if type(named) is str else ""
+
+
+def _message(error: BaseException, patience: Patience) -> str:
+    """Without a limit where the interpreter alone makes it out of plain values."""
+    own = next((names["__str__"] for names in _bases(type(error)) if "__str__" in names), None)
+    if type(own) is WrapperDescriptorType and all(
+        type(value) in PLAIN_VALUES for value in _of(error, "args")
+    ):
+        return message_of(error)
+    told = patience.ask(lambda: message_of(error))
+    return SILENT if told is None else told
+
+
+def _bases(kind: type) -> Iterator[Any]:
+    """The names in a class and what it comes from, without code of its own."""
+    return (_NAMES.__get__(base) for base in _MRO.__get__(kind))
 
 
 def _chain(error: BaseException, limit: int) -> List[BaseException]:
@@ -123,8 +150,8 @@ def _attributes(value: Any) -> Dict[Any, Any]:
     kind = type(value)
     if issubclass(kind, type):
         return {}
-    for base in _MRO.__get__(kind):
-        said = _NAMES.__get__(base).get("__dict__")
+    for names in _bases(kind):
+        said = names.get("__dict__")
         if said is None:
             continue
         plain = type(said) is MemberDescriptorType

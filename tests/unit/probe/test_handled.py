@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from _tkprobe.facts import Frames, locals_of
-from _tkprobe.handled import handled
+from _tkprobe.handled import SILENT, handled
 from tests.support import pytests
 from tests.support.probe_run import Ran, environ_without_us, fixture_project, run_suite
 
@@ -68,6 +68,40 @@ def test_object_whose_attributes_raise__then_it_is_passed_over(ran: Ran) -> None
     assert not [gap for gap in ran.events("gap") if gap["what"] == "probe"]
 
 
+def test_exception_that_says_its_words_by_code_of_the_test__then_they_are_told(ran: Ran) -> None:
+    assert [one["message"] for one in _told(ran, "test_held_that_speaks")] == ["no quince"]
+
+
+@pytest.mark.parametrize("test", ["test_held_that_waits", "test_held_that_loops"])
+def test_exception_that_never_says_its_words__then_it_is_told_without_them_and_the_test_ends_as_ever(
+    test: str, ran: Ran
+) -> None:
+    first, *others = _told(ran, test)
+
+    assert (first["type"], first["message"]) == ("Unspeakable", SILENT)
+    # Who has nothing to wait for says its words all the same.
+    assert [one["message"] for one in others] in ([], [SILENT, "no medlar", "2"])
+    assert ran.verdicts[MODULE + test] == "failed"
+    assert ran.verdicts[f"{MODULE}test_after_them"] == "passed"
+
+
+def test_exception_that_asks_itself_without_end__then_told_without_its_words_and_the_process_lives(
+    ran: Ran,
+) -> None:
+    (only,) = _told(ran, "test_held_that_nests")
+
+    assert only["message"].startswith("<message unavailable")
+    assert ran.verdicts[f"{MODULE}test_held_that_nests"] == "failed"
+
+
+def test_local_that_never_shows_itself__then_said_so_and_those_before_it_stand(ran: Ran) -> None:
+    (failure,) = ran.of(f"{MODULE}test_local_that_waits", "failure")
+
+    told = failure["chain"][0]["frames"][-1]["locals"]
+    assert (told["first"], told["shown"]) == ("1", "<Shown whose repr did not end>")
+    assert ran.verdicts[f"{MODULE}test_local_that_waits"] == "failed"
+
+
 def test_no_locals_wanted__then_nothing_is_looked_at(tmp_path: Path) -> None:
     project = fixture_project("handled", tmp_path)
 
@@ -86,11 +120,18 @@ def test_other_pythons__then_the_same_is_told(python: str, version: str, ran: Ra
 
     other = run_suite(project, tmp_path / "spool", environ=environ, python=str(target.python))
 
-    for test in ("test_held_by_a_local", "test_held_by_an_expression", "test_held_as_information"):
+    for test in (
+        "test_held_by_a_local",
+        "test_held_by_an_expression",
+        "test_held_as_information",
+        "test_held_that_waits",
+        "test_held_that_loops",
+    ):
         told, here = _told(other, test), _told(ran, test)
         assert [(one["type"], one["message"], one["name"], one["line"]) for one in told] == [
             (one["type"], one["message"], one["name"], one["line"]) for one in here
         ]
+    assert other.verdicts == ran.verdicts
 
 
 class Kept:
