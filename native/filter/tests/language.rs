@@ -3,7 +3,7 @@
 
 use tracekit_filter::journal::Line;
 use tracekit_filter::{Bound, Context, Memo, bind, parse};
-use tracer_backend::block::{Encoder, Place, decode};
+use tracer_backend::block::{Place, decode, encode};
 use tracer_backend::kind::UNPAIRED;
 use tracer_backend::{Kind, Row, Tag, kinds, payload};
 
@@ -76,7 +76,7 @@ fn bound(filter: &str) -> Bound {
 
 fn selected(filter: &str) -> Vec<usize> {
     let mut bytes = Vec::new();
-    Encoder::default().encode(&rows(), Place::default(), &mut bytes);
+    encode(&rows(), Place::default(), &mut bytes);
     let block = decode(&bytes).expect("a block");
     let selection = bound(filter).select(&block);
     let found: Vec<usize> = selection.rows().collect();
@@ -148,7 +148,7 @@ fn rows__by_every_field__then_those_that_have_it() {
 #[test]
 fn strings__that_come_later__then_learned_without_asking_again() {
     let mut bytes = Vec::new();
-    Encoder::default().encode(&rows(), Place::default(), &mut bytes);
+    encode(&rows(), Place::default(), &mut bytes);
     let block = decode(&bytes).unwrap();
     let mut bound = bind(&parse("name:checkout").unwrap(), Context::default());
     let strings = strings();
@@ -163,7 +163,7 @@ fn block__where_its_head_denies_it__then_not_looked_into() {
     let mut bytes = Vec::new();
     let calls: Vec<Row> =
         (0..2000).map(|n| Row { time: BEGIN + n, kind: 1, id: 4, scenario: 1, ..Row::default() }).collect();
-    Encoder::default().encode(&calls, Place::default(), &mut bytes);
+    encode(&calls, Place::default(), &mut bytes);
     let block = decode(&bytes).unwrap();
     for filter in
         ["kind:log", "level:error", "t>+1s", "dur>1ms", "suite:other", "name:health_check", "scenario:*test_y"]

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use tracekit_filter::{Context, MAX_BYTES, Memo, bind, journal, parse};
 use tracekit_torment::{Counting, torment};
-use tracer_backend::block::{Encoder, Place, decode};
+use tracer_backend::block::{Place, decode, encode};
 use tracer_backend::{Row, Tag};
 
 #[global_allocator]
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         })
         .collect();
     let mut bytes = Vec::new();
-    Encoder::default().encode(&rows, Place::default(), &mut bytes);
+    encode(&rows, Place::default(), &mut bytes);
     let strings: Vec<(Tag, Vec<u8>)> =
         ["checkout", "card refused: 51", "", "a"].iter().map(|text| (Tag::Text, text.as_bytes().to_vec())).collect();
     let line = journal::Line::parse(br#"{"e":"failure","text":"boom","m":5,"scenario":"a@b:c"}"#);

@@ -13,6 +13,8 @@ use tracer_backend::verify::verify;
 use tracer_backend::{Home, Problem, Record, Registry, Result, Row, Settings, kinds};
 
 const PAIRS: usize = 7;
+/// As many as a ring of 32 MiB has room for.
+const ALONE: u64 = 1_000_000;
 const RECORDS: u64 = 1 << 21;
 /// Once around the ring.
 const STRETCH: u64 = 1 << 15;
@@ -124,7 +126,46 @@ fn flood(events: u64, ring: u64, pace_ns: u64) -> Result<(u64, u64, f64)> {
     Ok((report.lost(), report.bytes, figure(took.load(Ordering::Acquire)) / figure(events)))
 }
 
+/// Nanoseconds of this thread's processor time.
+fn busy_ns() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` is a timespec of ours; a failure leaves it 0.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut now) };
+    u64::try_from(now.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(now.tv_nsec).unwrap_or(0)
+}
+
+/// What writing and draining cost of a processor, one after the other: whatever else runs, the faster one is known.
+fn drain_alone() -> Result<()> {
+    let folder = env::temp_dir().join(format!("tracekit-bench-{}", process::id()));
+    let rings = folder.join("rings");
+    let settings = Settings { calls_bytes: 32 << 20, ..Settings::default() };
+    let registry = Registry::in_folder(&rings, settings)?;
+    let names: Vec<u32> = (0..200).map(|name| registry.text(&format!("function {name}"))).collect();
+    let mut drain = Drain::open(&rings, &folder, Limits { trace_bytes: u64::MAX, ..Limits::default() })?;
+    let (mut written, mut drained) = (Vec::new(), Vec::new());
+    for _ in 0..=PAIRS {
+        let begun = busy_ns();
+        for number in 0..ALONE {
+            let name = usize::try_from(number / 2).unwrap_or(0) % names.len();
+            let kind = if number.is_multiple_of(2) { kinds::ENTER } else { kinds::EXIT };
+            let record = Record { kind: kind.0, id: names[name], depth: 1, ..Record::default() };
+            drop(registry.record(Home::Calls, record));
+        }
+        let between = busy_ns();
+        let passed = drain.pass(monotonic_ns(), true)?;
+        let ended = busy_ns();
+        assert!((passed.taken, passed.lost) == (ALONE, 0), "{passed:?}");
+        written.push(figure(between - begun) / figure(ALONE));
+        drained.push(figure(ended - between) / figure(ALONE));
+    }
+    drop(registry);
+    drop(fs::remove_dir_all(&folder));
+    println!("drain-alone value={:.2} unit=ns reference={:.2}", median(drained), median(written));
+    Ok(())
+}
+
 fn drain(events: u64) -> Result<()> {
+    drain_alone()?;
     for (name, ring, pace) in [("drain-32mib", 32 << 20, 0), ("drain-1mib", 1 << 20, 0), ("drain-paced", 32 << 20, 60)]
     {
         let (lost, bytes, each) = flood(events, ring, pace)?;

@@ -56,12 +56,6 @@ pub struct Place {
     pub strings: u64,
 }
 
-/// Room for encoding, used again and again.
-#[derive(Debug, Default)]
-pub struct Encoder {
-    column: Vec<u64>,
-}
-
 fn width_of(range: u64) -> u8 {
     match range {
         0 => 0,
@@ -72,16 +66,76 @@ fn width_of(range: u64) -> u8 {
     }
 }
 
+/// Rows that are laid out column by column while they are near.
+const TILE: usize = 256;
+
+/// Puts one column of some rows where it belongs.
+#[inline]
 #[allow(clippy::cast_possible_truncation)] // the width was chosen so that every value fits
-fn put(out: &mut Vec<u8>, values: &[u64], base: u64, width: u8) {
+fn put(out: &mut [u8], rows: &[Row], base: u64, width: u8, value: impl Fn(&Row) -> u64) {
+    let far = |row: &Row| value(row) - base;
     match width {
         0 => {}
-        1 => out.extend(values.iter().map(|value| (value - base) as u8)),
-        2 => values.iter().for_each(|value| out.extend_from_slice(&((value - base) as u16).to_le_bytes())),
-        4 => values.iter().for_each(|value| out.extend_from_slice(&((value - base) as u32).to_le_bytes())),
-        _ => values.iter().for_each(|value| out.extend_from_slice(&(value - base).to_le_bytes())),
+        1 => out.iter_mut().zip(rows).for_each(|(to, row)| *to = far(row) as u8),
+        2 => each::<2>(out, rows, |row| (far(row) as u16).to_le_bytes()),
+        4 => each::<4>(out, rows, |row| (far(row) as u32).to_le_bytes()),
+        _ => each::<8>(out, rows, |row| far(row).to_le_bytes()),
     }
-    out.resize(out.len().next_multiple_of(8), 0);
+}
+
+#[inline]
+fn each<const WIDTH: usize>(out: &mut [u8], rows: &[Row], bytes: impl Fn(&Row) -> [u8; WIDTH]) {
+    for (to, row) in out.as_chunks_mut().0.iter_mut().zip(rows) {
+        *to = bytes(row);
+    }
+}
+
+fn put_column(out: &mut [u8], rows: &[Row], base: u64, width: u8, column: Column) {
+    match column {
+        Column::Time => put(out, rows, base, width, |row| row.time),
+        Column::Duration => put(out, rows, base, width, |row| row.duration),
+        Column::Kind => put(out, rows, base, width, |row| row.kind.into()),
+        Column::Flags => put(out, rows, base, width, |row| row.flags.into()),
+        Column::Depth => put(out, rows, base, width, |row| row.depth.into()),
+        Column::Lane => put(out, rows, base, width, |row| row.lane.into()),
+        Column::Scenario => put(out, rows, base, width, |row| row.scenario.into()),
+        Column::Id => put(out, rows, base, width, |row| row.id.into()),
+        Column::Arg => put(out, rows, base, width, |row| row.arg.into()),
+        Column::Sequence => put(out, rows, base, width, |row| row.sequence),
+    }
+}
+
+/// What one look at all rows of a block tells.
+struct Seen {
+    least: Row,
+    most: Row,
+    kinds: u64,
+    levels: u8,
+    bloom: [u64; BLOOM_WORDS],
+}
+
+impl Seen {
+    fn of(rows: &[Row]) -> Self {
+        let first = rows.first().copied().unwrap_or_default();
+        let mut seen = Self { least: first, most: first, kinds: 0, levels: 0, bloom: [0; BLOOM_WORDS] };
+        for row in rows {
+            seen.least = paired(seen.least, row, u64::min);
+            seen.most = paired(seen.most, row, u64::max);
+            seen.kinds |= 1 << (row.kind & 63);
+            seen.levels |= 1 << (row.flags & LEVEL_MASK);
+            for bit in bloom_bits(row.id) {
+                seen.bloom[bit / 64] |= 1 << (bit % 64);
+            }
+        }
+        seen
+    }
+}
+
+/// Two rows made one, field by field.
+#[inline]
+fn paired(one: Row, other: &Row, choose: impl Fn(u64, u64) -> u64) -> Row {
+    let (one, other) = (one.values(), other.values());
+    Row::from_values(std::array::from_fn(|at| choose(one[at], other[at])))
 }
 
 fn bloom_bits(name: u32) -> [usize; 2] {
@@ -90,69 +144,62 @@ fn bloom_bits(name: u32) -> [usize; 2] {
     [bit(54), bit(40)]
 }
 
-impl Encoder {
-    /// Appends a block of these events; `MAX_ROWS` at most, the rest is left out.
-    ///
-    /// # Panics
-    /// Never: lengths are bounded by `MAX_ROWS`.
-    pub fn encode(&mut self, rows: &[Row], place: Place, out: &mut Vec<u8>) {
-        let rows = &rows[..rows.len().min(MAX_ROWS)];
-        let start = out.len();
-        let bloom_words = if rows.len() >= BLOOM_FROM { BLOOM_WORDS } else { 0 };
-        let head = HEAD_BYTES + COLUMNS * COLUMN_BYTES + bloom_words * 8;
-        out.resize(start + head, 0);
-        let mut bases = [0; COLUMNS];
-        let mut mosts = [0; COLUMNS];
+/// Appends a block of these events; `MAX_ROWS` at most, the rest is left out.
+///
+/// # Panics
+/// Never: lengths are bounded by `MAX_ROWS`.
+pub fn encode(rows: &[Row], place: Place, out: &mut Vec<u8>) {
+    let rows = &rows[..rows.len().min(MAX_ROWS)];
+    let seen = Seen::of(rows);
+    let (bases, mosts) = (seen.least.values(), seen.most.values());
+    let bloom_words = if rows.len() >= BLOOM_FROM { BLOOM_WORDS } else { 0 };
+    let head = HEAD_BYTES + COLUMNS * COLUMN_BYTES + bloom_words * 8;
+    let widths: [u8; COLUMNS] = std::array::from_fn(|at| width_of(mosts[at] - bases[at]));
+    let mut bytes = head;
+    let offsets: [usize; COLUMNS] = std::array::from_fn(|at| {
+        let offset = bytes;
+        bytes += (rows.len() * usize::from(widths[at])).next_multiple_of(8);
+        offset
+    });
+    let start = out.len();
+    out.resize(start + bytes, 0);
+    let block = &mut out[start..];
+    // A few rows are laid out for all columns before the next are looked at: what is near is read ten times.
+    for (tile, some) in rows.chunks(TILE).enumerate() {
         for column in Column::ALL {
             let at = column.index();
-            self.column.clear();
-            self.column.extend(rows.iter().map(|row| row.values()[at]));
-            let base = self.column.iter().copied().min().unwrap_or(0);
-            let most = self.column.iter().copied().max().unwrap_or(0);
-            let width = width_of(most - base);
-            let entry = start + HEAD_BYTES + at * COLUMN_BYTES;
-            let offset = out.len() - start;
-            put(out, &self.column, base, width);
-            out[entry] = column as u8;
-            out[entry + 1] = width;
-            write_u32(out, entry + 4, offset);
-            out[entry + 8..entry + 16].copy_from_slice(&base.to_le_bytes());
-            (bases[at], mosts[at]) = (base, most);
+            let from = offsets[at] + tile * TILE * usize::from(widths[at]);
+            let to = from + some.len() * usize::from(widths[at]);
+            put_column(&mut block[from..to], some, bases[at], widths[at], column);
         }
-        let (mut kinds, mut levels) = (0_u64, 0_u8);
-        let mut bloom = [0_u64; BLOOM_WORDS];
-        for row in rows {
-            kinds |= 1 << (row.kind & 63);
-            levels |= 1 << (row.flags & LEVEL_MASK);
-            for bit in bloom_bits(row.id) {
-                bloom[bit / 64] |= 1 << (bit % 64);
-            }
-        }
-        let bytes = out.len() - start;
-        let block = &mut out[start..];
-        block[..4].copy_from_slice(&MAGIC.to_le_bytes());
-        write_u32(block, 4, bytes);
-        write_u32(block, 12, rows.len());
-        let longest = mosts[Column::Duration.index()];
-        let (first, last) = (bases[Column::Time.index()], mosts[Column::Time.index()]);
-        let words = [place.segment, place.number, place.strings, first, last, kinds, longest];
-        for (at, word) in (16..).step_by(8).zip(words) {
-            block[at..at + 8].copy_from_slice(&word.to_le_bytes());
-        }
-        let scenarios = [bases[Column::Scenario.index()], mosts[Column::Scenario.index()]];
-        for (at, number) in [72, 76].into_iter().zip(scenarios) {
-            write_u32(block, at, usize::try_from(number).unwrap_or(0));
-        }
-        block[80] = levels;
-        block[81] = u8::try_from(COLUMNS).unwrap_or(u8::MAX);
-        block[82] = u8::try_from(bloom_words).unwrap_or(0);
-        write_u32(block, 84, head);
-        for (word, bits) in bloom.iter().enumerate().take(bloom_words) {
-            let at = HEAD_BYTES + COLUMNS * COLUMN_BYTES + word * 8;
-            block[at..at + 8].copy_from_slice(&bits.to_le_bytes());
-        }
-        seal(block);
     }
+    for column in Column::ALL {
+        let at = column.index();
+        let entry = HEAD_BYTES + at * COLUMN_BYTES;
+        block[entry] = column as u8;
+        block[entry + 1] = widths[at];
+        write_u32(block, entry + 4, offsets[at]);
+        block[entry + 8..entry + 16].copy_from_slice(&bases[at].to_le_bytes());
+    }
+    block[..4].copy_from_slice(&MAGIC.to_le_bytes());
+    write_u32(block, 4, bytes);
+    write_u32(block, 12, rows.len());
+    let (least, most) = (seen.least, seen.most);
+    let words = [place.segment, place.number, place.strings, least.time, most.time, seen.kinds, most.duration];
+    for (at, word) in (16..).step_by(8).zip(words) {
+        block[at..at + 8].copy_from_slice(&word.to_le_bytes());
+    }
+    block[72..76].copy_from_slice(&least.scenario.to_le_bytes());
+    block[76..80].copy_from_slice(&most.scenario.to_le_bytes());
+    block[80] = seen.levels;
+    block[81] = u8::try_from(COLUMNS).unwrap_or(u8::MAX);
+    block[82] = u8::try_from(bloom_words).unwrap_or(0);
+    write_u32(block, 84, head);
+    for (word, bits) in seen.bloom.iter().enumerate().take(bloom_words) {
+        let at = HEAD_BYTES + COLUMNS * COLUMN_BYTES + word * 8;
+        block[at..at + 8].copy_from_slice(&bits.to_le_bytes());
+    }
+    seal(block);
 }
 
 /// Writes the checksum of a block, whatever is in it.
@@ -332,7 +379,7 @@ mod tests {
 
     fn encoded(rows: &[Row]) -> Vec<u8> {
         let mut out = Vec::new();
-        Encoder::default().encode(rows, Place { segment: 9, number: 4, strings: 77 }, &mut out);
+        encode(rows, Place { segment: 9, number: 4, strings: 77 }, &mut out);
         out
     }
 

@@ -14,15 +14,15 @@ use crate::pairing::LaneState;
 use crate::payload;
 use crate::problem::{Problem, REASONS, Reason, Result};
 use crate::reader::{ProcessFolder, RingFile};
-use crate::ring::{Copied, Record};
+use crate::ring::{Copied, Record, Source};
 use crate::row::Row;
 use crate::secrets::Secrets;
 use crate::segment::{Recording, Segment, segments};
 use crate::strings::{Strings, Tag, entries, entries_from};
 use crate::system;
 
-/// Records taken from a ring in one go.
-const BATCH: usize = 1 << 16;
+/// Records taken from a ring in one go: few enough to stay near until they are rows.
+const BATCH: usize = 1 << 14;
 /// More than this lost in one piece is not what a ring can tell.
 const BELIEVABLE: u64 = 1 << 42;
 /// Between two flushes while nobody watches.
@@ -257,7 +257,10 @@ impl Drain {
         alive: bool,
         passed: &mut Passed,
     ) -> Result<()> {
-        while !ring.damaged {
+        // A writer that is faster than this must not keep it from the rings of others: once around, and the rest is for
+        // the next look.
+        let mut left = ring.file.capacity();
+        while !ring.damaged && left > 0 {
             let from = self.lanes.get(&ring.lane).map_or(0, |lane| lane.next);
             let mut copied = std::mem::take(&mut self.copied);
             copied.clear();
@@ -293,6 +296,7 @@ impl Drain {
             let scale = Scale::new(ring.file.header().word(TSC) == 1, &ring.anchor, &now);
             self.take(ring, process, &scale, &now, batch.looked.next, passed)?;
             ring.anchor = now;
+            left = left.saturating_sub(self.copied.len() as u64);
             if self.copied.len() < BATCH {
                 if batch.closed || !alive {
                     self.end_lane(ring, if batch.closed { "closed" } else { "process gone" })?;

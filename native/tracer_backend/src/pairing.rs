@@ -23,8 +23,9 @@ pub(crate) struct LaneState {
 
 impl LaneState {
     /// Takes the next row of the lane: puts in what only its predecessors can tell, and notes what its successors
-    /// will need.
-    #[inline]
+    /// will need. Inlined, and without a reference to the row going anywhere, so that it is made where it is kept.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // a row that is handed over is written once more, and waited for
     pub(crate) fn feed(&mut self, row: &mut Row) {
         // Counters of two processors may be some ticks apart; a lane never goes back.
         row.time = row.time.max(self.last);
@@ -39,7 +40,13 @@ impl LaneState {
                     self.open.push((row.id, row.time));
                 }
             }
-            kinds::EXIT | kinds::UNWIND => self.close(row),
+            kinds::EXIT | kinds::UNWIND => match self.close(row.id) {
+                Some((began, depth)) => {
+                    row.duration = row.time - began;
+                    row.depth = if row.depth == 0 { depth } else { row.depth };
+                }
+                None => row.flags |= UNPAIRED,
+            },
             kinds::GAP => {
                 self.next = row.sequence + u64::from(row.arg);
                 // Whether an open call ended among what is lost, nobody knows.
@@ -53,18 +60,13 @@ impl LaneState {
         }
     }
 
-    fn close(&mut self, row: &mut Row) {
+    /// When the innermost open call of that name began, and how deep it was. What is open inside it is over, too.
+    fn close(&mut self, id: u32) -> Option<(u64, u16)> {
         let reach = self.open.len().saturating_sub(REACH);
-        if let Some(at) = self.open[reach..].iter().rposition(|(id, _)| *id == row.id) {
-            let (_, began) = self.open[reach + at];
-            row.duration = row.time - began;
-            self.open.truncate(reach + at);
-            if row.depth == 0 {
-                row.depth = u16::try_from(reach + at).unwrap_or(u16::MAX);
-            }
-        } else {
-            row.flags |= UNPAIRED;
-        }
+        let at = reach + self.open[reach..].iter().rposition(|(open, _)| *open == id)?;
+        let (_, began) = self.open[at];
+        self.open.truncate(at);
+        Some((began, u16::try_from(at).unwrap_or(u16::MAX)))
     }
 }
 

@@ -19,6 +19,8 @@ use crate::system::ProcessId;
 
 /// The largest ring that is believed.
 const MAX_SLOTS: u64 = 1 << 26;
+/// Slots that are read in one go.
+const PIECE: usize = 512;
 
 /// A ring file.
 #[derive(Debug)]
@@ -163,12 +165,17 @@ impl Source for RingFile {
     }
 
     fn copy(&self, first: u64, out: &mut [Copied]) -> io::Result<()> {
-        let at = HEADER_BYTES as u64 + (first & (self.capacity() - 1)) * SLOT_BYTES as u64;
-        let mut bytes = vec![0; out.len() * SLOT_BYTES];
-        self.file.read_exact_at(&mut bytes, at)?;
-        for (slot, piece) in out.iter_mut().zip(bytes.chunks_exact(SLOT_BYTES)) {
-            for (word, piece) in slot.iter_mut().zip(piece.chunks_exact(8)) {
-                *word = u64::from_ne_bytes(piece.try_into().unwrap_or_default());
+        let mut at = HEADER_BYTES as u64 + (first & (self.capacity() - 1)) * SLOT_BYTES as u64;
+        // In pieces that stay near until they have become words.
+        let mut bytes = [0; PIECE * SLOT_BYTES];
+        for some in out.chunks_mut(PIECE) {
+            let bytes = &mut bytes[..some.len() * SLOT_BYTES];
+            self.file.read_exact_at(bytes, at)?;
+            at += bytes.len() as u64;
+            for (slot, bytes) in some.iter_mut().zip(bytes.as_chunks::<SLOT_BYTES>().0) {
+                for (word, bytes) in slot.iter_mut().zip(bytes.as_chunks().0) {
+                    *word = u64::from_ne_bytes(*bytes);
+                }
             }
         }
         Ok(())

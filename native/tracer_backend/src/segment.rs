@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::block::{self, Block, Encoder, HEAD_BYTES, MAX_ROWS, Place, Zone, zone};
+use crate::block::{self, Block, HEAD_BYTES, MAX_ROWS, Place, Zone, zone};
 use crate::clock::Clock;
 use crate::problem::{Problem, Result};
 use crate::row::Row;
@@ -163,7 +163,6 @@ pub struct Recording {
     total: u64,
     most: u64,
     pending: Vec<Row>,
-    encoder: Encoder,
     buffer: Vec<u8>,
 }
 
@@ -193,7 +192,6 @@ impl Recording {
             total: 0,
             most,
             pending: Vec::with_capacity(MAX_ROWS),
-            encoder: Encoder::default(),
             buffer: Vec::new(),
         };
         recording.resume()?;
@@ -287,7 +285,7 @@ impl Recording {
             let (segment, number) = (self.segment, self.next_block);
             let place = Place { segment, number, strings: self.strings.committed() };
             let count = self.pending.len().min(MAX_ROWS);
-            self.encoder.encode(&self.pending[..count], place, &mut self.buffer);
+            block::encode(&self.pending[..count], place, &mut self.buffer);
             let bytes = self.buffer.len() as u64;
             if self.length > HEADER as u64 && self.length + bytes > self.most {
                 self.file = None;
@@ -416,7 +414,7 @@ mod tests {
         recording.flush().unwrap();
         let path = segment_path(folder.path(), 0);
         let mut bytes = fs::read(&path).unwrap();
-        Encoder::default().encode(&[row(7)], Place { segment: 1, number: 1, strings: 0 }, &mut bytes);
+        block::encode(&[row(7)], Place { segment: 1, number: 1, strings: 0 }, &mut bytes);
         fs::write(&path, &bytes).unwrap();
         assert_eq!(all(folder.path()), [0]);
     }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 
 use tracekit_torment::{Counting, Random, figure, torment};
-use tracer_backend::block::{Encoder, Place, decode, seal};
+use tracer_backend::block::{self, Place, decode, seal};
 use tracer_backend::header::Header;
 use tracer_backend::ring::{Memory, Slot, Word, look, push};
 use tracer_backend::strings::{self, RECORD_HEAD, Tag, encode, entries};
@@ -39,7 +39,7 @@ fn rows(count: u32) -> Vec<Row> {
 fn blocks() -> Vec<Vec<u8>> {
     let encoded = |count| {
         let mut out = Vec::new();
-        Encoder::default().encode(&rows(count), Place { segment: 1, number: 2, strings: 3 }, &mut out);
+        block::encode(&rows(count), Place { segment: 1, number: 2, strings: 3 }, &mut out);
         out
     };
     [1, 2, 9, 100, 1100].map(encoded).into()
