@@ -1,8 +1,8 @@
-"""python-calls: what recording every call adds to programs that do little but call, beside what VizTracer adds.
+"""python-calls: what recording every call adds to programs that do little but call, beside what others add.
 
-Each program is a test of its own, run untraced and traced by either, in turn, on every Python that is here: ours as a
+Each program is a test of its own, run untraced and traced by each, in turn, on every Python that is here: ours as a
 whole command with its drain (over the same command with tracing off), VizTracer's with the report that it writes at the
-end (over plain pytest). It keeps the functions of C out, as we do, and has room for every call.
+end, and cProfile's (over plain pytest).
 """
 
 from __future__ import annotations
@@ -15,20 +15,15 @@ from typing import TYPE_CHECKING
 
 from tests.bench.figures import Figure, median
 from tests.bench.places import TRACEKIT, Place, place
-from tests.bench.tree import measure as cost_of
-from tools.tasks.common import TARGET
-from tools.tasks.pythons import find
+from tests.bench.tracers import cprofile, cpu, environments, untraced, viztracer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from pathlib import Path
 
-#: The frame evaluator's Pythons, and those with `sys.monitoring`.
+#: Of what VizTracer adds.
 LIMITS = {"3.11": 0.5, "3.13": 0.65}
 PAIRS = 7
-# Either has room for every call.
-ENTRIES = 3_000_000
 OURS = '[suite.programs]\nrunner = "pytest"\ntrace_ring = "32MiB"\n'
-INSTALLING = 600
 PROGRAMS = {
     "recursion": """\
 def fibonacci(n):
@@ -75,36 +70,16 @@ def test_program():
 }
 
 
-def environment(python: Path, version: str) -> Path:
-    """An environment of this Python with the two that are needed, made once."""
-    folder = TARGET / f"viztracer-{version}"
-    made = folder / "bin" / "python"
-    if not (folder / "made").exists():
-        subprocess.run([str(python), "-m", "venv", "--clear", str(folder)], check=True, timeout=INSTALLING)
-        install = [str(made), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        subprocess.run([*install, "pytest", "viztracer"], check=True, timeout=INSTALLING)
-        (folder / "made").touch()
-    return folder
-
-
-def _cpu(here: Place, command: Sequence[str]) -> float:
-    cost = cost_of(command, here.project, here.env)
-    if cost.code:
-        raise RuntimeError(f"{' '.join(command)} ended with {cost.code}")
-    return cost.cpu
-
-
-def _added(here: Place, python: str) -> tuple[float, float]:
-    """What either adds to the program in the project, in seconds of processor time: theirs, ours."""
-    plain = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    report = str(here.base / "report.json")
-    how = ["--ignore_c_function", "--quiet", "--tracer_entries", str(ENTRIES), "-o", report]
-    theirs = ([python, *plain], [python, "-m", "viztracer", *how, *plain])
-    ours = tuple([TRACEKIT, "run", "--trace", level, "--", "-q"] for level in ("off", "calls"))
-    for command in (*theirs, *ours):
-        _cpu(here, command)
-    pairs = [[_cpu(here, command) for command in (*theirs, *ours)] for _ in range(PAIRS)]
-    return median([pair[1] - pair[0] for pair in pairs]), median([pair[3] - pair[2] for pair in pairs])
+def _added(here: Place, home: Path) -> tuple[float, float, float]:
+    """What each adds to the program in the project, in seconds of processor time: ours, VizTracer's, cProfile's."""
+    ours = [[TRACEKIT, "run", "--trace", level, "--", "-q"] for level in ("off", "calls")]
+    commands = [*ours, untraced(home), viztracer(home, here), cprofile(home, here)]
+    for command in commands:
+        cpu(here, command)
+    rounds = [[cpu(here, command) for command in commands] for _ in range(PAIRS)]
+    added = [(on - off, viz - plain, profiled - plain) for off, on, plain, viz, profiled in rounds]
+    mine, theirs, profiles = (median(column) for column in zip(*added, strict=True))
+    return mine, theirs, profiles
 
 
 def _lost(here: Place) -> tuple[int, int]:
@@ -123,21 +98,18 @@ def _lost(here: Place) -> tuple[int, int]:
 def measure() -> list[Figure]:
     """Each program on each Python."""
     figures: list[Figure] = []
-    for version, limit in LIMITS.items():
-        python = find(version, fetch=True)
-        if python is None:
-            raise RuntimeError(f"no Python {version} can be had here")
-        home = environment(python, version)
+    for version, home in environments():
         for name, text in PROGRAMS.items():
             with place() as base:
                 here = replace(base, env={**base.env, "VIRTUAL_ENV": str(home)})
                 (here.project / "tracekit.toml").write_text(OURS, encoding="utf-8")
                 (here.project / "test_program.py").write_text(text, encoding="utf-8")
-                theirs, ours = _added(here, str(home / "bin" / "python"))
+                ours, theirs, profiles = _added(here, home)
                 kept, lost = _lost(here)
             figures += [
-                Figure(f"{name}-{version}", ours / theirs, "ratio", 1.0, limit),
+                Figure(f"{name}-{version}", ours / theirs, "ratio", 1.0, LIMITS[version]),
                 Figure(f"{name}-{version}-added", ours, "s", theirs),
+                Figure(f"{name}-{version}-over-cprofile", ours / profiles, "ratio", 1.0),
                 Figure(f"{name}-{version}-lost", lost, "records", kept, 0.0),
             ]
     return figures

@@ -1,18 +1,25 @@
-"""A suite of 200 tests with work in them, and what it costs at each level of tracing: the benches suite-* judge it."""
+"""A suite of 200 tests with work in them, and what it costs at each level of tracing: the benches suite-* judge it.
+
+On every Python that tracing is measured on; what VizTracer and cProfile cost over plain pytest stands beside it where
+calls are recorded.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tests.bench.figures import Figure, median
-from tests.bench.places import TRACEKIT, Place, place
-from tests.bench.tree import measure as cost_of
+from tests.bench.places import TRACEKIT, place
+from tests.bench.tracers import cprofile, cpu, environments, untraced, viztracer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TESTS = 200
 PAIRS = 7
+#: Of the others, who are nobody's limit and slow.
+OTHERS = 3
 SHOP = """\
 import logging
 
@@ -67,22 +74,25 @@ def _suite(project: Path) -> None:
     (project / "test_shop.py").write_text(TEST % TESTS, encoding="utf-8")
 
 
-def _cpu(here: Place, level: str) -> float:
-    cost = cost_of([TRACEKIT, "run", "--trace", level, "--", "-q"], here.project, here.env)
-    if cost.code:
-        raise RuntimeError(f"tracekit run --trace {level} ended with {cost.code}")
-    return cost.cpu
-
-
 def measured(level: str, limit: float) -> list[Figure]:
     """Processor time of the whole tree, the drain included, over the run with tracing off, in interleaved pairs."""
-    with place() as here:
-        _suite(here.project)
-        for warm in ("off", level):
-            _cpu(here, warm)
-        pairs = [(_cpu(here, "off"), _cpu(here, level)) for _ in range(PAIRS)]
-    reference = median([off for off, _ in pairs])
-    return [
-        Figure("over-untraced", median([on / off for off, on in pairs]), "ratio", 1.0, limit),
-        Figure("cpu", median([on for _, on in pairs]), "s", reference),
-    ]
+    figures: list[Figure] = []
+    for version, home in environments():
+        with place() as base:
+            here = replace(base, env={**base.env, "VIRTUAL_ENV": str(home)})
+            _suite(here.project)
+            ours = [[TRACEKIT, "run", "--trace", how, "--", "-q"] for how in ("off", level)]
+            for command in ours:
+                cpu(here, command)
+            pairs = [[cpu(here, command) for command in ours] for _ in range(PAIRS)]
+            others = [untraced(home), viztracer(home, here), cprofile(home, here)] if level == "calls" else []
+            rounds = [[cpu(here, command) for command in others] for _ in range(OTHERS) if others]
+        figures += [
+            Figure(f"over-untraced-{version}", median([on / off for off, on in pairs]), "ratio", 1.0, limit),
+            Figure(f"cpu-{version}", median([on for _, on in pairs]), "s", median([off for off, _ in pairs])),
+        ]
+        for at, name in enumerate(("viztracer", "cprofile"), 1):
+            if rounds:
+                over = median([row[at] / row[0] for row in rounds])
+                figures.append(Figure(f"{name}-over-untraced-{version}", over, "ratio", 1.0))
+    return figures
