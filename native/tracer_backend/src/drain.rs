@@ -27,6 +27,8 @@ const BATCH: usize = 1 << 14;
 const BELIEVABLE: u64 = 1 << 42;
 /// Between two flushes while nobody watches.
 const FLUSH_NS: u64 = 1_000_000_000;
+/// So many lanes that ended are not left to wait for that: new threads want their rings, and a process has not many.
+const WAITING_LANES: usize = 8;
 
 /// Limits of a drain.
 #[derive(Clone, Debug)]
@@ -84,6 +86,8 @@ pub struct Drain {
     processes: HashMap<PathBuf, Process>,
     copied: Vec<Copied>,
     last_flush: u64,
+    /// Lanes that ended since then.
+    ended: usize,
     faults: Vec<String>,
 }
 
@@ -102,6 +106,7 @@ impl Drain {
             processes: HashMap::new(),
             copied: Vec::new(),
             last_flush: 0,
+            ended: 0,
             faults: Vec::new(),
         };
         drain.read_back()?;
@@ -125,7 +130,8 @@ impl Drain {
         Ok(())
     }
 
-    /// One look at every ring. `now_ns` decides about writing: at once while somebody watches, else once a second.
+    /// One look at every ring. `now_ns` decides about writing: at once while somebody watches or rings wait for their next
+    /// threads, else once a second.
     /// After a fault of the disk nothing is lost that the rings still hold.
     ///
     /// # Errors
@@ -142,7 +148,7 @@ impl Drain {
             self.process(&folder, alive, &mut passed)?;
         }
         let due = now_ns.saturating_sub(self.last_flush) >= FLUSH_NS;
-        if watched || due || passed.alive == 0 {
+        if watched || due || passed.alive == 0 || self.ended >= WAITING_LANES {
             self.flush(now_ns)?;
         }
         Ok(passed)
@@ -154,7 +160,7 @@ impl Drain {
     /// The folder of the box cannot be written.
     pub fn flush(&mut self, now_ns: u64) -> Result<()> {
         self.out.flush()?;
-        self.last_flush = now_ns;
+        (self.last_flush, self.ended) = (now_ns, 0);
         for ring in self.processes.values().flat_map(|process| process.rings.values()) {
             let next = self.lanes.get(&ring.lane).map_or(0, |lane| lane.next);
             // A ring whose file is gone needs no mark.
@@ -364,6 +370,7 @@ impl Drain {
         let (kind, time) = (kinds::LANE_END.0, ring.anchor.monotonic_ns);
         let mut row = Row { time, kind, lane: ring.lane, id, sequence: lane.next, ..Row::default() };
         lane.feed(&mut row);
+        self.ended += 1;
         self.out.push(row)
     }
 

@@ -210,6 +210,29 @@ fn drain__thread_that_takes_a_ring_over__then_a_lane_of_its_own() {
 }
 
 #[test]
+fn drain__many_threads_that_ended__then_their_rings_are_free_at_the_next_look() {
+    let run = Run::new();
+    let registry = run.registry(small());
+    let mut drain = run.drain();
+    let files = || ProcessFolder::all(&run.rings()).unwrap()[0].rings().unwrap().len();
+    let threads = |count: u32| {
+        for number in 0..count {
+            let registry = registry.clone();
+            thread::spawn(move || registry.record(Home::Durable, event(number)).unwrap()).join().unwrap();
+        }
+    };
+    // The clock stands still: nothing is due.
+    threads(3);
+    assert_eq!(drain.pass(1, false).unwrap().taken, 3);
+    assert!(run.rows().is_empty());
+    threads(20);
+    assert_eq!((drain.pass(1, false).unwrap().taken, files()), (20, 23));
+    threads(23);
+    assert_eq!(files(), 23);
+    assert_eq!(drain.pass(1, false).unwrap().taken, 23);
+}
+
+#[test]
 fn drain__what_a_process_could_not_record__then_told_once_by_reason() {
     let run = Run::new();
     let registry = run.registry(Settings { process_bytes: 0, ..small() });
