@@ -275,20 +275,40 @@ def test_stalled__nobody_reads_the_terminal__then_what_comes_is_shown_when_someb
         os.close(descriptor)
 
 
+def resized(terminal: Terminal, columns: int, lines: int) -> None:
+    fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+    os.kill(terminal.process.pid, signal.SIGWINCH)
+
+
 def test_resize__a_storm_down_to_one_cell_and_back__screen_fits_and_goes_on() -> None:
     with opened() as terminal:
         assert terminal.until(lambda: terminal.shows("test_1000_clients"))
-        sizes = [(1, 1), (200, 60), (2, 1), (39, 9), (1, 40), (80, 24), (160, 3), (60, 20)] * 6 + [(120, 36)]
-        for columns, lines in sizes:
-            fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
-            os.kill(terminal.process.pid, signal.SIGWINCH)
+        for columns, lines in [(1, 1), (200, 60), (2, 1), (39, 9), (1, 40), (80, 24), (160, 3), (60, 20)] * 6:
+            resized(terminal, columns, lines)
             terminal.read(0)
+        # Before the last one: what is painted for it stays there, and is not painted again for a key.
         terminal.screen.reset()
+        resized(terminal, 120, 36)
         terminal.keys("Jl")
-        assert terminal.until(lambda: terminal.shows("assert 997 == 1000"))
-        assert terminal.until(lambda: terminal.shows("tracekit  chat-server"))
+        assert terminal.until(lambda: terminal.shows("assert 997 == 1000")), "\n".join(terminal.display)
+        assert terminal.until(lambda: terminal.shows("tracekit  chat-server")), "\n".join(terminal.display)
         terminal.keys("q")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("sizes", [[(120, 36)], [(1, 1), (120, 36)]], ids=["seen-once", "seen-twice"])
+def test_resize__back_where_it_was_by_the_time_it_is_looked_at__all_is_painted_again(
+    sizes: list[tuple[int, int]],
+) -> None:
+    with opened() as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients") and terminal.shows("? help"))
+        while terminal.read(1):  # poll: until all of it is painted
+            pass
+        before = terminal.display
+        terminal.screen.reset()  # what a terminal makes of its lines at one cell is nobody's to know
+        for columns, lines in sizes:
+            resized(terminal, columns, lines)
+        assert terminal.until(lambda: terminal.display == before), "\n".join(terminal.display)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (5, 1), (1, 30), (39, 9)])
