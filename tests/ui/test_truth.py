@@ -225,3 +225,66 @@ def test_detail__running_test_is_silent__shows_where_it_is() -> None:
         assert not any("\x1b" in text for text in seen)
 
     drive(make, story)
+
+
+def left(journal: Journal, *, ran: int = 1, found: int = 2) -> list[str]:
+    """A run that began with so many scenarios, of which the first ran."""
+    journal.start()
+    ids = [journal.found("test_a.py", f"test_{number}") for number in range(found)]
+    for scenario in ids[:ran]:
+        journal.passes(scenario)
+    return ids[ran:]
+
+
+def unreached(reason: str = "", *, named: bool = True, why: str = "") -> Journal:
+    """One scenario ran, one did not; without a reason the run goes on, or its recording ends."""
+    journal = Journal()
+    rest = left(journal)
+    if reason:
+        journal.finish(reason, not_run=rest if named else [], why=why)
+    return journal
+
+
+@pytest.mark.parametrize(
+    ("journal", "live", "said", "because"),
+    [
+        (unreached("cancelled", why="cancelled"), False, "not reached: the run was cancelled before it", ""),
+        (unreached("cancelled", why="needs redis"), False, "cancelled before it", "because needs redis"),
+        (unreached("finished", why="needs redis"), False, "left out of this run", "because needs redis"),
+        (unreached("finished", named=False), False, "not run: its runner ended without it", ""),
+        (unreached("lease"), False, "nobody came back to the run in time", ""),
+        (unreached("agent-died"), False, "the agent died before it", ""),
+        (unreached(), False, "not reached: the recording ends before it", ""),
+        (unreached(), True, "not reached yet: the run goes on", ""),
+        (ended(left=2, mode="discover"), False, "not run yet", ""),
+    ],
+)
+def test_scenario_without_an_attempt__every_pane__says_what_became_of_it(
+    journal: Journal, live: bool, said: str, because: str
+) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "G")
+        for tab in "12345":
+            await press(pilot, shown, tab)
+            text = " ".join(shown.screen_text().split())
+            assert said in text, f"{tab}: {shown.screen_text()}"
+            assert because in text, f"{tab}: {shown.screen_text()}"
+            assert ("not run yet" in text) == (said == "not run yet")
+            assert ("r runs it" in text) != live
+
+    drive(lambda: showing(FakeView(journal, live=live)), story)
+
+
+def test_scenario_that_was_waited_for__its_run_is_cancelled__panes_say_so_then() -> None:
+    journal = unreached("cancelled")
+    view = FakeView(journal, fed=len(journal.lines) - 1)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        for tab in "145":
+            await press(pilot, shown, "G", tab)
+            assert "not reached yet: the run goes on" in shown.screen_text()
+        view.feed(1)
+        await settle(pilot, shown)
+        assert "the run was cancelled before it" in shown.screen_text()
+
+    drive(lambda: showing(view), story)

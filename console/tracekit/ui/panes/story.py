@@ -70,12 +70,10 @@ def title(text: str, look: Palette) -> list[Line]:
 
 
 def story_lines(
-    facts: ScenarioFacts, attempt: Attempt | None, look: Palette, *, now: int, stretch: Stretch | None = None
+    facts: ScenarioFacts, attempt: Attempt, look: Palette, *, now: int, stretch: Stretch | None = None
 ) -> list[Line]:
     """Scenario, setup, steps, assertions, cleanup; a step can be chosen: then every pane is about its time."""
-    lines = _told_of(facts, look)
-    if attempt is None:
-        return [*lines, *title("not run yet", look)]
+    lines = about_lines(facts, look)
     depth = _depths(attempt.steps)
 
     def part(heading: str, steps: Sequence[Step]) -> list[Line]:
@@ -98,7 +96,7 @@ def story_lines(
     return lines
 
 
-def _told_of(facts: ScenarioFacts, look: Palette) -> list[Line]:
+def about_lines(facts: ScenarioFacts, look: Palette) -> list[Line]:
     """What the scenario is about, in its author's words."""
     lines = title("scenario", look)[1:]
     story = (facts.story or facts.doc).strip()

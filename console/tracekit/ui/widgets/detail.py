@@ -18,6 +18,7 @@ from tracekit.ui.panes.events import about
 from tracekit.ui.panes.past import past_lines
 from tracekit.ui.panes.picks import Stretch
 from tracekit.ui.panes.place import place_lines
+from tracekit.ui.panes.unrun import unrun_lines, why_unrun
 from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
@@ -192,6 +193,10 @@ class Detail(Standing, Vertical):
 
     def _volatile(self, tab: str, shown: tuple[ViewFace, Attempt] | None) -> object:
         """What else a tab depends on."""
+        unrun = why_unrun(self.board, self.row) if shown is None and self.row >= 0 else None
+        return unrun, self._of_tab(tab, shown)
+
+    def _of_tab(self, tab: str, shown: tuple[ViewFace, Attempt] | None) -> object:
         if tab in {"run", "overview"}:
             return self.board.version
         if tab == "steps":
@@ -368,18 +373,19 @@ class Detail(Standing, Vertical):
         if tab == "events":
             view = shown[0] if shown else self.board.newest if self.row < 0 else None
             broke = shown is not None and shown[1].verdict in RED
-            events.show(view, about(self.board, self.row, shown, self.stretch), ended_red=broke)
+            unrun = unrun_lines(self.board, self.row, self._palette) if self.row >= 0 and not shown else []
+            events.show(view, about(self.board, self.row, shown, self.stretch), ended_red=broke, unrun=unrun)
             return
         if tab == "timeline":
             if shown is None:
-                bars.clear()
+                bars.clear(unrun_lines(self.board, self.row, self._palette) if self.row >= 0 else [])
             else:
                 bars.show(*shown, about(self.board, self.row, shown), self.stretch, self._ports.now())
             return
         if tab == "output":
             view, spans = self._spans(shown)
             if view is None:
-                output.clear()
+                output.clear(unrun_lines(self.board, self.row, self._palette) if self.row >= 0 else ())
             else:
                 output.show(view, spans, key)
             return
@@ -431,7 +437,7 @@ class Detail(Standing, Vertical):
         beside = self._flag_lines(shown)
         if tab == "why":
             if shown is None:
-                return [Line().own("  not run yet", look.dim)]
+                return unrun_lines(board, self.row, look)
             raised = self._raised.told(self._raised_key(shown)) or ()
             before = self._before(shown)
             return [*why_lines(board, self.row, shown, before, look, now=now, raised=raised), *beside]
@@ -440,11 +446,11 @@ class Detail(Standing, Vertical):
             return past_lines(self._before(shown), self._past.problem, run, look, now)
         if tab == "repro":
             return story.repro_lines(facts, attempt, self.command(), look, self._root(shown))
-        lines = [
-            *beside[1:],
-            *beside[:1],
-            *story.story_lines(facts, attempt, look, now=now, stretch=self.stretch),
-        ]
+        if attempt is None:
+            body = [*story.about_lines(facts, look), Line(), *unrun_lines(board, self.row, look)]
+        else:
+            body = story.story_lines(facts, attempt, look, now=now, stretch=self.stretch)
+        lines = [*beside[1:], *beside[:1], *body]
         if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None}:
             lines = [Line(2).gap(2).name(attempt.reason, look.text), Line(), *lines]
         if shown is not None:

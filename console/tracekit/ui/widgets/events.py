@@ -5,6 +5,8 @@ The rows in sight are asked of the native view, once a window; nothing else of a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual import on
 from textual.app import ComposeResult
 from textual.cache import LRUCache
@@ -114,6 +116,7 @@ class EventsPane(Vertical):
         self._key: object = None
         self._problem: Problem | None = None
         self._live = False
+        self._unrun: list[Line] = []
 
     def compose(self) -> ComposeResult:
         """The parts; most of them show only when they have something to say."""
@@ -149,8 +152,12 @@ class EventsPane(Vertical):
 
     # -- what is shown -----------------------------------------------------------------------------------------------
 
-    def show(self, view: ViewFace | None, about: About, *, ended_red: bool) -> None:
-        """Show these rows of a run; the same ones go on where they were."""
+    def show(
+        self, view: ViewFace | None, about: About, *, ended_red: bool, unrun: Sequence[Line] = ()
+    ) -> None:
+        """Show these rows of a run; the same ones go on where they were. `unrun` says why there can be none."""
+        if list(unrun) != self._unrun:
+            self._unrun, self._key = list(unrun), None
         key = (id(view), about.scenarios, about.since, about.until)
         if key == self._key and self._about == about:
             self.tick()
@@ -234,7 +241,7 @@ class EventsPane(Vertical):
         if window is not None:
             missing = events.empty_lines(window, self.filter_text, self._about, live=live, look=look)
         else:
-            missing = [Line().gap(2).own("not run yet", look.dim)]
+            missing = self._unrun or [Line().gap(2).own("no run yet", look.dim)]
         if missing != pane.missing:
             pane.missing = missing
             pane.refresh()

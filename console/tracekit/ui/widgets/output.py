@@ -5,6 +5,8 @@ It fetches the lines in sight and keeps a few painted ones; a million lines cost
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from textual.cache import LRUCache
 
 from tracekit.model.facts import OutputSpan
@@ -25,6 +27,7 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
         self._index: OutputIndex | None = None
         self._key: object = None
         self._painted: LRUCache[int, Line] = LRUCache(1024)
+        self._missing: list[Line] = []
 
     def show(self, view: ViewFace, spans: list[OutputSpan], key: object) -> None:
         """Show these spans; the same key goes on where it was."""
@@ -37,8 +40,10 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
             self.refresh()
         self.pump()
 
-    def clear(self) -> None:
-        """Show nothing."""
+    def clear(self, missing: Sequence[Line] = ()) -> None:
+        """Show nothing but why."""
+        self._missing = list(missing)
+        self.refresh()
         if self._index is not None:
             self._index, self._key = None, None
             self.lay_out()
@@ -73,7 +78,9 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
         return self._index.total if self._index is not None else 0
 
     def stand_in(self, y: int) -> Line | None:
-        """Say that there is nothing."""
+        """Say that there is nothing, and why where that is known."""
+        if self._missing:
+            return self._missing[y] if y < len(self._missing) else None
         return Line().own("  no output", self._palette.dim) if y == 0 else None
 
     def line_at(self, row: int) -> Line | None:

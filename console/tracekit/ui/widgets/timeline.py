@@ -166,6 +166,7 @@ class TimelinePane(Standing, Vertical):
         self._opened: tuple[object, Window] | None = None
         self._looked = 0
         self._turn = 0
+        self._unrun: list[Line] = []
 
     def compose(self) -> ComposeResult:
         """Three parts, and a note where calls are missing."""
@@ -202,9 +203,10 @@ class TimelinePane(Standing, Vertical):
         self._ask()
         self._paint()
 
-    def clear(self) -> None:
-        """Nothing has run."""
+    def clear(self, unrun: list[Line]) -> None:
+        """Nothing has run; these lines say why."""
         self._attempt = self._key = self._folded = None
+        self._unrun = unrun
         self.rows.rows = []
         self._paint()
 
@@ -239,8 +241,10 @@ class TimelinePane(Standing, Vertical):
         look, chart, attempt = self._palette, self._chart(), self._attempt
         note = self.query_one("#timeline-note", LinesPane)
         if attempt is None:
-            self.query_one("#timeline-axis", TitleRow).show(Line().gap(1).own("not run yet", look.dim))
-            note.set_class(False, "-on")
+            self.query_one("#timeline-axis", TitleRow).show(Line())
+            self.query_one("#timeline-foot", TitleRow).show(Line())
+            note.set_class(bool(self._unrun), "-on")
+            note.show(self._unrun, "unrun")
             self.rows.refresh()
             return
         rows = timeline.step_rows(attempt, self._whole[1])
