@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from tests.support.journals import ROOT
 from tests.ui.conftest import drive
 from tests.ui.screens import environments
 from tracekit.engine.requests import Cancel, Launch
-from tracekit.wire.problems import Problem
+from tracekit.wire.problems import Problem, ProblemError
 
 
 async def choose(pilot: Any, shown: Console, *names: str) -> None:
@@ -124,5 +125,72 @@ def test_environments__none_is_marked__then_the_one_under_the_cursor_is_taken() 
     async def story(pilot: Any, shown: Console) -> None:
         await choose(pilot, shown)
         assert (shown.app.environment, shown.app.beside) == ("lab3", ())
+
+    drive(environments, story)
+
+
+@pytest.mark.parametrize("comes", ["begins", "fails"])
+@pytest.mark.parametrize("key", ["X", "q"])
+def test_leaving_and_stopping__a_launch_has_not_begun__then_it_is_stopped_as_soon_as_it_has(
+    key: str, comes: str
+) -> None:
+    """One run has begun, the one on the other box is still on its way: none of both is left behind."""
+    views: list[FakeView] = []
+    late: list[Future[Any]] = []
+
+    async def story(pilot: Any, shown: Console) -> None:
+        engine = shown.engine
+        each_begins(engine, views)
+        begin = engine.submit
+
+        def submit(request: Any) -> Any:
+            if isinstance(request, Launch) and request.environment == "lab2":
+                late.append(Future())
+                return late[-1]
+            return begin(request)
+
+        engine.submit = submit  # type: ignore[method-assign]
+        await choose(pilot, shown, "box7", "lab2")
+        await press(pilot, shown, "a")
+        await press(pilot, shown, key)
+        text = shown.screen_text()
+        assert {"X": "Stop this run, and the ones on lab2?", "q": "2 runs are live"}[key] in text
+        await press(pilot, shown, "j", "enter")
+        stopped = [each.run for each in engine.asked if isinstance(each, Cancel)]
+        assert stopped == [views[0].run_id]
+        assert shown.app.is_running
+        assert not shown.app._exit  # who leaves now leaves a run that nobody stops
+        if comes == "fails":
+            late[0].set_exception(ProblemError(Problem("ssh.refused", "lab2 refuses", "", "")))
+        else:
+            later = FakeView(journals.running())
+            later.run_id = "01K00000000000000000000009"
+            views.append(later)
+            late[0].set_result(later)
+        shown.app.pump.tick()
+        if shown.app.is_running and not shown.app._exit:
+            shown.app.pump.tick()
+        stopped = [each.run for each in engine.asked if isinstance(each, Cancel)]
+        assert stopped == [view.run_id for view in views]
+        assert bool(shown.app._exit) == (key == "q")
+
+    drive(environments, story)
+
+
+@pytest.mark.parametrize("answer", ["leave", "stop"])
+def test_quit__own_launch_has_not_begun__then_it_waits_for_it_and_q_again_does_not(answer: str) -> None:
+    late: Future[Any] = Future()
+
+    async def story(pilot: Any, shown: Console) -> None:
+        engine = shown.engine
+        submit = engine.submit
+        engine.submit = lambda request: late if isinstance(request, Launch) else submit(request)  # type: ignore[method-assign]
+        await press(pilot, shown, "a", "q")
+        assert "A run is live" in shown.screen_text()
+        await press(pilot, shown, *(["enter"] if answer == "leave" else ["j", "enter"]))
+        assert not shown.app._exit
+        await pilot.press("q")
+        await pilot.pause()
+        assert shown.app._exit
 
     drive(environments, story)

@@ -5,6 +5,7 @@ They are recorded like any other: the list of runs shows each, live too, and com
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -27,11 +28,24 @@ class Beside:
         #: The newest run of each other box.
         self._newest: dict[str, ViewFace] = {}
         self._untold: dict[str, ViewFace] = {}
+        self._awaited: list[tuple[Future[ViewFace], Callable[[ViewFace | None], None]]] = []
 
     @property
     def live(self) -> dict[str, ViewFace]:
         """The runs that go on, by their boxes."""
         return {name: view for name, view in self._untold.items() if view.live}
+
+    @property
+    def pending(self) -> dict[str, Future[ViewFace]]:
+        """What was asked for and has not begun, by its box."""
+        return {name: future for name, future in self._asked.items() if not future.done()}
+
+    def when_begun(self, future: Future[ViewFace], then: Callable[[ViewFace | None], None]) -> None:
+        """Do it once that run has begun, here or elsewhere; with nothing where it never does.
+
+        A launch is not called back on its way: whether its box has heard of it by then, nobody could know.
+        """
+        self._awaited.append((future, then))
 
     def begin(self, request: Launch | Rerun) -> None:
         """Ask for the same on every other box that is chosen."""
@@ -49,6 +63,11 @@ class Beside:
 
     def tick(self) -> None:
         """One frame: say of each how it ended, or why it has not begun."""
+        for awaited in [one for one in self._awaited if one[0].done()]:
+            self._awaited.remove(awaited)
+            future, then = awaited
+            begun = not future.cancelled() and future.exception() is None
+            then(future.result() if begun else None)
         for name, future in [(name, future) for name, future in self._asked.items() if future.done()]:
             del self._asked[name]
             fault = future.exception() if not future.cancelled() else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
@@ -46,6 +45,8 @@ class Doing:
     _adopted: ViewFace | None = None  # a run that was opened; its project becomes the console's
     _remembered: ViewFace | None = None  # what was found last time, until it is known whether it still holds
     refreshing = False  # what is shown was found earlier; what has changed since is being looked for
+    _begins: Future[ViewFace] | None = None  # the run that was asked for last
+    _leaves = False  # it goes as soon as what was asked for has begun
     _checking = False  # a question is being prepared: a second key must not begin another run
 
     if TYPE_CHECKING:
@@ -63,7 +64,10 @@ class Doing:
         """Hand a request over; its run replaces the ones shown, unless `then` knows better."""
         self.stage = stage
         self.problems = ()
-        self.owner.pump.expect(self.ports.engine.submit(request), then or self._instead)
+        future = self.ports.engine.submit(request)
+        if isinstance(request, Launch | Rerun):
+            self._begins = future
+        self.owner.pump.expect(future, then or self._instead)
         self.show_state()
 
     def _instead(self, view: ViewFace, *, keep: bool = False) -> None:
@@ -349,27 +353,43 @@ class Doing:
         view = self._live()
         return [*([view] if view is not None else []), *self.beside.live.values()]
 
+    def _pending(self) -> list[Future[ViewFace]]:
+        """Runs that were asked for, here and elsewhere, and have not begun."""
+        here = [self._begins] if self._begins is not None and not self._begins.done() else []
+        return [*here, *self.beside.pending.values()]
+
     def _cancel(self, request: Cancel, then: Callable[[ViewFace], None] = lambda _: None) -> None:
         """Through the pump, so that a refusal is told."""
         self.owner.pump.expect(self.ports.engine.submit(request), then)
 
     def action_cancel_run(self) -> None:
         """Stop the run, after a question."""
-        view, others = self._live(), " and ".join(self.beside.live)
-        if view is None and not others:
+        view, others = self._live(), " and ".join([*self.beside.live, *self.beside.pending])
+        pending = self._pending()
+        here = view is not None or len(pending) > len(self.beside.pending)
+        if not here and not others:
             self.say("nothing is running")
             return
+
+        def stop(begun: ViewFace | None) -> None:
+            if begun is not None:
+                self._cancel(Cancel(begun.run_id))
 
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 for each in self._all_live():
                     self._cancel(Cancel(each.run_id))
+                for future in pending:
+                    self.beside.when_begun(future, stop)
                 self.say("stopping")
 
         title = f"Stop this run, and the ones on {others}?" if others else "Stop this run?"
         self.owner.ask(
-            title if view is not None else f"Stop the runs on {others}?",
-            ("what has ended stays; nothing of it is left running",),
+            title if here else f"Stop the runs on {others}?",
+            (
+                "what has ended stays; nothing of it is left running",
+                *(["what has not begun yet is stopped as soon as it has"] if pending else []),
+            ),
             (("no", "keep it running"), ("yes", "stop it")),
             answered,
         )
@@ -395,30 +415,42 @@ class Doing:
     def action_quit(self) -> None:
         """Leave; while a run is live, ask what becomes of it."""
         live = [view for view in self._all_live() if view.state.run.mode != "discover"]
-        if not live:
+        pending = self._pending()
+        if self._leaves or not (live or pending):
             self.owner.leave(0)
             return
 
         def answered(answer: str | None) -> None:
+            if answer not in {CANCEL, LEAVE}:
+                return
+            left = list(range(len(pending) + (len(live) if answer == CANCEL else 0)))
+
+            def over(_: ViewFace | None = None) -> None:
+                left.pop()
+                if not left:
+                    self.owner.leave(0)
+
+            def begun(view: ViewFace | None) -> None:
+                if answer == CANCEL and view is not None:
+                    self._cancel(Cancel(view.run_id), over)
+                else:
+                    over()
+
+            # Leaving at once would take the requests along; one that is refused must be seen.
+            self.say("stopping" if answer == CANCEL else "leaving once it has begun; q leaves at once")
+            for future in pending:
+                self._leaves = True
+                self.beside.when_begun(future, begun)
             if answer == CANCEL:
-                # Leaving at once would take the requests along; one that is refused must be seen.
-                self.say("stopping")
-                left = {view.run_id for view in live}
-
-                def over(run: str, _: ViewFace) -> None:
-                    left.discard(run)
-                    if not left:
-                        self.owner.leave(0)
-
                 for view in live:
-                    self._cancel(Cancel(view.run_id), partial(over, view.run_id))
-            elif answer == LEAVE:
+                    self._cancel(Cancel(view.run_id), over)
+            elif not pending:
                 self.owner.leave(0)
 
-        several = len(live) > 1
+        several = len(live) + len(pending) > 1
         goes, what = ("they go", "runs stay") if several else ("it goes", "run stays")
         self.owner.ask(
-            f"{len(live)} runs are live" if several else "A run is live",
+            f"{len(live) + len(pending)} runs are live" if several else "A run is live",
             (f"{goes} on without this console; H finds {'them' if several else 'it'} again",),
             (
                 (LEAVE, f"leave, the {what} running"),
