@@ -14,6 +14,7 @@ from tests.support.consoles import Console, FakeView, Launch, Rerun, press, sett
 from tests.support.journals import Journal
 from tests.ui.conftest import drive
 from tests.ui.screens import GOLDEN_TRACE
+from tracekit.ui.panes import events
 from tracekit.ui.widgets.events import EventRows, EventsPane
 
 KEEPS = "pytest:chat/test_ws.py::test_reconnect_keeps_history"
@@ -303,3 +304,20 @@ def test_many_rows__then_only_those_in_sight_are_asked_for(monkeypatch: pytest.M
         assert sum(asked) <= 100
 
     drive(lambda: showing(FakeView(journals.large(3_000, 30))), story)
+
+
+@pytest.mark.parametrize(("kind", "word"), sorted((events.WORDS | events.LEVELS).items() - {("log", "log")}))
+def test_filter__word_that_the_rows_show__finds_just_those_rows(kind: str, word: str) -> None:
+    """The pane's words and the filter's are two tables: each word is asked for as it is shown."""
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "j", "j", "4")
+        every = rows_of(shown)
+        shown_so = [row for row in every if row.split()[0] == word]
+        await filtered(pilot, shown, f"kind:{word}")
+        found = rows_of(shown)
+        assert found == shown_so
+        assert "no row passes" in shown.screen_text() or found
+
+    # All of its rows are in sight.
+    drive(recorded(), story, (120, 60))

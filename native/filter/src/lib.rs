@@ -24,6 +24,7 @@ mod lexer;
 mod matcher;
 mod parser;
 mod row;
+mod spoken;
 mod term;
 mod value;
 

@@ -5,6 +5,7 @@ use tracer_backend::kind::level_named;
 use crate::fault::{Fault, nearest};
 use crate::lexer::{Piece, Token, tokens, unquoted};
 use crate::matcher::check_regex;
+use crate::spoken;
 use crate::term::{ATTRIBUTE, FIELDS, Field, Filter, OPERATORS, Operator, Term, Test};
 use crate::value::{ends, plain_or_unit};
 
@@ -119,7 +120,7 @@ impl<'a> Parser<'a> {
                 }
             }
             Piece::Close => Err(self.fault(token, "no parenthesis is open here")),
-            Piece::Word | Piece::Minus => self.term(token).map(Filter::Term),
+            Piece::Word | Piece::Minus => self.term(token).map(spoken::meant),
         }
     }
 

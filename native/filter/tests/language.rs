@@ -139,6 +139,18 @@ fn rows__by_every_field__then_those_that_have_it() {
         ("error or name:health_check", &[1, 2, 3, 4, 5]),
         ("not (error or name:checkout) not kind:attribute", &[1, 2, 8]),
         ("kind:enter and lane:worker", &[1]),
+        ("kind:call", &[0, 1]),
+        ("kind:Call,RETURN", &[0, 1, 2, 9]),
+        ("kind:(call,raised) -name:health*", &[0, 5]),
+        ("kind:raise", &[4]),
+        ("kind:with", &[6]),
+        ("kind:ERROR", &[3]),
+        ("kind:ERROR,call", &[0, 1, 3]),
+        ("-kind:ERROR level:error", &[4]),
+        ("kind:warn", &[]),
+        ("kind:\"call\"", &[]),
+        ("kind=call", &[]),
+        ("kind:cal*", &[]),
     ];
     for (filter, wanted) in cases {
         assert_eq!(selected(filter), *wanted, "{filter}");
@@ -201,6 +213,9 @@ fn lines_of_a_journal__by_the_same_words__then_the_same_answers() {
         ("has:scenario -has:dur", &[0, 1]),
         ("lane:box/*", &[0]),
         ("env=staging kind:log", &[3]),
+        ("kind:info", &[3]),
+        ("kind:warning", &[4]),
+        ("kind:begin", &[]),
     ] {
         let bound = bound(filter);
         for _ in 0..2 {
@@ -267,6 +282,7 @@ fn filter__written_out_again__then_means_the_same() {
         "not (a or b)",
         "-dur>1ms kind:(enter,exit) or \"x y\"",
         "a!=b or name!=c @fail(-1ms..2ms)",
+        "kind:call,ERROR not kind:(fatal,log)",
     ] {
         let Ok(once) = parse(filter) else { continue };
         assert_eq!(parse(&once.to_string()).unwrap(), once, "{filter}");
