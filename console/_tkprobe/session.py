@@ -226,11 +226,36 @@ def remedy(root: Dict[str, object], file: str) -> str:
     """What to do about an exception that kept a file from being collected."""
     kind, message = str(root.get("type", "")), str(root.get("message", ""))
     if kind == "ModuleNotFoundError" and message.startswith("No module named "):
-        module = message[len("No module named ") :].strip("'\"").partition(".")[0]
+        whole = message[len("No module named ") :].strip("'\"").partition("'")[0]
+        module, _, below = whole.partition(".")
+        if below and module in sys.modules:
+            return f"{module!r} is there and has no {below!r}: correct the import in {file}, or give it that module"
+        if (own := own_package(module)) is not None:
+            return own
         return f"install the package that provides {module!r} for {sys.executable}, or correct the import in {file}"
     if kind in ("SyntaxError", "IndentationError", "TabError"):
         return f"correct the syntax of {file}"
     return f"run `{sys.executable} -m pytest --collect-only {file}` to see it alone"
+
+
+def own_package(module: str) -> Optional[str]:
+    """How a package of the project itself comes within reach of its tests; None where it is not the project's."""
+    here = os.getcwd()
+    for folder in (".", "src", "lib"):
+        place = os.path.normpath(os.path.join(folder, module))
+        if os.path.isdir(os.path.join(here, place)) or os.path.isfile(os.path.join(here, place + ".py")):
+            break
+    else:
+        return None
+    reach = f"say `pythonpath = {folder}` in pytest's configuration"
+    if not any(
+        os.path.isfile(os.path.join(here, name)) for name in ("pyproject.toml", "setup.py", "setup.cfg")
+    ):
+        return f"{module!r} is the project's own ({place}): {reach}"
+    install = f"{sys.executable} -m pip install -e ."
+    if os.path.isfile(os.path.join(here, "uv.lock")):
+        install = "uv sync"
+    return f"{module!r} is the project's own ({place}): `{install}` puts it there, or {reach}"
 
 
 def conftest_failed(spool: Spool, suite: str, root: str, error: BaseException) -> None:

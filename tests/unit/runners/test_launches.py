@@ -218,6 +218,36 @@ def test_discovery__import_errors__then_each_is_told_with_chain_and_remedy_and_t
     assert ran.events("runner.failed_to_start") == []
 
 
+@pytest.mark.parametrize(
+    ("made", "imported", "says", "never"),
+    [
+        (
+            ["src/shop/__init__.py", "pyproject.toml"],
+            "shop",
+            ["src/shop", "pip install -e .", "pythonpath = src"],
+            [],
+        ),
+        (["src/shop/__init__.py", "setup.py", "uv.lock"], "shop.cart", ["`uv sync`"], ["pip"]),
+        (["lib/shop.py"], "shop", ["lib/shop", "pythonpath = lib"], ["pip"]),
+        (["shop.toml"], "shop", ["install the package that provides 'shop'"], ["own"]),
+        (["json.toml"], "json.nothing", ["'json' is there and has no 'nothing'"], ["install"]),
+    ],
+)
+def test_discovery__package_of_the_project_itself__then_the_remedy_says_how_it_comes_within_reach(
+    tmp_path: Path, made: list[str], imported: str, says: list[str], never: list[str]
+) -> None:
+    project = tmp_path / "project"
+    for name in (*made, "tests/test_shop.py"):
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(f"import {imported}\n" if name.startswith("tests/") else "")
+
+    ran = run_suite(project, tmp_path / "spool", mode="discover")
+
+    (broken,) = ran.events("discover.failed")
+    assert all(words in broken["remedy"] for words in says), broken["remedy"]
+    assert not any(words in broken["remedy"] for words in never), broken["remedy"]
+
+
 # -- launches that fail
 
 
