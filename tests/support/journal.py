@@ -111,10 +111,7 @@ class Journal:
             "attempt.started",
             scenario=scenario,
             attempt=attempt,
-            pid=5120,
-            worker="main",
-            launch="L1",
-            **fields,
+            **{"pid": 5120, "worker": "main", "launch": "L1", **fields},
         )
 
     def prints(

@@ -188,6 +188,45 @@ def running() -> Journal:
     return journal
 
 
+#: When each attempt begins and ends, in milliseconds, and on which worker.
+SPREAD = (
+    ("gw0", "test_boot", 0, 900, "passed"),
+    ("gw1", "test_login", 40, 2_400, "passed"),
+    ("gw2", "test_search", 60, 700, "failed"),
+    ("gw0", "test_cart", 910, 3_000, "passed"),
+    ("gw2", "test_index", 710, 1_500, "passed"),
+    ("gw2", "test_rebuild", 6_800, 9_900, "passed"),
+    ("gw1", "test_logout", 2_410, 2_900, "passed"),
+    ("gw0", "test_pay", 3_010, 3_900, "timedout"),
+)
+
+
+def spread(*, until: int = 0) -> Journal:
+    """A run over three workers, of which one has nothing to do for long; until a moment, where one is given."""
+    journal = Journal()
+    journal.start()
+    moments = []
+    for worker, name, since, over, verdict in SPREAD:
+        scenario = journal.found("shop/test_shop.py", name)
+        moments += [(since, 1, scenario, worker, ""), (over, 0, scenario, worker, verdict)]
+    began = {scenario: at for at, first, scenario, _, _ in moments if first}
+    for at, first, scenario, worker, verdict in sorted(moments):
+        if until and at > until:
+            continue
+        journal.now = int(at * MS)
+        if first:
+            journal.begin(scenario, worker=worker)
+        else:
+            took = at - began[scenario]
+            journal.now -= int(took * MS)
+            journal.end(scenario, verdict, took)
+    if until:
+        journal.now = int(until * MS)
+    else:
+        journal.finish()
+    return journal
+
+
 def green() -> Journal:
     """All green, two not run and why."""
     journal = Journal()

@@ -218,6 +218,10 @@ SHOTS: tuple[Shot, ...] = (
     Shot("running-held", opened(journals.running), BOTH, scrolled_up),
     Shot("events", traced(journals.failing), (*BOTH, SINGLE), keys("J", "4", "tab")),
     Shot("timeline", traced(journals.failing), (*BOTH, SINGLE), keys("J", "5", "enter", "j", "j")),
+    Shot("timeline-run", opened(journals.spread), (*BOTH, SINGLE), keys("g", "5", "enter")),
+    Shot(
+        "timeline-run-ascii", opened(journals.spread, ascii_only=True), BOTH, keys("g", "5", "tab", "j", "l")
+    ),
     Shot("timeline-untraced", opened(journals.failing), BOTH, keys("J", "5")),
     Shot("timeline-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "5", "enter")),
     Shot("events-zoomed", traced(journals.failing), BOTH, keys("J", "4", "z")),

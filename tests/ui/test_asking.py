@@ -74,6 +74,22 @@ def asked(shown: Console) -> Any:
 # -- trust ---------------------------------------------------------------------------------------------------
 
 
+def test_trust__more_names_than_fit__says_how_many_more() -> None:
+    def make() -> Console:
+        shown = untrusted()
+        names = [f"chat/test_{number}.py  2 tests" for number in range(31)]
+        shown.trust.preview = lambda root: names  # type: ignore[method-assign]
+        return shown
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "ctrl+r")
+        assert "chat/test_7.py  2 tests" in shown.screen_text()
+        assert "chat/test_8.py" not in shown.screen_text()
+        assert "23 more" in shown.screen_text()
+
+    drive(make, story)
+
+
 def test_trust__not_now_and_then_run_all__asks_again_and_runs_nothing_without_a_yes() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "enter")

@@ -13,6 +13,7 @@ from tests.ui.screens import GOLDEN_TRACE, remembered
 from tracekit.ui.panes.picks import Stretch
 from tracekit.ui.widgets.events import EventsPane
 from tracekit.ui.widgets.lines import LinesPane
+from tracekit.ui.widgets.runtimeline import RunTimeline
 from tracekit.ui.widgets.timeline import TimelinePane
 from tracekit.wire.problems import Problem
 
@@ -332,3 +333,123 @@ def test_steps__other_tests_of_a_live_run_go_on__its_cases_are_not_looked_for_ag
         assert "✗ test_a[1]" in lines(shown)
 
     drive(make, story)
+
+
+# -- the timeline of a run ---------------------------------------------------------------------------------------
+
+
+def lanes(shown: Console) -> RunTimeline:
+    return shown.app.board_screen.detail.query_one(RunTimeline)
+
+
+def labelled(shown: Console) -> dict[str, str]:
+    """The lanes by their labels, with what stands at their right."""
+    return {row.label.text: row.right for row in lanes(shown).rows.rows if row.kind == "tests"}
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+def test_run_timeline__workers__a_lane_each_with_its_share_what_ends_the_run_and_the_longest_hole(
+    size: tuple[int, int],
+) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "g", "5", "tab")
+        assert labelled(shown) == {"gw0": "39%", "gw1": "28%", "gw2": "45%"}
+        text = shown.screen_text()
+        assert "ends with test_rebuild 3.10s on gw2" in text
+        assert "idle 5.30s from +1.5s on gw2" in text
+        slow = [row.label.text for row in lanes(shown).rows.rows if row.kind == "slow"]
+        assert slow == ["test_rebuild", "test_login", "test_cart", "test_boot", "test_pay"]
+        assert shown.app.safety.caught == 0
+
+    drive(lambda: showing(FakeView(journals.spread())), story, size)
+
+
+def test_run_timeline__bar_opened__goes_to_that_scenario_and_its_own_timeline() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        detail = shown.app.board_screen.detail
+        await press(pilot, shown, "g", "5", "tab", "j", "j")
+        chosen = lanes(shown).rows.chosen
+        assert chosen is not None
+        assert chosen.name.text == "test_index"
+        assert "test_index  790ms  +0.710s" in shown.screen_text()
+        await press(pilot, shown, "enter")
+        assert detail.board.facts[detail.row].name == "test_index"
+        assert detail.tab == "timeline"
+        assert shown.app.focused is bars(shown).rows
+
+    drive(lambda: showing(FakeView(journals.spread())), story)
+
+
+def test_run_timeline__file_selected__has_its_scenarios_alone() -> None:
+    journal = journals.spread()
+    journal.lines.pop()
+    other = journal.found("shop/test_other.py", "test_other")
+    journal.begin(other, worker="gw7")
+    journal.end(other, "passed", 100)
+    journal.finish()
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "g", "5")
+        assert set(labelled(shown)) == {"gw0", "gw1", "gw2", "gw7"}
+        await press(pilot, shown, "G", "h", "h")
+        assert set(labelled(shown)) == {"gw7"}
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
+def test_run_timeline__run_goes_on__bars_grow_and_new_ones_come() -> None:
+    whole, journal = journals.spread(), journals.spread(until=3_000)
+    view = FakeView(whole, fed=len(journal.lines))
+
+    def told(shown: Console) -> dict[str, tuple[int, bool]]:
+        rows = [row for row in lanes(shown).rows.rows if row.kind == "tests"]
+        return {bar.name.text: (bar.end - bar.start, bar.open) for row in rows for bar in row.bars}
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "g", "5")
+        assert "test_pay" not in told(shown)
+        view.feed(1)
+        for _ in range(2):
+            shown.clock[0] += 2_000 * journals.MS
+            await settle(pilot, shown)
+            await settle(pilot, shown)
+            since = journals.BEGAN + 3_010 * journals.MS
+            assert told(shown)["test_pay"] == (shown.clock[0] - since, True)
+        assert "runs still test_pay" in shown.screen_text()
+        view.feed(len(whole.lines))
+        shown.clock[0] += 2_000 * journals.MS
+        await settle(pilot, shown)
+        await settle(pilot, shown)
+        assert told(shown)["test_pay"] == (890 * journals.MS, False)
+        assert "ends with test_rebuild" in shown.screen_text()
+
+    drive(lambda: showing(view), story)
+
+
+def test_run_timeline__six_thousand__folds_to_the_columns_of_the_screen() -> None:
+    journal = journals.large(6_000, 60)
+    view = FakeView(journal)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "g", "5", "tab")
+        rows = lanes(shown).rows
+        chart = rows.chart
+        assert chart is not None
+        assert all(len(row.bars) <= chart.width + 1 for row in rows.rows)
+        whole = sum(bar.count for row in rows.rows if row.kind == "tests" for bar in row.bars)
+        assert whole == 6_000
+        await press(pilot, shown, "+", "+", "+")
+        near = lanes(shown).rows.chart
+        assert near is not None
+        assert (near.until - near.since) * 7 < chart.until - chart.since
+        assert all(strip.cell_length == 120 for strip in shown.strips())
+
+    drive(lambda: showing(view), story)
+
+
+def test_run_timeline__nothing_has_run__says_so() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "g", "5", "tab", "l", "+", "enter")
+        assert "nothing has begun in this part of the run" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journals.discovered())), story)

@@ -269,13 +269,30 @@ def test_filter__a_flag__shows_what_carries_it() -> None:
     drive(lambda: showing(FakeView(journal)), story)
 
 
-def test_filter__wrong_selector__says_so_and_keeps_the_rows() -> None:
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+def test_filter__wrong_selector__is_refused_with_its_place_and_filters_nothing(size: tuple[int, int]) -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "slash", *"status", "colon", *"blue")
-        assert "unknown status 'blue'" in shown.screen_text()
-        assert "test_1000_clients" in shown.screen_text()
+        screen = shown.app.board_screen
+        for _ in range(2):
+            lines = shown.screen_text().splitlines()
+            assert any("unknown status 'blue'" in line for line in lines), shown.screen_text()
+            mark = next(at for at, line in enumerate(lines) if line.strip(" ▕").startswith("^"))
+            assert lines[mark - 1][lines[mark].index("^") :].startswith("status:blue")
+            assert "/status:blue  refused" in shown.screen_text()
+            assert not screen.header_facts(0).filtered
+            assert len(screen.scenarios.sections) > 2
+            # Enter does not leave it standing as if it held.
+            await press(pilot, shown, "enter")
+            assert screen.query_one("#filter").has_focus
+        await press(pilot, shown, *["backspace"] * 4, *"skipped")
+        assert "  refused" not in shown.screen_text()
+        assert screen.header_facts(0).filtered
+        await press(pilot, shown, *"x", "escape")
+        assert "  refused" not in shown.screen_text()
+        assert screen.filter_text == ""
 
-    drive(failing, story)
+    drive(failing, story, size)
 
 
 def test_pause__lines_come__screen_stands_still_until_released() -> None:

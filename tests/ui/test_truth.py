@@ -288,3 +288,58 @@ def test_scenario_that_was_waited_for__its_run_is_cancelled__panes_say_so_then()
         assert "the run was cancelled before it" in shown.screen_text()
 
     drive(lambda: showing(view), story)
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "said"),
+    [
+        (-5, "<1ms"),
+        (0, "<1ms"),
+        (999_999, "<1ms"),
+        (1_000_000, "1ms"),
+        (3_400_000, "3ms"),
+        (999_400_000, "999ms"),
+        (999_600_000, "1.00s"),
+        (2_410_000_000, "2.41s"),
+        (12_340_000_000, "12.3s"),
+        (247_000_000_000, "4m07s"),
+    ],
+)
+def test_seconds__any_duration__never_a_zero_that_is_none(nanoseconds: int, said: str) -> None:
+    assert words.seconds(nanoseconds) == said
+
+
+def uncollected(*files: str) -> Journal:
+    """Files that all miss the same module, and one whose own error lies under the runner's."""
+    journal = Journal()
+    journal.start()
+    missing = [journals.raised("ModuleNotFoundError", "No module named 'redis'", [])]
+    wrapped = [
+        journals.raised("CollectError", "while importing", []),
+        journals.raised("KeyError", "'REDIS_URL'\nand more", [], relation="cause"),
+    ]
+    for file in files:
+        chain = wrapped if file.endswith("env.py") else missing
+        failure = {"when": "collect", "cause": "setup", "chain": chain, "text": ""}
+        message = f"{chain[-1]['type']}: {chain[-1]['message']}"
+        journal.line("discover.failed", suite="api", file=file, message=message, failure=failure, remedy="")
+    journal.finish()
+    return journal
+
+
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+def test_not_collected__many_files_by_one_error__each_row_names_its_own(size: tuple[int, int]) -> None:
+    files = [f"services/payments/tests/integration/test_queue_{name}.py" for name in ("in", "out", "env")]
+
+    async def story(pilot: Any, shown: Console) -> None:
+        rows = [line for line in shown.screen_text().splitlines() if "queue_" in line][:3]
+        assert len(set(rows)) == 3
+        for row, file in zip(rows, files, strict=True):
+            assert file.rpartition("test_")[2] in row
+        assert all("ModuleNotFound"[:8] in row for row in rows[:2])
+        assert "KeyError" in rows[2]
+        if size[0] >= 120:
+            await press(pilot, shown, "j")
+            assert "No module named 'redis'" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(uncollected(*files))), story, size)

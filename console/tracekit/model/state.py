@@ -487,6 +487,11 @@ class RunState:
             raise KeyError(self.ids[i], number)
         return record
 
+    def glance(self, i: int, number: int) -> Record | None:
+        """What is known of an attempt, left as it is kept: for whoever looks at every attempt of a run."""
+        key = i << ATTEMPT_BITS | number
+        return self.records.get(key) or (self.frozen.peek(key) if self.frozen is not None else None)
+
     def has_record(self, i: int, number: int) -> bool:
         """Whether the journal named this attempt."""
         key = i << ATTEMPT_BITS | number

@@ -28,6 +28,8 @@ else:
     _Base = object
 
 Answer = TypeVar("Answer")
+#: Names that the question of trust shows; how many more there are is said.
+MOST_SEEN = 8
 
 
 class Opening(_Base):
@@ -57,7 +59,10 @@ class Opening(_Base):
 
         async def look() -> None:
             names = await _in_thread(lambda: self.ports.trust.preview(root))
-            seen = [f"  {name}" for name in (names or ())[:8]]
+            found = names or ()
+            seen = [f"  {name}" for name in found[:MOST_SEEN]]
+            if len(found) > MOST_SEEN:
+                seen.append(f"  {len(found) - MOST_SEEN:,} more")
             text = [
                 root,
                 "",

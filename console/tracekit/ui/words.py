@@ -6,9 +6,11 @@ import time
 
 
 def seconds(nanoseconds: int) -> str:
-    """A duration in five characters or so: `0.08s`, `12.3s`, `4m07s`, `2h05m`."""
-    if nanoseconds < 0:
-        return "0.00s"
+    """A duration in five characters or so: `<1ms`, `80ms`, `2.41s`, `12.3s`, `4m07s`, `2h05m`."""
+    if nanoseconds < 1_000_000:
+        return "<1ms"
+    if nanoseconds < 999_500_000:
+        return f"{nanoseconds / 1e6:.0f}ms"
     whole = nanoseconds / 1e9
     if whole < 9.995:
         return f"{whole:.2f}s"

@@ -46,7 +46,7 @@ def failure_lines(
         lines += _handled(handled_before(failure, raised if number == 0 else ()), look, root)
         lines += _rest(failure.chain[0].message, look) if failure.chain else []
     if not attempt.failures:
-        for assertion in failed:
+        for assertion in _unsaid(failed, ""):
             lines += _assertion(assertion, look)
     if not lines:
         lines.append(Line().own("  nothing failed in this attempt", look.dim))
@@ -67,7 +67,7 @@ def _failure(failure: Failure, assertions: list[Assertion], look: Palette, root:
         )
         if number == 0:
             lines += _behind(failure.chain[1:], look, root)
-            for assertion in assertions:
+            for assertion in _unsaid(assertions, exception.message):
                 lines += [Line(), *_assertion(assertion, look)]
         # What is raised by a runner on behalf of something else has no place of the project: the next one has.
         others = any(frame.own for link in failure.chain[number + 1 :] for frame in link.frames)
@@ -75,6 +75,26 @@ def _failure(failure: Failure, assertions: list[Assertion], look: Palette, root:
     if len(failure.chain) > MAX_CHAIN:
         lines.append(Line().own(f"  {len(failure.chain) - MAX_CHAIN} more exceptions", look.dim))
     return lines
+
+
+def _unsaid(assertions: Sequence[Assertion], message: str) -> list[Assertion]:
+    """Without those that the message says word for word already, and each of the others once."""
+    first, found = (message.splitlines() or [""])[0], list[Assertion]()
+    for assertion in assertions:
+        words = " ".join([*_operand(assertion.actual)[:1], assertion.op, *_operand(assertion.expected)[:1]])
+        said = first.removeprefix("assert ") == words and not assertion.diff
+        if not said and not any(_same(assertion, other) for other in found):
+            found.append(assertion)
+    return found
+
+
+def _same(one: Assertion, other: Assertion) -> bool:
+    return (one.actual, one.op, one.expected, one.diff) == (
+        other.actual,
+        other.op,
+        other.expected,
+        other.diff,
+    )
 
 
 def _behind(links: Sequence[ExceptionFacts], look: Palette, root: str) -> list[Line]:

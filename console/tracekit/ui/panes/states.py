@@ -90,6 +90,14 @@ def problem_lines(problems: Sequence[Problem], look: Palette) -> list[Line]:
     return lines
 
 
+def fault_lines(problem: Problem, look: Palette) -> list[Line]:
+    """What of a filter is not understood, the place under it, and what may be written there."""
+    lines = [Line().gap(1).own(look.glyphs.warn, look.warn).gap(1).name(problem.what, look.warn)]
+    # The first line of the place says in words what the mark below shows.
+    lines += [Line().gap(1).name(part, look.text) for part in problem.where.split("\n")[1:]]
+    return [*lines, Line().gap(1).name(problem.action, look.dim)] if problem.action else lines
+
+
 def banner(board: Board, problems: Sequence[Problem], look: Palette) -> Line | None:
     """One line above the footer while something about the link or the engine needs to be known."""
     view = board.newest

@@ -39,6 +39,7 @@ class Bar:
     status: int = -1
     open: bool = False
     step: str = ""
+    scenario: str = ""  # of a run's bar: what it opens
 
     @property
     def stretch(self) -> Stretch:
@@ -62,10 +63,11 @@ class Row:
     """One line of the timeline."""
 
     label: Safe
-    kind: str  # step, lane, moments, calls
+    kind: str  # step, lane, moments, calls; of a run: tests, slow
     bars: list[Bar] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
     depth: int = 0
+    right: str = ""
 
 
 def bounds(attempt: Attempt, now_m: int) -> tuple[int, int]:
@@ -156,6 +158,8 @@ class Chart:
             bar = row.bars[0]
             word = took(bar.end - bar.start) if not bar.open else ""
             line.gap(self.label + 1 + self.width - line.columns).own(f"{word:>8}", look.dim)
+        elif row.right:
+            line.gap(self.label + 1 + self.width - line.columns).own(f"{row.right:>8}", look.dim)
         return line
 
     def _bars(self, row: Row, chosen: int) -> Line:
@@ -176,6 +180,9 @@ class Chart:
         look, line = self.look, Line()
         red = bar.status in {int(status) for status in RED_STATUSES}
         if row.kind == "step":
+            return line.own(look.glyphs.block * wide, look.accent if chosen else look.of(bar.status))
+        if row.kind == "slow" or (row.kind == "tests" and (wide < 8 or bar.count > 1) and not chosen):
+            # Its name stands beside it, or would not fit: its colour says the rest.
             return line.own(look.glyphs.block * wide, look.accent if chosen else look.of(bar.status))
         style: Style = look.cursor + look.strong if chosen else look.bar_odd if odd else look.bar_even
         if red and not chosen:

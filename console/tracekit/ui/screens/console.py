@@ -41,7 +41,7 @@ from tracekit.ui.widgets.header import Footer, Header, HeaderFacts, Rule, TitleR
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
 from tracekit.ui.widgets.selecting import Selecting
-from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
+from tracekit.ui.widgets.timeline import TimelineRows
 from tracekit.ui.widgets.tree import ScenarioTree
 from tracekit.ui.words import clock
 from tracekit.wire.problems import Problem, ProblemError
@@ -78,6 +78,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
         self.beside = Beside(self)
         self.problems: tuple[Problem, ...] = ()
         self.filter_text = ""
+        self.filter_fault: Problem | None = None  # the filter cannot be understood: all rows are shown
         self.stage = "starting"  # what is awaited: trust, discovering, opening, launching; idle: nothing
         self.fit = Fit.WIDE
 
@@ -98,6 +99,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
             with Vertical(id="left"):
                 yield TitleRow(id="tree-title")
                 yield ScenarioTree(look, id="tree")
+                yield LinesPane(id="filter-fault")
                 yield Box("path, name, glob, tag:slow, status:failed", id="filter")
             yield Rule(look, id="rule")
             yield Detail(look, self.ports, id="detail")
@@ -111,6 +113,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
         """The parts, once; keys go to the tree."""
         self.scenarios = self.query_one("#tree", ScenarioTree)
         self.detail = self.query_one("#detail", Detail)
+        self.query_one("#filter-fault", LinesPane).can_focus = False  # it is read, never walked in
         self.detail.expected = detail_width(self.fit, self.app.size.width)
         self._refit(self.app.size.width, self.app.size.height)
         self.use(self.board)
@@ -259,7 +262,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
             link="then" if self.travelling else link_word(view) if view is not None else "",
             trouble=self.board.trouble,
             paused=self.paused,
-            filtered=bool(self.filter_text),
+            filtered=bool(self.filter_text) and self.filter_fault is None,
         )
 
     def _tree_title(self) -> Line:
@@ -271,7 +274,9 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
         if self.watching:
             line.gap(2).own("watching", look.accent)
         if self.filter_text:
-            line.gap(2).own("/", look.accent).name(self.filter_text, look.accent)
+            style = look.accent if self.filter_fault is None else look.warn
+            line.gap(2).own("/", style).name(self.filter_text, style)
+            line.own("" if self.filter_fault is None else "  refused", look.warn)
         if self.scenarios.marks:
             line.gap(2).own(f"{len(self.scenarios.marks)} marked", look.accent)
         return line
@@ -308,7 +313,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
 
     def _told_of_move(self) -> None:
         if isinstance(self.focused, TimelineRows):
-            self.query_one(TimelinePane).moved()
+            self.detail.bars.moved()
 
     def action_left(self) -> None:
         """Fold, go up, scroll left, and back to the tree from there."""
@@ -340,7 +345,11 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
             return
         if isinstance(self.focused, TimelineRows):
             bar = self.focused.chosen
-            if bar is not None:
+            if bar is not None and bar.scenario:
+                self.detail.choose("timeline")
+                self.go_to(bar.scenario)
+                self.to_detail()
+            elif bar is not None:
                 self.detail.narrow(bar.stretch)
             return
         found = self.scenarios.selected
@@ -435,7 +444,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
     def action_closer(self, closer: int) -> None:
         """A shorter or a longer window of the timeline."""
         if self.detail.tab == "timeline":
-            self.query_one(TimelinePane).zoom(0.5 if closer > 0 else 2.0)
+            self.detail.bars.zoom(0.5 if closer > 0 else 2.0)
         else:
             self.detail.choose("timeline")
 
@@ -501,23 +510,34 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
     def _filter_changed(self, event: Input.Changed) -> None:
         self.filter_text = event.value.strip()
         if not self.filter_text:
+            self._refuse_filter(None)
             self.scenarios.only(None)
             return
         try:
             selector = parse_selector(self.filter_text)
         except ProblemError as error:
-            self.say(f"{error.first.what} · {error.first.action}", warn=True)
+            self._refuse_filter(error.first)
             self.scenarios.only(None)
             return
         board = self.board
-        self.query_one("#footer", Footer).hush()
+        self._refuse_filter(None)
         self.scenarios.only(
             lambda row: selector.matches(board.facts[row], board.status[row], partial(board.flags, row))
         )
 
     @on(Input.Submitted, "#filter")
     def _filter_submitted(self) -> None:
-        self.close_filter(keep=True)
+        if self.filter_fault is None:
+            self.close_filter(keep=True)
+
+    def _refuse_filter(self, fault: Problem | None) -> None:
+        """Say above the box what is not understood and where; nothing is filtered meanwhile."""
+        self.filter_fault = fault
+        pane = self.query_one("#filter-fault", LinesPane)
+        pane.set_class(fault is not None, "-on")
+        if fault is not None:
+            pane.show(states.fault_lines(fault, self.look), "fault")
+        self.show_bars(self.ports.now())
 
     def close_filter(self, *, keep: bool) -> None:
         """Leave the box; the filter stays, or goes."""
@@ -525,6 +545,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
         if not keep:
             box.value = ""
             self.filter_text = ""
+            self._refuse_filter(None)
             self.scenarios.only(None)
         self.set_focus(self.scenarios)
         box.display = False

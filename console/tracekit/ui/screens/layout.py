@@ -56,6 +56,8 @@ ComparisonScreen.wide #left { width: 56%; }
 #timebar.-on { display: block; }
 #filter { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
 #filter:focus { border: none; }
+#filter-fault { display: none; height: auto; max-height: 5; background: $surface; }
+#filter-fault.-on { display: block; }
 .empty #body { display: none; }
 .empty #state { display: block; }
 .stacked #body { layout: vertical; }

@@ -22,7 +22,7 @@ from tracekit.ui.panes.unrun import unrun_lines, why_unrun
 from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
-from tracekit.ui.sections import CAUSE, LEAF, NOTICE, Section
+from tracekit.ui.sections import CAUSE, FILE, GROUP, LEAF, NOTICE, Section
 from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.events import EventRows, EventsPane
@@ -31,6 +31,7 @@ from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.output import OutputPane
 from tracekit.ui.widgets.reading import PastKey, PastReader, RaisedKey, RaisedReader
+from tracekit.ui.widgets.runtimeline import RunTimeline
 from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
 from tracekit.ui.words import count, seconds
 from tracekit.wire.names import RED
@@ -59,7 +60,7 @@ KINDS = {
     "warning": "warning",
 }
 OF_THE_PAST = frozenset({"why", "history", "env"})
-OF_ROWS = ("overview", "output", "events", "env")
+OF_ROWS = ("overview", "output", "events", "timeline", "env")
 
 
 class Detail(Standing, Vertical):
@@ -103,6 +104,7 @@ class Detail(Standing, Vertical):
         yield OutputPane(self._palette, id="output", classes="pane")
         yield EventsPane(self._palette, id="events-pane", classes="pane")
         yield TimelinePane(self._palette, id="timeline-pane", classes="pane")
+        yield RunTimeline(self._palette, id="run-timeline", classes="pane")
 
     def on_resize(self) -> None:
         """Bars are cut to the width."""
@@ -355,7 +357,7 @@ class Detail(Standing, Vertical):
         if self.tab == "events" and self.is_mounted:
             self.query_one("#events-pane", EventsPane).tick()
         if self.tab == "timeline" and self.is_mounted:
-            self.query_one(TimelinePane).tick(self._ports.now())
+            self.bars.tick(self._ports.now())
         if self.tab == "output" and self.is_mounted:
             self.query_one("#output", OutputPane).pump()
             self.query_one("#detail-tabs", TitleRow).show(self._tab_line("output"))
@@ -365,9 +367,12 @@ class Detail(Standing, Vertical):
     def _body(self, shown: tuple[ViewFace, Attempt] | None, tab: str, key: object) -> None:
         lines, output = self.query_one("#lines", LinesPane), self.query_one("#output", OutputPane)
         events, bars = self.query_one("#events-pane", EventsPane), self.query_one(TimelinePane)
-        focused = any(pane.has_focus for pane in (lines, output, events.rows, bars.rows))
-        output.display, events.display, bars.display = tab == "output", tab == "events", tab == "timeline"
-        lines.display = not (output.display or events.display or bars.display)
+        run_bars = self.query_one(RunTimeline)
+        focused = any(pane.has_focus for pane in (lines, output, events.rows, bars.rows, run_bars.rows))
+        output.display, events.display = tab == "output", tab == "events"
+        bars.display = tab == "timeline" and self.row >= 0
+        run_bars.display = tab == "timeline" and self.row < 0
+        lines.display = tab not in {"output", "events", "timeline"}
         if focused:
             self.keys_to.focus()
         if tab == "events":
@@ -377,8 +382,10 @@ class Detail(Standing, Vertical):
             events.show(view, about(self.board, self.row, shown, self.stretch), ended_red=broke, unrun=unrun)
             return
         if tab == "timeline":
-            if shown is None:
-                bars.clear(unrun_lines(self.board, self.row, self._palette) if self.row >= 0 else [])
+            if self.row < 0:
+                run_bars.show(self.board.newest, self._part(), key, self._ports.now())
+            elif shown is None:
+                bars.clear(unrun_lines(self.board, self.row, self._palette))
             else:
                 bars.show(*shown, about(self.board, self.row, shown), self.stretch, self._ports.now())
             return
@@ -397,12 +404,23 @@ class Detail(Standing, Vertical):
         if self.tab == "events":
             return self.query_one("#events-pane", EventsPane).rows
         if self.tab == "timeline":
-            return self.query_one(TimelinePane).rows
+            return self.bars.rows
         return (
             self.query_one("#output", OutputPane)
             if self.tab == "output"
             else self.query_one("#lines", LinesPane)
         )
+
+    @property
+    def bars(self) -> TimelinePane | RunTimeline:
+        """The timeline: of an attempt, or of the run where no scenario is selected."""
+        return self.query_one(TimelinePane) if self.row >= 0 else self.query_one(RunTimeline)
+
+    def _part(self) -> frozenset[str] | None:
+        """The scenarios of a file or a class that is selected; None is all of the run."""
+        if self._at is None or self._at[0].kind[self._at[1]] not in {FILE, GROUP}:
+            return None
+        return frozenset(self.board.ids[row] for row in self._at[0].leaves(self._at[1]))
 
     def _spans(self, shown: tuple[ViewFace, Attempt] | None) -> tuple[ViewFace | None, list[OutputSpan]]:
         if self.row >= 0:
@@ -498,7 +516,7 @@ class Detail(Standing, Vertical):
     @property
     def reading(self) -> bool:
         """Whether something is being read for what is shown."""
-        return self._past.busy or self._raised.busy or self.query_one(TimelinePane).busy
+        return self._past.busy or self._raised.busy or self.bars.busy
 
     @property
     def picked(self) -> object:

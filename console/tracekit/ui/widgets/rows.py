@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracekit.model.status import RED_STATUSES, Status
-from tracekit.ui.safe import NOTHING, Line, clean, shorten, shorten_name
+from tracekit.ui.safe import NOTHING, Line, Safe, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, FILE, GROUP, HEAD, LEAF, Section
 from tracekit.ui.theme import QUIET, Palette
 from tracekit.ui.words import count, seconds
 
 if TYPE_CHECKING:
+    from tracekit.model.facts import Notice
     from tracekit.ui.widgets.tree import ScenarioTree
 
 UNTIMED = frozenset({Status.PENDING, Status.NOTRUN, Status.SKIPPED})
@@ -122,8 +123,35 @@ class RowPainter:
         look = self.palette
         _, notice = section.notices[section.ref[node]]
         line.gap(2).own(look.glyphs.warn, look.warn if section.key != "notes" else look.dim).gap(1)
-        head = (f"{notice.suite}: " if notice.suite else "") + (
-            notice.message.strip().splitlines() or [notice.kind]
-        )[0]
-        style = look.strong if section.key != "notes" else NOTHING
-        return line.put(shorten(clean(head), width - line.columns - 1, look.glyphs.dots), style)
+        style, room = look.strong if section.key != "notes" else NOTHING, width - line.columns - 1
+        where, said = told_of(notice)
+        if where:
+            place = _end_of(clean(where), max(8, room * 3 // 5), look.glyphs.dots)
+            line.put(place, style).gap(2)
+            room -= place.columns + 2
+            style = look.text
+        return line.put(shorten(clean(said), room, look.glyphs.dots), style)
+
+
+def _end_of(place: Safe, room: int, dots: str) -> Safe:
+    """The end of a long place, which tells it from its neighbours."""
+    if place.columns <= room:
+        return place
+    text = place.text
+    while text and clean(text).columns > room - len(dots):
+        text = text[1:]
+    return clean(dots + text)
+
+
+def told_of(notice: Notice) -> tuple[str, str]:
+    """Where something was, and the first line of what it said: of two rows one of both is another."""
+    said = (notice.message.strip().splitlines() or [notice.kind])[0]
+    if notice.kind != "discovery":
+        return "", f"{notice.suite}: {said}" if notice.suite else said
+    chain = notice.failure.chain if notice.failure is not None else ()
+    if chain:
+        # What was raised first is what is to be mended; a runner wraps it in its own.
+        root = chain[-1]
+        first = (root.message.strip().splitlines() or [""])[0]
+        said = f"{root.type}: {first}" if first else root.type
+    return notice.file or notice.suite, said

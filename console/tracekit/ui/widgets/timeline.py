@@ -238,7 +238,7 @@ class TimelinePane(Standing, Vertical):
     def _paint(self) -> None:
         if not self.is_mounted:
             return
-        look, chart, attempt = self._palette, self._chart(), self._attempt
+        chart, attempt = self._chart(), self._attempt
         note = self.query_one("#timeline-note", LinesPane)
         if attempt is None:
             self.query_one("#timeline-axis", TitleRow).show(Line())
