@@ -8,16 +8,17 @@ import gc
 import threading
 import time
 import traceback
+import unicodedata
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from rich.cells import cell_len
-from rich.segment import ControlType
-from textual._compositor import CompositorUpdate
+import pyte
+from textual._compositor import CompositorUpdate, LayoutUpdate
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled, WorkerFailed
 
 from tests.support.consoles import screen_text, strips_of
+from tests.support.terminal import emulated
 from tests.torture.keys_real import Machine, real
 from tests.torture.keys_steps import Player
 from tests.torture.keys_worlds import SIZE, World, prepared
@@ -28,6 +29,8 @@ from tracekit.ui.widgets.events import EventsPane
 PATIENCE, LAST = 60.0, 10.0
 RESTLESS = 400
 REAL_TURN = 0.002
+#: Stands in every cell of a terminal that has another size: what is not painted is seen.
+STRANGE = "\u2592"
 BACK = 12  # so many levels deep nothing is
 
 
@@ -53,47 +56,56 @@ class BrokenError(Exception):
 
 
 class Glass:
-    """What a terminal shows of what was painted, cell by cell; the console is asked nothing."""
+    """A terminal that is given just what the console writes of each painting, beside one that is given what the library
+    would write: cell by cell they must show the same. The console is asked nothing.
+    """
 
     def __init__(self, app: ConsoleApp) -> None:
         self._app = app
         self.paints = 0
+        self.wrong = ""  # the first painting after which they did not
         self._size = (0, 0)
-        self._rows: list[list[str]] = []
+        self._whole = False  # all of it was painted at this size
+        self._pairs = [(screen, pyte.Stream(screen)) for screen in (pyte.Screen(1, 1), pyte.Screen(1, 1))]
 
     def take(self, _screen: object, update: object) -> None:
-        """One painting, as the library hands it to the terminal."""
+        """One painting, as the library hands it over, in the bytes that the console makes of it."""
         if not isinstance(update, CompositorUpdate) or self._app._batch_count:
             return
         self.paints += 1
-        width, height = self._app.size
-        if (width, height) != self._size:
-            self._size, self._rows = (width, height), [[" "] * width for _ in range(height)]
-        x = y = 0
-        for segment in update.__rich_console__(self._app.console, self._app.console.options):  # type: ignore[attr-defined]
-            for code in segment.control or ():
-                if code[0] is ControlType.CURSOR_MOVE_TO:
-                    x, y = int(code[1]), int(code[2])
-            if segment.control or segment.text == "\n":
-                continue
-            x = self._write(segment.text, x, y)
+        if self._app.size != self._size:
+            self._resize()
+        (ours, here), (theirs, there) = self._pairs
+        plain = update.render_segments(self._app.console)
+        here.feed(
+            emulated(cast("CompositorUpdate", self._app.fewer(update)).render_segments(self._app.console))
+        )
+        there.feed(emulated(plain))
+        self._whole |= isinstance(update, LayoutUpdate)
+        if not self._whole or self.wrong:
+            return
+        for row in range(self._size[1]):
+            one, other = ours.buffer[row], theirs.buffer[row]
+            for at in range(self._size[0]):
+                if one[at] != other[at]:
+                    self.wrong = f"painting: row {row}, column {at} is {one[at]} and should be {other[at]}"
+                    return
 
-    def _write(self, text: str, x: int, y: int) -> int:
-        for char in text:
-            wide = cell_len(char)
-            if not wide or not 0 <= y < self._size[1] or not 0 <= x < self._size[0]:
-                x += wide
-                continue
-            self._rows[y][x] = char
-            for more in range(x + 1, min(x + wide, self._size[0])):
-                self._rows[y][more] = ""
-            x += wide
-        return x
+    def _resize(self) -> None:
+        width, height = self._size = self._app.size
+        self._whole = False
+        for screen, _ in self._pairs:
+            screen.resize(height, width)
+            screen.reset()
+            for row in range(height):
+                # What a terminal makes of its lines at another size is nobody's to know.
+                screen.cursor_position(row + 1, 1)
+                screen.draw(STRANGE * width)
 
     @property
     def text(self) -> list[str]:
         """Row by row."""
-        return ["".join(row).rstrip() for row in self._rows]
+        return [unicodedata.normalize("NFC", line.rstrip()) for line in self._pairs[0][0].display]
 
 
 def play(name: str, seed: int, steps: list[str], on: Machine | None = None) -> Session:
@@ -213,6 +225,8 @@ class Watch:
             if self._over():
                 return
             await self._worked_off()
+            if self.glass.wrong:
+                raise BrokenError(self.glass.wrong)
             if self._calm and (self._over() or self.glass.text == self._held()):
                 return
             await asyncio.sleep(0.005)  # poll: the library paints sixty times a second
@@ -250,7 +264,8 @@ class Watch:
         return (screen.paused or self.app.pump.idle) and not events.behind and not screen.detail.reading
 
     def _held(self) -> list[str]:
-        return [line.rstrip() for line in screen_text(self.app).split("\n")[:-1]]
+        shown = screen_text(self.app).split("\n")[:-1]
+        return [unicodedata.normalize("NFC", emulated(line).rstrip()) for line in shown]
 
     def look(self) -> None:
         """Every line is within the screen."""

@@ -279,6 +279,23 @@ def test_debug__red_row__the_console_steps_aside_for_exactly_that_scenario() -> 
     drive(console, story)
 
 
+def test_debug__ran_on_a_box__says_where_and_which_key_leads_there_and_leaves_nothing() -> None:
+    journal = journals.Journal()
+    journal.start(environment="box7")
+    scenario = journal.found("t.py", "test_x", line=1)
+    journal.begin(scenario)
+    journal.end(scenario, "failed", 100)
+    journal.finish()
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "D")
+        assert "it ran on box7" in shown.screen_text()
+        assert "! opens a shell there" in shown.screen_text()
+        assert debugged(shown).debugged == []
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
 def test_debug__file_row_or_a_refusal__is_told_in_words() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "g", "D")

@@ -135,11 +135,13 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Of what the library would paint, what does not stand there yet."""
-        if isinstance(renderable, ChopsUpdate):
-            renderable = cast("RenderableType", Patches(renderable, self._canvas))
-        elif isinstance(renderable, LayoutUpdate):
-            renderable = cast("RenderableType", Whole(renderable, self._canvas))
-        super()._display(screen, renderable)
+        super()._display(screen, cast("RenderableType | None", self.fewer(renderable)))
+
+    def fewer(self, update: object) -> object:
+        """The same painting in fewer bytes; what is made of it must reach the terminal."""
+        if isinstance(update, ChopsUpdate):
+            return Patches(update, self._canvas)
+        return Whole(update, self._canvas) if isinstance(update, LayoutUpdate) else update
 
     def redraw(self) -> None:
         """Paint all of the screen: what stands there is not what was painted."""

@@ -141,7 +141,7 @@ class RunTimeline(Standing, Vertical):
 
     def _chart(self) -> timeline.Chart:
         window = self._window or (self._bars.begin, self._bars.end)
-        return timeline.Chart(self._palette, *window, max(24, self.size.width), self._bars.begin)
+        return timeline.Chart(self._palette, *window, max(24, self.size.width - 1), self._bars.begin)
 
     def _paint(self) -> None:
         if not self.is_mounted:
