@@ -167,8 +167,7 @@ def test_leaving_and_stopping__a_launch_has_not_begun__then_it_is_stopped_as_soo
             later.run_id = "01K00000000000000000000009"
             views.append(later)
             late[0].set_result(later)
-        shown.app.pump.tick()
-        if shown.app.is_running and not shown.app._exit:
+        for _ in range(2):
             shown.app.pump.tick()
         stopped = [each.run for each in engine.asked if isinstance(each, Cancel)]
         assert stopped == [view.run_id for view in views]
