@@ -452,7 +452,7 @@ def test_run_timeline__six_thousand__folds_to_the_columns_of_the_screen() -> Non
         rows = lanes(shown).rows
         chart = rows.chart
         assert chart is not None
-        assert all(len(row.bars) <= chart.width + 1 for row in rows.rows)
+        assert all(len(row.bars) <= 2 * chart.width + 2 for row in rows.rows)
         whole = sum(bar.count for row in rows.rows if row.kind == "tests" for bar in row.bars)
         assert whole == 6_000
         await press(pilot, shown, "+", "+", "+")

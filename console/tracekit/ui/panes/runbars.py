@@ -161,18 +161,20 @@ def rows(bars: RunBars, since: int, until: int, columns: int) -> list[Row]:
 
 
 def _folded(tried: Sequence[Tried], since: int, until: int, columns: int) -> list[Bar]:
-    """Attempts that begin in one column are one bar: the worst of them gives it its colour."""
+    """Attempts that lie in one column are one bar: the worst of them gives it its colour."""
     found: list[list[Tried]] = []
-    column = -1
+    column = -1  # in which the last of them begin and end; -1 where they reach further
     for one in tried:
         if one.end < since or one.start > until:
             continue
-        at = (max(one.start, since) - since) * columns // max(1, until - since)
-        if found and at == column:
+        at, end = (
+            (max(moment, since) - since) * columns // max(1, until - since) for moment in (one.start, one.end)
+        )
+        if found and at == end == column:
             found[-1].append(one)
         else:
             found.append([one])
-        column = at
+        column = at if at == end else -1
     return [_bar(group) for group in found]
 
 

@@ -153,5 +153,7 @@ def told_of(notice: Notice) -> tuple[str, str]:
         # What was raised first is what is to be mended; a runner wraps it in its own.
         root = chain[-1]
         first = (root.message.strip().splitlines() or [""])[0]
-        said = f"{root.type}: {first}" if first else root.type
+        # That a module is missing is said by the message; which one must not be cut off behind the type.
+        plain = first and root.type == "ModuleNotFoundError"
+        said = first if plain else f"{root.type}: {first}" if first else root.type
     return notice.file or notice.suite, said
