@@ -82,7 +82,8 @@ def _unsaid(assertions: Sequence[Assertion], message: str) -> list[Assertion]:
     first, found = (message.splitlines() or [""])[0], list[Assertion]()
     for assertion in assertions:
         words = " ".join([*_operand(assertion.actual)[:1], assertion.op, *_operand(assertion.expected)[:1]])
-        said = first.removeprefix("assert ") == words and not assertion.diff
+        # Of two short values a difference is not shown either: the message has said it all.
+        said = first.removeprefix("assert ") == words and _short(assertion)
         if not said and not any(_same(assertion, other) for other in found):
             found.append(assertion)
     return found
@@ -183,7 +184,7 @@ def _message_lines(message: str, most: int) -> list[str]:
 def _assertion(assertion: Assertion, look: Palette) -> list[Line]:
     actual, expected = _operand(assertion.actual), _operand(assertion.expected)
     sign = {"==": look.glyphs.unequal}.get(assertion.op, assertion.op)
-    if len(actual) == 1 and len(expected) == 1 and len(actual[0]) + len(expected[0]) < 56:
+    if _short(assertion):
         line = Line(6).gap(4).name(actual[0], look.failure).gap(1).name(sign, look.dim).gap(1)
         # A difference would say it a second time.
         return [line.name(expected[0], look.strong)]
@@ -197,6 +198,12 @@ def _assertion(assertion: Assertion, look: Palette) -> list[Line]:
     if assertion.diff:
         lines += [Line(), *diff_lines(assertion.diff, look)]
     return lines
+
+
+def _short(assertion: Assertion) -> bool:
+    """Whether both values stand on one line together."""
+    actual, expected = _operand(assertion.actual), _operand(assertion.expected)
+    return len(actual) == 1 and len(expected) == 1 and len(actual[0]) + len(expected[0]) < 56
 
 
 def _operand(value: Any) -> list[str]:
