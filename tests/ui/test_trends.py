@@ -40,7 +40,7 @@ def test_curve__values__stand_as_high_as_they_are_and_stay_in_their_room(look: A
     lines = curve([0, 50, 100] * 10, 40, 5, look, seconds, guides=(("median", 50),))
     assert len(lines) == 5
     assert all(line.columns <= 40 for line in lines)
-    assert [line.text[:7].strip() for line in lines] == ["0.00s", "", "median", "", "0"]
+    assert [line.text[:7].strip() for line in lines] == ["<1ms", "", "median", "", "0"]
     drawn = [line.text[8:].strip(" ┄.") for line in lines]
     assert [bool(text) for text in drawn] == [True, False, True, False, True]
 
