@@ -6,19 +6,27 @@ and knows no transport.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, Optional
 
 from tracekit.agent.carry import MARKER
-from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, checksum_of, encode_frame
+from tracekit.wire.frames import (
+    Checksum,
+    Frame,
+    FrameDecoder,
+    FrameError,
+    FrameType,
+    checksum_of,
+    encode_frame,
+)
 from tracekit.wire.messages import MessageAssembler, encode_message
 
 MAX_NOISE = 64 * 1024
 # Of what may be under way, so that neither side waits for the other's word.
 _ACKS = 4
 ACK_EVERY = 512 * 1024
-# Pieces in one event: about a megabyte.
-MOST = 16
+# Pieces in one event: about a megabyte, of frames that come in two or three of them each.
+MOST = 64
 
 
 #: What a field of an agent's message is when it is there at all; what is in a list is an object each.
@@ -41,7 +49,7 @@ class Client:
         self,
         console: str,
         copier: str = "",
-        checksum: Callable[[bytes, int, int], int] = checksum_of,
+        checksum: Checksum = checksum_of,
         *,
         views: bool = False,
     ) -> None:

@@ -396,7 +396,7 @@ class Box:
         copy = follower.copy
         refused = len(copy.allowance.refused) if copy is not None else 0
         try:
-            follower.arrived(event)
+            await follower.arrived(event)
             while copy is not None and copy.unsealed:
                 await anyio.to_thread.run_sync(copy.seal, copy.unsealed.pop())
         except ProblemError as fault:

@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 
 import anyio
 import anyio.lowlevel
+import anyio.to_thread
 
 from tracekit.engine.view import RunView
 from tracekit.model.fold import Fold
@@ -24,6 +25,8 @@ from tracekit.wire.problems import Problem
 
 # About a hundred lines: a reader waits at most a millisecond for the lock.
 SLICE = 16 * 1024
+# To hand it to a thread and back costs as much as writing less than that.
+_MUCH = 128 * 1024
 _ADDED_BEFORE_A_LOOK = 1_000_000
 
 Ended = Callable[["Follower"], None]
@@ -72,34 +75,52 @@ class Follower:
             self.end = event
         self._wake.set()
 
-    def arrived(self, event: dict[str, Any]) -> None:
-        """Take bytes of the box, or the announcement of a file; raises ProblemError when they cannot be kept."""
+    async def arrived(self, event: dict[str, Any]) -> None:
+        """Take bytes of the box, or the announcement of a file; raises ProblemError when they cannot be kept.
+
+        Much of it is written beside the loop, which brings the next of it meanwhile. It is waited for all the same:
+        nothing overtakes it, no more is taken than has been written, and what went wrong is this event's. The journal
+        is read here while it grows, and is written here.
+        """
         if self.copy is None:
             return
-        name = str(event.get("name", ""))
         refused = len(self.copy.allowance.refused)
+        much = event["type"] == "data" and sum(map(len, event["pieces"])) >= _MUCH
+        if much and event.get("name") != JOURNAL_FILE:
+            aside = await anyio.to_thread.run_sync(self._keep, self.copy, event)
+        else:
+            aside = self._keep(self.copy, event)
+        self._kept(self.copy, event, aside=aside, refused=refused)
+
+    @staticmethod
+    def _keep(copy: Copy, event: dict[str, Any]) -> bool:
+        """Put it where it belongs; says whether something was set aside for it."""
+        name = str(event.get("name", ""))
         if event["type"] == "file":
             length = event.get("length")
             size = length if isinstance(length, int) else 0
             replaced = bool(event.get("replaced"))
-            aside = self.copy.begin(name, int(event["start"]), replaced=replaced, size=size)
-        else:
-            aside = self.copy.write(name, int(event["offset"]), *event["pieces"])
+            return copy.begin(name, int(event["start"]), replaced=replaced, size=size)
+        return copy.write(name, int(event["offset"]), *event["pieces"])
+
+    def _kept(self, copy: Copy, event: dict[str, Any], *, aside: bool, refused: int) -> None:
+        """Let everybody know what is here now."""
+        name = str(event.get("name", ""))
         if aside:
-            self._say(_aside(self.copy))
+            self._say(_aside(copy))
         if aside or (name == JOURNAL_FILE and event.get("replaced")):
             # Of a file that points into another: what was folded may be neither's.
             self._committed = 0
             self._replaced = True
             self.view.resume(Fold(), 0)
-        if len(self.copy.allowance.refused) > refused:
-            self._say(self.copy.too_much())
-            self.note(E.GAP, {"what": name, "why": "quota", "kinds": sorted(self.copy.allowance.refused)})
+        if len(copy.allowance.refused) > refused:
+            self._say(copy.too_much())
+            self.note(E.GAP, {"what": name, "why": "quota", "kinds": sorted(copy.allowance.refused)})
         if name == JOURNAL_FILE:
-            self._committed = self.copy.length(name)
+            self._committed = copy.length(name)
             self._wake.set()
-        if name not in self._reached or self._reached[name] < self.copy.length(name):
-            self._reached[name] = self.copy.length(name)
+        if name not in self._reached or self._reached[name] < copy.length(name):
+            self._reached[name] = copy.length(name)
             self.faults = 0
             self.news += 1
 

@@ -17,8 +17,8 @@ from tracekit.link.bootstrap import Arrival
 
 # Of what has come and was not taken yet; past it the library holds its window back, and the box waits.
 _HELD = 4 << 20
-# Of that at once: whoever takes it decodes it in one go, and a box may send frames of a byte each.
-_AT_ONCE = 512 << 10
+# Of that at once: as much is written in one go, beside the loop, and each such way there and back is felt.
+_AT_ONCE = 2 << 20
 _LAST_WORDS = 1.0
 
 

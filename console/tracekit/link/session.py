@@ -7,10 +7,11 @@ so by returning: whether that is bad is for the engine to decide.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 from tracekit._native import crc32
 from tracekit.agent.client import Client
@@ -19,6 +20,11 @@ from tracekit.wire.names import PROTOCOL_MAJOR, PROTOCOL_MINOR
 from tracekit.wire.problems import Problem, ProblemError
 
 Event = dict[str, Any]
+
+# Decoded without a pause: a box may send frames of a byte each, and nobody else runs meanwhile.
+_PORTION = 512 << 10
+# Of one event, which are written by one call: a system takes about a thousand.
+_MOST_PIECES = 512
 
 
 class Session:
@@ -41,10 +47,22 @@ class Session:
         An agent that speaks another major version ends it with a ProblemError.
         """
         while pieces := await self._pipes.receive():
-            for event in self.client.receive(*pieces):
-                if event["type"] == "hello":
-                    _check_version(event)
-                yield event
+            held: Event | None = None
+            for some in _portions(pieces):
+                for event in self.client.receive(*some):
+                    if held is not None and _goes_on(held, event):
+                        held["pieces"] += event["pieces"]
+                        continue
+                    if held is not None:
+                        yield held
+                    held = event if event["type"] == "data" else None
+                    if event["type"] == "hello":
+                        _check_version(event)
+                    if held is None:
+                        yield event
+                await anyio.lowlevel.checkpoint()
+            if held is not None:
+                yield held
             if not self.client.pending:
                 continue
             # Acknowledgements that the protocol made by itself.
@@ -72,6 +90,27 @@ def _check_version(hello: Event) -> None:
         else "wait until the runs of its older console have ended, or cancel them there"
     )
     raise ProblemError(Problem("box.other_version", what, str(hello.get("host") or ""), action))
+
+
+def _portions(pieces: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """What came, in parts that are decoded in one go."""
+    begun, size = 0, 0
+    for at, piece in enumerate(pieces):
+        if size and size + len(piece) > _PORTION:
+            yield pieces[begun:at]
+            begun, size = at, 0
+        size += len(piece)
+    yield pieces[begun:]
+
+
+def _goes_on(held: Event, event: Event) -> bool:
+    """Whether bytes follow those before them, and may be one event with them."""
+    return (
+        event["type"] == "data"
+        and (event["run"], event["name"]) == (held["run"], held["name"])
+        and event["offset"] == held["offset"] + sum(map(len, held["pieces"]))
+        and len(held["pieces"]) + len(event["pieces"]) <= _MOST_PIECES
+    )
 
 
 @contextlib.asynccontextmanager

@@ -10,7 +10,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from enum import IntEnum
-from typing import NamedTuple, Union, cast
+from typing import NamedTuple, NoReturn, Union, cast
 
 _LENGTH = struct.Struct(">I")
 _HEAD = struct.Struct(">BHQ")
@@ -86,27 +86,38 @@ def frame_pieces(
     return length + head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))
 
 
-def checksum_of(data: bytes, start: int, end: int) -> int:
-    """The CRC-32 of a part of some bytes."""
+def checksum_of(data: bytes, start: int, end: int, before: int = 0) -> int:
+    """The CRC-32 of a part of some bytes, behind what has the CRC-32 `before`."""
     with memoryview(data) as view:
-        return zlib.crc32(view[start:end])
+        return zlib.crc32(view[start:end], before)
+
+
+#: Gives the CRC-32 of a part of some bytes behind others, as `checksum_of` does.
+Checksum = Callable[[bytes, int, int, int], int]
+
+
+class _Part(NamedTuple):
+    """Some of the bytes that came, where they lie."""
+
+    data: bytes
+    start: int
+    end: int
 
 
 class FrameDecoder:
     """Cuts a stream into frames, whatever the chunking. After a FrameError it refuses everything.
 
     `checksum` gives the CRC-32 of a part of some bytes, for whoever has a faster one than this. With `views` the
-    payloads of DATA are views into the bytes that came, for whoever is done with them at once: most of a stream is
+    payloads of DATA are views into the bytes that came, and a DATA frame that came in parts is given as several that
+    follow one another, once all of it was checked. That is for whoever is done with them at once: most of a stream is
     that, and every copy of it is felt.
     """
 
-    def __init__(
-        self, checksum: Callable[[bytes, int, int], int] = checksum_of, *, views: bool = False
-    ) -> None:
+    def __init__(self, checksum: Checksum = checksum_of, *, views: bool = False) -> None:
         self._checksum = checksum
         self._views = views
-        # The pieces of a frame that has been begun, their size, and how much is wanted before looking again.
-        self._pieces: list[bytes] = []
+        # The parts of a frame that has been begun, their size, and how much is wanted before looking again.
+        self._parts: list[_Part] = []
         self._held = 0
         self._wanted = _LENGTH.size
         self._fault = ""
@@ -130,35 +141,40 @@ class FrameDecoder:
             frames.append(self._one(data, position + _LENGTH.size, length))
             position += _LENGTH.size + length
         if position < size:
-            self._hold(data[position:])
+            self._hold(data, position, size)
         return frames
 
     def _mend(self, data: bytes, frames: list[Frame]) -> int:
         """Take what the frame lacks that has been begun, and no more: the rest need not be copied."""
         taken = 0
         while self._held:
-            piece = data[taken : taken + self._wanted - self._held]
-            taken += len(piece)
-            self._hold(piece)
+            end = min(len(data), taken + self._wanted - self._held)
+            self._hold(data, taken, end)
+            taken = end
             if self._held < self._wanted:
                 break
-            whole = b"".join(self._pieces)
             if self._wanted == _LENGTH.size:
-                self._pieces = [whole]
+                whole = self._joined()
+                self._parts = [_Part(whole, 0, len(whole))]
                 self._wanted += self._length(whole, 0)
             else:
-                frames.append(self._one(whole, _LENGTH.size, self._wanted - _LENGTH.size))
+                frames += self._mended()
                 self._drop()
         return taken
 
-    def _hold(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._held += len(piece)
-        if len(self._pieces) > _MOST_PIECES:
-            self._pieces = [b"".join(self._pieces)]
+    def _hold(self, data: bytes, start: int, end: int) -> None:
+        # Where nobody wants views, the little that is kept must not keep all that it came with.
+        part = _Part(data, start, end) if self._views else _Part(data[start:end], 0, end - start)
+        self._parts.append(part)
+        self._held += end - start
+        if len(self._parts) > _MOST_PIECES:
+            self._parts = [_Part(self._joined(), 0, self._held)]
+
+    def _joined(self) -> bytes:
+        return b"".join(data[start:end] for data, start, end in self._parts)
 
     def _drop(self) -> None:
-        self._pieces, self._held, self._wanted = [], 0, _LENGTH.size
+        self._parts, self._held, self._wanted = [], 0, _LENGTH.size
 
     def _length(self, data: bytes, position: int) -> int:
         (length,) = _LENGTH.unpack_from(data, position)
@@ -166,20 +182,51 @@ class FrameDecoder:
             self._refuse(f"frame length {length} is outside {_HEAD.size + _CRC.size}..{MAX_FRAME}")
         return int(length)
 
+    def _mended(self) -> list[Frame]:
+        """The frame that came in parts."""
+        first, last = self._parts[0], self._parts[-1]
+        before = first.start + _LENGTH.size + _HEAD.size
+        behind = last.end - _CRC.size
+        kind = first.data[first.start + _LENGTH.size] if first.end >= before else 0
+        if not self._views or kind != FrameType.DATA or first is last or behind < last.start:
+            return [self._one(self._joined(), _LENGTH.size, self._wanted - _LENGTH.size)]
+        found = self._checksum(first.data, first.start + _LENGTH.size, first.end, 0)
+        spans = [_Part(first.data, before, first.end), *self._parts[1:-1], _Part(last.data, last.start, behind)]
+        for span in spans[1:]:
+            found = self._checksum(*span, found)
+        (crc,) = _CRC.unpack_from(last.data, behind)
+        if found != crc:
+            self._refuse("frame checksum does not match")
+        kind, file, offset = self._head(first.data, first.start + _LENGTH.size)
+        frames = []
+        for data, start, end in spans:
+            if end > start:
+                frames.append(Frame(kind, file, offset, _view(data, start, end)))
+                offset += end - start
+        return frames or [Frame(kind, file, offset, _view(b"", 0, 0))]
+
     def _one(self, data: bytes, start: int, length: int) -> Frame:
         end = start + length - _CRC.size
         (crc,) = _CRC.unpack_from(data, end)
-        if self._checksum(data, start, end) != crc:
+        if self._checksum(data, start, end, 0) != crc:
             self._refuse("frame checksum does not match")
+        kind, file, offset = self._head(data, start)
+        begin = start + _HEAD.size
+        # Whoever asks for views only measures them, hashes them and writes them.
+        viewed = self._views and kind == FrameType.DATA
+        return Frame(kind, file, offset, _view(data, begin, end) if viewed else data[begin:end])
+
+    def _head(self, data: bytes, start: int) -> tuple[int, int, int]:
         kind, file, offset = _HEAD.unpack_from(data, start)
         if offset >> 63:
             self._refuse(f"offset {offset} is not a place in a file")
-        if self._views and kind == FrameType.DATA:
-            # Whoever asks for views only measures them, hashes them and writes them.
-            return Frame(kind, file, offset, cast("bytes", memoryview(data)[start + _HEAD.size : end]))
-        return Frame(kind, file, offset, data[start + _HEAD.size : end])
+        return kind, file, offset
 
-    def _refuse(self, why: str) -> None:
+    def _refuse(self, why: str) -> NoReturn:
         self._fault = why
         self._drop()
         raise FrameError(why)
+
+
+def _view(data: bytes, start: int, end: int) -> bytes:
+    return cast("bytes", memoryview(data)[start:end])

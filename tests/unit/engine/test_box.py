@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import anyio
+import anyio.from_thread
+import anyio.lowlevel
 import pytest
 
 from tracekit.agent.carry import MARKER
@@ -407,6 +411,100 @@ def test_follow__one_run_cannot_be_kept__then_another_of_the_same_box_goes_on(tm
     assert first.problem is not None
     assert (first.link, first.problem.code, second.link) == ("lost", "box.quota", "ended")
     assert (agents.opened, (second.box_dir / "journal.ndjson").read_bytes()) == (1, b"yz")
+
+
+class Quick(Agents):
+    """Says all of an answer at once, in pieces as a line carries them."""
+
+    async def receive(self) -> Sequence[bytes]:
+        await anyio.lowlevel.checkpoint()
+        said, self._said = self._said, b""
+        if self.enough():
+            self.seen.set()
+        return [said[at : at + 32768] for at in range(0, len(said), 32768)]
+
+
+def flooded(data: bytes, start: int = 0) -> bytes:
+    told = {"id": 2, "run": RUN, "name": "output.bin", "kind": "append", "start": start, "length": len(data)}
+    frames = [
+        encode_frame(FrameType.DATA, data[at : at + 60_000], file=2, offset=at)
+        for at in range(start, len(data), 60_000)
+    ]
+    return encode_message(FrameType.FILE, told) + b"".join(frames)
+
+
+class Watched(Copy):
+    """The copy of one who asks, while output is written, whether the loop goes on."""
+
+    def __init__(self, place: Path) -> None:
+        super().__init__(place)
+        self.written: list[tuple[str, int, bool]] = []
+        self.loop: Callable[[], object] = bool
+
+    def write(self, name: str, offset: int, *pieces: bytes) -> bool:
+        beside = threading.current_thread() is not threading.main_thread()
+        if beside:
+            self.loop()
+        self.written.append((name, offset, beside))
+        return super().write(name, offset, *pieces)
+
+
+def test_follow__much_output_comes__then_it_is_written_beside_the_loop_and_nothing_overtakes_it(
+    tmp_path: Path,
+) -> None:
+    data = os.urandom(5_000_000)
+    tail = encode_frame(FrameType.DATA, b"yz", file=1, offset=1)
+    end = ended({"journal.ndjson": 3, "output.bin": len(data)})
+    copy = Watched(tmp_path / "box7")
+    copy.loop = lambda: anyio.from_thread.run(anyio.lowlevel.checkpoint)
+    view = followed(tmp_path, Quick(piece(0, b"x") + flooded(data) + tail + end), patience=99, copy=copy)
+    assert (view.link, view.problem) == ("ended", None)
+    assert (tmp_path / "box7" / "output.bin").read_bytes() == data
+    names = [name for name, _, _ in copy.written]
+    assert (names[0], names[-1], set(names[1:-1])) == ("journal.ndjson", "journal.ndjson", {"output.bin"})
+    assert {beside for name, _, beside in copy.written if name == "journal.ndjson"} == {False}
+    offsets = [at for name, at, _ in copy.written if name == "output.bin"]
+    assert offsets == sorted(offsets)
+    assert any(beside for _, _, beside in copy.written)
+
+
+class Small(Copy):
+    """The copy on a disk that takes so many bytes of a call, and none for a while."""
+
+    room = 1_000_000
+    refusals = 0
+
+    def _append(self, descriptor: int, file: Any, pieces: Sequence[bytes]) -> None:
+        data = b"".join(pieces)
+        if self.refusals < 5 and len(data) > self.room:
+            self.refusals += 1
+            super()._append(descriptor, file, [data[: self.room]])
+            self.room = 0
+            raise OSError(28, "No space left on device")
+        super()._append(descriptor, file, pieces)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_follow__disk_here_is_full_amid_much_output__then_what_was_written_stands_and_the_rest_comes(
+    tmp_path: Path,
+) -> None:
+    data = os.urandom(5_000_000)
+
+    class Resuming(Quick):
+        """Goes on where the copy ends."""
+
+        async def open(self, early: bytes = b"") -> Agents:
+            path = tmp_path / "box7" / "output.bin"
+            start = path.stat().st_size if path.exists() else 0
+            end = ended({"journal.ndjson": 1, "output.bin": len(data)})
+            self._answers = (piece(0, b"x") + flooded(data, start) + end,)
+            return await super().open(early)
+
+    copy = Small(tmp_path / "box7")
+    copy.room = 1_000_000
+    view = followed(tmp_path, Resuming(), patience=99, copy=copy)
+    assert (view.link, view.trouble, view.problem, copy.refusals) == ("ended", None, None, 5)
+    assert (tmp_path / "box7" / "output.bin").read_bytes() == data
 
 
 def test_follow__box_sends_more_output_than_is_taken__then_the_journal_goes_on_and_it_is_said(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -41,14 +43,44 @@ def test_decoder__any_chunking__then_same_frames(sent: list[Frame], step: int) -
     assert decoder.pending == 0
 
 
-@given(st.lists(frames, max_size=8), st.integers(1, 300))
-def test_decoder__payloads_as_views__then_the_same_bytes(sent: list[Frame], step: int) -> None:
-    data = b"".join(map(_encoded, sent))
+data_frames = st.builds(
+    Frame,
+    type=st.just(int(FrameType.DATA)),
+    file=st.integers(0, 65535),
+    offset=st.integers(0, 1 << 62),
+    payload=st.binary(max_size=200),
+)
+
+
+@given(st.lists(st.one_of(frames, data_frames), max_size=8), st.integers(1, 300))
+def test_decoder__payloads_as_views__then_the_same_bytes_one_behind_the_other(
+    sent: list[Frame], step: int
+) -> None:
     decoder = FrameDecoder(views=True)
-    got = [frame for at in range(0, len(data), step) for frame in decoder.feed(data[at : at + step])]
-    assert [frame._replace(payload=bytes(frame.payload)) for frame in got] == sent
-    assert {type(frame.payload) for frame in got if frame.type == FrameType.DATA} <= {memoryview}
-    assert {type(frame.payload) for frame in got if frame.type != FrameType.DATA} <= {bytes}
+    for frame in sent:
+        data = _encoded(frame)
+        got = [part for at in range(0, len(data), step) for part in decoder.feed(data[at : at + step])]
+        assert got[0][:3] == frame[:3]
+        assert len(got) == 1 or frame.type == FrameType.DATA
+        for part, following in pairwise(got):
+            assert following[:3] == (part.type, part.file, part.offset + len(part.payload))
+        assert b"".join(part.payload for part in got) == frame.payload
+        views = {type(part.payload) for part in got}
+        assert views == ({memoryview} if frame.type == FrameType.DATA else {bytes})
+    assert decoder.pending == 0
+
+
+@given(data_frames, st.integers(16, 60), st.data())
+def test_decoder__one_bit_of_a_frame_in_parts_flipped__then_no_part_of_it_is_given(
+    frame: Frame, step: int, data: st.DataObject
+) -> None:
+    raw = bytearray(_encoded(frame))
+    bit = data.draw(st.integers(0, len(raw) * 8 - 1))
+    raw[bit // 8] ^= 1 << (bit % 8)
+    decoder = FrameDecoder(views=True)
+    with contextlib.suppress(FrameError):
+        for at in range(0, len(raw), step):
+            assert decoder.feed(bytes(raw[at : at + step])) == []
 
 
 def test_decoder__largest_frame_comes_byte_by_byte__then_it_costs_few_pieces() -> None:
@@ -56,7 +88,7 @@ def test_decoder__largest_frame_comes_byte_by_byte__then_it_costs_few_pieces() -
     decoder, most = FrameDecoder(), 0
     for at in range(len(data) - 1):
         assert decoder.feed(data[at : at + 1]) == []
-        most = max(most, len(decoder._pieces))
+        most = max(most, len(decoder._parts))
     assert most < 100
     assert decoder.pending == MAX_FRAME - 1
     assert len(decoder.feed(data[-1:])) == 1
