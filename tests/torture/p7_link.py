@@ -27,12 +27,17 @@ from tracekit.engine.requests import Launch
 from tracekit.engine.view import RunView
 
 RUNS, CUTS_PER_RUN, MINUTES = 100, 5, 15
-SETTINGS = "MaxStartups 100:30:200\nLoginGraceTime 10\nSetEnv TRACEKIT_AGENT_IDLE=120\n"
+SETTINGS = "MaxStartups 100:30:200\nLoginGraceTime 10\nSetEnv TRACEKIT_AGENT_IDLE=120"
+# A daemon holds each run half a minute behind its end: as long as a short round takes, all of which would be slope.
+SHORT_SETTINGS = " TRACEKIT_AGENT_REMEMBERED=1"
 # The daemon, and of one connection the bridge below two shells.
 AT_REST = 4
 # A view that is kept would be thousands of blocks, a connection hundreds.
 CONSOLE = {"fds": Limit(), "threads": Limit(), "tasks": Limit(), "blocks": Limit(0.002, 200)}
-AGENT = {"fds": Limit(), "threads": Limit(), "processes": Limit(), "kib": Limit(0.01, 256)}
+# Of its memory pages are touched for the first time now and then; and the C library keeps the room of the largest
+# buffers that it had to give at once, which comes once, whenever a console first catches up with enough: three or four
+# of a quarter of a MiB, or a MiB of Python's own.
+AGENT = {"fds": Limit(), "threads": Limit(), "processes": Limit(), "kib": Limit(0.002, 128, step=1280)}
 COUNTS = """
 import pathlib, time
 
@@ -58,7 +63,8 @@ def minutes(base: Path, outcome: Outcome, scale: float) -> None:
     box_base.mkdir()
     console, agent = Slopes(CONSOLE), Slopes(AGENT)
     began = time.monotonic()
-    with sshd.box(box_base, settings=SETTINGS) as box:
+    settings = f"{SETTINGS}{SHORT_SETTINGS if scale < 1 else ''}\n"
+    with sshd.box(box_base, settings=settings) as box:
         lent = Lent(box, *sshd.lend_pytest(box), base)
         pair = Pair(box, base / "home", lent.python, lent.library)
         pair.project(COUNTS)

@@ -60,8 +60,8 @@ def reach(system: System, settings: Settings) -> tuple[socket.socket, bytes, boo
     while system.clock.seconds() < deadline:
         note = places.read_note()
         peer = connect(str(note.get("socket", ""))) if note else None
-        if note is not None and peer is not None:
-            found = _hear(peer, "" if note.get("agent") == settings.agent else settings.agent)
+        if peer is not None:
+            found = _hear(peer, settings.agent)
             if found is not None:
                 return (peer, *found)
             peer.close()
@@ -84,9 +84,10 @@ def _start_daemon(system: System, settings: Settings) -> None:
 
 
 def _hear(peer: socket.socket, agent: str) -> Optional[tuple[bytes, bool]]:
-    """The daemon's first bytes, and whether it is of our own agent: `agent`, where its note does not say so.
+    """The daemon's first bytes, and whether it is of our own `agent`.
 
-    None when it left just now, or made room because it is idle and another's.
+    It says that itself: a note may be one daemon's and the socket already the next one's. None when it left just now,
+    or made room because it is idle and another's.
     """
     peer.settimeout(5.0)
     heard, hello = b"", None
@@ -96,10 +97,10 @@ def _hear(peer: socket.socket, agent: str) -> Optional[tuple[bytes, bool]]:
             if not data:
                 return None
             heard += data
-            hello = _hello(heard) if agent else {"agent": agent}
+            hello = _hello(heard)
             if hello is not None:
                 break
-        if agent and hello.get("agent") != agent and not hello.get("runs"):
+        if hello.get("agent") != agent and not hello.get("runs"):
             client = Client("bridge")
             client.bye()
             peer.sendall(client.take())
@@ -109,7 +110,6 @@ def _hear(peer: socket.socket, agent: str) -> Optional[tuple[bytes, bool]]:
     except (OSError, FrameError):
         return None
     peer.setblocking(False)
-    # One that has just begun has left no note yet.
     return heard, hello.get("agent") == agent
 
 

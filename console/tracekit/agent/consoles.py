@@ -23,6 +23,8 @@ _READ = 1 << 18
 _BREATHS = 16
 # The fewest that a system writes at once.
 _MOST_PIECES = 16
+# What a bridge may lend: where it reads, and where it writes.
+_ENDS = 2
 # What lies ready for sshd to take: with the usual room we would be woken twice as often for the same bytes.
 _ROOM = 1 << 19
 
@@ -101,7 +103,7 @@ class Consoles:
 
     @staticmethod
     def _ask_over(console: Console) -> None:
-        if console.turning or console.direct or len(console.lent) != 2:
+        if console.turning or console.direct or len(console.lent) != _ENDS:
             raise FrameError("nothing came along with a word that hands over two ends")
         console.turning = True
 
@@ -109,11 +111,14 @@ class Consoles:
     def _read(console: Console, number: int) -> bytes:
         if console.direct or console.turning:
             return os.read(number, _READ)
-        data, ends, _, _ = socket.recv_fds(console.socket, _READ, 2)
+        data, ends, _, _ = socket.recv_fds(console.socket, _READ, _ENDS)
         for end in ends:
             # What is started here must not hold a console's pipes open.
             os.set_inheritable(end, False)
         console.lent += ends
+        if len(console.lent) > _ENDS:
+            # Whoever lends one pair after the other would have all that we may open.
+            raise ConnectionError("more came along than the two ends of a bridge")
         return data
 
     def push(self, console: Console, reader: Reader) -> None:

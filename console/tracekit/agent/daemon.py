@@ -28,8 +28,6 @@ from tracekit.agent.system import System, read_range
 from tracekit.wire.lines import encode
 from tracekit.wire.problems import ProblemError
 
-# A console that lost its connection at the very end comes back for the last lengths.
-REMEMBERED = 30.0
 # How long after a supervisor's end its orphans are looked for.
 ADOPTING = 1.0
 
@@ -246,7 +244,7 @@ class Daemon:
         if channel is not None and channel.open and channel.fileno() in self._channels:
             wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if channel.wants_write else 0)
             self._selector.modify(channel, wanted)
-        if run.closed and not followers and now - run.closed_at >= REMEMBERED:
+        if run.closed and not followers and now - run.closed_at >= self.settings.remembered:
             self.runs.pop(run.run).forget()
 
     def _channel(self, number: int) -> None:

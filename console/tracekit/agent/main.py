@@ -56,7 +56,7 @@ def main(
     if command not in {"bridge", "daemon"} or options is None:
         sys.stderr.write(USAGE)
         return 2
-    from tracekit.agent.paths import IDLE, Settings
+    from tracekit.agent.paths import IDLE, REMEMBERED, Settings
 
     idle = options.get("--idle") or os.environ.get("TRACEKIT_AGENT_IDLE") or ""
     settings = Settings(
@@ -65,6 +65,7 @@ def main(
         probe=options.get("--probe") or probe,
         agent=options.get("--agent") or agent,
         idle=_seconds(idle, IDLE),
+        remembered=_seconds(os.environ.get("TRACEKIT_AGENT_REMEMBERED") or "", REMEMBERED),
     )
     if command == "bridge":
         from tracekit.agent import bridge

@@ -19,6 +19,8 @@ from tracekit.wire.problems import Problem, ProblemError
 
 MAX_SOCKET_PATH = 100
 IDLE = 60.0
+# A console that lost its connection at the very end comes back for the last lengths.
+REMEMBERED = 30.0
 # What may be appended to the socket directory: a run id and a suffix.
 _LONGEST_NAME = 32
 
@@ -31,6 +33,8 @@ class Settings(NamedTuple):
     probe: str
     agent: str
     idle: float = IDLE
+    #: How long a run that is over is held, seconds.
+    remembered: float = REMEMBERED
 
 
 class Places:

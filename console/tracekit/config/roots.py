@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 
 OWN = "tracekit.toml"
 PYPROJECT = "pyproject.toml"
@@ -33,13 +34,21 @@ MARKERS = (
 def find_root(start: str) -> str:
     """The project of a path: the nearest directory at or above it that has a profile, else a runner's configuration.
 
-    The search ends at the repository's own directory; where it finds nothing, the path's own directory is the project.
+    The search ends at the repository's own directory, and below one that is somebody else's; where it finds nothing,
+    the path's own directory is the project.
     """
     start = os.path.abspath(start)
     here = start if os.path.isdir(start) else os.path.dirname(start)
     above = [here]
+    # A profile names commands that we run. Whoever owns the place where a person stands is trusted by their standing
+    # there; beyond that only they themselves and root are, and nothing in a place where everybody may put files.
+    trusted = {os.getuid(), 0, _standing(here)[0]}
     while not os.path.exists(os.path.join(above[-1], ".git")) and os.path.dirname(above[-1]) != above[-1]:
-        above.append(os.path.dirname(above[-1]))
+        higher = os.path.dirname(above[-1])
+        owner, everybodys = _standing(higher)
+        if everybodys or owner not in trusted:
+            break
+        above.append(higher)
     for directory in above:
         if os.path.isfile(os.path.join(directory, OWN)) or holds(
             os.path.join(directory, PYPROJECT), OUR_TABLE
@@ -47,6 +56,16 @@ def find_root(start: str) -> str:
             return directory
     cargo = _cargo_workspace(above)
     return next((one for one in above if one == cargo or _configured(one)), here)
+
+
+def _standing(directory: str) -> tuple[int, bool]:
+    """Whose a directory is, and whether it is one for everybody's files, as /tmp is."""
+    try:
+        found = os.stat(directory)
+    except OSError:
+        return -1, False
+    everybodys = found.st_mode & (stat.S_ISVTX | stat.S_IWOTH) == stat.S_ISVTX | stat.S_IWOTH
+    return found.st_uid, everybodys
 
 
 def _configured(directory: str) -> bool:

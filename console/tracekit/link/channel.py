@@ -63,7 +63,7 @@ class Channel(asyncssh.SSHClientSession[bytes]):
         self._writable.set()
 
     def pause_writing(self) -> None:
-        if not self._lost:
+        if not self._lost and self._writable.is_set():
             self._writable = anyio.Event()
 
     def resume_writing(self) -> None:
@@ -74,7 +74,9 @@ class Channel(asyncssh.SSHClientSession[bytes]):
     async def receive(self) -> Sequence[bytes]:
         """The next of what has come, in pieces; none at the end."""
         while not self._pieces and not self._ended:
-            self._came = anyio.Event()
+            if self._came.is_set():
+                # Another who waits already goes on waiting for this one: while it closes, two of us do.
+                self._came = anyio.Event()
             await self._came.wait()
         pieces: list[bytes] = []
         size = 0

@@ -191,7 +191,11 @@ class FrameDecoder:
         if not self._views or kind != FrameType.DATA or first is last or behind < last.start:
             return [self._one(self._joined(), _LENGTH.size, self._wanted - _LENGTH.size)]
         found = self._checksum(first.data, first.start + _LENGTH.size, first.end, 0)
-        spans = [_Part(first.data, before, first.end), *self._parts[1:-1], _Part(last.data, last.start, behind)]
+        spans = [
+            _Part(first.data, before, first.end),
+            *self._parts[1:-1],
+            _Part(last.data, last.start, behind),
+        ]
         for span in spans[1:]:
             found = self._checksum(*span, found)
         (crc,) = _CRC.unpack_from(last.data, behind)

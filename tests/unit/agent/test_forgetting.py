@@ -6,14 +6,14 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.support.agents.driving import box, fake_agent
 from tests.support.until import until
 
 COUNTS = """
 import collections, gc, os, signal
-from tracekit.agent import daemon
 gc.disable()
-daemon.REMEMBERED = 0.0
 
 def count(*_):
     found = collections.Counter(type(each).__name__ for each in gc.get_objects())
@@ -27,8 +27,9 @@ signal.signal(signal.SIGUSR2, count)
 
 
 def test_daemon__runs_are_over__then_nothing_of_them_is_held_though_nobody_looks_for_garbage(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TRACEKIT_AGENT_REMEMBERED", "0.05")
     place = tmp_path / "counted"
     with box(tmp_path, fake_agent(COUNTS.format(place=str(place))), idle=60) as made:
         link = made.link()

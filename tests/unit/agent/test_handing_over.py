@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import signal
@@ -10,15 +11,21 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.support.until import until
+from tracekit.agent.bridge import reach
 from tracekit.agent.carry import CARRY
 from tracekit.agent.client import Client
+from tracekit.agent.control import listen
+from tracekit.agent.paths import Places, Settings
+from tracekit.agent.system import System
 from tracekit.link.zipped import agent_zip
 from tracekit.wire.frames import FrameType, encode_frame
+from tracekit.wire.lines import encode
 from tracekit.wire.messages import encode_message
 
 
@@ -187,3 +194,50 @@ def test_daemon__asked_to_take_over_what_did_not_come_along__then_it_lets_go(
         while peer.recv(1 << 16):
             pass
     bridged.ping()
+
+
+def test_daemon__more_comes_along_than_a_bridge_has__then_it_lets_go_and_keeps_none(
+    bridged: Bridged,
+) -> None:
+    def held() -> int:
+        return len(list(Path(f"/proc/{bridged.daemon}/fd").iterdir()))
+
+    (note,) = bridged.notes()
+    before = held()
+    ping = encode_message(FrameType.PING, {"id": 1, "t": 1})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.connect(json.loads(note.read_text())["socket"])
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            for _ in range(100):
+                socket.send_fds(peer, [ping], [bridged.source, bridged.target])
+            while peer.recv(1 << 16):
+                pass
+    until(lambda: held() == before)
+    bridged.ping()
+
+
+def test_reach__note_is_ours_and_the_socket_another_agents__then_not_taken_for_our_own(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(str(tmp_path / "state"), str(tmp_path / "cache"), "", "ours")
+    places = Places(settings.state)
+    places.prepare()
+    path = f"{places.socket_directory()}/d"
+    note = {"socket": path, "wardens": "", "pid": os.getpid(), "agent": "ours"}
+    Path(places.note).write_bytes(encode(note))
+    hello = {"major": 1, "minor": 0, "agent": "another", "runs": [{"run": "01ARZ3NDEKTSV4RRFFQ69G5FAV"}]}
+    with listen(path) as face:
+        face.setblocking(True)
+
+        def serve() -> None:
+            peer, _ = face.accept()
+            with peer:
+                peer.sendall(encode_message(FrameType.HELLO, hello))
+                peer.recv(1)
+
+        with ThreadPoolExecutor(1) as pool:
+            served = pool.submit(serve)
+            peer, first, own = reach(System(), settings)
+            peer.close()
+            served.result()
+    assert (own, first) == (False, encode_message(FrameType.HELLO, hello))

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.unit.config.helpers import places_of
+from tracekit.config import roots
 from tracekit.config.loader import check, load
 from tracekit.config.roots import find_root
 from tracekit.config.settings import explain, variable_of
@@ -180,6 +182,33 @@ def test_find_root__repository_between__then_the_search_ends_there(tmp_path: Pat
     below.mkdir(parents=True)
     (tmp_path / "repo" / ".git").mkdir()
     assert find_root(str(below)) == str(below)
+
+
+def test_find_root__profile_where_everybody_may_write__then_not_taken(tmp_path: Path) -> None:
+    (tmp_path / "tracekit.toml").write_text("[suite.theirs]\n")
+    below = tmp_path / "mine" / "tests"
+    below.mkdir(parents=True)
+    assert find_root(str(below)) == str(tmp_path)
+    tmp_path.chmod(0o1777)
+    assert find_root(str(below)) == str(below)
+    # Whoever stands in it has chosen it.
+    assert find_root(str(tmp_path)) == str(tmp_path)
+
+
+def test_find_root__folder_of_somebody_else_above__then_the_search_ends_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tracekit.toml").write_text("[suite.theirs]\n")
+    theirs, below = tmp_path / "theirs", tmp_path / "theirs" / "mine" / "tests"
+    below.mkdir(parents=True)
+    (theirs / "pytest.ini").write_text("[pytest]\n")
+    owners = {str(theirs): os.getuid() + 1}
+    monkeypatch.setattr(roots, "_standing", lambda path: (owners.get(path, os.getuid()), False))
+    assert find_root(str(below)) == str(below)
+    assert find_root(str(theirs)) == str(tmp_path)
+    # Of another, who owns the place where a person stands, too.
+    owners |= {str(below): os.getuid() + 1, str(theirs / "mine"): 0}
+    assert find_root(str(below)) == str(tmp_path)
 
 
 def test_find_root__pyproject_that_only_depends_on_us__then_not_a_profile(tmp_path: Path) -> None:

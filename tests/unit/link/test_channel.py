@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import cast
 
 import anyio
+import asyncssh
 
 from tracekit.link.channel import Channel
 
@@ -36,3 +38,49 @@ def test_receive__a_piece_that_is_larger__then_it_comes_whole() -> None:
         return list(await channel.receive())
 
     assert [len(piece) for piece in anyio.run(taken)] == [1 << 20]
+
+
+def test_receive__two_wait_at_once__then_both_hear_the_end() -> None:
+    async def heard() -> list[bytes]:
+        channel, found = Channel(), list[bytes]()
+
+        async def wait() -> None:
+            while pieces := await channel.receive():
+                found.extend(pieces)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                tasks.start_soon(wait)
+            await anyio.wait_all_tasks_blocked()
+            for word in (b"first", b"second"):
+                channel.data_received(word, None)
+                await anyio.wait_all_tasks_blocked()
+            channel.eof_received()
+        return found
+
+    assert anyio.run(heard) == [b"first", b"second"]
+
+
+def test_send__line_is_said_to_be_full_twice__then_who_waits_goes_on_when_it_is_not() -> None:
+    class Library:
+        def write(self, data: bytes) -> None:
+            pass
+
+    async def sent() -> int:
+        channel, done = Channel(), list[int]()
+        channel.connection_made(cast("asyncssh.SSHClientChannel[bytes]", Library()))
+
+        async def send() -> None:
+            await channel.send(b"x")
+            done.append(1)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(2):
+                channel.pause_writing()
+                tasks.start_soon(send)
+                await anyio.wait_all_tasks_blocked()
+            assert done == []
+            channel.resume_writing()
+        return len(done)
+
+    assert anyio.run(sent) == 2
