@@ -121,6 +121,47 @@ def test_check__one_answers_and_one_does_not__then_both_are_told_and_the_code_sa
     assert (unknown.code, "known: dead, good" in unknown.err) == (2, True)
 
 
+def test_check__services_are_declared__then_the_box_itself_asks_each_and_says_what_to_do(
+    sandbox: Sandbox, box: sshd.Box, tmp_path: Path
+) -> None:
+    assert sandbox.run("box", "add", "seen", address(box), "--accept-new").code == 0
+    with socket.create_server(("127.0.0.1", 0)) as up:
+        port = up.getsockname()[1]
+        project = sandbox.project({"test_it.py": "def test_it(): pass\n"})
+        profile = f"""
+[env.lab]
+host = "127.0.0.1"
+user = "{box.user}"
+port = {box.port}
+[env.lab.service.up]
+start = ["up"]
+health = {{ tcp = "127.0.0.1:{port}" }}
+[env.lab.service.runs]
+start = ["runs"]
+ready = {{ tcp = "127.0.0.1:{{port}}" }}
+"""
+        (project / "tracekit.toml").write_text(profile)
+        well = sandbox.run("box", "check", "lab", cwd=project)
+        assert (well.code, well.out.count("\n")) == (0, 1), well.out + well.err
+        assert "services 1 of 1 well, runs not asked: its port or directory is each run's own" in well.out
+        # Who asks is the user there, at home there.
+        asks = '["sh", "-c", "echo down for $USER at $PWD; exit 3"]'
+        (project / "tracekit.toml").write_text(
+            f'{profile}[env.lab.service.down]\nstart = ["down"]\nhealth = {{ command = {asks} }}\n'
+        )
+        unwell = sandbox.run("box", "check", "lab", cwd=project)
+        (row,) = sandbox.run("box", "check", "lab", "--json", cwd=project).lines()
+    assert (unwell.code, "✗ lab" in unwell.out) == (UNREACHABLE, True)
+    assert f"service down: sh ends with 3: down for {box.user} at {box.home}" in unwell.out
+    assert "→ start it there" in unwell.out
+    assert [(each["name"], each["state"]) for each in row["services"]] == [
+        ("up", "well"),
+        ("runs", "unasked"),
+        ("down", "unwell"),
+    ]
+    assert (row["ok"], [problem["code"] for problem in row["problems"]]) == (False, ["box.service"])
+
+
 def test_check__several_that_say_nothing__then_all_are_looked_at_at_once(sandbox: Sandbox) -> None:
     first, second = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
     met: list[bool] = []

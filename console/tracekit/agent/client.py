@@ -37,9 +37,10 @@ _SHAPES: dict[int, dict[str, type]] = {
     FrameType.ERROR: {"problems": list},
     FrameType.LENGTHS: {"files": dict, "verdicts": dict},
     FrameType.NEED: {"blobs": list},
+    FrameType.TOLD: {"services": list},
 }
 _NUMBERS = frozenset({"disk", "clock", "files", "verdicts"})
-_OBJECTS = frozenset({"runs", "problems"})
+_OBJECTS = frozenset({"runs", "problems", "services"})
 
 
 class Client:
@@ -129,6 +130,10 @@ class Client:
         self._pings += 1
         self._send(FrameType.PING, {"id": self._pings, "t": now_ns})
         return self._pings
+
+    def ask(self, services: list[dict[str, Any]]) -> None:
+        """Have the box ask its services whether they are well; TOLD says what each said."""
+        self._send(FrameType.ASK, {"services": services})
 
     def bye(self, agent: str = "") -> None:
         """Ask a daemon without runs to make room for another agent."""

@@ -11,12 +11,13 @@ import fcntl
 import os
 import selectors
 import signal
+import socket
 from typing import Any, Optional, Union
 
-from tracekit.agent import facts, killing, supervisor, warden
+from tracekit.agent import asking, facts, killing, supervisor, warden
 from tracekit.agent.consoles import Consoles
 from tracekit.agent.control import Channel, accept, connect, listen
-from tracekit.agent.forking import orphan, report
+from tracekit.agent.forking import fork, orphan, report
 from tracekit.agent.kept import Kept, KeptRun
 from tracekit.agent.live import LiveRun
 from tracekit.agent.locks import LOCKS_DIR
@@ -25,9 +26,12 @@ from tracekit.agent.protocol import Session
 from tracekit.agent.requests import Requests
 from tracekit.agent.slots import Slots
 from tracekit.agent.system import System, read_range
+from tracekit.wire.frames import FrameType
 from tracekit.wire.lines import encode
 from tracekit.wire.problems import ProblemError
 
+# Processes that ask services, all consoles together.
+_MOST_ASKING = 8
 # How long after a supervisor's end its orphans are looked for.
 ADOPTING = 1.0
 
@@ -48,6 +52,8 @@ class Daemon:
         self._consoles = Consoles(self._selector)
         self._strangers: list[Channel] = []
         self._channels: dict[int, tuple[Channel, Optional[LiveRun]]] = {}
+        # By the descriptor of a process that asks services: who wants to know.
+        self._asking: dict[int, Session] = {}
         self._idle_since = system.clock.seconds()
         self._sockets = places.socket_directory()
         self._face = listen(os.path.join(self._sockets, "d"))
@@ -87,6 +93,8 @@ class Daemon:
     def hello(self) -> dict[str, Any]:
         """What every console is told first."""
         told = facts.machine(self.settings.state)
+        # Which of the newer questions this agent answers.
+        told["answers"] = ["services"]
         return {"agent": self.settings.agent, **told, "clock": self.clock(), "runs": self.summaries()}
 
     def clock(self) -> dict[str, int]:
@@ -250,7 +258,9 @@ class Daemon:
     def _channel(self, number: int) -> None:
         channel, run = self._channels[number]
         channel.flush()
-        if run is not None:
+        if number in self._asking:
+            self._answer(number, channel)
+        elif run is not None:
             run.hear()
             if run.channel is not channel:
                 self._watch_channel(run)
@@ -276,8 +286,46 @@ class Daemon:
 
     def _forget(self, number: int) -> None:
         self._channels.pop(number, None)
+        self._asking.pop(number, None)
         with contextlib.suppress(KeyError, ValueError):
             self._selector.unregister(number)
+
+    # -- services
+
+    def ask(self, session: Session, checks: list[dict[str, Any]]) -> bool:
+        """Have services asked in a process of its own, whose word goes to that console; False when too many are."""
+        if len(self._asking) >= _MOST_ASKING:
+            return False
+        here, there = socket.socketpair()
+        with there:
+
+            def body() -> None:
+                channel = Channel(there)
+                channel.send({"services": asking.ask(checks)})
+                channel.wait_write(asking.PATIENCE)
+
+            try:
+                pid = fork(self.system, "tracekit-asking", self.places.log, body, [there.fileno()])
+            except BaseException:
+                here.close()
+                raise
+        here.setblocking(False)
+        self._children.add(pid)
+        channel = Channel(here)
+        self._asking[channel.fileno()] = session
+        self._channels[channel.fileno()] = (channel, None)
+        self._selector.register(channel, selectors.EVENT_READ)
+        return True
+
+    def _answer(self, number: int, channel: Channel) -> None:
+        messages = channel.receive()
+        if not messages and channel.open:
+            return
+        # One that died tells nothing: then nobody is known to be well, and nobody waits.
+        told = messages[0].get("services") if messages else []
+        self._asking[number].send(FrameType.TOLD, {"services": told})
+        self._forget(number)
+        channel.close()
 
     # -- consoles
 

@@ -45,6 +45,7 @@ _REQUESTS = frozenset(
         FrameType.RETIRE,
         FrameType.BYE,
         FrameType.OFFER,
+        FrameType.ASK,
     }
 )
 

@@ -9,6 +9,7 @@ import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
+from tracekit.agent.asking import checks_of
 from tracekit.agent.blobs import blobs_of
 from tracekit.agent.home import at_home, own_secrets
 from tracekit.agent.live import LiveRun
@@ -64,6 +65,8 @@ class Requests:
             self._offered(session, message)
         elif kind == FrameType.PUT:
             self._put(session, message)
+        elif kind == FrameType.ASK:
+            self._ask(session, message)
         elif kind == FrameType.BYE and all(run.closed for run in self._daemon.runs.values()):
             self._daemon.leaving = True
 
@@ -189,6 +192,18 @@ class Requests:
             session.error("OFFER", [Problem("sync.changed", what, run, "run again")], run)
         else:
             session.send(FrameType.HELD, {"run": run, "root": root})
+
+    # -- services
+
+    def _ask(self, session: Session, message: dict[str, Any]) -> None:
+        """A console wants to know whether services of this machine are well."""
+        checks = checks_of(message.get("services"))
+        if checks is None:
+            problem = _refused("the services are not named with one question each", "update the console")
+            session.error("ASK", [problem])
+        elif not self._daemon.ask(session, checks):
+            what = "other consoles have services asked just now"
+            session.error("ASK", [Problem("agent.busy", what, "ASK", "try again")])
 
     # -- attach
 

@@ -57,7 +57,7 @@ class DeskBoxes:
 
         found = next(each for each in self._declared(root) if each.name == name)
         link = self._ways.link(str(found.host), found.user, found.port, found.fingerprint)
-        health = anyio.run(look, link, found.name)
+        health = anyio.run(look, link, found.name, found.services)
         return Seen(not health.problems, brief(health), health.problems)
 
     def shell(self, root: str, name: str, run: str) -> Problem | None:

@@ -276,7 +276,7 @@ ENVIRONMENT: Final = Table(
         Key(
             "service",
             "tables",
-            "Processes that the tests need.",
+            "Processes that the tests need; `tracekit box check` asks a box whether they are well.",
             example="",
             default=(),
             table=SERVICE,

@@ -1,4 +1,4 @@
-"""How a box is: what its agent says of the machine, and how far its clock is from ours.
+"""How a box is: what its agent says of the machine, how far its clock is from ours, and whether its services are well.
 
 One connection, a handful of questions, nothing left behind but the agent itself.
 """
@@ -6,15 +6,22 @@ One connection, a handful of questions, nothing left behind but the agent itself
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from tracekit.agent.client import Client
+from tracekit.engine import services as asked_services
+from tracekit.engine.services import Standing
 from tracekit.link.pipes import Opener
 from tracekit.link.session import Session, connect
 from tracekit.wire.frames import FrameError
 from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.config.profile import Service
 
 PINGS = 5
 #: Below this a run fails for want of space sooner or later.
@@ -34,6 +41,8 @@ class Health:
     #: How far its clock is ahead, in seconds, give or take half a round trip.
     offset: float
     problems: list[Problem] = field(default_factory=list)
+    #: How the services are that the profile declares for this environment.
+    services: tuple[Standing, ...] = ()
 
     @property
     def live(self) -> list[str]:
@@ -42,13 +51,13 @@ class Health:
         return [str(run.get("run")) for run in runs or () if run.get("state") == "live"]
 
 
-async def look(opener: Opener, where: str) -> Health:
-    """Look at one box; raises ProblemError when it cannot be reached."""
+async def look(opener: Opener, where: str, services: Sequence[Service] = ()) -> Health:
+    """Look at one box, and have it ask its services; raises ProblemError when it cannot be reached."""
     began = time.monotonic()
     with anyio.move_on_after(_PATIENCE):
         try:
             async with connect(opener, "check") as session:
-                return await _look(session, where, began)
+                return await _look(session, where, began, services)
         except (FrameError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
             what = f"the box does not speak as an agent does: {fault}"
             action = "look at its shell's start-up files, and at what stands there in the agent's place"
@@ -56,13 +65,23 @@ async def look(opener: Opener, where: str) -> Health:
     raise ProblemError(Problem("ssh.timeout", "the box does not answer in time", where, "try again"))
 
 
-async def _look(session: Session, where: str, began: float) -> Health:
+async def _look(session: Session, where: str, began: float, services: Sequence[Service]) -> Health:
+    questions, unasked = asked_services.questions(services)
+
+    def ask(client: Client) -> None:
+        client.ask(questions)
+
+    answers: list[dict[str, Any]] | None = None
+    asked = False
     facts: dict[str, Any] = {}
     seen: list[tuple[float, float]] = []
     took, sent = 0.0, 0
     async for event in session.events():
         if event["type"] == "hello":
             facts, took = event, time.monotonic() - began
+            heard = facts.get("answers")
+            if not (isinstance(heard, list) and "services" in heard):
+                questions = []
         elif event["type"] == "pong":
             back = time.time_ns()
             trip = (back - sent) / 1e9
@@ -70,16 +89,28 @@ async def _look(session: Session, where: str, began: float) -> Health:
             seen.append((trip, (theirs - (sent + back) / 2) / 1e9))
         elif event["type"] == "error":
             raise ProblemError([Problem.from_json(each) for each in event.get("problems", ())])
-        if len(seen) >= PINGS:
+        elif event["type"] == "told":
+            answers = event.get("services", [])
             break
+        if asked:
+            continue
+        if len(seen) >= PINGS:
+            if not questions:
+                break
+            # Behind the pings: what it costs there must not look like a slow line.
+            asked = True
+            await session.send(ask)
+            continue
         sent = time.time_ns()
         await session.send(lambda client, now=sent: client.ping(now))  # type: ignore[misc]
-    if not seen:
+    if not seen or (asked and answers is None):
         raise ProblemError(
             Problem("link.agent_gone", "the agent went away while it was asked", where, "try again")
         )
     trip, offset = min(seen)
-    return Health(facts, took, trip, offset, list(_problems(facts, trip, offset, where)))
+    found = asked_services.standings(services, unasked, answers)
+    problems = [*_problems(facts, trip, offset, where), *asked_services.problems(found, where)]
+    return Health(facts, took, trip, offset, problems, found)
 
 
 def _problems(facts: dict[str, Any], trip: float, offset: float, where: str) -> list[Problem]:

@@ -46,6 +46,8 @@ class FrameType(IntEnum):
     PUT = 19
     HELD = 20
     CARRY = 21
+    ASK = 22
+    TOLD = 23
 
 
 _KNOWN = frozenset(int(kind) for kind in FrameType)

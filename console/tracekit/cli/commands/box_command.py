@@ -39,7 +39,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--accept-new", action="store_true", help="trust its host key if it is not known yet")
     add.add_argument("--unseen", action="store_true", help="keep it without looking at it")
     listing = verbs.add_parser("list", help="the boxes of this project, and your own")
-    check = verbs.add_parser("check", help="is it reachable and well: python, disk, load, clock, live runs")
+    check = verbs.add_parser(
+        "check", help="is it reachable and well: python, disk, load, clock, live runs, services"
+    )
     check.add_argument("names", nargs="*", metavar="NAME", help="only these (default: all)")
     check.add_argument("--accept-new", action="store_true", help="trust a host key that is not known yet")
     shell = verbs.add_parser("shell", help="a shell there, in a run's directory with its variables")
@@ -154,7 +156,8 @@ async def _looked_at(ways: Ways, chosen: Sequence[Environment], as_json: bool) -
 async def _health(ways: Ways, found: Environment) -> Health:
     from tracekit.engine.health import look
 
-    return await look(ways.link(str(found.host), found.user, found.port, found.fingerprint), found.name)
+    link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
+    return await look(link, found.name, found.services)
 
 
 def _say(found: Environment, health: Health | None, problems: Sequence[Problem], *, as_json: bool) -> None:
@@ -179,7 +182,8 @@ def _facts(health: Health | None) -> dict[str, Any]:
     names = ("machine", "system", "arch", "libc", "python", "cpus", "memory", "disk", "load")
     facts = {name: health.facts.get(name) for name in names}
     clock = {"offset": round(health.offset, 6), "error": round(health.round_trip / 2, 6)}
-    return {**facts, "clock": clock, "live": health.live}
+    services = [each._asdict() for each in health.services]
+    return {**facts, "clock": clock, "live": health.live, **({"services": services} if services else {})}
 
 
 def _free_gib(facts: dict[str, Any]) -> float:
@@ -189,6 +193,8 @@ def _free_gib(facts: dict[str, Any]) -> float:
 
 
 def _words(health: Health) -> str:
+    from tracekit.engine import services
+
     facts = health.facts
     said = [
         f"python {facts.get('python')}",
@@ -199,17 +205,23 @@ def _words(health: Health) -> str:
     ]
     if health.live:
         said.append(f"live: {', '.join(health.live)}")
+    if health.services:
+        said.append(services.words(health.services))
     return edge.clean("; ".join(said))
 
 
 def brief(health: Health) -> str:
     """How a box is, on a part of a line."""
+    from tracekit.engine import services
+
+    asked = services.brief(health.services)
     facts = health.facts
     said = [
         f"python {facts.get('python')}",
         f"load {facts.get('load')}",
         f"{_free_gib(facts):.0f} GiB",
         *([f"{len(health.live)} live"] if health.live else []),
+        *([asked] if asked else []),
         # Last of all: of a narrow terminal it is the bound that is missed least.
         f"clock {health.offset:+.3f}s ±{health.round_trip / 2:.3f}",
     ]

@@ -1,0 +1,149 @@
+"""Asks services of this machine whether they are well: a connection, an address that is read, a command that is run.
+
+It may wait and it starts programs, so it is done in a process of its own and never in the daemon. Everything it hears
+is somebody else's text, cut to a line; nothing it starts outlives it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import threading
+import time
+from typing import Any, Optional
+
+#: How long one service may take.
+PATIENCE = 5.0
+#: Of one question.
+MOST = 256
+_KINDS = ("tcp", "http", "command")
+_SAID, _HEARD = 200, 4096
+
+
+def checks_of(found: object) -> Optional[list[dict[str, Any]]]:
+    """What a console asks, checked; None for what is no list of questions."""
+    if not isinstance(found, list) or len(found) > MOST:
+        return None
+    return found if all(map(_is_check, found)) else None
+
+
+def _is_check(found: object) -> bool:
+    if not isinstance(found, dict) or not isinstance(found.get("name"), str):
+        return False
+    kinds = [kind for kind in _KINDS if kind in found]
+    if len(kinds) != 1:
+        return False
+    value = found[kinds[0]]
+    if kinds[0] != "command":
+        return isinstance(value, str)
+    return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
+
+
+def ask(checks: list[dict[str, Any]], patience: float = PATIENCE) -> list[dict[str, Any]]:
+    """Ask all of them at once; what each said, in their order, empty for one that is well."""
+    said = dict.fromkeys(range(len(checks)), f"does not answer within {patience:g} s")
+
+    def one(at: int) -> None:
+        try:
+            said[at] = _ask(checks[at], patience)
+        except (OSError, ValueError) as fault:
+            said[at] = getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
+
+    threads = [threading.Thread(target=one, args=(at,), daemon=True) for at in range(len(checks))]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + patience + 1
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    told = dict(said)
+    return [{"name": check["name"], "said": told[at][:_SAID]} for at, check in enumerate(checks)]
+
+
+def _ask(check: dict[str, Any], patience: float) -> str:
+    if "tcp" in check:
+        return _connects(check["tcp"], patience)
+    if "http" in check:
+        return _reads(check["http"], patience)
+    return _runs(check["command"], patience)
+
+
+def _connects(place: str, patience: float) -> str:
+    host, _, port = place.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), patience).close()
+    except socket.timeout:
+        return f"{place} does not answer within {patience:g} s"
+    except OSError as fault:
+        return f"{place} takes no connection: {fault.strerror or fault}"
+    return ""
+
+
+def _reads(address: str, patience: float) -> str:
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(address)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=patience)
+    try:
+        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        status = connection.getresponse().status
+    except socket.timeout:
+        return f"{address} does not answer within {patience:g} s"
+    except OSError as fault:
+        return f"{address} takes no connection: {fault.strerror or fault}"
+    except http.client.HTTPException as fault:
+        return f"{address} does not speak HTTP: {type(fault).__name__}"
+    finally:
+        connection.close()
+    return "" if 200 <= status < 300 else f"{address} answers with {status}"
+
+
+def _runs(words: list[str], patience: float) -> str:
+    import subprocess
+
+    try:
+        process = subprocess.Popen(
+            words,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=os.path.expanduser("~"),
+            start_new_session=True,
+        )
+    except OSError as fault:
+        return f"{words[0]} cannot be started: {fault.strerror or fault}"
+    deadline = time.monotonic() + patience
+    heard = _heard(process.stdout, deadline)
+    try:
+        code = process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        code = None
+    # What it started and left behind, too.
+    with contextlib.suppress(OSError):
+        os.killpg(process.pid, signal.SIGKILL)
+    if code is None:
+        process.wait()
+        return f"{words[0]} does not end within {patience:g} s"
+    if code == 0:
+        return ""
+    lines = heard.decode("utf-8", "replace").strip().splitlines()
+    ends = f"{words[0]} ends with {code}" if code > 0 else f"{words[0]} is killed by signal {-code}"
+    return f"{ends}: {lines[-1].strip()}" if lines else ends
+
+
+def _heard(stream: Any, deadline: float) -> bytes:
+    """The last of what a command says until its end; nobody keeps what a command without end says."""
+    heard = b""
+    with stream:
+        while select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            data = os.read(stream.fileno(), _HEARD)
+            if not data:
+                break
+            heard = (heard + data)[-_HEARD:]
+            if time.monotonic() > deadline:
+                break
+    return heard

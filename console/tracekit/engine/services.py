@@ -1,0 +1,96 @@
+"""What a box can be asked about the services of an environment, and what its answers mean, in words.
+
+Pure: what the profile says in, questions and standings out. Nothing here starts or stops a service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tracekit.wire.problems import Problem
+
+if TYPE_CHECKING:
+    from tracekit.config.profile import Check, Service
+
+WELL, UNWELL, UNASKED = "well", "unwell", "unasked"
+# A run's own: between runs there is nothing that has them.
+_OF_A_RUN = ("{port}", "{tmp}")
+
+
+class Standing(NamedTuple):
+    """How one service is, and why where it is not well."""
+
+    name: str
+    state: str
+    why: str = ""
+
+
+def questions(services: Sequence[Service]) -> tuple[list[dict[str, Any]], list[Standing]]:
+    """What a box is to be asked, and which services cannot be asked, with the reason."""
+    asked: list[dict[str, Any]] = []
+    unasked: list[Standing] = []
+    for service in services:
+        check = service.health or service.ready
+        question = _question(check) if check is not None else None
+        if check is None:
+            unasked.append(Standing(service.name, UNASKED, "has neither `health` nor `ready`"))
+        elif question is None:
+            unasked.append(Standing(service.name, UNASKED, "only its output says when it is ready"))
+        elif _of_a_run(question):
+            unasked.append(Standing(service.name, UNASKED, "its port or directory is each run's own"))
+        else:
+            asked.append({"name": service.name, **question})
+    return asked, unasked
+
+
+def _question(check: Check) -> dict[str, Any] | None:
+    if check.tcp is not None:
+        return {"tcp": check.tcp}
+    if check.http is not None:
+        return {"http": check.http}
+    return {"command": list(check.command)} if check.command else None
+
+
+def _of_a_run(question: Mapping[str, Any]) -> bool:
+    (value,) = question.values()
+    words = [value] if isinstance(value, str) else value
+    return any(hole in word for word in words for hole in _OF_A_RUN)
+
+
+def standings(
+    services: Sequence[Service], unasked: Sequence[Standing], told: Sequence[Mapping[str, Any]] | None
+) -> tuple[Standing, ...]:
+    """How each service is, in the profile's order; without an answer none is known to be well."""
+    found = {each.name: each for each in unasked}
+    for each in told or ():
+        name, said = each.get("name"), each.get("said")
+        if isinstance(name, str) and isinstance(said, str):
+            found.setdefault(name, Standing(name, UNWELL if said else WELL, said))
+    missing = "the agent there is older and asks no services" if told is None else "the agent did not tell"
+    return tuple(found.get(service.name, Standing(service.name, UNASKED, missing)) for service in services)
+
+
+def problems(found: Sequence[Standing], box: str) -> list[Problem]:
+    """One for each service that is not well."""
+    action = f"start it there, or look at what it says: `tracekit box shell {box}` opens a shell on the box"
+    return [
+        Problem("box.service", f"service {each.name}: {each.why}", box, action)
+        for each in found
+        if each.state == UNWELL
+    ]
+
+
+def words(found: Sequence[Standing]) -> str:
+    """All of them on a part of a line: how many are well, and which could not be asked."""
+    well = sum(each.state == WELL for each in found)
+    asked = sum(each.state != UNASKED for each in found)
+    said = [f"services {well} of {asked} well"] if asked else []
+    said += [f"{each.name} not asked: {each.why}" for each in found if each.state == UNASKED]
+    return ", ".join(said)
+
+
+def brief(found: Sequence[Standing]) -> str:
+    """The same, shorter still."""
+    asked = [each for each in found if each.state != UNASKED]
+    return f"services {sum(each.state == WELL for each in asked)}/{len(asked)}" if asked else ""

@@ -1,0 +1,209 @@
+"""Services that are asked whether they are well: what each says, in words; nothing that was started stays."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.agents.driving import box
+from tests.support.until import until
+from tracekit.agent.asking import ask, checks_of
+
+
+class Page(BaseHTTPRequestHandler):
+    """Answers with the number that its path says."""
+
+    def do_GET(self) -> None:
+        self.send_response(int(self.path.strip("/?") or 200))
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@contextlib.contextmanager
+def served() -> Iterator[int]:
+    with HTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def said(check: dict[str, Any], patience: float = 30.0) -> str:
+    ((told),) = ask([{"name": "it", **check}], patience)
+    assert told["name"] == "it"
+    return str(told["said"])
+
+
+def test_ask__port_takes_a_connection_or_not__then_well_or_why() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert said({"tcp": f"127.0.0.1:{port}"}) == ""
+    assert said({"tcp": f"127.0.0.1:{port}"}) == f"127.0.0.1:{port} takes no connection: Connection refused"
+
+
+@pytest.mark.parametrize(("path", "why"), [("", ""), ("204", ""), ("503", " with 503"), ("302", " with 302")])
+def test_ask__address_answers__then_well_with_2xx_alone(path: str, why: str) -> None:
+    with served() as port:
+        address = f"http://127.0.0.1:{port}/{path}"
+        assert said({"http": address}) == (f"{address} answers{why}" if why else "")
+
+
+def test_ask__what_answers_is_no_web_server__then_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            peer, _ = server.accept()
+            with peer:
+                peer.recv(1000)
+                peer.sendall(b"220 mail.example\r\n")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert said({"http": address}) == f"{address} does not speak HTTP: BadStatusLine"
+        thread.join()
+
+
+def test_ask__takes_the_connection_and_says_nothing__then_said_how_long_was_waited() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        assert said({"http": address}, 0.2) == f"{address} does not answer within 0.2 s"
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (["true"], ""),
+        (["sh", "-c", "echo first; echo it is down >&2; exit 3"], "sh ends with 3: it is down"),
+        (["sh", "-c", "kill -9 $$"], "sh is killed by signal 9"),
+        (
+            ["there-is-no-such-program"],
+            "there-is-no-such-program cannot be started: No such file or directory",
+        ),
+        (["sh", "-c", 'test "$PWD" = "$HOME"'], ""),
+    ],
+)
+def test_ask__command_ends__then_well_with_0_alone_and_its_last_line_is_told(
+    words: list[str], why: str
+) -> None:
+    assert said({"command": words}) == why
+
+
+@pytest.mark.parametrize(
+    "script", ["sleep 300 & echo $! >{0}; exit 1", "echo $$ >{0}; while :; do echo x; done"]
+)
+def test_ask__command_leaves_something_or_says_things_for_ever__then_nothing_of_it_lives(
+    script: str, tmp_path: Path
+) -> None:
+    place = tmp_path / "pid"
+    assert said({"command": ["sh", "-c", script.format(place)]}, 1.0)
+    until(lambda: not _lives(int(place.read_text())))
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        None,
+        {},
+        [1],
+        [{"name": "a"}],
+        [{"name": 1, "tcp": "a:1"}],
+        [{"name": "a", "tcp": 1}],
+        [{"name": "a", "tcp": "a:1", "http": "http://a"}],
+        [{"name": "a", "command": []}],
+        [{"name": "a", "command": ["x", 1]}],
+        [{"name": "a", "tcp": "a:1"}] * 257,
+    ],
+)
+def test_checks_of__no_list_of_questions__then_refused(found: object) -> None:
+    assert checks_of(found) is None
+
+
+def test_ask__address_or_port_is_none__then_said_and_nobody_waits() -> None:
+    assert said({"tcp": "nowhere"})
+    assert said({"http": "http://127.0.0.1:99999999/"})
+    assert said({"command": ["a\0b"]})
+
+
+def test_daemon__asked_about_services__then_each_is_told_and_nothing_is_left(tmp_path: Path) -> None:
+    with box(tmp_path) as made, socket.create_server(("127.0.0.1", 0)) as server:
+        link = made.link()
+        assert link.hello()["answers"] == ["services"]
+        # Its bridge hands over at the first word.
+        link.client.ping(1)
+        link.until(lambda event: event["type"] == "pong")
+        before = _held(made.daemon_pid())
+        up = {"name": "up", "tcp": f"127.0.0.1:{server.getsockname()[1]}"}
+        for _ in range(3):
+            link.events.clear()
+            link.client.ask([up, {"name": "down", "command": ["false"]}])
+            told = link.until(lambda event: event["type"] == "told")
+            assert told["services"] == [
+                {"name": "up", "said": ""},
+                {"name": "down", "said": "false ends with 1"},
+            ]
+        until(lambda: _held(made.daemon_pid()) == before)
+        until(lambda: not _children(made.daemon_pid()))
+
+
+def test_daemon__asked_what_is_no_question__then_refused_and_the_connection_stays(tmp_path: Path) -> None:
+    with box(tmp_path) as made:
+        link = made.link()
+        link.hello()
+        link.client.ask([{"name": "a"}])
+        refused = link.until(lambda event: event["type"] == "error")
+        assert (refused["for"], refused["problems"][0]["action"]) == ("ASK", "update the console")
+        link.client.ask([])
+        assert link.until(lambda event: event["type"] == "told")["services"] == []
+
+
+def test_daemon__who_asks_services_is_killed__then_none_is_known_to_be_well_and_nobody_waits(
+    tmp_path: Path,
+) -> None:
+    with box(tmp_path) as made:
+        link = made.link()
+        link.hello()
+        link.client.ask([{"name": "slow", "command": ["sleep", "300"]}])
+
+        def asking() -> list[int]:
+            link.pump(0)
+            return [pid for pid in _children(made.daemon_pid()) if _name(pid) == "tracekit-asking"]
+
+        until(lambda: bool(asking()))
+        os.kill(asking()[0], 9)
+        assert link.until(lambda event: event["type"] == "told")["services"] == []
+
+
+def _held(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
