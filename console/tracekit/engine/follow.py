@@ -84,6 +84,9 @@ class Follower:
         """
         if self.copy is None:
             return
+        if event["type"] == "file":
+            # A session that came after the word of the end begins what is here anew, and says that word again.
+            self.end = {}
         refused = len(self.copy.allowance.refused)
         much = event["type"] == "data" and sum(map(len, event["pieces"])) >= _MUCH
         if much and event.get("name") != JOURNAL_FILE:

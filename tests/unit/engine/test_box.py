@@ -373,13 +373,20 @@ def test_follow__box_says_the_same_nonsense_again_and_again__then_given_up_and_w
     assert (tmp_path / "box7" / "journal.ndjson").read_bytes() == b"x"
 
 
+class Staying(Agents):
+    """Stays on the line when all is said."""
+
+    async def receive(self) -> Sequence[bytes]:
+        return await super().receive() or await anyio.sleep_forever()
+
+
 @pytest.mark.usefixtures("impatient")
 def test_follow__one_run_cannot_be_kept__then_another_of_the_same_box_goes_on(tmp_path: Path) -> None:
     other = "01J00000000000000000000009"
     file = {"id": 7, "run": other, "name": "journal.ndjson", "kind": "append", "start": 0, "length": 2}
     told = {"run": other, "files": {"journal.ndjson": 2}, "state": "ended", "reason": "finished"}
     rest = encode_message(FrameType.FILE, file) + encode_frame(FrameType.DATA, b"yz", file=7)
-    agents = Agents(
+    agents = Staying(
         piece(0, b"x" * 5000) + encode_message(FrameType.LENGTHS, {**told, "state": "live"}) + rest
         + encode_message(FrameType.LENGTHS, told)
     )  # fmt: skip
