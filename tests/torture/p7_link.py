@@ -33,7 +33,8 @@ SHORT_SETTINGS = " TRACEKIT_AGENT_REMEMBERED=1"
 # The daemon, and of one connection the bridge below two shells.
 AT_REST = 4
 # A view that is kept would be thousands of blocks, a connection hundreds.
-CONSOLE = {"fds": Limit(), "threads": Limit(), "tasks": Limit(), "blocks": Limit(0.002, 200)}
+# Of threads that wait for work there are as many as once had some at the same time.
+CONSOLE = {"fds": Limit(), "threads": Limit(besides=1), "tasks": Limit(), "blocks": Limit(0.002, 200)}
 # Of its memory pages are touched for the first time now and then; and the C library keeps the room of the largest
 # buffers that it had to give at once, which comes once, whenever a console first catches up with enough: three or four
 # of a quarter of a MiB, or a MiB of Python's own.
