@@ -377,7 +377,9 @@ class Staying(Agents):
     """Stays on the line when all is said."""
 
     async def receive(self) -> Sequence[bytes]:
-        return await super().receive() or await anyio.sleep_forever()
+        if not (pieces := await super().receive()):
+            await anyio.sleep_forever()
+        return pieces
 
 
 @pytest.mark.usefixtures("impatient")
