@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +28,9 @@ from tracekit.wire.problems import Problem
 SLICE = 16 * 1024
 # To hand it to a thread and back costs as much as writing less than that.
 _MUCH = 128 * 1024
+# A thread that writes needs a processor: where there are two, the loop has one and whoever sends the other, and to hand
+# over costs more than it gains.
+_BESIDE = (os.cpu_count() or 1) > 2
 _ADDED_BEFORE_A_LOOK = 1_000_000
 
 Ended = Callable[["Follower"], None]
@@ -78,9 +82,9 @@ class Follower:
     async def arrived(self, event: dict[str, Any]) -> None:
         """Take bytes of the box, or the announcement of a file; raises ProblemError when they cannot be kept.
 
-        Much of it is written beside the loop, which brings the next of it meanwhile. It is waited for all the same:
-        nothing overtakes it, no more is taken than has been written, and what went wrong is this event's. The journal
-        is read here while it grows, and is written here.
+        Where there are processors for both, much of it is written beside the loop, which brings the next of it
+        meanwhile. It is waited for all the same: nothing overtakes it, no more is taken than has been written, and what
+        went wrong is this event's. The journal is read here while it grows, and is written here.
         """
         if self.copy is None:
             return
@@ -89,7 +93,7 @@ class Follower:
             self.end = {}
         refused = len(self.copy.allowance.refused)
         much = event["type"] == "data" and sum(map(len, event["pieces"])) >= _MUCH
-        if much and event.get("name") != JOURNAL_FILE:
+        if _BESIDE and much and event.get("name") != JOURNAL_FILE:
             aside = await anyio.to_thread.run_sync(self._keep, self.copy, event)
         else:
             aside = self._keep(self.copy, event)

@@ -18,6 +18,7 @@ import pytest
 from tracekit.agent.carry import MARKER
 from tracekit.agent.client import Client
 from tracekit.engine import box as box_module
+from tracekit.engine import follow as follow_module
 from tracekit.engine.box import Box
 from tracekit.engine.follow import Follower
 from tracekit.engine.view import RunView
@@ -459,8 +460,9 @@ class Watched(Copy):
 
 
 def test_follow__much_output_comes__then_it_is_written_beside_the_loop_and_nothing_overtakes_it(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(follow_module, "_BESIDE", True)
     data = os.urandom(5_000_000)
     tail = encode_frame(FrameType.DATA, b"yz", file=1, offset=1)
     end = ended({"journal.ndjson": 3, "output.bin": len(data)})
@@ -494,9 +496,11 @@ class Small(Copy):
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("beside", [True, False])
 def test_follow__disk_here_is_full_amid_much_output__then_what_was_written_stands_and_the_rest_comes(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beside: bool
 ) -> None:
+    monkeypatch.setattr(follow_module, "_BESIDE", beside)
     data = os.urandom(5_000_000)
 
     class Resuming(Quick):
