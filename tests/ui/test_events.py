@@ -284,6 +284,35 @@ def test_traced_key__nothing_ran_yet__then_launched_with_calls() -> None:
     drive(make, story)
 
 
+def in_rust() -> Journal:
+    journal = Journal()
+    journal.start()
+    scenario = "cargo:src/lib.rs::tests::packs"
+    facts = {"suite": "", "runner": "cargo", "path": ["src/lib.rs", "tests", "packs"], "file": "src/lib.rs"}
+    journal.line("scenario.found", scenario=scenario, **facts, line=3, tags=[], doc=None)
+    journal.begin(scenario)
+    journal.wait(10)
+    journal.end(scenario, "failed", 10)
+    journal.finish()
+    return journal
+
+
+def test_traced_key__where_no_calls_can_be_recorded__then_said_and_nowhere_offered() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "l")
+        assert "each call of its own functions" not in shown.screen_text()
+        await press(pilot, shown, "4")
+        assert "run it with its calls" not in shown.screen_text()
+        await press(pilot, shown, "5")
+        assert "runs it with each call" not in shown.screen_text()
+        asked = list(shown.engine.asked)
+        await press(pilot, shown, "t")
+        assert "calls are recorded of Python" in shown.screen_text()
+        assert shown.engine.asked == asked
+
+    drive(lambda: showing(FakeView(in_rust())), story)
+
+
 def test_many_rows__then_only_those_in_sight_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[int] = []
 

@@ -26,6 +26,11 @@ def scenario_id(runner: str, suite: str, path: str, names: Sequence[str] = (), p
     return f"{id_prefix(runner, suite)}{tail}[{params}]" if params else f"{id_prefix(runner, suite)}{tail}"
 
 
+def in_python(scenario: str) -> bool:
+    """Whether a scenario's runner is one of Python, of whose functions each call can be recorded."""
+    return split_scenario_id(scenario)[0] in {"pytest", "unittest"}
+
+
 def split_scenario_id(scenario: str) -> tuple[str, str, str]:
     """Give (runner, suite, rest). An id without a runner gives empty strings before the rest."""
     head, colon, rest = scenario.partition(":")

@@ -19,6 +19,7 @@ from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
 from tracekit.ui.words import ago, count
+from tracekit.wire.ids import in_python
 from tracekit.wire.names import RED
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def why_lines(
         return lines
     lines += _shared(board, row, look)
     lines += since_lines(before, look, now)
-    return lines + _more(view, before, look)
+    return lines + _more(view, board.ids[row], before, look)
 
 
 def headline(attempt: Attempt) -> str:
@@ -133,11 +134,11 @@ def _files(files: Sequence[Changed] | None, look: Palette) -> list[Line]:
     return lines
 
 
-def _more(view: ViewFace, before: Before | None, look: Palette) -> list[Line]:
+def _more(view: ViewFace, scenario: str, before: Before | None, look: Palette) -> list[Line]:
     """What is not known, and what brings it."""
     missing: list[tuple[str, str, str]] = []
     trace = view.state.run.trace
-    if trace != "calls":
+    if trace != "calls" and in_python(scenario):
         missing.append(("t", "each call of its own functions, with times", "its calls were not recorded"))
     if before is not None and before.story is not None and before.green is None:
         missing.append(("", "what is different where it is green", "no green run of it is recorded"))

@@ -17,6 +17,7 @@ from tracekit.ui.panes.picks import Place
 from tracekit.ui.ports import Opened, Ports, RunRow, ViewFace, same_root
 from tracekit.ui.screens.beside import Beside
 from tracekit.ui.words import ago
+from tracekit.wire.ids import in_python
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -274,6 +275,9 @@ class Doing:
         ids = self._ids(self.scenarios.rows())
         if not ids:
             self.say("there is nothing to run on this row")
+            return
+        if not any(map(in_python, ids)):
+            self.say("calls are recorded of Python; other programs record what they say through the tracer")
             return
         self.run(self._again(ids)._replace(trace="calls"), f"running {len(ids)} with calls", "events")
 

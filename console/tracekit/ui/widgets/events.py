@@ -22,6 +22,7 @@ from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.following import MAX_COLUMNS, FollowingPane
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
+from tracekit.wire.ids import in_python
 from tracekit.wire.problems import Problem, ProblemError
 
 PLACEHOLDER = "kind:log level>=warning name:shop* dur>10ms text~refused @fail(-50ms..+10ms)"
@@ -229,7 +230,9 @@ class EventsPane(Vertical):
             if pane.new_lines:
                 follow.own(f" +{pane.new_lines:,} new", look.warn)
         width = max(20, self.size.width)
-        calls = self._view is None or self._view.state.run.trace == "calls"
+        known = self._view is None or self._view.state.run.trace == "calls"
+        told = self._about.scenarios
+        calls = known or (bool(told) and not any(map(in_python, told)))
         head = events.head_line(window, self.filter_text, follow, width, look, calls=calls)
         self.query_one("#events-head", TitleRow).show(head)
         note = events.note_line(window, look) if window is not None and not self._waits else None

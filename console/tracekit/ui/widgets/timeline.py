@@ -22,6 +22,7 @@ from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
+from tracekit.wire.ids import in_python
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -264,6 +265,9 @@ class TimelinePane(Standing, Vertical):
         if self._folded is None or self._folded.calls or self._view is None:
             return []
         trace = self._view.state.run.trace
+        told = self._about.scenarios if self._about is not None else ()
+        if told and not any(map(in_python, told)):
+            return []
         if trace == "calls":
             return [Line().gap(1).own("no call of the project's own functions was recorded here", look.dim)]
         return [Line().gap(1).own("t", look.accent).own(" runs it with each call recorded", look.dim)]
