@@ -42,6 +42,7 @@ class Lane:
 
     label: str
     tried: list[Tried] = field(default_factory=list)
+    worker: str = ""  # of several lanes of one worker: the same
 
     @property
     def busy(self) -> int:
@@ -81,14 +82,19 @@ class RunBars:
 
     @property
     def gap(self) -> Gap | None:
-        """The longest stretch in which a lane that went on later did nothing."""
-        found = [
-            Gap(lane.label, before.end, after.start)
-            for lane in self.lanes
-            for before, after in zip(lane.tried, lane.tried[1:], strict=False)
-            if after.start > before.end
-        ]
-        return max(found, key=lambda one: one.end - one.start, default=None)
+        """The longest stretch in which a worker that went on later did nothing, in none of its lanes."""
+        workers: dict[str, list[Tried]] = {}
+        for lane in self.lanes:
+            workers.setdefault(lane.worker or lane.label, []).extend(lane.tried)
+        longest: Gap | None = None
+        for worker, tried in workers.items():
+            until = None
+            for one in sorted(tried, key=lambda one: one.start):
+                idle = 0 if until is None else one.start - until
+                if until is not None and idle > (longest.end - longest.start if longest else 0):
+                    longest = Gap(worker, until, one.start)
+                until = one.end if until is None else max(until, one.end)
+        return longest
 
 
 def read(state: RunState, lock: Lock, wanted: Collection[str] | None, now_t: int) -> RunBars:
@@ -137,7 +143,7 @@ def _apart(label: str, tried: list[Tried]) -> list[Lane]:
                 lane.tried.append(one)
                 break
         else:
-            lane = Lane(label if not lanes else f"{label} +{len(lanes)}", [one])
+            lane = Lane(label if not lanes else f"{label} +{len(lanes)}", [one], label)
             lanes.append(lane)
     return lanes
 
