@@ -279,7 +279,7 @@ def test_filter__wrong_selector__is_refused_with_its_place_and_filters_nothing(s
             assert any("unknown status 'blue'" in line for line in lines), shown.screen_text()
             mark = next(at for at, line in enumerate(lines) if line.strip(" ▕").startswith("^"))
             assert lines[mark - 1][lines[mark].index("^") :].startswith("status:blue")
-            assert "/status:blue  refused" in shown.screen_text()
+            assert "refused /status:blue" in shown.screen_text()
             assert not screen.header_facts(0).filtered
             assert len(screen.scenarios.sections) > 2
             # Enter does not leave it standing as if it held.

@@ -275,8 +275,9 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
             line.gap(2).own("watching", look.accent)
         if self.filter_text:
             style = look.accent if self.filter_fault is None else look.warn
-            line.gap(2).own("/", style).name(self.filter_text, style)
-            line.own("" if self.filter_fault is None else "  refused", look.warn)
+            # Said first: a long filter is cut at the end.
+            line.gap(2).own("" if self.filter_fault is None else "refused ", look.warn)
+            line.own("/", style).name(self.filter_text, style)
         if self.scenarios.marks:
             line.gap(2).own(f"{len(self.scenarios.marks)} marked", look.accent)
         return line
