@@ -193,3 +193,21 @@ def test_quit__own_launch_has_not_begun__then_it_waits_for_it_and_q_again_does_n
         assert shown.app._exit
 
     drive(environments, story)
+
+
+def test_stop__a_launch_is_only_being_prepared__then_it_never_begins_and_the_next_one_does() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        engine, app = shown.engine, shown.app
+        asked: list[Any] = []
+        app.find_live = lambda root, found: asked.append(found)  # type: ignore[method-assign]
+        await press(pilot, shown, "a", "X")
+        assert "stopping" in shown.screen_text()
+        asked.pop()(None)
+        await pilot.pause()
+        assert not [each for each in engine.asked if isinstance(each, Launch)]
+        await press(pilot, shown, "a")
+        asked.pop()(None)
+        await pilot.pause()
+        assert [each for each in engine.asked if isinstance(each, Launch)]
+
+    drive(environments, story)

@@ -49,6 +49,7 @@ class Doing:
     _begins: Future[ViewFace] | None = None  # the run that was asked for last
     _leaves = False  # it goes as soon as what was asked for has begun
     _checking = False  # a question is being prepared: a second key must not begin another run
+    _called_off = False  # what is being prepared is not to begin
 
     if TYPE_CHECKING:
 
@@ -219,19 +220,22 @@ class Doing:
 
         def beside(row: RunRow | None) -> None:
             self._checking = False
-            if row is None:
+            if self._called_off:
+                self._called_off = False
+                self.say("stopped before it began")
+            elif row is None:
                 go()
-                return
-            answers = (
-                ("attach", "attach to it"),
-                ("start", "start another one beside it"),
-                ("no", "not now"),
-            )
-            self._ask_attach(row, answers, lambda answer: go() if answer == "start" else None)
+            else:
+                answers = (
+                    ("attach", "attach to it"),
+                    ("start", "start another one beside it"),
+                    ("no", "not now"),
+                )
+                self._ask_attach(row, answers, lambda answer: go() if answer == "start" else None)
 
         def check() -> None:
             if isinstance(request, Launch):
-                self._checking = True
+                self._checking, self._called_off = True, False
                 self.owner.find_live(root, beside)
             else:
                 go()
@@ -378,7 +382,9 @@ class Doing:
         pending = self._pending()
         here = view is not None or len(pending) > len(self.beside.pending)
         if not here and not others:
-            self.say("nothing is running")
+            # Nobody has been asked for what is only being prepared: it needs no question to let it be.
+            self._called_off = self._checking
+            self.say("stopping" if self._checking else "nothing is running")
             return
 
         def stop(begun: ViewFace | None) -> None:
