@@ -59,13 +59,16 @@ def find_root(start: str) -> str:
 
 
 def _standing(directory: str) -> tuple[int, bool]:
-    """Whose a directory is, and whether it is one for everybody's files, as /tmp is."""
+    """Whose a directory is, and whether it is one for everybody's files, as /tmp is.
+
+    One of our own that is open to everybody is no such place where a file system cannot say it otherwise.
+    """
     try:
         found = os.stat(directory)
     except OSError:
         return -1, False
-    everybodys = found.st_mode & (stat.S_ISVTX | stat.S_IWOTH) == stat.S_ISVTX | stat.S_IWOTH
-    return found.st_uid, everybodys
+    shared = bool(found.st_mode & stat.S_ISVTX) or found.st_uid != os.getuid()
+    return found.st_uid, bool(found.st_mode & stat.S_IWOTH) and shared
 
 
 def _configured(directory: str) -> bool:

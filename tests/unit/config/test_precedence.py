@@ -184,13 +184,23 @@ def test_find_root__repository_between__then_the_search_ends_there(tmp_path: Pat
     assert find_root(str(below)) == str(below)
 
 
-def test_find_root__profile_where_everybody_may_write__then_not_taken(tmp_path: Path) -> None:
+def test_find_root__profile_where_everybody_may_write__then_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tracekit.toml").write_text("[suite.theirs]\n")
     below = tmp_path / "mine" / "tests"
     below.mkdir(parents=True)
     assert find_root(str(below)) == str(tmp_path)
     tmp_path.chmod(0o1777)
     assert find_root(str(below)) == str(below)
+    # A mount that cannot say it otherwise, all of it one's own, is no such place; another's is, without the bit too.
+    tmp_path.chmod(0o777)
+    assert find_root(str(below)) == str(tmp_path)
+    with monkeypatch.context() as other:
+        me = os.getuid()
+        other.setattr(os, "getuid", lambda: me + 1)
+        assert find_root(str(below)) == str(below)
+    tmp_path.chmod(0o1777)
     # Whoever stands in it has chosen it.
     assert find_root(str(tmp_path)) == str(tmp_path)
 
