@@ -83,13 +83,18 @@ def _connects(place: str, patience: float) -> str:
 
 def _reads(address: str, patience: float) -> str:
     import http.client
-    from urllib.parse import urlsplit
+    from urllib.parse import quote, urlsplit
 
-    parts = urlsplit(address)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=patience)
     try:
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        parts = urlsplit(address)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(parts.hostname or "", parts.port, timeout=patience)
+    except (ValueError, http.client.HTTPException) as fault:
+        return f"{address} is no address: {fault}"
+    try:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        # As a browser does with letters that HTTP has not.
+        connection.request("GET", quote(target, safe="%/?:@!$&'()*+,;=~"))
         status = connection.getresponse().status
     except socket.timeout:
         return f"{address} does not answer within {patience:g} s"
@@ -117,14 +122,15 @@ def _runs(words: list[str], patience: float) -> str:
     except OSError as fault:
         return f"{words[0]} cannot be started: {fault.strerror or fault}"
     deadline = time.monotonic() + patience
-    heard = _heard(process.stdout, deadline)
-    try:
-        code = process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        code = None
-    # What it started and left behind, too.
-    with contextlib.suppress(OSError):
-        os.killpg(process.pid, signal.SIGKILL)
+    with process.stdout:  # type: ignore[union-attr]
+        heard = _heard(process.stdout, deadline)
+        try:
+            code = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            code = None
+        # What it started and left behind, too. Only then is its pipe closed: it would end of that.
+        with contextlib.suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
     if code is None:
         process.wait()
         return f"{words[0]} does not end within {patience:g} s"
@@ -138,12 +144,11 @@ def _runs(words: list[str], patience: float) -> str:
 def _heard(stream: Any, deadline: float) -> bytes:
     """The last of what a command says until its end; nobody keeps what a command without end says."""
     heard = b""
-    with stream:
-        while select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            data = os.read(stream.fileno(), _HEARD)
-            if not data:
-                break
-            heard = (heard + data)[-_HEARD:]
-            if time.monotonic() > deadline:
-                break
+    while select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        data = os.read(stream.fileno(), _HEARD)
+        if not data:
+            break
+        heard = (heard + data)[-_HEARD:]
+        if time.monotonic() > deadline:
+            break
     return heard

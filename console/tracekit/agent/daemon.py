@@ -300,9 +300,12 @@ class Daemon:
         with there:
 
             def body() -> None:
+                # What a command puts into a session of its own comes to us when the command ends, and goes with us.
+                self.system.processes.set_subreaper(True)
                 channel = Channel(there)
                 channel.send({"services": asking.ask(checks)})
                 channel.wait_write(asking.PATIENCE)
+                killing.sweep_adopted(self.system, ())
 
             try:
                 pid = fork(self.system, "tracekit-asking", self.places.log, body, [there.fileno()])

@@ -22,7 +22,8 @@ class Page(BaseHTTPRequestHandler):
     """Answers with the number that its path says."""
 
     def do_GET(self) -> None:
-        self.send_response(int(self.path.strip("/?") or 200))
+        number = self.path.strip("/?")
+        self.send_response(int(number) if number.isdigit() else 200)
         self.end_headers()
 
     def log_message(self, *_: Any) -> None:
@@ -207,3 +208,31 @@ def _name(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text().strip()
     except OSError:
         return ""
+
+
+def test_ask__command_says_things_for_ever__then_it_is_said_that_it_does_not_end() -> None:
+    assert said({"command": ["yes"]}, 0.5) == "yes does not end within 0.5 s"
+
+
+def test_ask__address_that_is_none_or_has_foreign_letters__then_no_traceback_and_no_codec() -> None:
+    with served() as port:
+        assert said({"http": f"http://127.0.0.1:{port}/?\u00e9"}) == ""
+    assert said({"http": "http://local host/"}).startswith("http://local host/ is no address: ")
+    assert said({"http": "http://127.0.0.1:x/"}).startswith("http://127.0.0.1:x/ is no address: ")
+
+
+def test_daemon__command_puts_something_into_a_session_of_its_own__then_nothing_of_it_lives(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "pid"
+    with box(tmp_path) as made:
+        link = made.link()
+        link.hello()
+        script = (
+            f"setsid sh -c 'echo $$ >{place}.new; mv {place}.new {place}; exec sleep 300' >/dev/null 2>&1 & "
+        )
+        script += f"while [ ! -e {place} ]; do sleep 0.01; done"
+        link.client.ask([{"name": "it", "command": ["sh", "-c", script]}])
+        told = link.until(lambda event: event["type"] == "told")
+        assert told["services"] == [{"name": "it", "said": ""}]
+        until(lambda: not _lives(int(place.read_text())))
