@@ -33,7 +33,8 @@ def ended(*verdicts: str, reason: str = "finished", left: int = 0, mode: str = "
         (ended("passed", "cancelled"), "1 of 2 passed, 1 cancelled"),
         (ended("passed", left=1), "1 of 2 passed, 1 not run"),
         (ended("passed", reason="cancelled"), "1 of 1 passed, the run ended early: cancelled"),
-        (ended(left=9), "nothing ran yet"),
+        (ended(left=9), "nothing ran"),
+        (ended(left=9, reason="cancelled"), "nothing ran, cancelled"),
         (ended(left=9, mode="discover"), "9 scenarios found"),
     ],
 )
@@ -42,9 +43,20 @@ def test_run_tab__without_reds__green_only_when_all_of_it_ran(journal: Journal, 
         await press(pilot, shown, "0")
         text = shown.screen_text()
         assert said in text
+        assert "nothing ran yet" not in text
         assert ("all green" in text) == ("all green" in said)
 
     drive(lambda: showing(FakeView(journal)), story)
+
+
+def test_tab_key__where_the_tree_takes_all_the_room__then_its_tab_is_seen_and_esc_leads_back() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "2")
+        assert "assert 997 == 1000" in shown.screen_text()
+        await press(pilot, shown, "escape")
+        assert "SCENARIOS" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journals.failing())), story, (60, 20))
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])

@@ -117,7 +117,11 @@ def _without_reds(tally: Counter[int], tests: int, run: RunFacts, look: Palette)
     """Green is said only of a run that came to its end and left nothing out."""
     left = [f"{tally[status]:,} {word}" for status, word in UNFINISHED.items() if tally[status]]
     if tests == sum(tally[status] for status in (Status.NOTRUN, Status.PENDING)):
-        return Line().gap(2).own("nothing ran yet", look.warn)
+        line = Line().gap(2)
+        if not run.reason:
+            return line.own("nothing ran yet", look.warn)
+        why = "" if run.reason == "finished" else f", {run.reason}"
+        return line.own("nothing ran", look.warn).name(why, look.warn)
     if not left and run.reason == "finished":
         return Line().gap(2).own(f"{look.glyphs.passed} all green", look.passed)
     passed = tally[Status.PASSED] + tally[Status.XPASSED]
