@@ -51,10 +51,14 @@ class LastWords:
         self._socket = _listen(directory)
 
     def close(self) -> None:
-        """Nobody sends anything any more."""
+        """Nobody sends anything any more, and what was sent under a name that no launch asked for is let go."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        for held in self._held.values():
+            if held is not None:
+                _close(held)
+        self._held.clear()
 
     def meet(self, pages: list[str]) -> None:
         """Take what new processes capture into; a page that is not whole yet is looked at again."""

@@ -117,3 +117,15 @@ def test_words__sent_what_no_probe_sends__then_closed_and_not_held(tmp_path: Pat
         words.meet([])
     assert descriptors() == before
     words.close()
+
+
+def test_words__sent_under_a_name_that_no_launch_asks_for__then_let_go_with_the_run(tmp_path: Path) -> None:
+    before = descriptors()
+    words = LastWords(System(), str(tmp_path))
+    with tempfile.TemporaryFile() as first, tempfile.TemporaryFile() as second:
+        send(tmp_path, b"main-1-2", [first.fileno(), second.fileno()])
+        words.meet([])
+        words.tell("l1", [str(tmp_path / "other-3-4.held")], Facts)
+    assert descriptors() != before
+    words.close()
+    assert descriptors() == before
