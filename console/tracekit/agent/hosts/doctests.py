@@ -85,21 +85,22 @@ class DocTests:
         done = subprocess.run(
             command, cwd=self._cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
-        found: list[DocTest] = []
+        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        told = [entry for entry in map(_ENTRY.fullmatch, lines) if entry is not None]
+        found: dict[str, DocTest] = {}
         counts = dict.fromkeys(taken, 1)
-        for line in done.stdout.decode("utf-8", "replace").splitlines():
-            told = _ENTRY.fullmatch(line)
-            if told is None:
-                continue
-            file = name(told.group("file"))[0]
-            path = (file, DOC, told.group("item").strip() or "crate")
+        # rustdoc sorts lines as words, 12 before 9: by that a number would go to another test with any line above it.
+        for entry in sorted(told, key=lambda one: int(one.group("line"))):
+            file = name(entry.group("file"))[0]
+            path = (file, DOC, entry.group("item").strip() or "crate")
             scenario = prefix + "::".join(path)
             # Lines move with every edit: a test is known by its item, and by its number there.
             count = counts[scenario] = counts.get(scenario, 0) + 1
             if count > 1:
                 scenario, path = f"{scenario}[{count}]", (*path[:2], f"{path[2]}[{count}]")
-            found.append(DocTest(scenario, told.group("name"), path, file, int(told.group("line"))))
-        return found
+            full = entry.group("name")
+            found[full] = DocTest(scenario, full, path, file, int(entry.group("line")))
+        return [found[entry.group("name")] for entry in told]
 
     def stop(self) -> None:
         """Ask what runs to end."""
