@@ -30,7 +30,7 @@ _NOTE = ("panic did not contain", "test did not panic")
 
 
 @dataclass
-class _Told:
+class Told:
     """A test of the process that runs now."""
 
     test: RustTest
@@ -40,25 +40,51 @@ class _Told:
 
 
 @dataclass
-class _Batch:
+class Batch:
     """The tests of one process, in libtest's order."""
 
     tests: list[RustTest]
     threads: int
     pid: int = 0
-    told: dict[str, _Told] = field(default_factory=dict)
+    told: dict[str, Told] = field(default_factory=dict)
+    #: Those of them that run, and where in the order the first is that nobody has said anything of.
+    alive: dict[str, Told] = field(default_factory=dict)
+    next: int = 0
     record: str = ""
     stderr: str = ""
     any: bool = False
     warned: bool = False
 
+    def __post_init__(self) -> None:
+        self.named = {test.name: test for test in self.tests}
+        self.longest = max(map(len, self.named), default=0)
+
     @property
-    def running(self) -> list[_Told]:
-        return [one for one in self.told.values() if not one.ended]
+    def running(self) -> list[Told]:
+        return list(self.alive.values())
 
     @property
     def waiting(self) -> list[RustTest]:
-        return [test for test in self.tests if test.name not in self.told]
+        return [test for test in self.tests[self.next :] if test.name not in self.told]
+
+    def come(self, room: int) -> list[RustTest]:
+        """The first so many that wait: each is looked at once, since there may be very many."""
+        found: list[RustTest] = []
+        while len(found) < room and self.next < len(self.tests):
+            test = self.tests[self.next]
+            self.next += 1
+            if test.name not in self.told:
+                found.append(test)
+        return found
+
+    def meant(self, record: str) -> Optional[RustTest]:
+        """Whose name ends a line, the longest where there are several: a name may have spaces in it."""
+        at = record.find(" ", max(0, len(record) - self.longest - 1))
+        while at >= 0:
+            if (test := self.named.get(record[at + 1 :])) is not None:
+                return test
+            at = record.find(" ", at + 1)
+        return None
 
 
 class Together:
@@ -73,7 +99,7 @@ class Together:
         self._words = words
         self._teller = Teller(system, request.spool, "binary")
         self._followed: Optional[Followed] = None
-        self._batch = _Batch([], threads)
+        self._batch = Batch([], threads)
         self._program = Program((), 1)
         self._processes = 0
         self.attempts = dict(request.attempts)
@@ -109,7 +135,7 @@ class Together:
 
     def _one(self, tests: list[RustTest], *, whole: bool) -> tuple[list[RustTest], list[RustTest]]:
         """Gives what has to be run alone, and what this process did not come to."""
-        batch = self._batch = _Batch(tests, self._threads)
+        batch = self._batch = Batch(tests, self._threads)
         self._program = Program([test.name for test in tests], batch.threads)
         self._processes += 1
         faces = Faces(self._heard, lambda *_: None, self._line)
@@ -147,12 +173,13 @@ class Together:
     def _begin(self) -> None:
         """As many tests run as libtest has threads, in its order: who has begun follows from that."""
         batch = self._batch
-        for test in batch.waiting[: max(0, batch.threads - len(batch.running))]:
+        for test in batch.come(batch.threads - len(batch.alive)):
             self._start(test)
 
-    def _start(self, test: RustTest) -> _Told:
+    def _start(self, test: RustTest) -> Told:
         number = self.attempts[test.scenario] = self.attempts.get(test.scenario, 0) + 1
-        told = self._batch.told[test.name] = _Told(test, number, self._system.clock.mono())
+        told = self._batch.told[test.name] = Told(test, number, self._system.clock.mono())
+        self._batch.alive[test.name] = told
         facts = {"pid": self._batch.pid, "worker": self._teller.role, "launch": self._request.launch}
         self._teller.line(E.ATTEMPT_STARTED, scenario=test.scenario, attempt=number, **facts)
         return told
@@ -161,8 +188,7 @@ class Together:
         """A line of libtest's own log; what a test was expected to say may make it several."""
         batch = self._batch
         batch.record = f"{batch.record}\n{text}" if batch.record else text
-        named = [test for test in batch.tests if batch.record.endswith(" " + test.name)]
-        test = max(named, key=lambda one: len(one.name), default=None)
+        test = batch.meant(batch.record)
         found = _WORD.match(batch.record)
         if found is None:
             batch.record = ""
@@ -181,7 +207,7 @@ class Together:
             self._end(told, self._word(told, found.group(1), message))
             self._begin()
 
-    def _word(self, told: _Told, word: str, message: str) -> Word:
+    def _word(self, told: Told, word: str, message: str) -> Word:
         test = told.test
         if word == "ok":
             return Word("passed")
@@ -217,7 +243,8 @@ class Together:
         told = self._batch.told.get(name)
         if told is None and name:
             # Whoever says something has begun, whatever libtest's order let one think.
-            told = next((self._start(test) for test in self._batch.tests if test.name == name), None)
+            said = self._batch.named.get(name)
+            told = None if said is None else self._start(said)
         if told is None and len(running) == 1:
             told = running[0]
         whose: dict[str, Any] = {"launch": self._request.launch}
@@ -229,7 +256,7 @@ class Together:
     # -- its end
 
     def _concluded(
-        self, batch: _Batch, end: End, note: Optional[dict[str, Any]]
+        self, batch: Batch, end: End, note: Optional[dict[str, Any]]
     ) -> tuple[list[RustTest], list[RustTest]]:
         running, waiting = batch.running, batch.waiting
         target = batch.tests[0].target
@@ -281,12 +308,13 @@ class Together:
             told = self._batch.told.get(test.name)
             if told is None:
                 number = self.attempts[test.scenario] = self.attempts.get(test.scenario, 0) + 1
-                told = _Told(test, number, self._system.clock.mono())
+                told = Told(test, number, self._system.clock.mono())
             reason = f"{test.target.name} does not know this test any more"
             self._end(told, Word("error", "environment", reason))
 
-    def _end(self, told: _Told, word: Word, end: Optional[End] = None) -> None:
+    def _end(self, told: Told, word: Word, end: Optional[End] = None) -> None:
         told.ended = True
+        self._batch.alive.pop(told.test.name, None)
         head = {"scenario": told.test.scenario, "attempt": told.number}
         for event, fields in ((E.ASSERTION, word.assertion), (E.FAILURE, word.failure)):
             if fields is not None:
