@@ -30,6 +30,8 @@ MOST = 16 << 20
 #: The socket's name in the folder of a run's processes.
 WORDS = "words"
 _LONGEST = 200
+# Between two looks no more processes begin than this; whoever sends without an end keeps nobody from their work.
+_MESSAGES = 1024
 _PAGE = struct.Struct("=4Q")
 _NAME = re.compile(r"[a-z][a-z0-9_]*-(?P<pid>\d+)-(?P<started>\d+)")
 _OUTPUT = b'"e":"' + E.OUTPUT.encode() + b'"'
@@ -74,7 +76,9 @@ class LastWords:
 
     def _receive(self) -> None:
         """Whatever was sent, by processes that live and by those that are gone already."""
-        while self._socket is not None:
+        for _ in range(_MESSAGES):
+            if self._socket is None:
+                return
             try:
                 data, told, _, _ = self._socket.recvmsg(
                     _LONGEST, socket.CMSG_SPACE(8), socket.MSG_CMSG_CLOEXEC

@@ -22,6 +22,8 @@ from tracekit.wire.names import OWN_SCENARIO, E
 
 TICK = 0.02
 CHUNK = 256 * 1024
+#: So many pieces of a stream are told before it is another's turn: one that floods keeps nobody waiting.
+PIECES = 4
 #: How much of the end of each stream a job is shown when its process has ended.
 KEPT = 256 * 1024
 # Below this what a process used says nothing.
@@ -80,6 +82,16 @@ class Job(Protocol):
         """The rest of its standard output, and what its end means."""
 
 
+class _Over(NamedTuple):
+    """How and when a process ended, what the agent said of that then, and how much it had printed."""
+
+    status: int
+    usage: Any
+    ended: int
+    told: Optional[dict[str, Any]]
+    sizes: list[int]
+
+
 @dataclass
 class _Running:
     job: Job
@@ -89,6 +101,7 @@ class _Running:
     files: list[int]
     read: list[int] = field(default_factory=lambda: [0, 0])
     tails: list[bytes] = field(default_factory=lambda: [b"", b""])
+    over: Optional[_Over] = None
 
 
 class Crew:
@@ -116,13 +129,13 @@ class Crew:
         """Start nothing more, and ask what runs to end."""
         self.stopping = True
         for running in self._running:
-            if running is not None:
+            if running is not None and running.over is None:
                 self._system.processes.signal_group(running.pid, signal.SIGTERM)
 
     def run(self, jobs: Iterable[Job]) -> None:
         """Run all of them, in their order, as far as nobody stops it."""
         waiting = iter(jobs)
-        more = True
+        more, left = True, False
         while True:
             for slot, running in enumerate(self._running):
                 while more and running is None and not self.stopping:
@@ -133,13 +146,17 @@ class Crew:
                     running = self._running[slot] = self._start(slot, job)
             if not any(self._running):
                 break
-            self._selector.select(TICK)
+            self._selector.select(0 if left else TICK)
             with contextlib.suppress(OSError):
                 os.read(self._wake, 4096)
+            self._reap()
+            left = False
             for slot, running in enumerate(self._running):
                 if running is not None:
-                    self._look(slot, running)
-            self._reap()
+                    unread = self._look(slot, running)
+                    left = left or unread
+                    if running.over is not None and not unread:
+                        self._conclude(slot, running, running.over)
         for teller in self._tellers:
             teller.settle()
 
@@ -180,17 +197,25 @@ class Crew:
             E.ATTEMPT_ENDED, **head, verdict="error", cause="launch", d=0, durations={}, reason=reason
         )
 
-    def _look(self, slot: int, running: _Running, *, last: bool = False) -> None:
+    def _look(self, slot: int, running: _Running) -> bool:
+        """Tell what was printed since, a part of it at a time; whether there is more."""
+        more, over = False, running.over
         for stream, file in enumerate(running.files):
-            while True:
-                data = os.pread(file, CHUNK, running.read[stream])
-                if not data and (last or stream):
+            for _ in range(PIECES):
+                at = running.read[stream]
+                # What outlives its test may go on writing: that is nobody's.
+                size = CHUNK if over is None else min(CHUNK, max(0, over.sizes[stream] - at))
+                data = os.pread(file, size, at) if size else b""
+                if not data and (over is not None or stream):
                     break
                 running.read[stream] += len(data)
                 running.tails[stream] = (running.tails[stream] + data)[-KEPT:]
                 self._tell(slot, running, stream, data if stream else running.job.own(data))
                 if not data:
                     break
+            else:
+                more = True
+        return more
 
     def _tell(self, slot: int, running: _Running, stream: int, data: bytes) -> None:
         if data:
@@ -198,8 +223,9 @@ class Crew:
             self._tellers[slot].output(_STREAMS[stream], whose, data)
 
     def _reap(self) -> None:
-        for slot, running in enumerate(self._running):
-            if running is None:
+        """Note the ends of all that have ended, before anything else is told: each lasted as long as it did."""
+        for running in self._running:
+            if running is None or running.over is not None:
                 continue
             found = os.waitid(os.P_PID, running.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if found is None:
@@ -210,14 +236,17 @@ class Crew:
             # While it is not yet reaped its number names this group for certain.
             self._system.processes.signal_group(running.pid, signal.SIGKILL)
             _, status, usage = os.wait4(running.pid, 0)
-            self._look(slot, running, last=True)
-            for file in running.files:
-                os.close(file)
-            self._running[slot] = None
-            self._ended(slot, running, told_name(running.pid, started), (status, usage, ended))
+            note = os.path.join(self._spool, told_name(running.pid, started))
+            # What the agent says from now on is of somebody who lives.
+            told = None if green else read_json(note)
+            sizes = [os.fstat(file).st_size for file in running.files]
+            running.over = _Over(status, usage, ended, told, sizes)
 
-    def _ended(self, slot: int, running: _Running, note: str, how: tuple[int, Any, int]) -> None:
-        status, usage, ended = how
+    def _conclude(self, slot: int, running: _Running, over: _Over) -> None:
+        for file in running.files:
+            os.close(file)
+        self._running[slot] = None
+        status, usage, ended = over.status, over.usage, over.ended
         teller, head = self._tellers[slot], {"scenario": running.job.scenario, "attempt": running.number}
         killed = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
         code = None if killed is not None else os.WEXITSTATUS(status)
@@ -225,10 +254,9 @@ class Crew:
         self._tell(slot, running, 0, rest)
         if self.stopping and killed is not None:
             return  # whoever stops the launch says what became of those that ran
-        told = read_json(os.path.join(self._spool, note)) if code != 0 else None
-        if told is not None:
-            cause = "hang" if told.get("verdict") == "timedout" else None
-            word = Word(str(told.get("verdict")), cause, str(told.get("reason", "")))
+        if over.told is not None:
+            cause = "hang" if over.told.get("verdict") == "timedout" else None
+            word = Word(str(over.told.get("verdict")), cause, str(over.told.get("reason", "")))
         for event, fields in ((E.ASSERTION, word.assertion), (E.FAILURE, word.failure)):
             if fields is not None:
                 teller.line(event, **head, step="call", **fields)
