@@ -55,28 +55,34 @@ def listen(command: Sequence[str], seconds: float = _SECONDS) -> Heard:
     assert process.stdout is not None  # noqa: S101 - it was asked for
     os.set_blocking(process.stdout.fileno(), False)
     open_, ended = True, False
-    while open_:
-        data = cast("bytes | None", process.stdout.read())
-        if data:
-            _take(heard, reading, data, time.monotonic() - began)
-            heard.raw += [found for text in whole.feed(data) if (found := parsed(text)) is not None]
-        elif data == b"" or ended:
-            open_ = False
-        else:
+    try:
+        while open_:
+            data = cast("bytes | None", process.stdout.read())
+            if data:
+                _take(heard, reading, data, time.monotonic() - began)
+                heard.raw += [found for text in whole.feed(data) if (found := parsed(text)) is not None]
+            elif data == b"" or ended:
+                open_ = False
+            else:
+                time.sleep(0.005)
+                ended = _ended(process.pid)
+            if time.monotonic() - began > seconds:
+                heard.fault = f"it did not end within {seconds:g} s"
+                break
+        until = time.monotonic() + (1 if heard.fault else seconds)
+        while not _ended(process.pid) and time.monotonic() < until:
             time.sleep(0.005)
-            ended = process.poll() is not None
-        if time.monotonic() - began > seconds:
-            heard.fault = f"it did not end within {seconds:g} s"
-            break
-    if heard.fault or process.poll() is None:
-        try:
-            process.wait(1 if heard.fault else seconds)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-    heard.code = process.wait()
+    finally:
+        # It is not reaped yet: its number names this group, whoever leaves, and whatever it has left.
+        os.killpg(process.pid, signal.SIGKILL)
+        heard.code = process.wait()
     heard.seconds = time.monotonic() - began
     process.stdout.close()
     return heard
+
+
+def _ended(pid: int) -> bool:
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _take(heard: Heard, reading: JournalReader, data: bytes, at: float) -> None:
