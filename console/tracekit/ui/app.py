@@ -122,7 +122,10 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         began = time.monotonic()
         if self.pump.tick():
             self.sweeping.touch()
-            self.call_after_refresh(self.pace.painted, began)
+            if self.board_screen.paint_now():
+                self.pace.painted(began)
+            else:
+                self.call_after_refresh(self.pace.painted, began)
         self.sweeping.look()
 
     async def on_event(self, event: events.Event) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import repeat
 
 from rich.cells import cell_len
 from rich.color import ColorSystem
@@ -106,7 +107,7 @@ def cells_of(strip: Strip) -> Cells | None:
         # Letter by letter: a wide one and a mark that takes no cell are two cells together, and neither is one.
         if control or not (text.isascii() or all(map(_is_one, text))):
             return None
-        cells += [(letter, style) for letter in text]
+        cells += zip(text, repeat(style))
     return cells if len(cells) == strip.cell_length else None
 
 
@@ -120,9 +121,9 @@ def others(before: Cells, now: Cells) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     if before == now:
         return found
-    for at, (old, new) in enumerate(zip(before, now, strict=True)):
-        if old is new or old == new:
-            continue
+    # In most lines of a flood most cells differ: comparing is done in one go.
+    differing = [at for at, (old, new) in enumerate(zip(before, now, strict=True)) if old != new]
+    for at in differing:
         if found and at - found[-1][1] <= GAP:
             found[-1] = (found[-1][0], at + 1)
         else:

@@ -36,6 +36,7 @@ __all__ = [
 NOTHING = Style.null()
 UNCOLOURED = Style(color="default", bgcolor="default")
 NAME_COLUMNS = 512
+MOST_STYLES = 4096
 
 # Everything a terminal obeys, hides or reorders by: C0, DEL, C1, bidi, zero width, separators, tags, noncharacters,
 # fillers, lone surrogates, and what makes the width of a sign depend on its neighbours (selectors, modifiers, flags).
@@ -63,6 +64,25 @@ def _style(words: str) -> Style:
         return Style.parse(words)
     except Exception:  # noqa: BLE001 - a colour that this terminal library does not know is no colour
         return NOTHING
+
+
+class Over(dict[Style | None, Style]):
+    """Styles laid over one, each once: looking one up is most of what laying it costs."""
+
+    def __init__(self, base: Style) -> None:
+        super().__init__()
+        self._base = base
+
+    def __missing__(self, style: Style | None) -> Style:
+        if len(self) >= MOST_STYLES:
+            self.clear()
+        made = self[style] = self._base + style if style is not None else self._base
+        return made
+
+
+@lru_cache(maxsize=64)
+def _over(base: Style) -> Over:
+    return Over(base)
 
 
 class Line:
@@ -125,7 +145,14 @@ class Line:
                 .adjust_cell_length(width, base)
                 .crop(0, width)
             )
-        return Strip(self.segments).apply_style(base).adjust_cell_length(width, base).crop(0, width)
+        # One strip, not one for each thing that is done to it: a flood is made of these.
+        over = _over(base)
+        parts = [Segment(text, over[style]) for text, style, _ in self.segments]
+        columns = sum(len(text) if text.isascii() else cell_len(text) for text, _, _ in parts)
+        if columns < width:
+            parts.append(Segment(" " * (width - columns), base))
+            columns = width
+        return Strip(parts, columns).crop(0, width)
 
     @property
     def text(self) -> str:

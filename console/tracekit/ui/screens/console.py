@@ -20,6 +20,7 @@ from tracekit.model.selection import parse_selector
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.actions import CONSOLE, bindings, footer_hints
 from tracekit.ui.board import Board, Delta
+from tracekit.ui.composing import Sparingly
 from tracekit.ui.panes import states, timebar
 from tracekit.ui.panes.picks import GoTo, OpenRun, Place, Stretch
 from tracekit.ui.ports import ViewFace
@@ -60,7 +61,7 @@ def link_word(view: ViewFace) -> str:
     return LINK_WORDS.get(view.link, view.link)
 
 
-class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inherit_bindings=False):
+class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[None], inherit_bindings=False):
     """The main screen."""
 
     BINDINGS = bindings(CONSOLE)
@@ -285,6 +286,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Screen[None], inher
     @on(ScenarioTree.Moved)
     def _moved(self) -> None:
         self._select()
+        self.paint_now()
 
     def reselect(self) -> None:
         """What is selected has other facts."""

@@ -68,7 +68,7 @@ class FollowingPane(Selecting, can_focus=True, inherit_bindings=False):
         lines = self.line_count
         self._setting = True
         try:
-            self.virtual_size = Size(max(1, self.size.width), lines)
+            self.hold(Size(max(1, self.size.width), lines))
             if self.follow:
                 self._seen = lines
                 # At once: what waits for the next message is painted twice, here and there.

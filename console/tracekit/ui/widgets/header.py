@@ -11,6 +11,7 @@ from textual.widget import Widget
 from tracekit.ui.actions import Action
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
+from tracekit.ui.widgets.rolling import Lined
 from tracekit.ui.words import few
 
 LOUD_LINKS = frozenset({"no link", "lost", "connecting", "then"})
@@ -38,7 +39,7 @@ class HeaderFacts:
     filtered: bool = False
 
 
-class Header(Widget):
+class Header(Lined, Widget):
     """Who, where, how far, since when."""
 
     DEFAULT_CSS = "Header { height: 1; background: $surface; }"
@@ -108,7 +109,7 @@ class Header(Widget):
         return self.line(self.size.width).strip(self.size.width, self.rich_style)
 
 
-class Footer(Widget):
+class Footer(Lined, Widget):
     """Keys that help here, or what has just happened."""
 
     DEFAULT_CSS = "Footer { height: 1; background: $surface; }"
@@ -155,7 +156,7 @@ class Footer(Widget):
         return self.line(self.size.width).strip(self.size.width, self.rich_style)
 
 
-class TitleRow(Widget):
+class TitleRow(Lined, Widget):
     """One line of prepared text: a title instead of a box."""
 
     DEFAULT_CSS = "TitleRow { height: 1; }"
@@ -180,7 +181,7 @@ class TitleRow(Widget):
         return self._line.strip(self.size.width, self.rich_style)
 
 
-class Rule(Widget):
+class Rule(Lined, Widget):
     """The one vertical rule."""
 
     DEFAULT_CSS = "Rule { width: 1; }"

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from textual import events
-from textual.scroll_view import ScrollView
+
+from tracekit.ui.widgets.rolling import Rolling
 
 MOST_LINES = 20_000
 
 
-class Selecting(ScrollView):
+class Selecting(Rolling):
     """A pane of rows that can be chosen; its maker says how many there are and what each says."""
 
     began: int | None = None

@@ -13,7 +13,6 @@ from rich.style import Style
 from textual import events
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tracekit.model.status import RED_STATUSES, Status
@@ -30,13 +29,14 @@ from tracekit.ui.sections import (
     notice_sections,
 )
 from tracekit.ui.theme import Palette
+from tracekit.ui.widgets.rolling import Rolling
 from tracekit.ui.widgets.rows import RowPainter
 
 # How much of a frame may go into building sections.
 BUILD_SECONDS = 0.012
 
 
-class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
+class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
     """Causes, notices and files with their scenarios."""
 
     DEFAULT_CSS = "ScenarioTree { overflow-y: auto; overflow-x: hidden; scrollbar-size-vertical: 1; }"
@@ -199,7 +199,7 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
         shown = [section for section in (*self._before, *files, *self._after) if len(section)]
         self.sections = shown
         self._starts = [0, *accumulate(len(section) for section in shown)]
-        self.virtual_size = Size(max(1, self.size.width), self._starts[-1])
+        self.hold(Size(max(1, self.size.width), self._starts[-1]))
         self._restore()
 
     # -- cursor ------------------------------------------------------------------------------------------------------
@@ -389,7 +389,7 @@ class ScenarioTree(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
-        self.virtual_size = Size(max(1, self.size.width), self._starts[-1])
+        self.hold(Size(max(1, self.size.width), self._starts[-1]))
         self._keep_visible()
 
     def on_click(self, event: events.Click) -> None:
