@@ -1,7 +1,7 @@
 """ui-flood: a key in the console while a million events a second come in, and 10,000 lines of a journal.
 
 A run as any other: two traced processes call functions, their rings are drained into segments, a third one tells
-verdicts, and the agent passes them on. A key's time goes from its byte to the changed cell in an emulator of a
+verdicts, and the agent passes them on. Keys come as a held one repeats. A key's time goes from its byte to the changed cell in an emulator of a
 terminal; what of it is the emulator's own work, and what is waiting for a processor, is told beside it. The screen
 library's own panes are fed at the rates at which they give out, afterwards and with nothing else going on.
 """
@@ -51,6 +51,8 @@ def measure(keys: int = KEYS, events: int = EVENTS, lines: int = JOURNAL_LINES) 
         Figure("sent-a-second", sent.a_second, "events", events),
         Figure("told-a-second", sent.lines_a_second, "lines", lines),
         Figure("keys", len(typed.whole), "keys"),
+        Figure("keys-a-second", len(typed.whole) / typed.seconds, "keys"),
+        Figure("screen-a-key", 1000 * typed.screen.cpu / len(typed.whole), "ms"),
     ]
     return figures + [
         Figure(f"{kind.lower()}-key-p95", ninety_five(library(kind, rate)), "ms", LIMIT_MS)

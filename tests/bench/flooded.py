@@ -30,6 +30,8 @@ MARK = "▌"
 WAY = "kjjjkk"
 #: What the writers alone record.
 LANE = "name:*.tick,*.flood"
+#: Keys a second while one is held down: no keyboard repeats them faster by itself.
+HELD = 30.0
 #: Seconds that nothing here takes, however busy the machine is.
 PATIENCE = 240.0
 _ROWS = re.compile(r" ([\d,]+)(?: of ([\d,]+))?(?:  (?:FOLLOW|held)\b.*)?$")
@@ -114,11 +116,15 @@ class Flooded:
     pid: int
 
     def type(self, keys: int, pause: float = 0.0) -> Typed:
-        """Move the tree's cursor so often, each time until another line has it."""
+        """Move the tree's cursor so often, as a held key does, each time until another line has it.
+
+        A key that is late makes the next one late: so many a second is the most that there are.
+        """
         typed, terminal = Typed(), self.terminal
         began, painted = time.monotonic(), terminal.taken
         screen, others = used(self.pid), used(self.pid, rest=True)
         for number in range(keys):
+            terminal.rest(began + number / HELD - time.monotonic())
             self._one(WAY[number % len(WAY)], typed)
             if pause:
                 terminal.rest(pause)
