@@ -1,9 +1,10 @@
 """ui-flood: a key in the console while a million events a second come in, and 10,000 lines of a journal.
 
 A run as any other: two traced processes call functions, their rings are drained into segments, a third one tells
-verdicts, and the agent passes them on. Keys come as a held one repeats. A key's time goes from its byte to the changed cell in an emulator of a
-terminal; what of it is the emulator's own work, and what is waiting for a processor, is told beside it. The screen
-library's own panes are fed at the rates at which they give out, afterwards and with nothing else going on.
+verdicts, and the agent passes them on. Keys come as a held one repeats. A key's time goes from its byte to the changed
+cell in an emulator of a terminal; what of it is the emulator's own work, and what is waiting for a processor, is told
+beside it. The screen library's own panes are fed at the rates at which they give out, afterwards and with nothing else
+going on.
 """
 
 from __future__ import annotations

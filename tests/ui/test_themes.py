@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from rich.color import ColorType
 from rich.console import Console as Rich
 from rich.segment import Segment
 from textual.containers import Vertical
+from textual.css.stylesheet import Stylesheet
 from textual.screen import ModalScreen
 
 from tests.support import journals
-from tests.support.consoles import Console, FakeView, press, showing
+from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.ui.conftest import drive
 from tests.ui.screens import SHOTS
 from tracekit.config.tables import SETTINGS
@@ -109,7 +111,7 @@ def test_theme__whole_screens__every_cell_with_text_is_readable(name: str, scree
 
     def make() -> Console:
         shown = shot.make()
-        shown.app.themed = name
+        shown.app.begin_with(name)
         return shown
 
     drive(make, story)
@@ -134,7 +136,7 @@ def test_ansi__whole_screens__only_colours_of_the_terminal_and_no_ground_of_ours
 
     def make() -> Console:
         shown = shot.make()
-        shown.app.themed = ANSI
+        shown.app.begin_with(ANSI)
         return shown
 
     drive(make, story)
@@ -159,6 +161,30 @@ def test_theme__another_one_is_chosen__everything_is_painted_with_it_and_the_set
         assert 'theme = "light" below [settings] of config.toml keeps it' in shown.screen_text()
 
     drive(failing, story)
+
+
+@pytest.mark.parametrize("theme", [theme for theme in THEMES if theme != CONTRAST])
+def test_start__any_theme__then_no_sheet_is_read_twice_until_another_is_worn(
+    theme: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anew: list[bool] = []
+    reparse = Stylesheet.reparse
+
+    def noted(self: Stylesheet) -> None:
+        anew.append(True)
+        reparse(self)
+
+    monkeypatch.setattr(Stylesheet, "reparse", noted)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        assert not anew
+        await press(pilot, shown, "question_mark", "escape", "colon", "escape")
+        assert not anew
+        shown.app.wear(CONTRAST)
+        await settle(pilot, shown)
+        assert anew
+
+    drive(partial(failing, theme), story)
 
 
 def test_theme__chosen_and_chosen_back__same_cells_as_before() -> None:

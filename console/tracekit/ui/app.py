@@ -74,8 +74,8 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         self.profile, self.environment = profile, environment
         self.ascii_only = ascii_only
         self.actions, self.key_problems = registry.resolve(keys)
-        self.themed = theme
-        self.look = palette(ascii_only=ascii_only, its=self.its(theme))
+        self.look = palette(ascii_only=ascii_only)
+        self.begin_with(theme)
         self.safety = SafetyFilter()
         self.compared: tuple[str, str, str] | None = (
             None  # two runs, and the scenario that was opened from there
@@ -94,9 +94,8 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
     # -- in and out --------------------------------------------------------------------------------------------------
 
     def on_mount(self) -> None:
-        """Theme, keys, the one screen, and the pump."""
+        """Keys, the one screen, and the pump."""
         self.set_class(self.ascii_only, "-ascii")
-        self.wear(self.themed)
         self.animation_level = "none"
         self.set_keymap(registry.keymap(self.actions))
         self.ports.clipboard.write = self.to_terminal

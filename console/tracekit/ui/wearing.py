@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from textual.app import App
+from textual.css.stylesheet import Stylesheet
 from textual.filter import LineFilter, Monochrome, NoColor
 
 from tracekit.ui import colours
@@ -16,13 +18,28 @@ from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.theme import Palette, palette, theme_of
 
 if TYPE_CHECKING:
-    from textual.app import App
-
     from tracekit.ui.screens.console import ConsoleScreen
 
     _Base = App[int]
 else:
     _Base = object
+
+
+class Sheets(Stylesheet):
+    """Style sheets, which are read anew where their colours are others: reading them is most of a start."""
+
+    _others = False
+
+    def set_variables(self, variables: dict[str, str]) -> None:
+        """What the sheets call colours."""
+        self._others = variables != self._variables
+        if self._others:
+            super().set_variables(variables)
+
+    def reparse(self) -> None:
+        """Read what has been read with other colours; what has not been read yet is, when it is asked for."""
+        if self._others:
+            super().reparse()
 
 
 class Wearing(_Base):
@@ -45,6 +62,21 @@ class Wearing(_Base):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Style sheets are read before a theme is worn."""
         return theme_of(self.look.colours).variables
+
+    def begin_with(self, theme: str) -> None:
+        """Wear this one before anything is painted, or any sheet read: nothing is to be done again for it."""
+        self.themed = theme
+        its = self.its(theme)
+        self.look.become(its)
+        dressed = theme_of(its)
+        self.register_theme(dressed)
+        if (printed := its.terminal()) is not None:
+            self.set_reactive(App.ansi_theme_dark if its.dark else App.ansi_theme_light, printed)
+        self.set_reactive(App.theme, dressed.name)
+        # What the library does where it is told of a theme, apart from reading every sheet anew.
+        self.update_classes({"-dark-mode": its.dark, "-light-mode": not its.dark}, update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
+        self.stylesheet = Sheets(variables=self.get_css_variables())
 
     def wear(self, theme: str) -> None:
         """Paint with another theme from now on; what was painted with the last one is painted again."""
