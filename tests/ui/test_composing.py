@@ -12,7 +12,9 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import ChopsUpdate, Compositor
 from textual.app import App, ComposeResult
+from textual.events import Resize
 from textual.geometry import Region, Size
+from textual.screen import Screen
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -20,7 +22,7 @@ from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.ui.conftest import drive
 from tests.ui.screens import GOLDEN_TRACE
-from tracekit.ui.composing import Sparing
+from tracekit.ui.composing import Sparing, Sparingly
 from tracekit.ui.safe import MOST_STYLES, Line
 from tracekit.ui.widgets.detail import Detail
 from tracekit.ui.widgets.header import TitleRow
@@ -194,7 +196,14 @@ class Held(App[None]):
 
 
 class Pane(Rolling):
-    """Lines that say their number."""
+    """Lines that say their number; it notes the sizes that it is told."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.heard: list[Size] = []
+
+    def on_resize(self, event: Resize) -> None:
+        self.heard.append(event.size)
 
     def render_line(self, y: int) -> Strip:
         return Line().own(f"{self.scroll_offset.y + y}").strip(self.size.width, self.rich_style)
@@ -314,3 +323,37 @@ def test_paint_now__something_is_to_be_laid_out_or_lies_above__then_that_comes_f
         assert not screen.paint_now()
 
     drive(traced, story)
+
+
+class Hiding(Sparingly, Screen[None]):
+    """Two panes, one of them out of sight."""
+
+    CSS = """
+    Pane { height: 1fr; }
+    #second { display: none; }
+    """
+
+    def compose(self) -> ComposeResult:
+        yield Pane(id="first")
+        yield Pane(id="second")
+
+
+def test_update_widgets__one_out_of_sight_has_changed__then_it_hears_its_size_when_it_comes_into_sight() -> (
+    None
+):
+    async def go() -> None:
+        app: App[None] = App()
+        async with app.run_test(size=(40, 12)) as pilot:
+            screen = Hiding()
+            await app.push_screen(screen)
+            await pilot.pause()
+            second = screen.query_one("#second", Pane)
+            second.refresh()
+            screen._compositor.update_widgets({second})
+            second.display = True
+            assert not second.region, "it is asked for before it is laid out"
+            await pilot.pause()
+            await pilot.pause()
+            assert second.heard == [Size(40, 6)]
+
+    asyncio.run(go())

@@ -29,6 +29,14 @@ Parts = dict[int, Strip | None]
 class Sparing(Compositor):
     """The library's compositor, which asks nobody for what is not seen."""
 
+    def update_widgets(self, widgets: set[Widget]) -> None:
+        """What these have to paint. One that is out of sight has nothing to: it is laid out when it comes into sight.
+
+        The library would lay out everything anew then, whenever it is next asked for a place, and tell no widget; one
+        that comes into sight later would never hear how large it is.
+        """
+        super().update_widgets({widget for widget in widgets if widget in self.visible_widgets})
+
     def render_partial_update(self) -> ChopsUpdate | None:
         """The parts of lines that a change has touched."""
         regions = self._dirty_regions.copy()

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from typing import TYPE_CHECKING
 
 from tracekit.engine.requests import Cancel, Launch
-from tracekit.engine.saves import Save, paths
-from tracekit.engine.watching import Choice
 from tracekit.ui.ports import ViewFace, WatchFace
 from tracekit.ui.screens.doing import Doing
 from tracekit.wire.problems import ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.engine.saves import Save
+    from tracekit.engine.watching import Choice
 
 MOST_NAMED = 2
 
@@ -111,7 +114,7 @@ class Watch(Doing):
         """Cancel the run that the save made stale, once."""
         if self._stale != running.run_id:
             self._stale = running.run_id
-            self.say(f"saved: {_named(paths(self._saved.values()))} → stopping the run that it made stale")
+            self.say(f"saved: {_named(list(self._saved))} → stopping the run that it made stale")
             self._cancel(Cancel(running.run_id))
 
     def _news(self) -> list[tuple[ViewFace, Sequence[str] | None]]:
@@ -133,9 +136,7 @@ class Watch(Doing):
             self.say(_problem(error), warn=True)
             return
         choice, launch = future.result()
-        self.say(
-            f"saved: {_named(paths(self._answering.values()))} → {choice.words}", warn=bool(choice.notices)
-        )
+        self.say(f"saved: {_named(list(self._answering))} → {choice.words}", warn=bool(choice.notices))
         if choice.ids == ():
             return
 
