@@ -62,11 +62,11 @@ def test_pace__frame_that_took_long__then_rest_before_the_next() -> None:
     clock = Clock()
     pace = Pace(clock)
     assert pace.may(0, 0)
-    began, clock.now = clock.now, clock.now + 0.1
+    began, clock.now = clock.now, clock.now + 0.05
     pace.painted(began)
-    clock.now += 0.1 * REST * 0.9
+    clock.now += 0.05 * REST * 0.9
     assert not pace.may(0, 0)
-    clock.now += 0.1 * REST * 0.2
+    clock.now += 0.05 * REST * 0.2
     assert pace.may(0, 0)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, cast
 
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import ChopsUpdate, Compositor, CompositorMap
 from textual.geometry import Region
 from textual.strip import Strip
 
@@ -28,6 +28,11 @@ Parts = dict[int, Strip | None]
 
 class Sparing(Compositor):
     """The library's compositor, which asks nobody for what is not seen."""
+
+    @property
+    def full_map(self) -> CompositorMap:
+        """Where everything was laid out last: asking for a place lays out nothing, or nobody would paint what moved."""
+        return self._full_map
 
     def update_widgets(self, widgets: set[Widget]) -> None:
         """What these have to paint. One that is out of sight has nothing to: it is laid out when it comes into sight.
