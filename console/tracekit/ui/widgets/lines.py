@@ -61,6 +61,7 @@ class LinesPane(Selecting, can_focus=True, inherit_bindings=False):
         """Wrap anew where there is other room."""
         if self._room != self.size:
             self._lay_out()
+            self.refresh()
 
     def _lay_out(self) -> None:
         before = self.picked
