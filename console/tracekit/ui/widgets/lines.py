@@ -61,7 +61,6 @@ class LinesPane(Selecting, can_focus=True, inherit_bindings=False):
         """Wrap anew where there is other room."""
         if self._room != self.size:
             self._lay_out()
-            self.refresh()
 
     def _lay_out(self) -> None:
         before = self.picked
@@ -78,7 +77,7 @@ class LinesPane(Selecting, can_focus=True, inherit_bindings=False):
             # The same thing may stand on another row by now.
             same = (row for row in self._picks if self._wrapped[row].pick == before)
             self._at = next(same, self._picks[0] if self._picks else -1)
-        self.hold(Size(self._width, len(self._wrapped)))
+        self.virtual_size = Size(self._width, len(self._wrapped))
 
     @property
     def picked(self) -> object:
