@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 else:
     _Base = object
 
+#: Cuts of a line that has one part in sight and one beneath another widget.
+THREE = 3
 #: Where a part of a line begins, with what stands there once it is known.
 Parts = dict[int, Strip | None]
 
@@ -85,7 +87,14 @@ class Sparing(Compositor):
 
     def _put(self, parts: Parts, y: int, strip: Strip, left: int, right: int) -> None:
         cuts = [cut for cut in self.cuts[y] if left <= cut <= right]
-        divided = [strip] if cuts == [left, right] else strip.divide([cut - left for cut in cuts[1:]])
+        divided: Sequence[Strip]
+        if cuts == [left, right]:
+            divided = [strip]
+        elif len(cuts) == THREE and parts[cuts[1]] is not None:
+            # A bar stands beside the lines: what lies beneath it is cut off, and not made.
+            divided = [strip.crop(0, cuts[1] - left)]
+        else:
+            divided = strip.divide([cut - left for cut in cuts[1:]])
         for cut, part in zip(cuts, divided, strict=False):
             if parts[cut] is None:
                 parts[cut] = part

@@ -1,5 +1,5 @@
 """How often the screen is painted by itself: as often as the terminal takes it, no more than a long line carries, and
-for a seventh of the time at most, so that a key nearly always finds the screen at rest.
+for a ninth of the time at most, so that a key nearly always finds the screen at rest.
 
 What a key changes is painted at once and only counted. Here nothing is painted and nothing is read of a run.
 """
@@ -17,7 +17,7 @@ AHEAD = 0.25
 #: Seconds after which a frame is painted in any case: keys alone do not hold the screen.
 LATEST = 0.5
 #: How many times as long as the last frame took the screen rests before the next.
-REST = 6.0
+REST = 8.0
 #: Writes that wait for the terminal; a frame has three.
 MOST_WAITING = 3
 
