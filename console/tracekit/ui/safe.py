@@ -148,7 +148,9 @@ class Line:
         # One strip, not one for each thing that is done to it: a flood is made of these.
         over = _over(base)
         parts = [Segment(text, over[style]) for text, style, _ in self.segments]
-        columns = sum(len(text) if text.isascii() and text.isprintable() else cell_len(text) for text, _, _ in parts)
+        columns = sum(
+            len(text) if text.isascii() and text.isprintable() else cell_len(text) for text, _, _ in parts
+        )
         if columns < width:
             parts.append(Segment(" " * (width - columns), base))
             columns = width
