@@ -101,6 +101,8 @@ def test_tracer__each_fault_of_its_table__then_those_scenarios_are_red_and_the_c
             place.write_text(sound, encoding="utf-8")
         assert done.code == 1, done.out + done.err
         assert fault["root"] in done.out
-        assert fault["place"] in done.out
+        seen = (root / "native" / fault["place"]).read_text(encoding="utf-8").splitlines()
+        number = [line.strip() for line in seen].index(fault["line"]) + 1
+        assert f"{fault['place']}:{number} " in done.out
         reds = {line.split()[-1] for line in done.out.splitlines() if re.match(r"✗ \w+ +[\d.]+m?s ", line)}
         assert reds == {f"cargo@tracer:{scenario}" for scenario in fault["scenarios"]}
