@@ -49,16 +49,6 @@ def test_run_tab__without_reds__green_only_when_all_of_it_ran(journal: Journal, 
     drive(lambda: showing(FakeView(journal)), story)
 
 
-def test_tab_key__where_the_tree_takes_all_the_room__then_its_tab_is_seen_and_esc_leads_back() -> None:
-    async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "2")
-        assert "assert 997 == 1000" in shown.screen_text()
-        await press(pilot, shown, "escape")
-        assert "SCENARIOS" in shown.screen_text()
-
-    drive(lambda: showing(FakeView(journals.failing())), story, (60, 20))
-
-
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
 def test_header__trace_loses_records__counts_them_in_few_letters(size: tuple[int, int]) -> None:
     async def story(pilot: Any, shown: Console) -> None:

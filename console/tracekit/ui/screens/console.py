@@ -430,8 +430,6 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         """Show a tab of what is selected."""
         if name in {*self.detail.tabs, "run"} or (self.detail.row < 0 and name == "steps"):
             self.detail.choose(name if name in {*self.detail.tabs, "run"} else "overview")
-            if self.fit is Fit.SINGLE:
-                self.to_detail()  # it is not beside the tree
         else:
             self.say("this row has no such tab")
 
