@@ -100,9 +100,12 @@ class FollowingPane(Selecting, can_focus=True, inherit_bindings=False):
         return 0 if self.follow else max(0, self.line_count - self._seen)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Any scroll upwards lets go; reaching the end again does not follow by itself, `G` does."""
+        """Any scroll upwards lets go; reaching the end again does not follow by itself, `G` does.
+
+        Where the end itself has moved up, because there is more room, nobody has scrolled.
+        """
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and not self._setting and self.follow:
+        if self.max_scroll_y > new_value < old_value and not self._setting and self.follow:
             self.release()
 
     def release(self) -> None:
