@@ -257,9 +257,13 @@ class Tracer:
         """The session is over. Sources that can be taken back are; what comes behind is still recorded."""
         if self.tool >= 0:
             monitoring: Any = sys.monitoring  # type: ignore[attr-defined,unused-ignore]
-            monitoring.set_events(self.tool, 0)
-            monitoring.free_tool_id(self.tool)
-            self.tool = -1
+            tool, self.tool = self.tool, -1
+            if monitoring.get_tool(tool) != NAME:
+                # What is tested freed it, or gave it to another: it is not ours to turn off.
+                self.say("not traced to the end: what is tested took the id of the tracer in sys.monitoring")
+                return
+            monitoring.set_events(tool, 0)
+            monitoring.free_tool_id(tool)
         elif sys.version_info[:2] == FRAMES_OF:
             self.box.unhook_frames()
 

@@ -252,6 +252,27 @@ def test_events__beside_tools_that_hold_the_ids_of_monitoring__then_said_and_gon
     assert any("other tools hold the ids" in line["why"] for line in done.of("gap"))
 
 
+@pytest.mark.parametrize("then", ["pass", "sys.monitoring.use_tool_id(tool, 'another')"])
+def test_events__of_tests_that_take_the_tracer_s_id_away__then_the_run_ends_as_ever_and_it_is_said(
+    sandbox: Sandbox, then: str
+) -> None:
+    text = (
+        "import sys, unittest\n\n\n"
+        "class Tests(unittest.TestCase):\n"
+        "    def test_takes(self):\n"
+        "        for tool in range(6):\n"
+        "            if sys.monitoring.get_tool(tool):\n"
+        "                sys.monitoring.free_tool_id(tool)\n"
+        f"                {then}\n\n"
+        "    def test_zz_after(self):\n"
+        "        pass\n"
+    )
+    root = project(sandbox, "3.12", text=text)
+    done = sandbox.run("run", root, "--json")
+    assert (done.code, verdicts(done)) == (0, {"test_takes": "passed", "test_zz_after": "passed"}), done.out
+    assert any("took the id of the tracer" in line["why"] for line in done.of("gap")), done.of("gap")
+
+
 def test_events__of_tests_that_close_every_descriptor__then_nothing_is_written_where_it_does_not_belong(
     sandbox: Sandbox,
 ) -> None:
