@@ -154,7 +154,29 @@ def test_events__through_filters__then_what_passes_or_why_not(sandbox: Sandbox) 
     assert (nothing.code, nothing.out) == (4, "")
     counted = sandbox.run("events", run, "--count", "--json", cwd=root).lines()[0]
     assert counted["kinds"]["scenario.start"] == len(VERDICTS)
-    assert counted["damaged"] == 0
+    assert (counted["damaged"], counted["unread"]) == (0, 0)
+
+
+def test_events__of_a_damaged_trace__then_every_row_that_is_left_once_and_what_is_missing_said(
+    sandbox: Sandbox,
+) -> None:
+    root = project(sandbox)
+    run = sandbox.run("run", root, "--json").run_id()
+    whole = sandbox.run("events", run, "--json", cwd=root)
+    assert whole.err == ""
+    (segment,) = sandbox.home.rglob("seg-000000.tks")
+    content = segment.read_bytes()
+    # In the first block, behind its head; and at the head of the segment.
+    for at, left in ((64 + 300, "event"), (20, "journal")):
+        segment.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+        for arguments in ([], ["kind:*"], ["--count"]):
+            done = sandbox.run("events", run, *arguments, cwd=root)
+            assert f"tracekit verify {run}" in done.err, (left, arguments, done.err)
+            assert "bytes of the trace are damaged" in done.err
+        if left == "event":
+            shown = [(row["lane"], row["n"], row["kind"]) for row in events(sandbox, root, run)]
+            assert len(shown) == len(set(shown)) < len(whole.lines())
+    assert "nothing was traced: its trace is damaged" in sandbox.run("events", run, cwd=root).err
 
 
 def test_events__with_tracing_off__then_nothing_is_recorded_and_that_is_said(sandbox: Sandbox) -> None:

@@ -63,6 +63,7 @@ class Window:
         self._environment = environment.encode("utf-8", "replace").decode()
         self._about, self._text = About(), ""
         self._why: str | None = None
+        self._unread = 0
         #: Whether the rows are those of a trace; else they are the journal's lines.
         self.traced, self._view = self._open()
 
@@ -72,6 +73,7 @@ class Window:
                 view = TraceView(self._box_dir)
                 if len(view):
                     return True, view
+                self._unread = view.unread
             return False, rows_of_journal(self._box_dir, self, most=0)
         except DamagedFileError as fault:
             raise ProblemError(fault.problem) from fault
@@ -132,6 +134,11 @@ class Window:
     def behind(self) -> bool:
         """Whether there is more to look at right now."""
         return self._view.behind
+
+    @property
+    def unread(self) -> int:
+        """Bytes of the trace that gave no rows: of one that is over, and not behind, its damage."""
+        return self._view.unread if self.traced else self._unread
 
     @property
     def begin(self) -> int:

@@ -96,8 +96,14 @@ class Trace:
             told = line
         return told
 
+    def unread(self) -> int:
+        """How many bytes of a trace that is over gave no rows, because they are damaged; as far as was looked."""
+        return max(self.whole.unread, self.rows.unread) if self.over() else 0
+
     def why_empty(self) -> str:
         """Why there are no rows, as far as the journal knows."""
+        if self.unread():
+            return "its trace is damaged"
         return why_untraced(self._folder.journal)
 
     def _failures(self) -> Iterator[int]:

@@ -328,6 +328,15 @@ impl TraceView {
             Source::Journal(_) => 0,
         }
     }
+
+    /// Bytes of segments that gave no rows; of a trace that is over, and not behind, its damage.
+    #[getter]
+    fn unread(&self) -> u64 {
+        match &self.source {
+            Source::Trace(view) => view.unread(),
+            Source::Journal(_) => 0,
+        }
+    }
 }
 
 /// Reads a whole trace: lanes, records, records that are missing, blocks, whether it is complete, and every fault.

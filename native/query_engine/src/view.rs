@@ -1,7 +1,8 @@
 //! A window into a trace that may still grow: which rows pass a filter is known as counts of blocks; only the rows that
 //! are asked for are ever decoded.
 
-use std::fs::File;
+use std::collections::HashSet;
+use std::fs::{self, File};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -45,7 +46,11 @@ pub struct View {
     folder: PathBuf,
     strings: Vec<(Tag, Vec<u8>)>,
     strings_at: u64,
-    segments: Vec<(u64, Segment)>,
+    segments: Vec<Segment>,
+    /// The number of the last file that was looked at.
+    newest: Option<u64>,
+    /// Bytes of files that are no segments, and of a last one that may become one.
+    strange: (u64, u64),
     /// Where the next look for blocks begins.
     seen: (usize, usize),
     filter: Option<Bound>,
@@ -53,7 +58,9 @@ pub struct View {
     passing: Vec<Passing>,
     total: u64,
     behind: bool,
-    damaged: u64,
+    /// Blocks that turned out to be damaged when they were read, and their bytes.
+    broken: HashSet<(usize, usize)>,
+    broken_bytes: u64,
     times: Option<(u64, u64)>,
     buffer: Vec<u8>,
 }
@@ -69,13 +76,16 @@ impl View {
             strings: Vec::new(),
             strings_at: 0,
             segments: Vec::new(),
+            newest: None,
+            strange: (0, 0),
             seen: (0, 0),
             filter: None,
             context: Context::default(),
             passing: Vec::new(),
             total: 0,
             behind: false,
-            damaged: 0,
+            broken: HashSet::new(),
+            broken_bytes: 0,
             times: None,
             buffer: Vec::new(),
         };
@@ -111,25 +121,40 @@ impl View {
     /// Files cannot be read.
     pub fn poll(&mut self, most: usize) -> Result<u64> {
         let before = self.count_passing();
-        for (number, path) in segments(&self.folder)? {
-            match self.segments.last() {
-                Some((last, _)) if number <= *last => {}
-                _ => match Segment::open(&path) {
-                    Ok(segment) => self.segments.push((number, segment)),
-                    // Just made: its header is on the way.
-                    Err(Problem::Format { .. }) => break,
-                    Err(problem) => return Err(problem),
-                },
-            }
-        }
+        self.meet_segments()?;
         // Only the last grows, and the one before it may have grown since the last look.
         let from = self.segments.len().saturating_sub(2);
-        for (_, segment) in &mut self.segments[from..] {
+        for segment in &mut self.segments[from..] {
             segment.poll()?;
         }
         self.read_strings()?;
         self.count(most)?;
         Ok(self.count_passing() - before)
+    }
+
+    fn meet_segments(&mut self) -> Result<()> {
+        let found = segments(&self.folder)?;
+        let last = found.last().map(|(number, _)| *number);
+        self.strange.1 = 0;
+        for (number, path) in found {
+            if self.newest.is_some_and(|newest| number <= newest) {
+                continue;
+            }
+            match Segment::open(&path) {
+                Ok(segment) => self.segments.push(segment),
+                Err(Problem::Format { .. }) => {
+                    let bytes = fs::metadata(&path).map_or(0, |facts| facts.len());
+                    if Some(number) == last {
+                        self.strange.1 = bytes; // just made: its header is on the way
+                        break;
+                    }
+                    self.strange.0 += bytes;
+                }
+                Err(problem) => return Err(problem),
+            }
+            self.newest = Some(number);
+        }
+        Ok(())
     }
 
     fn read_strings(&mut self) -> Result<()> {
@@ -163,9 +188,8 @@ impl View {
         let mut left = most;
         let (mut at, mut block) = self.seen;
         let mut until = self.count_passing();
-        while let Some((_, segment)) = self.segments.get(at) {
-            while block < segment.blocks().len() {
-                let Some(zone) = segment.blocks().nth(block) else { break };
+        while let Some(segment) = self.segments.get(at) {
+            while let Some((_, zone)) = segment.block(block) {
                 if zone.strings > self.strings_at {
                     self.seen = (at, block);
                     return Ok(()); // its strings are on the way
@@ -178,12 +202,15 @@ impl View {
                 }
                 self.total += zone.rows as u64;
                 let count = match &self.filter {
+                    _ if self.broken.contains(&(at, block)) => 0,
                     None => zone.rows,
                     Some(_) if !reads => 0,
                     Some(bound) => {
                         left -= 1;
                         let loaded = segment.load(block, &mut self.buffer)?;
-                        self.damaged += u64::from(loaded.is_none());
+                        if loaded.is_none() && self.broken.insert((at, block)) {
+                            self.broken_bytes += zone.bytes as u64;
+                        }
                         loaded.map_or(0, |loaded| bound.select(&loaded).count())
                     }
                 };
@@ -226,7 +253,21 @@ impl View {
 
     /// Blocks that could not be read, so far.
     pub fn damaged(&self) -> u64 {
-        self.damaged
+        self.broken.len() as u64
+    }
+
+    /// Bytes of segments that gave no rows: damaged, not whole or without their strings; of a trace that grows, those
+    /// that are on their way as well, and those that nobody looked at yet.
+    pub fn unread(&self) -> u64 {
+        let (at, block) = self.seen;
+        let taken = |number: usize, segment: &Segment| match segment.block(block) {
+            _ if number > at => 0,
+            Some((begin, _)) if number == at => begin,
+            _ => segment.committed(),
+        };
+        let left =
+            self.segments.iter().enumerate().map(|(n, segment)| segment.length().saturating_sub(taken(n, segment)));
+        left.sum::<u64>() + self.broken_bytes + self.strange.0 + self.strange.1
     }
 
     /// Rows that pass, from one on, as many as there are and are wanted.
@@ -242,20 +283,45 @@ impl View {
     fn each(&mut self, from: u64, most: usize, mut take: impl FnMut(&Row, &[(Tag, Vec<u8>)])) -> Result<()> {
         let mut left = most;
         let mut at = self.passing.partition_point(|passing| passing.until <= from);
-        let mut position = at.checked_sub(1).map_or(0, |before| self.passing[before].until);
+        let mut position = self.until(at);
+        let mut broken = Vec::new();
         while let (Some(passing), 1..) = (self.passing.get(at), left) {
-            let (_, segment) = &self.segments[passing.segment];
+            let segment = &self.segments[passing.segment];
             let skip = usize::try_from(from.saturating_sub(position)).unwrap_or(usize::MAX);
             if let Some(block) = segment.load(passing.block, &mut self.buffer)? {
                 for row in chosen(self.filter.as_ref(), &block).skip(skip).take(left) {
                     take(&block.row(row), &self.strings);
                     left -= 1;
                 }
+            } else {
+                broken.push(at);
             }
             position = passing.until;
             at += 1;
         }
+        if !broken.is_empty() {
+            self.leave_out(&broken);
+        }
         Ok(())
+    }
+
+    fn until(&self, passing: usize) -> u64 {
+        passing.checked_sub(1).map_or(0, |before| self.passing[before].until)
+    }
+
+    /// Blocks that were counted by their heads, and cannot be read: their rows are none, and those behind them move up.
+    fn leave_out(&mut self, broken: &[usize]) {
+        let (mut until, mut before, mut broken) = (0, 0, broken.iter().copied().peekable());
+        for (at, passing) in std::mem::take(&mut self.passing).into_iter().enumerate() {
+            let rows = passing.until - std::mem::replace(&mut before, passing.until);
+            if broken.next_if_eq(&at).is_none() {
+                until += rows;
+                self.passing.push(Passing { until, ..passing });
+            } else if self.broken.insert((passing.segment, passing.block)) {
+                let zone = self.segments[passing.segment].block(passing.block);
+                self.broken_bytes += zone.map_or(0, |(_, zone)| zone.bytes as u64);
+            }
+        }
     }
 
     /// How many rows of each kind pass.

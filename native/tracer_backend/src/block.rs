@@ -232,12 +232,16 @@ pub fn zone(head: &[u8]) -> Option<Zone> {
     if !(HEAD_BYTES..=MAX_BYTES).contains(&bytes) || rows == 0 || rows > MAX_ROWS {
         return None;
     }
+    let times = (u64_at(head, 40), u64_at(head, 48));
+    if times.0 > times.1 {
+        return None; // no block begins behind its end
+    }
     Some(Zone {
         rows,
         segment: u64_at(head, 16),
         number: u64_at(head, 24),
         strings: u64_at(head, 32),
-        times: (u64_at(head, 40), u64_at(head, 48)),
+        times,
         kinds: u64_at(head, 56),
         longest: u64_at(head, 64),
         scenarios: (u32::try_from(u32_at(head, 72)).ok()?, u32::try_from(u32_at(head, 76)).ok()?),
@@ -349,6 +353,20 @@ impl<'a> Block<'a> {
         (0..self.rows()).map(|row| self.row(row))
     }
 
+    /// Whether its head lets nobody pass over an event that is in it.
+    pub fn covers(&self) -> bool {
+        let rows: Vec<Row> = self.iter().collect();
+        let (seen, zone) = (Seen::of(&rows), &self.zone);
+        (zone.times.0..=zone.times.1).contains(&seen.least.time)
+            && seen.most.time <= zone.times.1
+            && seen.kinds & !zone.kinds == 0
+            && seen.levels & !zone.levels == 0
+            && seen.most.duration <= zone.longest
+            && zone.scenarios.0 <= seen.least.scenario
+            && seen.most.scenario <= zone.scenarios.1
+            && rows.iter().all(|row| self.may_name(row.id))
+    }
+
     /// Whether an event with this `id` may be among them.
     pub fn may_name(&self, name: u32) -> bool {
         self.bloom.len() != BLOOM_WORDS * 8
@@ -423,6 +441,44 @@ mod tests {
             damaged[bit / 8] ^= 1 << (bit % 8);
             assert!(decode(&damaged).is_none(), "bit {bit}");
         }
+    }
+
+    #[test]
+    fn block__whose_head_says_less_than_it_holds__then_found_out() {
+        let whole = encoded(&rows(2000));
+        let zone = *decode(&whole).unwrap().zone();
+        assert!(decode(&whole).unwrap().covers());
+        let bloom = HEAD_BYTES + COLUMNS * COLUMN_BYTES;
+        let told = [
+            (40, (zone.times.0 + 1).to_le_bytes()),
+            (48, (zone.times.1 - 1).to_le_bytes()),
+            (56, (zone.kinds & !2).to_le_bytes()),
+            (64, (zone.longest - 1).to_le_bytes()),
+            (72, (u64::from(zone.scenarios.1) << 32 | 1).to_le_bytes()),
+            (72, u64::from(zone.scenarios.1 - 1).rotate_left(32).to_le_bytes()),
+            (bloom, [0; 8]),
+        ];
+        for (at, word) in told {
+            let mut bytes = whole.clone();
+            bytes[at..at + 8].copy_from_slice(&word);
+            seal(&mut bytes);
+            assert!(!decode(&bytes).unwrap().covers(), "{at}");
+        }
+        let mut bytes = whole.clone();
+        bytes[80] = 0; // the levels
+        seal(&mut bytes);
+        assert!(!decode(&bytes).unwrap().covers());
+    }
+
+    #[test]
+    fn block__that_begins_behind_its_end__then_not_one() {
+        let mut bytes = encoded(&rows(20));
+        bytes[40..48].copy_from_slice(&u64::MAX.to_le_bytes());
+        seal(&mut bytes);
+        assert!(zone(&bytes).is_none() && decode(&bytes).is_none());
+        bytes[48..56].copy_from_slice(&u64::MAX.to_le_bytes());
+        seal(&mut bytes);
+        assert!(decode(&bytes).is_some());
     }
 
     #[test]

@@ -65,6 +65,7 @@ pub struct Segment {
     file: File,
     id: u64,
     end: u64,
+    length: u64,
     blocks: Vec<(u64, Zone)>,
 }
 
@@ -88,7 +89,8 @@ impl Segment {
             return Err(Problem::format("the header of the segment is damaged", path));
         }
         let id = u64::from_le_bytes(header[8..16].try_into().unwrap_or_default());
-        let mut segment = Self { path: path.to_path_buf(), file, id, end: HEADER as u64, blocks: Vec::new() };
+        let mut segment =
+            Self { path: path.to_path_buf(), file, id, end: HEADER as u64, length: 0, blocks: Vec::new() };
         segment.poll()?;
         Ok(segment)
     }
@@ -99,6 +101,7 @@ impl Segment {
     /// The file cannot be read.
     pub fn poll(&mut self) -> Result<usize> {
         let length = self.file.metadata().map_err(Problem::io("look at", &self.path))?.len();
+        self.length = length;
         let before = self.blocks.len();
         let mut head = [0; HEAD_BYTES];
         while self.end + HEAD_BYTES as u64 <= length {
@@ -129,9 +132,19 @@ impl Segment {
         self.blocks.iter().map(|(_, zone)| zone)
     }
 
+    /// Where a block begins, and its head.
+    pub fn block(&self, number: usize) -> Option<(u64, &Zone)> {
+        self.blocks.get(number).map(|(at, zone)| (*at, zone))
+    }
+
     /// How far the file is whole.
     pub fn committed(&self) -> u64 {
         self.end
+    }
+
+    /// How long the file was at the last look, whole or not.
+    pub fn length(&self) -> u64 {
+        self.length
     }
 
     /// Reads a block into `buffer`; nothing when it is damaged.

@@ -11,6 +11,9 @@ use crate::problem::{Problem, Result};
 use crate::segment::{Segment, segments, strings_path};
 use crate::strings::{Tag, entries};
 
+/// So many faults are told one by one: whoever wrote the files must not decide how much is held of them.
+const MOST_FAULTS: usize = 1000;
+
 /// What became of a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneReport {
@@ -41,11 +44,20 @@ pub struct Report {
     pub blocks: u64,
     /// Bytes of the segments.
     pub bytes: u64,
-    /// Everything that must not be.
+    /// Everything that must not be; of very many the first, and how many more there are.
     pub faults: Vec<String>,
+    unsaid: u64,
 }
 
 impl Report {
+    fn fault(&mut self, words: String) {
+        if self.faults.len() < MOST_FAULTS {
+            self.faults.push(words);
+        } else {
+            self.unsaid += 1;
+        }
+    }
+
     /// How many records there are.
     pub fn records(&self) -> u64 {
         self.lanes.values().map(|lane| lane.records).sum()
@@ -82,7 +94,7 @@ pub fn verify(folder: &Path) -> Result<Report> {
     let strings: Vec<(Tag, &[u8])> = found.by_ref().map(|entry| (entry.tag, entry.body)).collect();
     let committed = found.committed();
     if committed < bytes.len() {
-        report.faults.push(format!("{}: {} bytes at the end are not whole", path.display(), bytes.len() - committed));
+        report.fault(format!("{}: {} bytes at the end are not whole", path.display(), bytes.len() - committed));
     }
     let mut next_block = 0;
     let mut buffer = Vec::new();
@@ -90,7 +102,7 @@ pub fn verify(folder: &Path) -> Result<Report> {
         let segment = match Segment::open(&path) {
             Ok(segment) => segment,
             Err(problem) => {
-                report.faults.push(problem.to_string());
+                report.fault(problem.to_string());
                 continue;
             }
         };
@@ -98,21 +110,24 @@ pub fn verify(folder: &Path) -> Result<Report> {
         report.bytes += length;
         if segment.committed() < length {
             let left = length - segment.committed();
-            report.faults.push(format!("{}: {left} bytes at the end are not whole", path.display()));
+            report.fault(format!("{}: {left} bytes at the end are not whole", path.display()));
         }
         for (number, zone) in segment.blocks().enumerate() {
             if zone.number != next_block {
-                report.faults.push(format!("{}: block {} where {next_block} was to come", path.display(), zone.number));
+                report.fault(format!("{}: block {} where {next_block} was to come", path.display(), zone.number));
             }
-            next_block = zone.number + 1;
+            next_block = zone.number.wrapping_add(1);
             if zone.strings > committed as u64 {
-                report.faults.push(format!("{}: block {number} needs strings that are not there", path.display()));
+                report.fault(format!("{}: block {number} needs strings that are not there", path.display()));
             }
             let Some(block) = segment.load(number, &mut buffer)? else {
-                report.faults.push(format!("{}: block {number} is damaged", path.display()));
+                report.fault(format!("{}: block {number} is damaged", path.display()));
                 continue;
             };
             report.blocks += 1;
+            if !block.covers() {
+                report.fault(format!("{}: the head of block {number} hides some of its rows", path.display()));
+            }
             for row in block.iter() {
                 let text = |number: u32| {
                     let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
@@ -123,10 +138,13 @@ pub fn verify(folder: &Path) -> Result<Report> {
                     *lane = describe(row.lane, &strings);
                 }
                 if let Some(fault) = lane.feed(&row, text) {
-                    report.faults.push(format!("{}: block {number}: lane {}: {fault}", path.display(), row.lane));
+                    report.fault(format!("{}: block {number}: lane {}: {fault}", path.display(), row.lane));
                 }
             }
         }
+    }
+    if report.unsaid > 0 {
+        report.faults.push(format!("{} more", report.unsaid));
     }
     Ok(report)
 }
@@ -154,10 +172,10 @@ impl LaneReport {
     fn feed(&mut self, row: &crate::row::Row, text: impl Fn(u32) -> Option<String>) -> Option<String> {
         let expected = self.next;
         let after_end = self.end.is_some();
-        self.next = row.sequence + 1;
+        self.next = row.sequence.wrapping_add(1);
         if row.kind == kinds::GAP.0 {
             *self.lost.entry(text(row.id).unwrap_or_default()).or_default() += u64::from(row.arg);
-            self.next = row.sequence + u64::from(row.arg);
+            self.next = row.sequence.wrapping_add(row.arg.into());
         } else if row.kind == kinds::LANE_END.0 {
             self.end = Some(text(row.id).unwrap_or_default());
             self.next = row.sequence;

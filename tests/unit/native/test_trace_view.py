@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tracekit import _native
+from tracekit.store.tracewindow import About, Window
+from tracekit.ui.panes.events import note_line
+from tracekit.ui.theme import palette
 
 WRITER = """\
 import logging, sys
@@ -120,3 +123,28 @@ def test_trace__with_a_damaged_block__then_verified_as_such_and_the_rest_is_ther
     segment.write_bytes(data)
     assert _native.verify_trace(folder)[5]
     assert len(_native.TraceView(folder)) <= 104
+
+
+@pytest.mark.parametrize("rows", ["trace", "journal"])
+def test_window__of_a_damaged_trace__then_the_pane_says_so_once_the_run_is_over(
+    folder: Path, rows: str
+) -> None:
+    def noted() -> tuple[str, str]:
+        window = Window(folder, "run")
+        window.look(About(), "")
+        window.shown(0, 50, 80)
+        over, live = (note_line(window, palette(), live=live) for live in (False, True))
+        return over.text if over is not None else "", live.text if live is not None else ""
+
+    assert noted() == ("", "")
+    (segment,) = (folder / "trace").glob("seg-*.tks")
+    content = bytearray(segment.read_bytes())
+    if rows == "trace":
+        content += b"no block at all" * 20
+    else:
+        content[20] ^= 1
+    segment.write_bytes(content)
+    over, live = noted()
+    assert "bytes of the trace cannot be read" in over
+    assert ("the journal's lines" in over) == (rows == "journal")
+    assert "cannot be read" not in live

@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         trace.fall_back()
         _say_untraced(trace)
         shown = _show(trace, 0, as_json=args.json)
+    _say_unread(trace)
     if not shown:
         raise ProblemError(_nothing(args.filter))
     return edge.OK
@@ -75,6 +76,16 @@ def run(args: argparse.Namespace) -> int:
 
 def _say_untraced(trace: Trace) -> None:
     edge.say_error(f"tracekit: nothing was traced: {trace.why_empty()}; these are the lines of the journal")
+
+
+def _say_unread(trace: Trace) -> None:
+    """After the rows, since some damage is only found while they are read."""
+    unread = trace.unread()
+    if unread:
+        edge.say_error(
+            f"tracekit: {unread:,} bytes of the trace are damaged, and their rows are missing here"
+        )
+        edge.say_error(f"  → `tracekit verify {trace.run_id}` shows what is left")
 
 
 def _nothing(text: str) -> Problem:
@@ -87,10 +98,16 @@ def _counts(trace: Trace, text: str, *, as_json: bool) -> int:
     if as_json:
         edge.say_json(
             "tracekit.event_counts/1",
-            {"run": trace.run_id, "kinds": dict(counts), "damaged": trace.rows.damaged},
+            {
+                "run": trace.run_id,
+                "kinds": dict(counts),
+                "damaged": trace.rows.damaged,
+                "unread": trace.unread(),
+            },
         )
     for kind, count in () if as_json else counts:
         edge.say(f"{count:>10}  {kind}")
+    _say_unread(trace)
     if not counts:
         raise ProblemError(_nothing(text))
     return edge.OK

@@ -164,12 +164,17 @@ def head_line(
     return line.gap(max(1, width - 1 - line.columns - right.columns)).join(right)
 
 
-def note_line(window: Window, look: Palette) -> Line | None:
-    """What has to be known of the rows: without a trace they are the journal's lines."""
-    if window.traced:
-        return None
-    line = Line().gap(1).own("not traced: ", look.warn).name(window.why_untraced, look.text)
-    return line.own(" · the journal's lines:", look.dim)
+def note_line(window: Window, look: Palette, *, live: bool) -> Line | None:
+    """What has to be known of the rows: some cannot be read; without a trace they are the journal's lines."""
+    line = Line().gap(1)
+    if window.unread and not live and not window.behind:
+        line.own("damaged: ", look.failed)
+        line.own(f"{window.unread:,} bytes of the trace cannot be read · tracekit verify", look.text)
+    elif not window.traced:
+        line.own("not traced: ", look.warn).name(window.why_untraced, look.text)
+    if not window.traced:
+        line.own(" · the journal's lines:", look.dim)
+    return line if line.columns > 1 else None
 
 
 def empty_lines(window: Window, text: str, about: About, *, live: bool, look: Palette) -> list[Line]:

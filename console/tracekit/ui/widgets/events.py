@@ -235,12 +235,12 @@ class EventsPane(Vertical):
         calls = known or (bool(told) and not any(map(in_python, told)))
         head = events.head_line(window, self.filter_text, follow, width, look, calls=calls)
         self.query_one("#events-head", TitleRow).show(head)
-        note = events.note_line(window, look) if window is not None and not self._waits else None
+        live = self._view is not None and self._view.live
+        note = events.note_line(window, look, live=live) if window is not None and not self._waits else None
         row = self.query_one("#events-note", TitleRow)
         row.set_class(note is not None, "-on")
         if note is not None:
             row.show(note)
-        live = self._view is not None and self._view.live
         if window is not None:
             missing = events.empty_lines(window, self.filter_text, self._about, live=live, look=look)
         else:
