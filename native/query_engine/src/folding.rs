@@ -72,7 +72,13 @@ impl Folding {
     pub(crate) fn take(&mut self, row: &Row) {
         self.rows += 1;
         match Kind(row.kind) {
-            kinds::ENTER => self.open.entry(row.lane).or_default().push(*row),
+            kinds::ENTER if row.depth < self.deepest => {
+                let open = self.open.entry(row.lane).or_default();
+                // As deep as another that has no end, which therefore is over: no more are held than there are depths.
+                let above = open.iter().rposition(|one| one.depth < row.depth).map_or(0, |at| at + 1);
+                open.truncate(above);
+                open.push(*row);
+            }
             end @ (kinds::EXIT | kinds::UNWIND) => {
                 if row.flags & UNPAIRED != 0 {
                     return;
@@ -89,10 +95,10 @@ impl Folding {
                 self.open.remove(&row.lane);
                 self.moment(row, 3);
             }
-            kinds::LOG | kinds::EVENT | kinds::POINT | kinds::AUDIT | kinds::OUTPUT => {
+            // An exception that may well be handled has a level of its own, beside one that ended a test.
+            kinds::LOG | kinds::EVENT | kinds::POINT | kinds::AUDIT | kinds::OUTPUT | kinds::EXCEPTION => {
                 self.moment(row, (row.flags & LEVEL_MASK).saturating_sub(3).min(2));
             }
-            kinds::EXCEPTION => self.moment(row, 2),
             _ => {}
         }
     }
@@ -202,6 +208,9 @@ mod tests {
         let found = folded(10, &[log(10, 3), log(20, 5), log(30, 4), log(950, 3)]);
         let told: Vec<_> = found.moments.iter().map(|one| (one.row.time, one.rank, one.count)).collect();
         assert_eq!(told, [(20, 2, 3), (950, 0, 1)]);
+        let raised = |time, level| Row { flags: level, ..row(kinds::EXCEPTION, time, 0, 0) };
+        let found = folded(10, &[raised(10, 3), raised(150, 5)]);
+        assert_eq!(found.moments.iter().map(|one| one.rank).collect::<Vec<_>>(), [0, 2], "handled, and not");
     }
 
     #[test]
@@ -211,6 +220,17 @@ mod tests {
             folding.take(&row(kinds::EXIT, at, took, depth));
         }
         assert_eq!(folding.done().calls, []);
+    }
+
+    #[test]
+    fn any_number_of_beginnings_without_ends__then_no_more_are_held_than_there_are_depths() {
+        let mut folding = Folding::new(0..1_000_000, 50, 4);
+        for at in 1..200_000_u64 {
+            folding.take(&row(kinds::ENTER, at, 0, u16::try_from(at % 9).unwrap_or(0)));
+            assert!(folding.open.values().map(Vec::len).sum::<usize>() <= 4);
+        }
+        let depths: Vec<_> = folding.done().calls.iter().map(|one| (one.depth, one.open)).collect();
+        assert_eq!(depths, [(0, true), (1, true)], "the last were of depths 0 and 1");
     }
 
     #[test]

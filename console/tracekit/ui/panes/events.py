@@ -123,8 +123,10 @@ def row_line(
 
 
 def _style(kind: str, level: str, text: str, look: Palette) -> Style:
-    if level in {"error", "critical"} or kind in {"exception", "unwind"}:
+    if level in {"error", "critical"} or kind == "unwind":
         return look.failed
+    if kind == "exception":
+        return look.dim  # raised, and perhaps handled; what ended a test is told as an error
     if level == "warning" or kind == "gap":
         return look.warn
     if kind in {"scenario.end", "step.end"} and text in RED:
