@@ -215,6 +215,7 @@ const ROOM: usize = 2;
 
 struct Frames {
     interpreter: *mut c_void,
+    get: extern "C" fn(*mut c_void) -> Evaluator,
     set: extern "C" fn(*mut c_void, *mut c_void),
     plain: *mut c_void,
     before: Evaluator,
@@ -306,12 +307,22 @@ fn unwinds(api: &Api, id: u32) {
 
 /// Deep in the stack the interpreter's own evaluator takes over, which does not need more of it for each call.
 fn deep(frames: &Frames, thread: *mut c_void, frame: *mut c_void, throws: c_int) -> Ref {
+    if !frames.are_ours() {
+        return (frames.before)(thread, frame, throws); // another stands before us, and stays
+    }
     (frames.set)(frames.interpreter, frames.plain);
     let value = (frames.before)(thread, frame, throws);
-    if ON.load(Relaxed) {
+    if ON.load(Relaxed) && (frames.get)(frames.interpreter) as *mut c_void == frames.plain {
         (frames.set)(frames.interpreter, evaluate as Evaluator as *mut c_void);
     }
     value
+}
+
+impl Frames {
+    /// Whether nobody has put another evaluator, a debugger's for instance, before ours since.
+    fn are_ours(&self) -> bool {
+        (self.get)(self.interpreter) as *mut c_void == evaluate as Evaluator as *mut c_void
+    }
 }
 
 /// `hook_frames(function)`: `function` takes nothing and is called once, to see that frames are what we take them for.
@@ -340,7 +351,7 @@ pub(crate) extern "C" fn hook(_: Ref, arguments: *const Ref, count: isize) -> Re
     let interpreter = state();
     let before = get(interpreter);
     // SAFETY: under the interpreter's lock.
-    unsafe { *FRAMES.0.get() = Some(Frames { interpreter, set, plain, before }) };
+    unsafe { *FRAMES.0.get() = Some(Frames { interpreter, get, set, plain, before }) };
     let Some(code) = api.get(sample, c"__code__") else { return refuse("what is to be tried is no function") };
     EXPECTED.0.set(code);
     SEEN.store(false, Relaxed);
@@ -361,9 +372,11 @@ pub(crate) extern "C" fn hook(_: Ref, arguments: *const Ref, count: isize) -> Re
     api.nothing()
 }
 
-/// `unhook_frames()`: whatever evaluated before evaluates again.
+/// `unhook_frames()`: whatever evaluated before evaluates again, unless another stands before us: that one stays.
 pub(crate) extern "C" fn unhook(_: Ref, _: *const Ref, _: isize) -> Ref {
-    if let (true, Some(frames)) = (ON.swap(false, Relaxed), frames()) {
+    if let (true, Some(frames)) = (ON.swap(false, Relaxed), frames())
+        && frames.are_ours()
+    {
         (frames.set)(frames.interpreter, frames.before as *mut c_void);
     }
     api().map_or(ptr::null_mut(), Api::nothing)
@@ -372,12 +385,57 @@ pub(crate) extern "C" fn unhook(_: Ref, _: *const Ref, _: isize) -> Ref {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::AtomicUsize;
 
     #[test]
     fn rules__as_parts_of_paths__then_whole_parts_only() {
         assert!(speaks(b"shop/cart", b"/x/shop/cart.py") && speaks(b"shop", b"/x/shop/a.py"));
         assert!(!speaks(b"shop", b"/x/workshop/a.py") && !speaks(b"shop", b"/x/shop2.py"));
         assert!(under(b"/a", b"/a/b.py") && !under(b"/a", b"/ab/b.py"));
+    }
+
+    static STANDS: AtomicUsize = AtomicUsize::new(0);
+    static SEEN_INSIDE: AtomicUsize = AtomicUsize::new(0);
+    static COMES_INSIDE: AtomicUsize = AtomicUsize::new(0);
+
+    extern "C" fn put(_: *mut c_void, evaluator: *mut c_void) {
+        STANDS.store(evaluator as usize, Relaxed);
+    }
+
+    extern "C" fn stands(_: *mut c_void) -> Evaluator {
+        // SAFETY: only addresses of evaluators are put there.
+        unsafe { std::mem::transmute::<usize, Evaluator>(STANDS.load(Relaxed)) }
+    }
+
+    extern "C" fn plain(_: *mut c_void, _: *mut c_void, _: c_int) -> Ref {
+        SEEN_INSIDE.store(STANDS.load(Relaxed), Relaxed);
+        if COMES_INSIDE.load(Relaxed) != 0 {
+            STANDS.store(COMES_INSIDE.load(Relaxed), Relaxed);
+        }
+        ptr::null_mut()
+    }
+
+    extern "C" fn debugger(_: *mut c_void, _: *mut c_void, count: c_int) -> Ref {
+        ptr::without_provenance_mut(usize::try_from(count).unwrap_or(8))
+    }
+
+    #[test]
+    fn evaluator__of_another_that_came_later__then_left_where_it_stands() {
+        let [ours, plain_one, other] = [evaluate as Evaluator, plain, debugger].map(|one| one as usize);
+        let null = ptr::null_mut();
+        let frames = Frames { interpreter: null, get: stands, set: put, plain: plain as Evaluator as _, before: plain };
+        ON.store(true, Relaxed);
+        let deeper = |stood: usize, comes: usize| {
+            STANDS.store(stood, Relaxed);
+            COMES_INSIDE.store(comes, Relaxed);
+            deep(&frames, null, null, 0);
+            (SEEN_INSIDE.load(Relaxed), STANDS.load(Relaxed))
+        };
+        assert_eq!(deeper(ours, 0), (plain_one, ours), "out of the way, and back");
+        assert_eq!(deeper(other, 0), (other, other));
+        assert_eq!(deeper(ours, other), (plain_one, other), "it came while we were out of the way");
+        ON.store(false, Relaxed);
+        assert_eq!(deeper(ours, 0), (plain_one, plain_one), "unhooked meanwhile");
     }
 
     #[test]
