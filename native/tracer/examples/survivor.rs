@@ -41,7 +41,8 @@ fn report(rings: &Path, folder: &Path) -> Result<(), Box<dyn Error>> {
     let report = verify(folder)?;
     for lane in report.lanes.values() {
         let end = lane.end.as_deref().unwrap_or("open");
-        println!("thread {} ({}): {} records, {:?} lost, {end}", lane.tid, lane.kind, lane.records, lane.lost);
+        let lost: u64 = lane.lost.values().sum();
+        println!("thread {} ({}): {} records, {lost} lost, {end}", lane.tid, lane.kind, lane.records);
     }
     println!("complete: {}", report.complete());
     Ok(())

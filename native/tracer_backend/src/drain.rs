@@ -23,6 +23,8 @@ use crate::system;
 
 /// Records taken from a ring in one go: few enough to stay near until they are rows.
 const BATCH: usize = 1 << 14;
+/// Bytes of a process's strings that are held at once, however long its file is: many times the longest string.
+const STRINGS_PIECE: u64 = 1 << 20;
 /// More than this lost in one piece is not what a ring can tell.
 const BELIEVABLE: u64 = 1 << 42;
 /// Between two flushes while nobody watches.
@@ -303,7 +305,8 @@ impl Drain {
             self.take(ring, process, &scale, &now, batch.looked.next, passed)?;
             ring.anchor = now;
             left = left.saturating_sub(self.copied.len() as u64);
-            if self.copied.len() < BATCH {
+            // Damaged ones were among those that were looked at: what is behind them is still to come.
+            if self.copied.len() as u64 + batch.looked.damaged < BATCH as u64 {
                 if batch.closed || !alive {
                     self.end_lane(ring, if batch.closed { "closed" } else { "process gone" })?;
                 }
@@ -494,19 +497,25 @@ impl Process {
         if length <= self.strings_at {
             return Ok(());
         }
-        let mut bytes = vec![0; usize::try_from(length - self.strings_at).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, self.strings_at).map_err(Problem::io("read", &path))?;
-        let next = u32::try_from(self.texts.len() + 1).unwrap_or(u32::MAX);
-        let mut found = if self.strings_at == 0 { entries(&bytes) } else { entries_from(&bytes, next) };
-        let begin = self.strings_at;
-        while let Some(entry) = found.next() {
-            let clean = secrets.string(entry.tag, entry.body);
-            let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
-                Err(Problem::Dropped(_)) => 0,
-                other => other?,
-            };
-            self.texts.push(number);
-            self.strings_at = begin + found.committed() as u64;
+        let mut bytes = Vec::new();
+        while self.strings_at < length {
+            let begin = self.strings_at;
+            bytes.resize(usize::try_from((length - begin).min(STRINGS_PIECE)).unwrap_or(0), 0);
+            file.read_exact_at(&mut bytes, begin).map_err(Problem::io("read", &path))?;
+            let next = u32::try_from(self.texts.len() + 1).unwrap_or(u32::MAX);
+            let mut found = if begin == 0 { entries(&bytes) } else { entries_from(&bytes, next) };
+            while let Some(entry) = found.next() {
+                let clean = secrets.string(entry.tag, entry.body);
+                let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
+                    Err(Problem::Dropped(_)) => 0,
+                    other => other?,
+                };
+                self.texts.push(number);
+                self.strings_at = begin + found.committed() as u64;
+            }
+            if self.strings_at == begin {
+                break; // what follows is not whole, or no string
+            }
         }
         Ok(())
     }

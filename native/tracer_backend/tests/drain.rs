@@ -11,7 +11,7 @@ use common::{Folder, in_child};
 use tracer_backend::drain::{Drain, Limits};
 use tracer_backend::kind::UNPAIRED;
 use tracer_backend::reader::ProcessFolder;
-use tracer_backend::segment::{Segment, segments, strings_path};
+use tracer_backend::segment::{Recording, Segment, segments, strings_path};
 use tracer_backend::strings::entries;
 use tracer_backend::verify::verify;
 use tracer_backend::{Home, Reason, Record, Registry, Row, Settings, Tag, kinds};
@@ -322,4 +322,48 @@ fn verify__block_damaged_inside__then_named_and_the_rest_is_read() {
     assert!(report.faults[0].ends_with("seg-000000.tks: block 1 is damaged"), "{:?}", report.faults);
     assert!(report.faults[1].contains("record 2 where 1 was to come"), "{:?}", report.faults);
     assert_eq!(report.records(), 2);
+}
+
+#[test]
+fn drain__record_damaged_in_a_ring_whose_writer_is_gone__then_all_behind_it_are_there() {
+    const MANY: u32 = 30_000;
+    let run = Run::new();
+    let registry = run.registry(Settings { calls_bytes: 32 << 15, ..small() });
+    let child = in_child(|| i32::from((0..MANY).any(|n| registry.record(Home::Calls, event(n)).is_err())));
+    assert_eq!(child.status, 0);
+    let folders = ProcessFolder::all(&run.rings()).unwrap();
+    let gone = folders.iter().find(|folder| !folder.process.alive()).unwrap();
+    let ring = gone.rings().unwrap().into_iter().find(|path| path.extension().unwrap() == "calls").unwrap();
+    let mut bytes = fs::read(&ring).unwrap();
+    bytes[4096 + 5 * 32] ^= 1; // the stamp of its sixth record
+    fs::write(&ring, bytes).unwrap();
+    run.drain().finish().unwrap();
+    let report = verify(run.folder.path()).unwrap();
+    assert_eq!((report.records(), report.lost()), (u64::from(MANY) - 1, 1), "{:?}", report.faults);
+}
+
+#[test]
+fn drain__strings_of_a_process_as_long_as_the_disk__then_no_more_is_held_than_a_piece() {
+    let run = Run::new();
+    let registry = run.registry(small());
+    let names: Vec<u32> = (0..3_000).map(|n| registry.text(&format!("{n} {}", "long ".repeat(100)))).collect();
+    let last = *names.last().unwrap();
+    registry.record(Home::Calls, Record { kind: kinds::POINT.0, id: last, ..Record::default() }).unwrap();
+    let strings = fs::OpenOptions::new().write(true).open(registry.folder().unwrap().join("strings")).unwrap();
+    strings.set_len(1 << 43).unwrap(); // a hole that no machine has the memory for
+    run.drain().pass(0, true).unwrap();
+    let point = run.rows().into_iter().find(|row| row.kind == kinds::POINT.0).unwrap();
+    assert!(run.text(point.id).starts_with("2999 long"));
+}
+
+#[test]
+fn verify__more_faults_than_anybody_reads__then_the_first_and_how_many_more() {
+    let folder = Folder::new();
+    let mut recording = Recording::open(folder.path()).unwrap();
+    for n in 0..1_500 {
+        recording.push(Row { time: n, kind: kinds::EVENT.0, sequence: n * 2, ..Row::default() }).unwrap();
+    }
+    recording.flush().unwrap();
+    let report = verify(folder.path()).unwrap();
+    assert_eq!((report.faults.len(), report.faults[1000].as_str()), (1001, "499 more"));
 }
