@@ -1,7 +1,8 @@
 """Which scenarios are to run in a process of their own, by the patterns that the adapter hands over.
 
 A pattern is a scenario's id, with or without its runner and suite, or the beginning of one at a boundary: a folder, a
-file, a class, a test with all its parameters. `*` and `?` stand for other characters; brackets are parts of ids.
+file, a class, a test with all its parameters. The name of a class or test alone means those of every file.
+`*` and `?` stand for other characters; brackets are parts of ids.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 from typing import Callable, Optional, Sequence
 
+# What may stand before the name of a class or a test; `::` within parameters is no such place.
+_FILE_AND_CLASSES = r"(?:[^\[]*::)?"
 _BOUNDARY = r"(?:$|::|/|\[)"
 
 
@@ -30,4 +33,4 @@ def _expression(pattern: str, prefix: str) -> str:
     text = text[:-1] if text.endswith("/") else text
     wild = {"*": ".*", "?": "."}
     body = "".join(wild.get(character) or re.escape(character) for character in re.sub(r"\*+", "*", text))
-    return f"(?:{re.escape(prefix)})?{body}{_BOUNDARY}"
+    return f"(?:{re.escape(prefix)})?{_FILE_AND_CLASSES}{body}{_BOUNDARY}"

@@ -151,6 +151,10 @@ def test_stall__one_of_two_hundred_hangs__then_named_with_its_stack_and_cancelle
     ends = ends_of(done)
     assert ends.pop(HUNG)["verdict"] == "cancelled"
     assert [line["verdict"] for line in ends.values()] == ["passed"] * 199
+    # The step that was cut says so, and not that it is going on.
+    shown = sandbox.run("show", stalled["run"], HUNG)
+    assert "⊘ call" in shown.out
+    assert "▶" not in shown.out
 
 
 def test_stall__stuck_in_code_that_never_gives_up_the_interpreter__then_its_stack_is_told(

@@ -182,7 +182,7 @@ def start(spec: LaunchSpec, spool: Path, environ: Mapping[str, str], preexec: An
             preexec_fn=preexec,
         )
     code = done.returncode
-    tails = out.read_bytes()[-8192:], err.read_bytes()[-8192:]
+    tails = out.read_bytes()[-8192:], err.read_bytes()[-65536:]
     return Exit(None if code < 0 else code, -code if code < 0 else None, *tails)
 
 
@@ -195,6 +195,7 @@ def _progress(suite: dict[str, Any], spec: LaunchSpec, spools: Sequence[Path], c
         aside=frozenset(facts.aside),
         ended=set(facts.ended),
         running=facts.running,
+        crashed=facts.crashed,
         session_ended=facts.session_ended,
         any_probe_line=facts.any_line,
         errors=facts.errors,

@@ -424,6 +424,7 @@ class Driver:
             aside=frozenset(facts.aside),
             ended=set(facts.ended),
             running=facts.running,
+            crashed=facts.crashed,
             session_ended=facts.session_ended,
             any_probe_line=facts.any_line,
             errors=facts.errors,

@@ -49,6 +49,13 @@ class Facts:
                 found[scenario] = number
         return found
 
+    @property
+    def crashed(self) -> dict[str, int]:
+        """What one process told of another's death: the number of each scenario's last attempt."""
+        found = [scenario for scenario, verdict in self.ended.items() if verdict == "crashed"]
+        attempts = self.attempts if found else {}
+        return {scenario: attempts.get(scenario, 1) for scenario in found}
+
     def began(self, scenario: str) -> int:
         """When the last attempt of a scenario began, by the box's monotonic clock; 0 when nobody said."""
         line = _decoded(self.started.get((scenario, self.attempts.get(scenario, 1)), b""))

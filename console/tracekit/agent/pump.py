@@ -275,14 +275,15 @@ class Pump:
         return Exit(
             line.get("exit"),
             line.get("signal"),
-            self._tail(f"{base}.out"),
-            self._tail(f"{base}.err"),
+            self._tail(f"{base}.out", TAIL),
+            # A death's own words are long: the frames of all threads, and the names of every extension module.
+            self._tail(f"{base}.err", 8 * TAIL),
         )
 
-    def _tail(self, path: str) -> bytes:
+    def _tail(self, path: str, most: int) -> bytes:
         """The end of what a launch printed, redacted before it is cut."""
         redactor = self.ingest.redactor
-        return redactor.tail(read_tail(path, TAIL + redactor.longest), TAIL)
+        return redactor.tail(read_tail(path, most + redactor.longest), most)
 
     def _apply(self, commands: list[Command], batch: Batch) -> None:
         for command in commands:

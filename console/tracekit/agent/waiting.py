@@ -25,15 +25,20 @@ _FOREIGN = re.compile(r"/(?:site-packages|dist-packages|\.[^/]+|venv|node_module
 _READS = re.compile(r"(?<![\w.])input\s*\(|\bstdin\s*\.\s*(?:buffer\s*\.\s*)?read")
 
 
+def own_path(file: str, root: str) -> str:
+    """A file of the project's own, from its root; empty for any other."""
+    below = os.path.relpath(file, root) if root and os.path.isabs(file) else os.pardir
+    return "" if below.startswith(os.pardir) or _FOREIGN.search(f"/{below}") else below
+
+
 def place_of(stacks: Sequence[Mapping[str, Any]], root: str) -> str:
     """`function (file:line)` of the innermost frame in the project's own code; empty where there is none."""
     ordered = sorted(stacks, key=lambda stack: not stack.get("current"))
     for stack in ordered:
         frames = stack.get("frames")
         for frame in frames if isinstance(frames, list) else ():
-            file = str(frame.get("file", ""))
-            below = os.path.relpath(file, root) if os.path.isabs(file) else os.pardir
-            if not below.startswith(os.pardir) and not _FOREIGN.search(f"/{below}"):
+            below = own_path(str(frame.get("file", "")), root)
+            if below:
                 return f"{frame.get('function')} ({below}:{frame.get('line')})"
     return ""
 
@@ -49,5 +54,11 @@ def waits_for(stacks: Sequence[Mapping[str, Any]]) -> str:
         if _REMOTE.search(file) or frame.get("function") in _PROMPTS.get(os.path.basename(file), ()):
             return DEBUGGER
     innermost = frames[0]
-    line = linecache.getline(str(innermost.get("file", "")), int(innermost.get("line") or 0))
+    line = source_line(str(innermost.get("file", "")), int(innermost.get("line") or 0))
     return INPUT if _READS.search(line) else ""
+
+
+def source_line(file: str, line: int) -> str:
+    """A line of source as it stands now: an agent lives for longer than a file stays the same."""
+    linecache.checkcache(file)
+    return linecache.getline(file, line).strip()

@@ -241,6 +241,25 @@ def test_worker_dies__then_only_its_test_crashed_with_the_signal_and_nothing_is_
         assert ran.end(f"{prefix}test_leaves")["exit"] == 0
 
 
+@pytest.mark.parametrize("args", [[], WORKERS], ids=["plain", "workers"])
+def test_process_dies__by_signal__then_its_failure_says_where_in_the_test(
+    args: list[str], tmp_path: Path
+) -> None:
+    ran = run_suite(fixture_project("crash_signal", tmp_path), tmp_path / "spool", args=args)
+
+    told = {line["scenario"].rpartition("::")[2]: line for line in ran.events("failure")}
+    assert sorted(told) == ["test_dies", "test_dies_too"]
+    for name, what, line, code in (
+        ("test_dies", "Segmentation fault", 10, "os.kill(os.getpid(), signal.SIGSEGV)"),
+        ("test_dies_too", "Aborted", 18, "os.abort()"),
+    ):
+        (died,) = told[name]["chain"]
+        assert (told[name]["cause"], died["type"], died["message"]) == ("crash", "Fatal Python error", what)
+        last = died["frames"][-1]
+        assert last == {"file": "test_crash.py", "line": line, "function": name, "own": True, "code": code}
+        assert not any(frame["own"] for frame in died["frames"][:-1])
+
+
 def test_worker_dies__output_of_the_others__then_each_line_is_its_own_tests(tmp_path: Path) -> None:
     ran = run_suite(fixture_project("crash_signal", tmp_path), tmp_path / "spool", args=WORKERS)
 

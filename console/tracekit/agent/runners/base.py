@@ -42,6 +42,8 @@ class Progress:
     aside: frozenset[str] = frozenset()
     ended: set[str] = field(default_factory=set)
     running: dict[str, dict[str, Any]] = field(default_factory=dict)
+    #: What another process saw crash, as xdist does with its workers: the last attempt of each.
+    crashed: dict[str, int] = field(default_factory=dict)
     session_ended: Optional[dict[str, Any]] = None
     any_probe_line: bool = False
     errors: int = 0

@@ -16,6 +16,7 @@ from typing import Any
 from tracekit.agent.passes import partial
 from tracekit.agent.runners import interpreter
 from tracekit.agent.runners.base import Exit, Progress
+from tracekit.agent.runners.fatal import failures
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import E
 
@@ -65,6 +66,7 @@ def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
         told = bool(end.lines) or (discovering and bool(progress.collected))
         if not told and _bad_exit(progress, exit):
             end.lines.append(_green_but_failed(progress, exit))
+    end.lines += failures(progress, exit)
     if missing and not discovering:
         end.not_run = [*end.not_run, *missing]
         end.why = end.why or "not found any more: the collection does not hold it"

@@ -10,6 +10,7 @@ from typing import Any
 
 from tracekit.agent.passes import partial
 from tracekit.agent.runners.base import Exit, Progress
+from tracekit.agent.runners.fatal import failures
 from tracekit.agent.runners.pytest_ends import CRASH_LIMIT, TAIL, End, close_running, how, odd
 from tracekit.wire.names import E
 
@@ -33,6 +34,7 @@ def read(progress: Progress, exit: Exit, *, discovering: bool) -> End:
     else:
         end.lines.append(_not_started(progress, exit))
         end.not_run, end.why = remaining, "unittest did not start"
+    end.lines += failures(progress, exit)
     _missing(end, progress, discovering=discovering)
     return end
 

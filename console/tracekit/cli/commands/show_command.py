@@ -106,7 +106,10 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
         yield paint.bold(f"  attempt {attempt.number}: {attempt.verdict or 'not ended'}")
         for step in attempt.steps:
             name = edge.clean(step.name)
-            yield f"    {GLYPHS.get(step.verdict or 'running', '✗')} {name:40} {seconds(step.duration_ns):>8}"
+            # What a death or a cancel left open is no longer running, and nobody measured it.
+            sign = GLYPHS.get(step.verdict or attempt.verdict or "running", "✗")
+            took = seconds(step.duration_ns) if step.verdict is not None else ""
+            yield f"    {sign} {name:40} {took:>8}".rstrip()
         yield from summary.detail(attempt, paint, _raised(view, facts.id, attempt))
         yield from summary.used_and_left(attempt)
         head, tail, left_out = _output(view, attempt)
