@@ -5,6 +5,7 @@ It reads a view and gives lines; it prints nothing itself.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from tracekit.cli.clockwords import odd_clock
@@ -243,7 +244,7 @@ def _group(state: RunState, group: CauseGroup, run_id: str, paint: Paint) -> Ite
         yield from detail(attempts[-1], paint)
     for index in group.indices[:MAX_IN_GROUP]:
         facts = state.facts[index]
-        place = f"{facts.file}:{facts.line}" if facts.file else ""
+        place = placed(facts.file, facts.line)
         yield f"    {clean(facts.id)}  {paint.dim(clean(place))}"
     if count > MAX_IN_GROUP:
         yield paint.dim(f"    … and {count - MAX_IN_GROUP} more")
@@ -300,30 +301,45 @@ def _notices(state: RunState, paint: Paint) -> Iterator[str]:
     stalled = [notice for notice in state.notices if notice.kind == "stalled"]
     if stalled:
         yield ""
-        yield from stalls(stalled[:MAX_IN_GROUP], paint)
+        yield from stalls(stalled, paint, most=MAX_IN_GROUP)
     warnings = sum(
         notice.count for notice in state.notices if notice.kind == "warning" and notice.code not in _OURS
     )
     gaps = [notice for notice in state.notices if notice.kind == "gap"]
     if warnings:
         yield paint.dim(f"{warnings} {'warning' if warnings == 1 else 'warnings'}")
-    for notice in gaps[:MAX_IN_GROUP]:
-        yield clean(f"! {notice.message}")
+    # Each process of a run may miss the same for the same reason.
+    for message, times in list(Counter(notice.message for notice in gaps).items())[:MAX_IN_GROUP]:
+        yield clean(f"! {message}{_times(times)}")
     for notice in state.notices:
         if notice.kind == "warning" and notice.code in _OURS:
             yield clean(f"! {notice.message}: {notice.action}")
 
 
-def stalls(notices: Iterable[Notice], paint: Paint, scenario: str = "") -> Iterator[str]:
-    """Who was silent or over its time, and where it was: of one scenario, or of all."""
-    for notice in notices:
-        if notice.kind != "stalled" or (scenario and notice.scenario != scenario):
-            continue
-        yield paint.bold(clean(f"! {notice.scenario or notice.suite or 'the suite'}: {notice.message}"))
-        stack = clean_lines(notice.detail)
+def stalls(
+    notices: Iterable[Notice], paint: Paint, scenario: str = "", most: int | None = None
+) -> Iterator[str]:
+    """Who was silent or over its time, and where it was: of one scenario, or of all; the same thing once."""
+    told = Counter(
+        (notice.scenario or notice.suite or "the suite", notice.message, notice.detail)
+        for notice in notices
+        if notice.kind == "stalled" and (not scenario or notice.scenario == scenario)
+    )
+    for (who, message, detail), times in list(told.items())[:most]:
+        yield paint.bold(clean(f"! {who}: {message}{_times(times)}"))
+        stack = clean_lines(detail)
         yield from (f"    {line}" for line in stack[:MAX_STACK])
         if len(stack) > MAX_STACK:
             yield paint.dim(f"    … and {len(stack) - MAX_STACK} more lines")
+
+
+def _times(count: int) -> str:
+    return f" ({count} times)" if count > 1 else ""
+
+
+def placed(file: str, line: int) -> str:
+    """A file, and the line where one is known: a class's own fixture has none."""
+    return f"{file}:{line}" if line else file
 
 
 def trouble(notice: Notice, paint: Paint) -> Iterator[str]:
@@ -331,7 +347,7 @@ def trouble(notice: Notice, paint: Paint) -> Iterator[str]:
     suite = f" [{clean(notice.suite)}]" if notice.suite else ""
     yield paint.bold(paint.verdict("error", f"✗ {clean(notice.message)}")) + suite
     if notice.file:
-        yield clean(f"    {notice.file}:{notice.line}" if notice.line else f"    {notice.file}")
+        yield clean(f"    {placed(notice.file, notice.line)}")
     if notice.failure is not None:
         for place, exception in enumerate(notice.failure.chain):
             yield from _exception(exception, paint, first=place == 0)

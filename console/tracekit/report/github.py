@@ -144,8 +144,9 @@ def _of_row(
     last = attempts[-1] if attempts else None
     failure = last.failures[-1] if last is not None and last.failures else None
     word = Status(state.status[i]).word
-    message = [f"{facts.id} {word}: {group.title}"]
-    if last is not None and last.reason and failure is None:
+    title = group.title.removeprefix(f"{word}: ")
+    message = [f"{facts.id} {word}: {title}"]
+    if last is not None and last.reason and failure is None and last.reason != title:
         message.append(last.reason)
     if more:
         message.append(f"… and {more} more with this cause")

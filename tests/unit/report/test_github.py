@@ -71,6 +71,14 @@ def test_notes__a_failure__then_its_line_in_own_code_from_the_repository_on(tmp_
     assert error.file == ""
 
 
+def test_notes__a_crash_without_a_failure__then_its_reason_is_said_once(tmp_path: Path) -> None:
+    scenario = "pytest:tests/test_a.py::test_dies"
+    journal = started(tmp_path).found(scenario, file="tests/test_a.py", line=3, suite="").start(scenario)
+    journal.end("crashed", scenario, cause="crash", reason="the process exited with status 3", exit=3)
+    error, _ = notes(view_of(tmp_path, journal), str(tmp_path))
+    assert error.message == f"{scenario} crashed: the process exited with status 3"
+
+
 def test_notes__a_run_of_another_machine__then_paths_of_this_one(tmp_path: Path) -> None:
     suites = [{"name": "", "runner": "pytest", "cwd": "/srv/app/sub"}]
     journal = Journal().add("run.started", root="/srv/app", suites=suites)

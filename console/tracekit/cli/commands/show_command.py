@@ -98,7 +98,7 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
     facts = state.facts[index]
     yield _row(view, index, paint)
     if facts.file:
-        yield paint.dim(edge.clean(f"  {facts.file}:{facts.line}"))
+        yield paint.dim(edge.clean(f"  {summary.placed(facts.file, facts.line)}"))
     for line in edge.clean_lines(facts.doc):
         yield f"  {line}"
     for attempt in state.attempts(index):

@@ -1,0 +1,57 @@
+"""A run in words: what several processes say alike is told once, and no line number is made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.unit.model.journals import Journal
+from tracekit.cli import summary
+from tracekit.cli.painting import Paint
+from tracekit.engine.view import RunView
+from tracekit.wire import lines
+
+SCENARIO = "unittest:test_a.py::TestA::setUpClass"
+
+
+def told(journal: Journal, folder: Path) -> list[str]:
+    view = RunView("01RUN", str(folder), folder, link="attached")
+    view.feed(b"".join(lines.encode(line) for line in journal.lines))
+    view.mark("ended")
+    return list(summary.lines(view, Paint(on=False)))
+
+
+def begun() -> Journal:
+    return Journal().add("run.started", suites=[{"name": "api", "runner": "unittest", "cwd": "/x"}])
+
+
+def test_lines__processes_that_are_silent_alike__then_once_with_how_often(tmp_path: Path) -> None:
+    journal = begun()
+    for when in ("after the last test", "after the last test", "between two tests"):
+        journal.add(
+            "launch.stalled", suite="api", launch="L1", when=when, limit="stall", after=3.0, stacks=[]
+        )
+    silent = [line for line in told(journal, tmp_path) if "no sign of life" in line]
+    assert silent == [
+        "! api: no sign of life after the last test (2 times)",
+        "! api: no sign of life between two tests",
+    ]
+
+
+def test_lines__processes_that_miss_the_same_for_the_same_reason__then_once_with_how_often(
+    tmp_path: Path,
+) -> None:
+    journal = begun()
+    for count in (1, 1, 2):
+        journal.add("gap", what="trace", count=count, why="Python 3.8 is too old")
+    missing = [line for line in told(journal, tmp_path) if "too old" in line]
+    assert missing == [
+        "! 1 trace missing: Python 3.8 is too old (2 times)",
+        "! 2 trace missing: Python 3.8 is too old",
+    ]
+
+
+def test_lines__a_red_row_without_a_line__then_its_file_alone(tmp_path: Path) -> None:
+    journal = begun().found(SCENARIO, file="test_a.py", line=0, suite="api").start(SCENARIO)
+    journal.end("error", SCENARIO, cause="setup", reason="it broke")
+    (row,) = [line for line in told(journal, tmp_path) if SCENARIO in line and "rerun" not in line]
+    assert row.strip() == f"{SCENARIO}  test_a.py"
