@@ -22,6 +22,15 @@ def test_noisy(number):
 """
 
 
+MANY = """
+import pytest
+
+@pytest.mark.parametrize("number", range(501))
+def test_many(number):
+    assert number != 500
+"""
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Sandbox]:
     """A user whose state directory holds one mebibyte."""
@@ -47,6 +56,20 @@ def test_run__disk_fills_up__then_same_verdicts_and_exit_code_and_the_loss_is_to
     assert done.code == 1, done.out + done.err
     assert "29 passed, 1 failed" in done.out
     assert "could not be recorded" in done.out
+
+
+@pytest.mark.parametrize("size", ["500k", "700k"])
+def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_last_test_failed(
+    small_disk: Sandbox, size: str
+) -> None:
+    # What is set aside for verdicts is a part of what was free: here it is enough for some of them.
+    state = small_disk.home / "state"
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(state)], check=True)
+    root = small_disk.project({"test_many.py": MANY})
+    done = small_disk.run("run", root)
+    assert done.code == 1, done.out + done.err
+    assert "could not be recorded" in done.out
+    assert "500 passed" not in done.out
 
 
 def test_run__disk_is_full_before__then_2_and_what_to_do(small_disk: Sandbox) -> None:

@@ -526,6 +526,11 @@ class Driver:
         }
         return [*told, Finish(line)]
 
+    @property
+    def failed_to_start(self) -> bool:
+        """Whether a launch did not do its work, or nobody can say what it did."""
+        return self._memory.failed_to_start
+
     def _discovers(self) -> bool:
         return self._plan.get("mode") == "discover"
 

@@ -264,6 +264,9 @@ class LiveRun:
         if self.phase == "ended":
             finish = (pump.finish if pump else None) or {"reason": "agent-died"}
             told["reason"], told["verdicts"] = str(finish.get("reason", "")), finish.get("verdicts", {})
+            # The journal says both too, unless the disk did not take it: then a console knows them from here alone.
+            told["not_run_count"] = finish.get("not_run_count", 0)
+            told["failed_to_start"] = bool(pump and pump.driver.failed_to_start)
         return told
 
     def _traced(self) -> dict[str, int]:

@@ -42,7 +42,6 @@ def outcome(view: RunView) -> int:
     with view.lock:
         blocking = [notice for notice in view.state.notices if notice.kind in _BLOCKING]
         reason = view.state.run.reason or str(view.end.get("reason", ""))
-        not_run = view.state.run.not_run_count
         excused = len(view.state.excused())
     if sum(verdicts.get(word, 0) for word in RED) > excused:
         return EXIT_RED
@@ -58,7 +57,7 @@ def outcome(view: RunView) -> int:
         return EXIT_RED
     ran = sum(count for word, count in verdicts.items() if word not in {"pending", "running", "notrun"})
     # What was asked for and did not run is not known to be well, whatever the others say.
-    if not_run:
+    if view.not_run_count() or view.failed_unrecorded:
         return EXIT_RED
     return OK if ran else NOTHING
 
@@ -98,6 +97,8 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
     yield ""
     if view.problem is not None:
         yield clean(f"! {view.problem.what} ({view.problem.action})")
+    if view.failed_unrecorded:
+        yield "! a part of the suite is unknown: how its tests ended could not be written down, so this is no green run"
     if hurt:
         yield f"! {hurt}: tracekit verify {view.run_id}"
     if told_clock := odd_clock(view.box_dir):

@@ -130,6 +130,17 @@ class RunView:
         with self.lock:
             return dict(self.state.counts)
 
+    def not_run_count(self) -> int:
+        """How many scenarios did not run, or ended without anybody who could write it down."""
+        told = self.end.get("not_run_count") if self.end.get("incomplete") else None
+        with self.lock:
+            return max(self.state.run.not_run_count, told if isinstance(told, int) else 0)
+
+    @property
+    def failed_unrecorded(self) -> bool:
+        """Whether a launch failed and the recording, which is incomplete, may not say so."""
+        return bool(self.end.get("incomplete") and self.end.get("failed_to_start"))
+
     @property
     def elsewhere(self) -> bool:
         """Whether another machine ran it, whose words name any path there is."""

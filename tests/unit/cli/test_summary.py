@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.unit.model.journals import Journal
 from tracekit.cli import summary
@@ -18,6 +21,27 @@ def told(journal: Journal, folder: Path) -> list[str]:
     view.feed(b"".join(lines.encode(line) for line in journal.lines))
     view.mark("ended")
     return list(summary.lines(view, Paint(on=False)))
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ({"incomplete": True, "verdicts": {"passed": 3}, "not_run_count": 0}, 0),
+        ({"incomplete": True, "verdicts": {"passed": 3}, "not_run_count": 2}, 1),
+        ({"incomplete": True, "verdicts": {"passed": 3}, "failed_to_start": True}, 1),
+        ({"incomplete": True, "verdicts": {"passed": 3, "failed": 1}}, 1),
+        ({"incomplete": True, "verdicts": {}}, 4),
+    ],
+)
+def test_outcome__disk_took_nothing_of_the_end__then_the_agents_own_word_decides(
+    end: dict[str, Any], code: int, tmp_path: Path
+) -> None:
+    view = RunView("01RUN", str(tmp_path), tmp_path, link="attached")
+    view.feed(b"".join(lines.encode(line) for line in begun().lines))
+    view.close(end)
+    assert summary.outcome(view) == code
+    unknown = any("no green run" in line for line in summary.lines(view, Paint(on=False)))
+    assert unknown is bool(end.get("failed_to_start"))
 
 
 def begun() -> Journal:
