@@ -110,7 +110,7 @@ def tree(source: Path | None, place: Path) -> Path:
 
 def profiled(suite: Suite, folder: Path, python: Path) -> Path:
     """The tree with a profile in it that says what the native command says."""
-    table = {"python": str(python), "runner": suite.runner, "paths": [], "args": list(suite.arguments)}
+    table = {"python": str(python), "runner": suite.runner, "paths": [], "args": ["-q", *suite.arguments]}
     # What is a module and no path, unittest takes among its arguments.
     table["args" if suite.runner == "unittest" else "paths"] += suite.paths  # type: ignore[operator]
     lines = [f"{name} = {json.dumps(value)}" for name, value in table.items()]
