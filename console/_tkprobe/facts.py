@@ -11,7 +11,6 @@ import os
 import reprlib
 import site
 import sys
-import sysconfig
 import time
 from types import CodeType, FrameType, TracebackType
 from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
@@ -264,8 +263,8 @@ def _hidden(frame: FrameType) -> bool:
 
 def _foreign_directories() -> Tuple[str, ...]:
     """Where installed packages and the standard library live: nothing there is the project's own."""
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    found: Set[Optional[str]] = {sysconfig.get_path(name) for name in names}
+    # Asking `sysconfig` for the same takes longer than a dozen tests.
+    found: Set[Optional[str]] = {os.path.dirname(os.path.abspath(os.__file__))}
     getters: Tuple[Any, ...] = (
         getattr(site, "getsitepackages", list),
         getattr(site, "getusersitepackages", str),

@@ -6,8 +6,13 @@ depends on names and seed alone, so that every worker and every machine comes to
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Dict, List, Optional, Sequence, Tuple
+
+try:
+    # What `hashlib` is made of: that loads every other hash, too, in each process of every suite.
+    from _blake2 import blake2b
+except ImportError:
+    from hashlib import blake2b
 
 GIVEN = "given"
 SHUFFLE = "shuffle:"
@@ -23,7 +28,7 @@ def shuffle_key(seed: str, name: str) -> Tuple[bytes, ...]:
 
 
 def _drawn(seed: str, text: str) -> bytes:
-    return hashlib.blake2b(f"{seed}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return bytes(blake2b(f"{seed}\0{text}".encode("utf-8", "surrogatepass"), digest_size=8).digest())
 
 
 def ordered(names: Sequence[str], wish: str, given: Optional[Sequence[str]]) -> List[int]:
