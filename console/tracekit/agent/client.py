@@ -97,10 +97,13 @@ class Client:
         window: int = 1 << 20,
         *,
         stop: Iterable[str] = (),
+        pace: float = 0.0,
     ) -> None:
         message: dict[str, Any] = {"run": run, "mode": mode, "files": files or {}, "window": window}
         message["trace"] = True
         message["stop"] = sorted(stop)
+        if pace:
+            message["pace"] = pace
         if secrets is not None:
             message["secrets"] = secrets
         self._send(FrameType.ATTACH, {"console": self.console, "copier": self.copier, **message})

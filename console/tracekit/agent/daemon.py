@@ -241,6 +241,7 @@ class Daemon:
         try:
             run.tick()
             run.keep_lease(now, bool(followers))
+            run.keep_pace([console.session.pace(run.run) for console in followers])
         except Exception:  # noqa: BLE001 - one run's fault must not take the others down
             self.log()
             run.broken()

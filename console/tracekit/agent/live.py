@@ -26,6 +26,8 @@ from tracekit.wire.lines import encode
 from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RUN_FILE, SPOOL_DIR, E
 
 POLL, ASLEEP = 0.03, 60.0
+# So seldom is a run looked at whose readers want no more, or that nobody reads: its rings have room for that long.
+SLOW = 0.07
 RETRY = 0.25
 GRACE = 1.0
 LOCAL = "local"
@@ -74,6 +76,9 @@ class LiveRun:
         self._pump: Optional[Pump] = None
         self._trace: Optional[tracing.Trace] = None
         self.followed = False
+        # How many seconds apart it is looked at, and when it was looked at last.
+        self._pace = POLL
+        self._looked = 0.0
         self._since = system.clock.seconds()
         self._watched_at = self._since
         self._gone = False
@@ -359,6 +364,10 @@ class LiveRun:
         if isinstance(lease, (int, float)) and now - self._watched_at > lease and not self.stopping:
             self.cancel("lease", self.grace)
 
+    def keep_pace(self, wanted: list[float]) -> None:
+        """Look as often as the most impatient of the readers wants, and now and then where nobody reads."""
+        self._pace = max(POLL, min([*wanted, SLOW]))
+
     def _ask(self) -> None:
         if self._pump is None or self.channel is None:
             return
@@ -376,7 +385,9 @@ class LiveRun:
     def wait(self) -> float:
         """How long nothing need be done."""
         if self.phase == "live":
-            return POLL
+            if self._trace is not None and self._trace.hurried:
+                return POLL
+            return max(0.0, min(self._looked + self._pace - self._system.clock.seconds(), self._pace))
         return ASLEEP if self.closed or (self.phase == "waiting" and self._secrets is None) else RETRY
 
     def tick(self) -> None:
@@ -386,7 +397,7 @@ class LiveRun:
             self._gone = self._gone or self.phase in {"recovering", "live"}
         if self.phase in {"recovering", "waiting"}:
             self._recover(self._system.clock.seconds())
-        pump = self._pump
+        pump, now = self._pump, self._system.clock.seconds()
         if pump is None or self.closed:
             return
         if self.phase == "live" and self._gone and not pump.driver.finished:
@@ -394,8 +405,11 @@ class LiveRun:
             killing.sweep(self._system, self.token)
             pump.stop_dead("supervisor-died")
         if self._trace is not None and not pump.driver.finished:
-            for line in self._trace.step(self._system.clock.seconds(), watched=self.followed):
+            for line in self._trace.step(now, watched=self.followed):
                 pump.note(line)
+        if now - self._looked < self._pace:
+            return
+        self._looked = now
         pump.step()
         self._ask()
         for alarm in pump.alarms():
@@ -416,6 +430,7 @@ class LiveRun:
         channel = self.channel
         if channel is None:
             return
+        self._looked = 0.0
         for message in channel.receive():
             if message.get("is") == "hello" and self.phase == "recovering":
                 try:

@@ -100,6 +100,8 @@ class _Follow:
     window: int = WINDOW
     #: The kinds of which the reader takes no more.
     stopped: frozenset[str] = frozenset()
+    #: How many seconds apart the reader wants to be told what is new; 0.0 is as soon as it is.
+    pace: float = 0.0
     told: Optional[dict[str, Any]] = None
     news: Optional[dict[str, Any]] = None
 
@@ -201,6 +203,7 @@ class Session:
         window: int,
         traced: bool = False,
         stopped: frozenset[str] = frozenset(),
+        pace: float = 0.0,
     ) -> None:
         """Begin to follow a run; its files are known from the first `update` on, which may be later."""
         self._forget(run)
@@ -210,7 +213,13 @@ class Session:
             traced=traced,
             window=_sound(window),
             stopped=stopped,
+            pace=pace,
         )
+
+    def pace(self, run: str) -> float:
+        """How many seconds apart this reader wants to be told of a run that it follows."""
+        follow = self._follows.get(run)
+        return follow.pace if follow is not None else 0.0
 
     def update(self, run: str, info: dict[str, Any]) -> None:
         """Tell a follower what is committed; only the newest is kept for one that is slow."""

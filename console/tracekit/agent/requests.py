@@ -220,7 +220,7 @@ class Requests:
         copying = message.get("mode") == "copy"
         if copying and run.directory == self._daemon.kept.default(run.run):
             self._daemon.kept.copies(run.directory, run.box, _copier(message))
-        theirs, window = message.get("files"), message.get("window")
+        theirs, window, pace = (message.get(key) for key in ("files", "window", "pace"))
         session.follow(
             run.run,
             copying=copying,
@@ -228,6 +228,7 @@ class Requests:
             window=window if type(window) is int else WINDOW,
             traced=message.get("trace") is True,
             stopped=kinds_of(message.get("stop")),
+            pace=float(pace) if isinstance(pace, (int, float)) else 0.0,
         )
         session.update(run.run, run.info())
 

@@ -150,6 +150,8 @@ class Trace:
         self._box: Any = None
         self._drain: Optional[int] = None
         self._next = 0.0
+        #: Whether so much comes that it is looked for as often as can be.
+        self.hurried = False
         # Records that were lost, and how many of them are told; no oftener than somebody looks.
         self._lost = self._told_lost = 0
         self._told = 0.0
@@ -178,6 +180,7 @@ class Trace:
         if self._drain is None and not self._open():
             return self._lines()
         taken = self._ask("drain_pass", self._drain, write)
+        self.hurried = taken >= FLOOD or self._rest == EVERY
         if taken < FLOOD:
             self._next = now + self._rest
         self._look(now if write or now - self._sized > SIZED_EVERY else 0.0)
@@ -187,7 +190,7 @@ class Trace:
         """The run is over: everything goes to the disk, and it is told what became of it."""
         if not self.wanted:
             return []
-        self.wanted = False
+        self.wanted = self.hurried = False
         if self._drain is None and not self._open():
             return self._lines()
         self._ask("drain_finish", self._drain)

@@ -70,8 +70,10 @@ class Box:
         name: str = LOCAL_BOX,
         copying: bool = False,
         copier: Callable[[], str] = str,
+        pace: float = 0.0,
     ) -> None:
         self.name = name
+        self._pace = pace
         self.copying = copying
         self._copier = copier
         self._reaches: set[_Waiter] = set()
@@ -211,7 +213,7 @@ class Box:
         self._followers[run] = follower
         self._followed.set()
         await _look(follower)
-        waiter = self._attaches[run] = _Waiter(_attach(follower, self._window))
+        waiter = self._attaches[run] = _Waiter(self._attach(follower))
         try:
             await self._ask(waiter)
         except ProblemError:
@@ -343,7 +345,7 @@ class Box:
         for run, follower in self._followers.items():
             if run not in self._attaches:
                 self._early.add(run)
-                _attach(follower, self._window)(client)
+                self._attach(follower)(client)
 
     async def _resume(self, session: Session) -> None:
         for waiter in self._waiting:
@@ -353,7 +355,7 @@ class Box:
         for run, follower in tuple(self._followers.items()):
             if run not in self._attaches and run not in self._early:
                 await _look(follower)
-                await session.send(_attach(follower, self._window))
+                await session.send(self._attach(follower))
             if follower.view.link == "reconnecting":
                 follower.note(E.BOX_RESUMED, {})
                 follower.view.mark("attached")
@@ -446,6 +448,14 @@ class Box:
             self._said = problems[0]
             self._give_up(*problems)
 
+    def _attach(self, follower: Follower) -> Callable[[Client], None]:
+        run, copy, window, pace = follower.view.run_id, follower.copy, self._window, self._pace
+        if copy is None:
+            return lambda client: client.attach(run, "inplace", pace=pace)
+        return lambda client: client.attach(
+            run, "copy", files=copy.held(), window=window, stop=copy.allowance.refused, pace=pace
+        )
+
     def _stop_following(self, problem: Problem) -> None:
         for follower in list(self._followers.values()):
             follower.note(E.BOX_LOST, {})
@@ -474,15 +484,6 @@ class _Waiter:
 
 def _put(offset: int, data: bytes, client: Client) -> None:
     client.put(offset, data)
-
-
-def _attach(follower: Follower, window: int) -> Callable[[Client], None]:
-    run, copy = follower.view.run_id, follower.copy
-    if copy is None:
-        return lambda client: client.attach(run, "inplace")
-    return lambda client: client.attach(
-        run, "copy", files=copy.held(), window=window, stop=copy.allowance.refused
-    )
 
 
 async def _look(follower: Follower) -> None:

@@ -83,13 +83,15 @@ class Boxes(Ways):
         accept_new: bool = False,
         begun: Bridge | None = None,
         once: set[str] | None = None,
+        pace: float = 0.0,
     ) -> None:
         super().__init__(places, asker=asker, accept_new=accept_new, once=once)
         self._console = console
+        self._pace = pace
         self._tasks = tasks
         self._remote: dict[tuple[Any, ...], Box] = {}
         self._here = LocalLink(places.state, places.cache, idle=places.agent_idle, begun=begun)
-        self.local = Box(self._here, console)
+        self.local = Box(self._here, console, pace=pace)
         tasks.start_soon(self.local.serve)
 
     def of(self, environment: Environment | None) -> Box:
@@ -130,6 +132,7 @@ class Boxes(Ways):
                 name=name,
                 copying=True,
                 copier=functools.partial(copier, self._places.state, self._console),
+                pace=self._pace,
             )
             self._tasks.start_soon(box.serve)
             self._tasks.start_soon(box.keep_time)

@@ -50,8 +50,11 @@ class Engine:
         accept_new: bool = False,
         begun: Bridge | None = None,
         once: set[str] | None = None,
+        pace: float = 0.0,
     ) -> None:
         self.places = places
+        #: How many seconds apart this console wants to hear what is new; 0.0 is as soon as it is.
+        self.pace = pace
         #: The way to this machine's agent, where it was started before anything else was loaded.
         self.begun = begun
         self.asker = asker
@@ -143,6 +146,7 @@ class _Core:
             accept_new=engine.accept_new,
             begun=engine.begun,
             once=engine.once,
+            pace=engine.pace,
         )
         self._history = History(engine.store)
         context = Context(places, engine.store, self._boxes, self._history, tasks, engine.console)

@@ -50,6 +50,8 @@ class RunView:
         self._window = recorded.Window(box_dir / OUTPUT_FILE)
         self.end: dict[str, Any] = {}
         self.done = threading.Event()
+        #: Set with every change; whoever waits for the next one clears it.
+        self.moved = threading.Event()
         # Set when what a discovery found has been kept, or will not be.
         self.settled = threading.Event()
         # An inventory that was shown at once: whether the sources are others now; None until that is known.
@@ -96,6 +98,7 @@ class RunView:
             self._folded += taken
             taps = tuple(self._taps)
         if taken:
+            self.moved.set()
             for tap in taps:
                 tap(data[:taken])
         return taken
@@ -117,6 +120,7 @@ class RunView:
             self._fold.state.mark_lost(link == "lost")
         if not self.live:
             self.done.set()
+        self.moved.set()
 
     def close(self, end: dict[str, Any], problem: Problem | None = None) -> None:
         """Note the agent's own word on how the run ended, which stands where the disk could not take the journal's."""

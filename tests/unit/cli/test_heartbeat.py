@@ -79,3 +79,15 @@ def test_heartbeat__nothing_runs_yet__then_only_how_far_it_is(
     shown.tick()
     assert "▶ 0/1" in (told := capsys.readouterr().out)
     assert "running" not in told
+
+
+def test_wait__something_comes_or_it_ends__then_it_is_told_at_once_and_once(
+    tmp_path: Path, clock: Clock
+) -> None:
+    journal = Journal().add("run.started").start(A)
+    view, shown = live(tmp_path, journal, clock)
+    assert view.moved.is_set()
+    shown.wait()
+    assert not view.moved.is_set()
+    view.mark("ended")
+    assert view.moved.is_set()

@@ -29,11 +29,14 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Attach and follow; ctrl-c leaves, and the run goes on."""
-    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.cli.live import Signals, follow, pace, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Attach
 
-    with Signals().caught() as signals, Engine(project.places(), asker=asking.asker()) as engine:
+    with (
+        Signals().caught() as signals,
+        Engine(project.places(), asker=asking.asker(), pace=pace(as_json=args.json)) as engine,
+    ):
         request = Attach(args.run or "last")
         environment = args.environment or _box(engine, args)
         if environment is not None:

@@ -47,7 +47,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run again and follow."""
     from tracekit.cli.github_job import GithubJob
-    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.cli.live import Signals, follow, pace, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Rerun
 
@@ -64,7 +64,10 @@ def run(args: argparse.Namespace) -> int:
         isolate=tuple(args.isolate),
         trace=args.trace,
     )
-    with Signals().caught() as signals, Engine(project.places(), asker=asking.asker()) as engine:
+    with (
+        Signals().caught() as signals,
+        Engine(project.places(), asker=asking.asker(), pace=pace(as_json=args.json)) as engine,
+    ):
         view = submitted(engine, request, signals)
         job = GithubJob(engine.places, as_json=args.json)
         with job.outside_text():

@@ -81,13 +81,19 @@ def run(args: argparse.Namespace) -> int:
     begun = project.begun(places, here=found.here)
 
     from tracekit.cli.github_job import GithubJob
-    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.cli.live import Signals, follow, pace, submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Launch
 
     with (
         Signals().caught() as signals,
-        Engine(places, asker=asking.asker(), accept_new=args.accept_new, begun=begun) as engine,
+        Engine(
+            places,
+            asker=asking.asker(),
+            accept_new=args.accept_new,
+            begun=begun,
+            pace=pace(as_json=args.json),
+        ) as engine,
     ):
         request = Launch(
             found.root,
