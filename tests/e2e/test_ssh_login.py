@@ -14,6 +14,7 @@ import pytest
 from tests.support import ssh_server, sshd
 from tests.support.links import greeted, refusal
 from tests.support.until import until
+from tracekit.link.cutting import Cutting
 from tracekit.link.hostkeys import HostKeys
 from tracekit.link.login import Address, Question, Trust
 from tracekit.link.ssh import SshLink
@@ -68,6 +69,19 @@ def locked(box: sshd.Box, phrase: str) -> Iterator[None]:
 def openssh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sshd.Box]:
     with sshd.box(tmp_path_factory.mktemp("openssh"), settings=QUIET) as box:
         yield box
+
+
+def test_connection__ours_and_the_server_s_first_choice__then_the_library_gets_whole_packets(
+    openssh: sshd.Box, tmp_path: Path
+) -> None:
+    async def over() -> object:
+        async with link_to(openssh, tmp_path).connected() as connection:
+            # The library has no word for it: that it is still called so is what this is for.
+            transport = connection._transport
+            assert transport is not None
+            return transport.get_protocol()
+
+    assert isinstance(anyio.run(over), Cutting)
 
 
 @pytest.fixture(scope="module")

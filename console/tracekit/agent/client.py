@@ -22,9 +22,10 @@ from tracekit.wire.frames import (
 from tracekit.wire.messages import MessageAssembler, encode_message
 
 MAX_NOISE = 64 * 1024
-# Of what may be under way, so that neither side waits for the other's word.
-_ACKS = 4
-ACK_EVERY = 512 * 1024
+# Of what may be under way, so that neither side waits for the other's word; on a short line fewer words do, and each is
+# felt by who hears as much as the line carries.
+_ACKS, _FEW_ACKS = 4, 2
+ACK_EVERY, _ACK_SELDOM = 512 * 1024, 2 << 20
 # Pieces in one event: about a megabyte, of frames that come in two or three of them each.
 MOST = 64
 
@@ -165,11 +166,17 @@ class Client:
                     self._data(frame, events)
                 elif frame.known:
                     events += self._message(frame)
-        if self._unacked >= max(ACK_EVERY, self.window // _ACKS):
+        if self._unacked >= self._ack_every:
             self._unacked = 0
             for run, files in self._lengths.items():
                 self.ack(run, files)
         return events
+
+    @property
+    def _ack_every(self) -> int:
+        """After so many bytes the agent is told that they are here."""
+        seldom = min(self.window // _FEW_ACKS, _ACK_SELDOM)
+        return max(ACK_EVERY, self.window // _ACKS, seldom)
 
     def _behind_noise(self, data: bytes) -> bytes:
         self.noise += data

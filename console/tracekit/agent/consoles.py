@@ -7,6 +7,7 @@ and waits until we let go of them. Nothing here blocks, and no peer is read furt
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import selectors
 import socket
@@ -25,8 +26,10 @@ _BREATHS = 16
 _MOST_PIECES = 16
 # What a bridge may lend: where it reads, and where it writes.
 _ENDS = 2
-# What lies ready for sshd to take: with the usual room we would be woken twice as often for the same bytes.
-_ROOM = 1 << 19
+# What lies ready for sshd to take: with the usual room we would be woken many times as often for the same bytes.
+_ROOM, _ROOM_OF_A_PIPE = 1 << 19, 1 << 20
+# As Linux numbers it; older versions of Python have no name for it.
+_SET_PIPE_SIZE = 1031
 
 #: Gives the bytes of a file of a run: its name, where, how many.
 Reader = Callable[[str, str, int, int], bytes]
@@ -160,9 +163,7 @@ class Consoles:
         console.turning = False
         for end in (console.source, console.target):
             os.set_blocking(end, False)
-        if stat.S_ISSOCK(os.fstat(console.target).st_mode):
-            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(console.target)) as peer:
-                peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
+        _widen(console.target)
         self._watch(console, console.source, selectors.EVENT_READ)
 
     def _watch(self, console: Console, number: int, mask: int) -> None:
@@ -199,6 +200,17 @@ class Consoles:
         console: Optional[Console] = self._by_end.get(number)
         if console is not None:
             self.drop(console)
+
+
+def _widen(target: int) -> None:
+    """Let more lie ready in a pipe or a socket, as far as the system lets us."""
+    kind = os.fstat(target).st_mode
+    with contextlib.suppress(OSError):
+        if stat.S_ISFIFO(kind):
+            fcntl.fcntl(target, _SET_PIPE_SIZE, _ROOM_OF_A_PIPE)
+        elif stat.S_ISSOCK(kind):
+            with socket.socket(fileno=os.dup(target)) as peer:
+                peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _ROOM)
 
 
 def _behind(pieces: list[Piece], sent: int) -> list[Piece]:

@@ -18,6 +18,7 @@ import asyncssh
 
 from tracekit.link.bootstrap import Arrival, command
 from tracekit.link.channel import Channel, SshPipes
+from tracekit.link.cutting import cut
 from tracekit.link.login import Address, Asker, Login, Question, Trust
 from tracekit.link.refusals import no_session, problem_of, proxy_problem, timeout, unreadable_config
 from tracekit.link.sshconfig import Configured, read
@@ -167,6 +168,7 @@ class SshLink:
                 problem = proxy_problem(address, said.proxy, fault) or problem_of(address, client, fault)
                 raise ProblemError(problem) from fault
             made.append(connection)
+            cut(connection)
             return connection
 
     def _options(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import json
 import os
 import signal
@@ -27,6 +28,9 @@ from tracekit.link.zipped import agent_zip
 from tracekit.wire.frames import FrameType, encode_frame
 from tracekit.wire.lines import encode
 from tracekit.wire.messages import encode_message
+
+# As Linux numbers the question.
+_PIPE_SIZE = 1032
 
 
 class Bridged:
@@ -100,6 +104,15 @@ def test_bridge__a_flood_of_words__then_none_of_them_goes_through_it(bridged: Br
         bridged.ping()
     assert bridged.read_by(bridged.process.pid) == before[0]
     assert bridged.read_by(bridged.daemon) - before[1] > 1_000_000
+
+
+def test_bridge__it_wrote_into_a_pipe__then_more_of_a_flood_lies_ready_in_it(bridged: Bridged) -> None:
+    usual = os.pipe()
+    try:
+        assert fcntl.fcntl(bridged.source, _PIPE_SIZE) > 4 * fcntl.fcntl(usual[0], _PIPE_SIZE)
+    finally:
+        for end in usual:
+            os.close(end)
 
 
 def test_bridge__much_was_said_before_it_was_heard__then_all_of_it_is_answered(

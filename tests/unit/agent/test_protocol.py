@@ -12,7 +12,7 @@ import pytest
 from tests.support.agents.hostile import HOSTILE
 from tracekit.agent.carry import MARKER
 from tracekit.agent.client import MAX_NOISE, Client
-from tracekit.agent.protocol import CONGESTED, Session
+from tracekit.agent.protocol import BREATH, CONGESTED, Session
 from tracekit.wire.frames import Frame, FrameDecoder, FrameError, FrameType, encode_frame
 from tracekit.wire.messages import encode_message
 
@@ -113,6 +113,28 @@ def test_window__reader_says_that_the_line_is_long__then_more_is_under_way() -> 
         world.serve()
     frames = FrameDecoder().feed(world.wire)
     assert sum(len(frame.payload) for frame in frames if frame.type == FrameType.DATA) == 1_000_000
+
+
+@pytest.mark.parametrize(("window", "every"), [(0, 512 << 10), (4 << 20, 2 << 20), (16 << 20, 4 << 20)])
+def test_acks__window_is_known__then_there_is_one_as_seldom_as_nobody_waits_for_it(
+    window: int, every: int
+) -> None:
+    world = World(1, window=window or 1 << 20)
+    world.client.window = window
+    world.files["output.bin"] = bytes(33 << 20)
+    world.tell()
+    told = 0
+    while len(world.copies["output.bin"]) < len(world.files["output.bin"]):
+        world.serve()
+        some, world.wire = world.wire, b""
+        for event in world.client.receive(some):
+            if event["type"] == "data":
+                world.copies["output.bin"] += b"".join(event["pieces"])
+        said = world.client.take()
+        told += len(FrameDecoder().feed(said))
+        world.session.receive(said)
+    # Each is said behind the breath that fills the measure.
+    assert (33 << 20) // (every + BREATH) <= told <= (33 << 20) // every
 
 
 @pytest.mark.parametrize("kind", ["output", "blobs", "trace"])
