@@ -13,7 +13,10 @@ import signal
 import socket
 import threading
 import time
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
+
+if TYPE_CHECKING:
+    import subprocess
 
 #: How long one service may take.
 PATIENCE = 5.0
@@ -21,6 +24,8 @@ PATIENCE = 5.0
 MOST = 256
 _KINDS = ("tcp", "http", "command")
 _SAID, _HEARD = 200, 4096
+# How often a command that says nothing is looked at, and how much is read that it said before its end.
+_LOOK, _LEFT = 0.05, 1 << 16
 
 
 def checks_of(found: object) -> Optional[list[dict[str, Any]]]:
@@ -37,6 +42,8 @@ def _is_check(found: object) -> bool:
     if len(kinds) != 1:
         return False
     value = found[kinds[0]]
+    if not isinstance(found.get("at", ""), str):
+        return False
     if kinds[0] != "command":
         return isinstance(value, str)
     return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
@@ -67,7 +74,7 @@ def _ask(check: dict[str, Any], patience: float) -> str:
         return _connects(check["tcp"], patience)
     if "http" in check:
         return _reads(check["http"], patience)
-    return _runs(check["command"], patience)
+    return _runs(check["command"], check.get("at") or "", patience)
 
 
 def _connects(place: str, patience: float) -> str:
@@ -87,7 +94,12 @@ def _reads(address: str, patience: float) -> str:
 
     try:
         parts = urlsplit(address)
-        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        # A Python that was built without TLS has no such class.
+        kind: Any = getattr(
+            http.client, "HTTPSConnection" if parts.scheme == "https" else "HTTPConnection", None
+        )
+        if kind is None:
+            return f"{address} cannot be asked: the Python there was built without TLS"
         connection = kind(parts.hostname or "", parts.port, timeout=patience)
     except (ValueError, http.client.HTTPException) as fault:
         return f"{address} is no address: {fault}"
@@ -99,7 +111,7 @@ def _reads(address: str, patience: float) -> str:
     except socket.timeout:
         return f"{address} does not answer within {patience:g} s"
     except OSError as fault:
-        return f"{address} takes no connection: {fault.strerror or fault}"
+        return _unsecured(address, fault) or f"{address} takes no connection: {fault.strerror or fault}"
     except http.client.HTTPException as fault:
         return f"{address} does not speak HTTP: {type(fault).__name__}"
     finally:
@@ -107,7 +119,21 @@ def _reads(address: str, patience: float) -> str:
     return "" if 200 <= status < 300 else f"{address} answers with {status}"
 
 
-def _runs(words: list[str], patience: float) -> str:
+def _unsecured(address: str, fault: OSError) -> str:
+    """Why a connection that was taken could not be made safe; empty for any other fault."""
+    try:
+        import ssl
+    except ImportError:
+        return ""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return f"{address} has a certificate that is not trusted there: {fault.verify_message}"
+    if isinstance(fault, ssl.SSLError):
+        why = (fault.reason or "it says no more").replace("_", " ").lower()
+        return f"{address} takes a connection, and does not speak TLS as it should: {why}"
+    return ""
+
+
+def _runs(words: list[str], place: str, patience: float) -> str:
     import subprocess
 
     try:
@@ -116,14 +142,16 @@ def _runs(words: list[str], patience: float) -> str:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            cwd=os.path.expanduser("~"),
+            cwd=os.path.expanduser(place or "~"),
             start_new_session=True,
         )
     except OSError as fault:
+        if place and not os.path.isdir(os.path.expanduser(place)):
+            return f"the project is not at {place}, where {words[0]} is to be started"
         return f"{words[0]} cannot be started: {fault.strerror or fault}"
     deadline = time.monotonic() + patience
     with process.stdout:  # type: ignore[union-attr]
-        heard = _heard(process.stdout, deadline)
+        heard = _heard(process, deadline)
         try:
             code = process.wait(max(0.0, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -141,14 +169,24 @@ def _runs(words: list[str], patience: float) -> str:
     return f"{ends}: {lines[-1].strip()}" if lines else ends
 
 
-def _heard(stream: Any, deadline: float) -> bytes:
-    """The last of what a command says until its end; nobody keeps what a command without end says."""
-    heard = b""
-    while select.select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
-        data = os.read(stream.fileno(), _HEARD)
-        if not data:
+def _heard(process: subprocess.Popen[bytes], deadline: float) -> bytes:
+    """The last of what a command says; nobody keeps what a command without end says.
+
+    It is over when the command is: what it leaves behind may hold its output open for as long as it likes.
+    """
+    stream: Any = process.stdout
+    heard, rest = b"", _LEFT
+    while rest > 0:
+        left = deadline - time.monotonic()
+        ended = process.poll() is not None
+        if select.select([stream], [], [], 0.0 if ended else max(0.0, min(left, _LOOK)))[0]:
+            data = os.read(stream.fileno(), _HEARD)
+            if not data:
+                break
+            heard = (heard + data)[-_HEARD:]
+            rest -= len(data) if ended else 0
+        elif ended:
             break
-        heard = (heard + data)[-_HEARD:]
-        if time.monotonic() > deadline:
+        if left <= 0:
             break
     return heard

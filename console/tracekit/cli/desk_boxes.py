@@ -54,10 +54,12 @@ class DeskBoxes:
 
         from tracekit.cli.commands.box_command import brief
         from tracekit.engine.health import look
+        from tracekit.engine.relocate import place_between_runs
 
         found = next(each for each in self._declared(root) if each.name == name)
         link = self._ways.link(str(found.host), found.user, found.port, found.fingerprint)
-        health = anyio.run(look, link, found.name, found.services)
+        place = place_between_runs(os.path.abspath(root or "."), found)
+        health = anyio.run(look, link, found.name, found.services, place)
         return Seen(not health.problems, brief(health), health.problems)
 
     def shell(self, root: str, name: str, run: str) -> Problem | None:

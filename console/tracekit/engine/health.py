@@ -51,13 +51,16 @@ class Health:
         return [str(run.get("run")) for run in runs or () if run.get("state") == "live"]
 
 
-async def look(opener: Opener, where: str, services: Sequence[Service] = ()) -> Health:
-    """Look at one box, and have it ask its services; raises ProblemError when it cannot be reached."""
+async def look(opener: Opener, where: str, services: Sequence[Service] = (), place: str = "") -> Health:
+    """Look at one box, and have it ask its services; raises ProblemError when it cannot be reached.
+
+    `place` is the project's folder there, where it is known between runs.
+    """
     began = time.monotonic()
     with anyio.move_on_after(_PATIENCE):
         try:
             async with connect(opener, "check") as session:
-                return await _look(session, where, began, services)
+                return await _look(session, where, began, services, place)
         except (FrameError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
             what = f"the box does not speak as an agent does: {fault}"
             action = "look at its shell's start-up files, and at what stands there in the agent's place"
@@ -65,8 +68,10 @@ async def look(opener: Opener, where: str, services: Sequence[Service] = ()) -> 
     raise ProblemError(Problem("ssh.timeout", "the box does not answer in time", where, "try again"))
 
 
-async def _look(session: Session, where: str, began: float, services: Sequence[Service]) -> Health:
-    questions, unasked = asked_services.questions(services)
+async def _look(
+    session: Session, where: str, began: float, services: Sequence[Service], place: str
+) -> Health:
+    questions, unasked = asked_services.questions(services, place)
 
     def ask(client: Client) -> None:
         client.ask(questions)
@@ -109,7 +114,8 @@ async def _look(session: Session, where: str, began: float, services: Sequence[S
         )
     trip, offset = min(seen)
     found = asked_services.standings(services, unasked, answers)
-    problems = [*_problems(facts, trip, offset, where), *asked_services.problems(found, where)]
+    unwell = asked_services.problems(found, where, asked_services.homeless(services, place))
+    problems = [*_problems(facts, trip, offset, where), *unwell]
     return Health(facts, took, trip, offset, problems, found)
 
 

@@ -41,6 +41,16 @@ def box_root(root: str, environment: Environment) -> str:
     )
 
 
+def place_between_runs(root: str, environment: Environment) -> str:
+    """Where the project's root is on the box while nothing runs there; empty where each run brings it along."""
+    if environment.how != "connect":
+        return ""
+    try:
+        return box_root(root, environment)
+    except ProblemError:
+        return ""
+
+
 def here(path: str, root: str, paths: Sequence[tuple[str, str]], moved_from: str) -> str:
     """Where a path of the box is on this machine, below `root`; itself where nothing says so.
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 WELL, UNWELL, UNASKED = "well", "unwell", "unasked"
 # A run's own: between runs there is nothing that has them.
 _OF_A_RUN = ("{port}", "{tmp}")
+_AT_HOME = " (asked in ~: the project's files are on the box only while it runs there)"
 
 
 class Standing(NamedTuple):
@@ -26,8 +27,11 @@ class Standing(NamedTuple):
     why: str = ""
 
 
-def questions(services: Sequence[Service]) -> tuple[list[dict[str, Any]], list[Standing]]:
-    """What a box is to be asked, and which services cannot be asked, with the reason."""
+def questions(services: Sequence[Service], place: str = "") -> tuple[list[dict[str, Any]], list[Standing]]:
+    """What a box is to be asked, and which services cannot be asked, with the reason.
+
+    `place` is the project's folder on the box, where it is known between runs: commands are started in there.
+    """
     asked: list[dict[str, Any]] = []
     unasked: list[Standing] = []
     for service in services:
@@ -40,7 +44,8 @@ def questions(services: Sequence[Service]) -> tuple[list[dict[str, Any]], list[S
         elif _of_a_run(question):
             unasked.append(Standing(service.name, UNASKED, "its port or directory is each run's own"))
         else:
-            asked.append({"name": service.name, **question})
+            there = {"at": place} if place and "command" in question else {}
+            asked.append({"name": service.name, **question, **there})
     return asked, unasked
 
 
@@ -71,11 +76,22 @@ def standings(
     return tuple(found.get(service.name, Standing(service.name, UNASKED, missing)) for service in services)
 
 
-def problems(found: Sequence[Standing], box: str) -> list[Problem]:
-    """One for each service that is not well."""
+def homeless(services: Sequence[Service], place: str) -> frozenset[str]:
+    """The services that are asked by a command, which has no project's folder to be started in."""
+    asked, _ = questions(services, place)
+    return frozenset(str(each["name"]) for each in asked if "command" in each and "at" not in each)
+
+
+def problems(found: Sequence[Standing], box: str, strays: frozenset[str] = frozenset()) -> list[Problem]:
+    """One for each service that is not well; of `strays` it is said where they were asked."""
     action = f"start it there, or look at what it says: `tracekit box shell {box}` opens a shell on the box"
     return [
-        Problem("box.service", f"service {each.name}: {each.why}", box, action)
+        Problem(
+            "box.service",
+            f"service {each.name}: {each.why}{_AT_HOME if each.name in strays else ''}",
+            box,
+            action,
+        )
         for each in found
         if each.state == UNWELL
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import ssl
+import subprocess
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -31,8 +33,10 @@ class Page(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def served() -> Iterator[int]:
+def served(safe: ssl.SSLContext | None = None) -> Iterator[int]:
     with HTTPServer(("127.0.0.1", 0), Page) as server:
+        if safe is not None:
+            server.socket = safe.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -114,6 +118,45 @@ def test_ask__command_leaves_something_or_says_things_for_ever__then_nothing_of_
     until(lambda: not _lives(int(place.read_text())))
 
 
+def test_ask__command_ends_and_leaves_something_that_holds_its_output__then_nobody_waits_for_that(
+    tmp_path: Path,
+) -> None:
+    place = tmp_path / "pid"
+    left = f"sleep 300 & echo $! >{place}; echo it is down; exit 3"
+    # Waiting for the end of its output would be told as a command that does not end.
+    assert said({"command": ["sh", "-c", left]}, 200.0) == "sh ends with 3: it is down"
+    until(lambda: not _lives(int(place.read_text())))
+
+
+def test_ask__command_says_much_just_before_it_ends__then_its_last_line_is_told() -> None:
+    script = "i=0; while [ $i -lt 3000 ]; do echo line $i; i=$((i+1)); done; echo the last; exit 1"
+    assert said({"command": ["sh", "-c", script]}) == "sh ends with 1: the last"
+
+
+def test_ask__project_is_on_the_box__then_commands_are_started_in_its_folder(tmp_path: Path) -> None:
+    here = {"command": ["sh", "-c", 'test "$PWD" = "$0"', str(tmp_path)], "at": str(tmp_path)}
+    assert said(here) == ""
+    gone = tmp_path / "gone"
+    why = f"the project is not at {gone}, where true is to be started"
+    assert said({"command": ["true"], "at": str(gone)}) == why
+
+
+def test_ask__certificate_is_nobodys_or_none_comes__then_each_has_its_own_words(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key", tmp_path / "certificate"
+    made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
+    made += ["-subj", "/CN=localhost", "-keyout", str(key), "-out", str(certificate)]
+    subprocess.run(made, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with served(context) as port:
+        address = f"https://127.0.0.1:{port}/"
+        why = f"{address} has a certificate that is not trusted there: self-signed certificate"
+        assert said({"http": address}).replace("self signed", "self-signed") == why
+    with served() as port:
+        address = f"https://127.0.0.1:{port}/"
+        assert said({"http": address}).startswith(f"{address} takes a connection, and does not speak TLS")
+
+
 def _lives(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
@@ -132,6 +175,7 @@ def _lives(pid: int) -> bool:
         [{"name": "a", "tcp": 1}],
         [{"name": "a", "tcp": "a:1", "http": "http://a"}],
         [{"name": "a", "command": []}],
+        [{"name": "a", "command": ["x"], "at": 1}],
         [{"name": "a", "command": ["x", 1]}],
         [{"name": "a", "tcp": "a:1"}] * 257,
     ],

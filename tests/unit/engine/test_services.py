@@ -11,6 +11,7 @@ from tracekit.engine.services import (
     WELL,
     Standing,
     brief,
+    homeless,
     problems,
     questions,
     standings,
@@ -31,6 +32,19 @@ def test_questions__health_and_ready__then_health_is_asked_and_ready_where_there
         ],
         [],
     )
+
+
+def test_questions__project_is_on_the_box__then_commands_alone_are_asked_in_its_folder() -> None:
+    asked, _ = questions([DB, API, QUEUE], "/srv/app")
+    assert [each.get("at") for each in asked] == [None, None, "/srv/app"]
+    assert homeless([DB, API, QUEUE], "/srv/app") == frozenset()
+
+
+def test_problems__project_is_there_only_while_it_runs__then_said_of_commands_alone() -> None:
+    found = [Standing("queue", UNWELL, "ask-it ends with 1"), Standing("db", UNWELL, "takes no connection")]
+    queue, db = problems(found, "box7", homeless([DB, QUEUE], ""))
+    assert queue.what.startswith("service queue: ask-it ends with 1 (asked in ~: ")
+    assert db.what == "service db: takes no connection"
 
 
 @pytest.mark.parametrize(

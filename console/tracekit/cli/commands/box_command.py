@@ -62,12 +62,17 @@ def run(args: argparse.Namespace) -> int:
 # -- what is declared
 
 
+def _root() -> str:
+    from tracekit.config import roots
+
+    return roots.find_root(os.path.abspath("."))
+
+
 def _declared() -> list[Environment]:
     """The boxes of the project here and of the user, in the order of their names; raises ProblemError."""
-    from tracekit.config import loader, roots
+    from tracekit.config import loader
 
-    root = roots.find_root(os.path.abspath("."))
-    config = loader.load(root, environ=os.environ, implicit=False)
+    config = loader.load(_root(), environ=os.environ, implicit=False)
     return sorted((each for each in config.profile.environments if each.remote), key=lambda each: each.name)
 
 
@@ -155,9 +160,10 @@ async def _looked_at(ways: Ways, chosen: Sequence[Environment], as_json: bool) -
 
 async def _health(ways: Ways, found: Environment) -> Health:
     from tracekit.engine.health import look
+    from tracekit.engine.relocate import place_between_runs
 
     link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
-    return await look(link, found.name, found.services)
+    return await look(link, found.name, found.services, place_between_runs(_root(), found))
 
 
 def _say(found: Environment, health: Health | None, problems: Sequence[Problem], *, as_json: bool) -> None:
