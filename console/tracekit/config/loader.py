@@ -16,7 +16,7 @@ from tracekit.config.faults import Faults
 from tracekit.config.key import Table
 from tracekit.config.keymap import Keymap, build_keymap
 from tracekit.config.profile import Environment, Profile, Suite
-from tracekit.config.roots import OWN, PYPROJECT, holds
+from tracekit.config.roots import OWN, PYPROJECT, holds, stranger
 from tracekit.config.rules import RULES
 from tracekit.config.settings import Layer, Settings, settle
 from tracekit.config.tables import BOXES, PROFILE, USER
@@ -222,7 +222,9 @@ def _checked(document: Document, table: Table, faults: Faults) -> _File:
 
 
 def _own_file(root: str, faults: Faults) -> _File | None:
-    """`tracekit.toml`, or `[tool.tracekit]`; never both."""
+    """`tracekit.toml`, or `[tool.tracekit]`; never both, and none that is a stranger's."""
+    if _strangers(root, OWN, faults):
+        return None
     own = _read(os.path.join(root, OWN), OWN, PROFILE, faults)
     project = os.path.join(root, PYPROJECT)
     # Most pyproject files say nothing to us: they are not parsed, and their mistakes are not ours to report.
@@ -234,6 +236,8 @@ def _own_file(root: str, faults: Faults) -> _File | None:
     ours = table.get("tracekit") if isinstance(table, dict) else None
     if document is None or ours is None:
         return own
+    if _strangers(root, PYPROJECT, faults):
+        return own
     inner = Document(PYPROJECT, ours if isinstance(ours, dict) else {}, document.index, ("tool", "tracekit"))
     if not isinstance(ours, dict):
         faults.add("type", "must be a table", inner.where(()), "write [tool.tracekit]")
@@ -244,6 +248,17 @@ def _own_file(root: str, faults: Faults) -> _File | None:
         )
         return own
     return _checked(inner, PROFILE, faults)
+
+
+def _strangers(root: str, name: str, faults: Faults) -> bool:
+    owner = stranger(os.path.join(root, name), root)
+    if owner:
+        what = f"belongs to {owner}: not to you, nor to the owner of its folder, and it says what is run here"
+        action = f"read it; where it is right, `--profile ./{name}` takes it"
+        if name == PYPROJECT:
+            action = "read it; where it is right, put a copy of your own in its place"
+        faults.add("strangers_file", what, name, action)
+    return bool(owner)
 
 
 def bundled_profiles() -> dict[str, str]:

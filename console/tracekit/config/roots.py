@@ -17,6 +17,8 @@ PACKAGE = "package.json"
 SCRIPTED = rb'"(?:vitest|jest|mocha)"|[\s"](?:vitest|jest|mocha)[\s"]|\bnode [^"]*--test\b'
 CARGO_WORKSPACE = rb"^\s*\[workspace[\].]"
 OUR_TABLE = rb"^[ \t]*\[+[ \t]*tool[ \t]*\.[ \t]*tracekit\b"
+# Whose a place is that is not there.
+_NOBODY = -1
 _MAX_GUESSED = 16 << 20
 _MAX_READ = 1 << 20
 # What pytest itself takes for its configuration: the file and the section it must have ("" for none).
@@ -66,9 +68,25 @@ def _standing(directory: str) -> tuple[int, bool]:
     try:
         found = os.stat(directory)
     except OSError:
-        return -1, False
+        return _NOBODY, False
     shared = bool(found.st_mode & stat.S_ISVTX) or found.st_uid != os.getuid()
     return found.st_uid, bool(found.st_mode & stat.S_IWOTH) and shared
+
+
+def stranger(path: str, root: str) -> str:
+    """Whose a file of a project is where that is neither ours, nor root's, nor the owner's of its folder; else empty.
+
+    Whoever owns it decides what is run here, and the folder's owner has no say in that.
+    """
+    owner, _ = _standing(path)
+    if owner in {_NOBODY, os.getuid(), 0, _standing(root)[0]}:
+        return ""
+    import pwd
+
+    try:
+        return pwd.getpwuid(owner).pw_name
+    except KeyError:
+        return f"user {owner}"
 
 
 def _configured(directory: str) -> bool:

@@ -221,6 +221,46 @@ def test_find_root__folder_of_somebody_else_above__then_the_search_ends_below_it
     assert find_root(str(below)) == str(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("tracekit.toml", "[suite.api]\n"), ("pyproject.toml", "[tool]\ntracekit.suite.api = {}\n")],
+)
+def test_profile__file_of_somebody_who_has_no_say_here__then_refused_until_it_is_asked_for_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    environ, _ = places_of(tmp_path)
+    file = tmp_path / name
+    file.write_text(text)
+    theirs, another = os.getuid() + 4001, os.getuid() + 4002
+    owners = {str(file): theirs, str(tmp_path): theirs}
+    monkeypatch.setattr(roots, "_standing", lambda path: (owners.get(path, os.getuid()), False))
+    # In a folder of theirs one stands by choice.
+    assert load(str(tmp_path), environ=environ).profile.suite("api")
+    for whose in (os.getuid(), another):
+        owners[str(tmp_path)] = whose
+        with pytest.raises(ProblemError) as refused:
+            load(str(tmp_path), environ=environ)
+        (problem,) = refused.value.problems
+        assert (problem.code, problem.where) == ("config.strangers_file", name)
+        assert problem.what.startswith(f"belongs to user {theirs}: ")
+        assert problem.action.startswith("read it; ")
+    if name == "tracekit.toml":
+        asked = load(str(tmp_path), flags={"profile": f"./{name}"}, environ=environ)
+        assert asked.profile.suite("api")
+
+
+def test_pyproject__of_a_stranger_that_says_nothing_to_us__then_nothing_is_said_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ, _ = places_of(tmp_path)
+    (tmp_path / "pyproject.toml").write_text(
+        "[dependency-groups]\ndev = ['tracekit']\n[tool.pytest.ini_options]\n"
+    )
+    theirs = {str(tmp_path / "pyproject.toml"): os.getuid() + 4001}
+    monkeypatch.setattr(roots, "_standing", lambda path: (theirs.get(path, os.getuid()), False))
+    assert load(str(tmp_path), environ=environ, implicit=False).profile.suites == ()
+
+
 def test_find_root__pyproject_that_only_depends_on_us__then_not_a_profile(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "pyproject.toml").write_text("[dependency-groups]\ndev = ['tracekit']\n")
