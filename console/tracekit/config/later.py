@@ -6,6 +6,11 @@ from tracekit.config.profile import Profile
 from tracekit.config.tables import ENVIRONMENT, SUITE
 from tracekit.wire.problems import Problem
 
+# Keys of which something is done.
+_PARTLY = {
+    "service": "is started by no run in this version; `tracekit box check` asks a box whether its services are well",
+}
+
 
 def not_acted_on(profile: Profile) -> list[Problem]:
     """One notice for each declared key without an effect, in the order of the file."""
@@ -16,6 +21,6 @@ def not_acted_on(profile: Profile) -> list[Problem]:
         table = tables.get(kind)
         key = table.keys.get(rest.rpartition(".")[2]) if table is not None else None
         if key is not None and key.later:
-            what = "is checked, and not acted on in this version"
+            what = _PARTLY.get(key.name, "is checked, and not acted on in this version")
             found.append(Problem("config.later", what, f"{origin}:{declared}"))
     return found

@@ -30,3 +30,13 @@ def test_not_acted_on__two_such_keys__then_both_with_file_line_and_key(tmp_path:
         not_acted_on(load(str(tmp_path / ".."), environ={"HOME": str(tmp_path)}, implicit=False).profile)
         == []
     )
+
+
+def test_not_acted_on__services__then_it_is_said_what_is_done_with_them(tmp_path: Path) -> None:
+    services = '[env.api]\nhost = "api.lab"\n[env.api.service.db]\nstart = ["db"]\n'
+    (tmp_path / "tracekit.toml").write_text(services)
+    config = load(str(tmp_path), environ={"HOME": str(tmp_path)}, implicit=False)
+    (problem,) = not_acted_on(config.profile)
+    assert "started by no run" in problem.what
+    assert "`tracekit box check`" in problem.what
+    assert problem.where == "tracekit.toml:3:env.api.service"
