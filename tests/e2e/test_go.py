@@ -119,3 +119,64 @@ def test_output__while_the_test_runs__then_live_and_a_cancel_leaves_nothing(
     assert [line["verdict"] for line in ends if line["e"] == "attempt.ended"] == ["cancelled"]
     token = json.loads((sandbox.state / "runs" / found[0]["run"] / "run.json").read_text())["nonce"]
     assert processes_with(f"TRACEKIT_RUN_TOKEN={token}") == []
+
+
+BESIDE = """package beside
+import ("os"; "testing"; "time")
+func TestEnds(t *testing.T) {
+\tt.Parallel()
+\tif os.Getenv("ENDS") != "" { time.Sleep(50 * time.Millisecond); os.Exit(3) }
+}
+func TestOne(t *testing.T) { t.Parallel(); time.Sleep(time.Second) }
+func TestPanics(t *testing.T) {
+\tt.Parallel()
+\tif os.Getenv("PANICS") != "" { time.Sleep(50 * time.Millisecond); panic("boom") }
+}
+"""
+SHOWN = """package beside
+import "fmt"
+func Example_shown() {
+\tfmt.Println("hello")
+\tfmt.Println("world")
+\t// Output:
+\t// hello
+\t// there
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("word", "end"),
+    [("ENDS", ("TestEnds", "crashed", "crash")), ("PANICS", ("TestPanics", "failed", "exception"))],
+)
+def test_run__tests_side_by_side_and_one_ends_the_process__then_it_is_the_only_victim(
+    sandbox: Sandbox, root: Path, word: str, end: tuple[str, str, str]
+) -> None:
+    (root / "beside").mkdir()
+    (root / "beside" / "beside_test.go").write_text(BESIDE)
+    sandbox.environ[word] = "1"
+    sandbox.environ["GOMAXPROCS"] = "4"
+    done = sandbox.run("run", root, "-s", "beside", "--json")
+    name, verdict, cause = end
+    names = ("TestEnds", "TestOne", "TestPanics")
+    assert done.verdicts() == {f"go:beside::{one}": verdict if one == name else "passed" for one in names}
+    (red,) = [line for line in done.of("attempt.ended") if line["verdict"] == verdict]
+    assert red["cause"] == cause
+    # What only ran beside it says so, and has run again.
+    first = {line["scenario"]: line for line in done.of("attempt.ended") if line["verdict"] == "cancelled"}
+    assert (
+        "its process" in first["go:beside::TestOne"]["reason"]
+        or "process of its" in first["go:beside::TestOne"]["reason"]
+    )
+
+
+def test_run__example_that_prints_something_else__then_both_and_their_difference(
+    sandbox: Sandbox, root: Path
+) -> None:
+    (root / "beside").mkdir()
+    (root / "beside" / "shown_test.go").write_text(SHOWN)
+    done = sandbox.run("run", root, "-s", "beside", "--json")
+    (told,) = done.of("assertion")
+    assert (told["expected"], told["actual"]) == ("hello\nthere", "hello\nworld")
+    assert told["diff"].splitlines()[1:] == [" hello", "-there", "+world"]
+    assert [line["cause"] for line in done.of("failure")] == ["assertion"]

@@ -23,6 +23,7 @@ GO: list[dict[str, object]] = [
     {"Action": "output", "Package": "shop", "Test": "pays/cash", "Output": "    a_test.go:7: no money\n"},
     {"Action": "fail", "Package": "shop", "Test": "pays/cash", "Elapsed": 0.1},
     {"Action": "fail", "Package": "shop", "Test": "pays", "Elapsed": 0.1},
+    {"Action": "fail", "Package": "shop", "Elapsed": 0.7},
 ]
 LIBTEST: list[dict[str, object]] = [
     {"type": "suite", "event": "started", "test_count": 2},
@@ -102,12 +103,54 @@ def test_import__two_reports_of_one_suite__then_compared_test_by_test(sandbox: S
     assert "tap:pays" in compared.out
 
 
-def test_import__half_a_report__then_what_came_and_that_it_is_not_whole(sandbox: Sandbox) -> None:
-    (sandbox.home / "cut.xml").write_text(JUNIT[: JUNIT.index("<system-out>")])
-    done = sandbox.run("import", "cut.xml", "--json")
+#: Each format, cut while `pays` was told: where the cut is, and how `pays` stands then.
+CUTS = {
+    "junit": (JUNIT.index("<failure"), "lost"),
+    "tap": (TAP.index("not ok 2") + 5, ""),
+    "gotest": (len(rows(GO[:3])), "lost"),
+    "libtest": (len(rows(LIBTEST[:4])), "lost"),
+    "ctrf": (json.dumps(CTRF).index('"failed"'), "lost"),
+}
+
+
+@pytest.mark.parametrize("form", list(REPORTS))
+def test_import__report_cut_in_the_middle__then_part_of_a_run_and_no_end_that_nobody_told(
+    sandbox: Sandbox, form: str
+) -> None:
+    text, verdicts = REPORTS[form]
+    at, word = CUTS[form]
+    (sandbox.home / "cut").write_text(text[:at])
+    done = sandbox.run("import", "cut", "--json")
     assert done.code == 1
     assert "the report is not whole" in done.err
-    assert shown(sandbox, done.lines()[0]["run"]) == {"junit:Cart::adds": "passed"}
+    (told,) = done.lines()
+    assert (told["whole"], "crashed" in told["counts"]) == (False, False)
+    run = told["run"]
+    adds, pays = verdicts
+    assert shown(sandbox, run) == {adds: "passed", **({pays: word} if word else {})}
+    assert [line["reason"] for line in sandbox.run("runs", "--json").lines()] == ["cut-short"]
+    words = sandbox.run("show", run).out
+    assert "the report is not whole" in words
+    assert "rerun: " not in words
+    if word:
+        assert "no end in the report" in sandbox.run("show", run, pays).out
+    assert sandbox.run("verify", run).code == 0
+
+
+def test_import__go_report_whose_package_ended__then_the_test_that_ended_it_is_crashed(
+    sandbox: Sandbox,
+) -> None:
+    ended: list[dict[str, object]] = [
+        *GO[:3],
+        {"Action": "output", "Package": "shop", "Output": "exit status 3\n"},
+        {"Action": "fail", "Package": "shop"},
+    ]
+    (sandbox.home / "whole").write_text(rows(ended))
+    done = sandbox.run("import", "whole", "--json")
+    assert (done.code, done.lines()[0]["counts"]) == (0, {"passed": 1, "crashed": 1})
+    words = sandbox.run("show", done.lines()[0]["run"]).out
+    assert "the process of its package ended during it: exit status 3" in words
+    assert ":0" not in words
 
 
 @pytest.mark.parametrize("text", ["", "hello\n", "<html></html>", "{}", "TAP version 14\n1..0\n"])

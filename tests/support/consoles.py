@@ -85,6 +85,7 @@ class FakeView:
             self.live, self.link = False, "ended"
 
     elsewhere = False
+    imported = False
     trouble = None
     cut = 0
     box_dir = Path("/srv/runs")

@@ -16,6 +16,7 @@ from tracekit.cli.painting import SLOW, Paint, counted, seconds
 from tracekit.engine.view import RunView
 from tracekit.model.facts import Handled
 from tracekit.model.handling import handled_before
+from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status
 from tracekit.wire.names import RED
 from tracekit.wire.problems import Problem
@@ -72,7 +73,7 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         for group in groups[:MAX_GROUPS]:
             if group.indices:
                 told += 1
-                yield from _group(state, group, view.run_id, paint)
+                yield from _group(state, group, view, paint)
         if len(groups) > MAX_GROUPS:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
         yield from _flaky(state, paint)
@@ -105,10 +106,13 @@ def lines(view: RunView, paint: Paint) -> Iterator[str]:
         yield f"! {clean(view.box_dir.name)}: {told_clock} (durations are right; set the clock there, as by NTP)"
     if run.ended and run.reason == _REBOOTED:
         yield "! the box was restarted while the run went on; what was running there is no failed test"
-        yield f"  run what is left: tracekit rerun {view.run_id} --outstanding"
+        if not view.imported:
+            yield f"  run what is left: tracekit rerun {view.run_id} --outstanding"
     uncounted = f" ({excused} red in quarantine, not counted)" if excused else ""
     yield f"{counted(view.verdicts(), paint)}{uncounted} in {took}{reason}  {paint.dim('run ' + view.run_id)}"
-    if red:
+    if red and view.imported:
+        yield paint.dim(ELSEWHERE)
+    elif red:
         yield f"rerun all of them: tracekit rerun {view.run_id} --failed"
 
 
@@ -233,7 +237,7 @@ def used_and_left(attempt: Attempt) -> Iterator[str]:
         yield clean(f"    left behind: {leak.kind} {leak.what} ({leak.detail})")
 
 
-def _group(state: RunState, group: CauseGroup, run_id: str, paint: Paint) -> Iterator[str]:
+def _group(state: RunState, group: CauseGroup, view: RunView, paint: Paint) -> Iterator[str]:
     count = len(group.indices)
     yield ""
     yield paint.bold(paint.verdict("failed", f"✗ {clean(group.title)}")) + paint.dim(
@@ -249,10 +253,12 @@ def _group(state: RunState, group: CauseGroup, run_id: str, paint: Paint) -> Ite
         yield f"    {clean(facts.id)}  {paint.dim(clean(place))}"
     if count > MAX_IN_GROUP:
         yield paint.dim(f"    … and {count - MAX_IN_GROUP} more")
+    if view.imported:
+        return
     if count <= MAX_IN_GROUP:
-        yield f"    rerun: {rerun_command(run_id, [state.ids[index] for index in group.indices])}"
+        yield f"    rerun: {rerun_command(view.run_id, [state.ids[index] for index in group.indices])}"
     else:
-        yield f"    rerun: tracekit rerun {run_id} --failed"
+        yield f"    rerun: tracekit rerun {view.run_id} --failed"
 
 
 def rerun_command(run_id: str, ids: list[str]) -> str:
@@ -275,7 +281,7 @@ def _exception(exception: ExceptionFacts, paint: Paint, *, first: bool) -> Itera
         yield f"      {line}"
     own = [frame for frame in exception.frames if frame.own] or exception.frames[-1:]
     for frame in own[-3:]:
-        yield paint.dim(clean(f"      {frame.file}:{frame.line} in {frame.function}"))
+        yield paint.dim(clean(f"      {placed(frame.file, frame.line)} in {frame.function}"))
         if frame.code:
             yield clean(f"        {frame.code.strip()}")
     for inner in exception.group[:MAX_IN_GROUP]:

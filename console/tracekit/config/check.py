@@ -130,9 +130,11 @@ class Checker:
         if not isinstance(value, str):
             self._wrong_type(key, "a string", value, path)
             return None
-        if value in key.choices:
-            return value
-        near = nearest(value, key.choices) if self._faults.may_suggest else None
+        if value in key.choices or value in key.also:
+            return key.also.get(value, value)
+        near = key.meant.get(value.casefold()) or (
+            nearest(value, key.choices) if self._faults.may_suggest else None
+        )
         known = listed(f'"{choice}"' for choice in key.choices)
         action = f'did you mean "{near}"? allowed: {known}' if near else f"allowed: {known}"
         self._add("choice", f"unknown {key.name} {shown(value)}", path, action)

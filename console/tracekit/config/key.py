@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 
 class Key:
     """One key: what it holds, its bounds, and a sentence for people."""
 
     __slots__ = (
+        "also",
         "choices",
         "default",
         "doc",
@@ -16,6 +22,7 @@ class Key:
         "kind",
         "later",
         "low",
+        "meant",
         "name",
         "required",
         "rule",
@@ -38,12 +45,17 @@ class Key:
         table: Table | None = None,
         flag: str = "",
         later: bool = False,
+        also: Mapping[str, str] | None = None,
+        meant: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.kind, self.doc, self.example, self.default = name, kind, doc, example, default
         self.rule, self.choices, self.low, self.high = rule, choices, low, high
         self.required, self.table, self.flag = required, table, flag
         # Checked already, and not acted on by this version: whoever sets it is told so.
         self.later = later
+        # Other names of a choice: those that are taken, and those that only say which one was meant.
+        self.also: Mapping[str, str] = also or {}
+        self.meant: Mapping[str, str] = meant or {}
 
 
 class Table:

@@ -82,7 +82,7 @@ def _key_schema(key: Key) -> dict[str, Any]:
 def _shape(key: Key) -> dict[str, Any]:
     entries: dict[str, Any] = {"type": "object", "maxProperties": MAX_ENTRIES}
     if key.kind == "choice":
-        return {"enum": list(key.choices)}
+        return {"enum": [*key.choices, *key.also]}
     if key.kind == "boolean":
         return {"const": True} if key.name == "secret" else {"type": "boolean"}
     if key.kind == "integer":
@@ -180,7 +180,7 @@ def _shown_default(key: Key) -> str:
 
 def _holds(key: Key) -> str:
     if key.kind == "choice":
-        return listed(f'`"{choice}"`' for choice in key.choices)
+        return listed(f'`"{choice}"`' for choice in (*key.choices, *key.also))
     if key.kind == "integer":
         return f"whole number, {key.low} to {key.high}"
     if key.kind == "duration":

@@ -13,6 +13,22 @@ from tracekit.config.key import Key, Table
 from tracekit.config.services import SERVICE
 
 RUNNERS: Final = ("pytest", "unittest", "cargo", "go", "vitest", "jest", "mocha", "node", "command")
+#: As people and its own manual call it.
+ALSO_RUNNERS: Final = {"node:test": "node"}
+#: What is close in meaning and not in letters.
+MEANT_RUNNERS: Final = {
+    "golang": "go",
+    "go test": "go",
+    "gotest": "go",
+    "rust": "cargo",
+    "cargo test": "cargo",
+    "nextest": "cargo",
+    "nodejs": "node",
+    "node --test": "node",
+    "shell": "command",
+    "script": "command",
+    "python": "pytest",
+}
 TRACES: Final = ("off", "default", "calls")
 
 
@@ -41,10 +57,12 @@ SUITE: Final = Table(
         Key(
             "runner",
             "choice",
-            "Which runner runs it.",
+            "Which runner runs it. `node:test` is `node` by its longer name.",
             example='"command"',
             default="pytest",
             choices=RUNNERS,
+            also=ALSO_RUNNERS,
+            meant=MEANT_RUNNERS,
         ),
         Key(
             "python",

@@ -120,6 +120,7 @@ class History:
         facts = folder.facts()
         view = RunView(folder.run_id, str(facts.get("root", "")), folder.box_dir, link="replay")
         view.paths = paths_of(facts)
+        view.imported = bool(folder.imported)
         if not folder.has_journal:
             raise ProblemError(damaged(folder.run_id, "the journal is missing", str(folder.journal)))
         known_version(folder.journal)
@@ -244,6 +245,7 @@ def _open_bundle(path: Path) -> RunView:
     try:
         folder = unpack(path, place)
         view = _folded(folder)
+        view.imported = True
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
         raise

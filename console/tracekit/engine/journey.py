@@ -103,6 +103,11 @@ class Moment:
         """Whether another machine ran it."""
         return self._view.elsewhere
 
+    @property
+    def imported(self) -> bool:
+        """Whether it was recorded elsewhere."""
+        return self._view.imported
+
     def here(self, path: str) -> str:
         """Where a path of the machine that ran this is on this one."""
         return self._view.here(path)

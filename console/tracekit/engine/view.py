@@ -39,6 +39,8 @@ class RunView:
         self.paths: tuple[tuple[str, str], ...] = ()
         self.lock = threading.Lock()
         self.link: LinkState = link
+        #: Recorded elsewhere: nothing of it is run again here.
+        self.imported = False
         #: A run is shown as far as it is; a moment of one is cut there.
         self.cut = 0
         self.live = link not in {"replay", "ended"}

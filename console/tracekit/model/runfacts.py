@@ -12,6 +12,8 @@ from tracekit.model.facts import BoxFacts, RunFacts, SuiteFacts
 from tracekit.model.quarantine import quarantined
 from tracekit.wire.names import E
 
+#: What is said of a run that was brought here, where another's command would stand.
+ELSEWHERE = "recorded elsewhere: nothing of it is run again here"
 Key = tuple[int, str, int]
 Line = dict[str, Any]
 _LONGEST = 1e9

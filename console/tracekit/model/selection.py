@@ -130,7 +130,7 @@ def _field(text: str, term: Term) -> Test:
 
 _READ: dict[str, Callable[[ScenarioFacts], tuple[str, ...]]] = {
     "tag": lambda facts: facts.tags,
-    "runner": lambda facts: (facts.runner,),
+    "runner": lambda facts: (facts.runner, "node:test") if facts.runner == "node" else (facts.runner,),
     "component": lambda facts: facts.components,
     "suite": lambda facts: (facts.suite, facts.suite.partition("[")[0]),
     "name": lambda facts: (facts.name, facts.name.partition("[")[0]),

@@ -17,18 +17,16 @@ from pathlib import Path
 from typing import Any
 
 from tracekit.agent.hosts.cases import Cases
-from tracekit.agent.hosts.crew import End
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.recording import Batch, Recording
 from tracekit.agent.redact import Redactor
-from tracekit.agent.reports.cases import Case, Reader, ReportError
+from tracekit.agent.reports.cases import Begun, Case, CutShortError, Left, Reader, ReportError
 from tracekit.agent.reports.readers import FORMATS, guessed, reader
-from tracekit.agent.reports.tap import CutShortError
 from tracekit.agent.system import Clock, System
 from tracekit.store.runs import LOCAL_BOX, RunFolder, RunStore, unwritable
 from tracekit.wire.ids import SUBTEST_MARK, id_prefix, new_ulid, subtest_id
-from tracekit.wire.names import PLAN_SCHEMA, E
+from tracekit.wire.names import CUT_SHORT, PLAN_SCHEMA, E
 from tracekit.wire.problems import Problem, ProblemError
 
 _CHUNK = 1 << 20
@@ -49,12 +47,15 @@ class Report:
     digest: bytes
     #: What is wrong with it, where what came of it still stands.
     fault: str = ""
+    #: Tests that begin in it and have no end.
+    without_end: int = 0
 
 
 def look(path: Path, form: str = "") -> Report:
     """Read a report once. Raises ProblemError for what is none, and for one that tells of no test."""
     digest = hashlib.blake2b(digest_size=16)
     total, cases, fault = 0.0, 0, ""
+    begun: set[tuple[str, ...]] = set()
     try:
         mtime = path.stat().st_mtime_ns
         with path.open("rb") as file:
@@ -67,14 +68,22 @@ def look(path: Path, form: str = "") -> Report:
             elif isinstance(told, Case):
                 cases += 1
                 total += told.seconds or 0.0
+                begun.discard(told.path)
+            elif isinstance(told, Begun):
+                begun.add(told.path)
+            elif isinstance(told, Left):
+                cases += 1
+                begun.discard(told.path)
     except OSError as problem:
         what = f"cannot be read: {problem.strerror or problem}"
         raise ProblemError(
             Problem("import.unreadable", what, str(path), "name a file that is there")
         ) from problem
-    if not cases:
+    if not cases and not begun:
         raise ProblemError(_no_report(path, fault or "it tells of no test", form))
-    return Report(path, form, mtime, total, cases, digest.digest(), fault)
+    if begun and not fault:
+        fault = "it ends before its tests do"
+    return Report(path, form, mtime, total, cases + len(begun), digest.digest(), fault, len(begun))
 
 
 def _no_report(path: Path, why: str, form: str = "") -> Problem:
@@ -200,20 +209,31 @@ class _ReportCases(Cases):
 
     parts = False
 
+    def __init__(self, system: System, request: Request, teller: Teller) -> None:
+        super().__init__(system, request, teller, apart=True)
+        self._names: dict[str, list[str]] = {}
+        self._placed: set[str] = set()
+
     def _scenario(self, path: tuple[str, ...]) -> str:
-        if not self.parts or len(path) < 3:
-            return self._request.prefix + "::".join(path)
-        return subtest_id(self._request.prefix + "::".join(path[:2]), "/".join(path[2:]))
+        base = path[:2] if self.parts else path
+        scenario = self._request.prefix + "::".join(base)
+        self._names.setdefault(scenario, list(base))
+        return subtest_id(scenario, "/".join(path[2:])) if len(path) > len(base) else scenario
 
     def _parent(self, scenario: str) -> dict[str, str]:
         base, mark, _ = scenario.partition(SUBTEST_MARK)
         return {"parent": base} if mark else {}
 
-    def _case(self, case: Case) -> None:
-        scenario = self._scenario(case.path)
-        if scenario not in self._known and SUBTEST_MARK not in scenario and not case.file:
-            self.found(scenario, list(case.path))
-        super()._case(case)
+    def found(self, scenario: str, path: list[str], file: str = "", line: int = 0) -> None:
+        """Tell that there is such a scenario; the first word of it stands, so it is the one with its place."""
+        if scenario not in self._placed and SUBTEST_MARK not in scenario:
+            self._placed.add(scenario)
+            super().found(scenario, path, file, line)
+
+    def finish(self) -> None:
+        """Tell of those whose place nobody said; what has no end stays without one."""
+        for scenario, path in self._names.items():
+            self.found(scenario, path)
 
 
 def _write(folder: RunFolder, reports: Sequence[Report], plan: dict[str, Any]) -> None:
@@ -231,8 +251,11 @@ def _write(folder: RunFolder, reports: Sequence[Report], plan: dict[str, Any]) -
         verdicts: Counter[str] = Counter()
         for number, report in enumerate(reports, 1):
             verdicts.update(_one(system, journal, report, plan, f"L{number}"))
-        end = {"reason": "finished", "verdicts": dict(sorted(verdicts.items())), "not_run": []}
-        journal.line(E.RUN_ENDED, **end, not_run_count=0, why="", recording="complete")
+        # Who was never told how a test ended writes no end for it: such a run is a part of what was run.
+        reason = CUT_SHORT if any(report.fault for report in reports) else "finished"
+        end = {"reason": reason, "verdicts": dict(sorted(verdicts.items())), "not_run": []}
+        why = "; ".join(report.fault for report in reports if report.fault)
+        journal.line(E.RUN_ENDED, **end, not_run_count=0, why=why, recording="complete")
         journal.settle()
         recording.sync()
     finally:
@@ -263,7 +286,7 @@ def _one(
         attempts={},
         more={},
     )
-    cases = _ReportCases(system, request, journal, apart=True)
+    cases = _ReportCases(system, request, journal)
     cases.parts = report.form == "gotest"
     words = ["import", report.path.name]
     journal.line(E.PHASE_STARTED, phase="launch", id=launch, suite=name, command=words, reason="import")
@@ -273,10 +296,12 @@ def _one(
         if isinstance(told, ReportError):
             continue
         cases.take([told])
-    cases.conclude(End(0, None, b"", b""), None, "")
+    cases.finish()
     if report.fault:
         remedy = "ask for the report of a run that came to its end"
-        fields = {"exit": None, "message": f"the report is not whole: {report.fault}", "detail": ""}
+        number = report.without_end
+        lost = f"; {number} of its tests {'has' if number == 1 else 'have'} no end in it" if number else ""
+        fields = {"exit": None, "message": f"the report is not whole: {report.fault}{lost}", "detail": ""}
         journal.line(E.SUITE_FAILED, suite=name, **fields, remedy=remedy, code="import.cut_short")
     journal.line(E.PHASE_ENDED, phase="launch", id=launch, exit=0, signal=None)
     return cases.counts()

@@ -19,6 +19,10 @@ HEAD, CAUSE, NOTICE, FILE, GROUP, LEAF = range(6)
 Allowed = Callable[[int], bool] | None
 
 STARTS = ("launch",)
+#: The sections of what is no verdict and stands before everything.
+TROUBLES = frozenset({"starts", "collects", "short"})
+#: A report that was brought in from elsewhere, and was not whole.
+CUT_SHORT = "import.cut_short"
 COLLECTS = ("discovery",)
 
 
@@ -272,14 +276,19 @@ def notice_sections(board: Board, closed: Iterable[str]) -> tuple[list[Section],
     starts: list[tuple[ViewFace, Notice]] = []
     collects: list[tuple[ViewFace, Notice]] = []
     rest: list[tuple[ViewFace, Notice]] = []
+    short: list[tuple[ViewFace, Notice]] = []
     for pair in board.notices():
         kind = pair[1].kind
+        if pair[1].code == CUT_SHORT:
+            short.append(pair)
+            continue
         (starts if kind in STARTS else collects if kind in COLLECTS else rest).append(pair)
     before = [
         _notices(key, title, pairs, closed)
         for key, title, pairs in (
             ("starts", "COULD NOT START", starts),
             ("collects", "COULD NOT BE COLLECTED", collects),
+            ("short", "NOT WHOLE", short),
         )
         if pairs
     ]

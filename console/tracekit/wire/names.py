@@ -114,7 +114,10 @@ END_REASONS: tuple[str, ...] = (
     "agent-died",
     "rebooted",
     "failed-to-start",
+    "cut-short",
 )
+#: Why an imported run ended that is a part of what was run: its report was not whole.
+CUT_SHORT = "cut-short"
 
 # Names of the replicated files of a run, in the order in which the link prefers them.
 JOURNAL_FILE = "journal.ndjson"

@@ -229,3 +229,23 @@ def test_load__profile_that_is_no_regular_file__then_a_problem_and_no_hang(tmp_p
     assert [(problem.where, problem.code) for problem in check(str(tmp_path))] == [
         ("tracekit.toml", "config.unreadable")
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "near"),
+    [
+        ("jset", "jest"),
+        ("node-test", "node"),
+        ("golang", "go"),
+        ("Vitest", "vitest"),
+        ("cargo test", "cargo"),
+    ],
+)
+def test_runner__name_that_nobody_has__then_the_one_that_was_meant(written: str, near: str) -> None:
+    _, problems = check_text(f'[suite.web]\nrunner = "{written}"\n'.encode())
+    assert f'did you mean "{near}"?' in problems[0].action
+
+
+def test_runner__by_the_name_of_its_manual__then_taken(tmp_path: Path) -> None:
+    (tmp_path / "tracekit.toml").write_text('[suite.web]\nrunner = "node:test"\n')
+    assert [suite.runner for suite in load(str(tmp_path)).profile.suites] == ["node"]

@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tracekit.agent.hosts.journal import JournalReader
-from tracekit.agent.reports.cases import Begun, Case, Printed, ReportError
+from tracekit.agent.reports.cases import Begun, Case, Compared, CutShortError, Left, Printed, ReportError
 from tracekit.agent.reports.readers import FORMATS, guessed, reader
-from tracekit.agent.reports.tap import CutShortError
 
 JUNIT = """<?xml version="1.0" encoding="UTF-8"?>
 <testsuites name="all"><testsuite name="outer" tests="6">
@@ -187,7 +186,7 @@ def test_reader__damaged_or_any_bytes__then_cases_or_one_kind_of_fault(
             found = read(form, hostile)
         except ReportError:
             continue
-        assert all(isinstance(one, Case | Begun | Printed) for one in found)
+        assert all(isinstance(one, Case | Begun | Left | Printed) for one in found)
 
 
 @pytest.mark.parametrize(
@@ -203,6 +202,10 @@ def test_reader__damaged_or_any_bytes__then_cases_or_one_kind_of_fault(
         ("libtest", lines(LIBTEST[:3]), "inside a test suite"),
         ("ctrf", b'{"results": {}}', "results.tests"),
         ("ctrf", b"[" * 100_000, "not JSON"),
+        ("gotest", lines(GO[:5]), "inside the package m/p"),
+        ("gotest", lines(GO)[:-4], "inside the package m/q|inside a line"),
+        ("tap", b"ok 1 - one\n", "no plan"),
+        ("tap", b"1..1\nnot ok 1 - one\n  ---\n  message: cut\n", "inside a subtest or a block"),
     ],
 )
 def test_reader__half_written_or_no_such_report__then_said_what_is_wrong(
@@ -212,14 +215,198 @@ def test_reader__half_written_or_no_such_report__then_said_what_is_wrong(
         read(form, data)
 
 
-def test_tap__stream_that_ends_too_early__then_what_came_is_not_lost() -> None:
-    with pytest.raises(CutShortError, match="1 of 3 test points"):
-        read("tap", b"1..3\nok 1 - one\n")
-    reading = reader("tap")
-    found = reading.feed(b"1..3\nok 1 - one\n")
-    with pytest.raises(CutShortError) as fault:
-        reading.close()
-    assert [one.path for one in [*found, *fault.value.found]] == [("one",)]
+def told(form: str, data: bytes) -> tuple[list[Any], str]:
+    """What a report tells, its last words with it, and what is wrong with it."""
+    reading, found = reader(form), list[Any]()
+    try:
+        found += reading.feed(data)
+        found += reading.close()
+    except CutShortError as fault:
+        return found + fault.found, str(fault)
+    return found, ""
+
+
+@pytest.mark.parametrize(
+    ("form", "data", "ends", "begun"),
+    [
+        ("gotest", lines(GO[:5]), {}, ["m/p::TestA"]),
+        ("gotest", lines(GO[:7]), {"m/p::TestA": "failed"}, ["m/p::TestA", "m/p::TestB::sub case"]),
+        ("libtest", lines(LIBTEST[:2]) + b'{"type":"te', {}, ["a::b"]),
+        ("tap", b"1..3\nok 1 - one\nnot ok 2 - tw", {"one": "passed"}, []),
+        ("tap", b"1..2\nok 1 - one\nBail out! no disk\n", {"one": "passed"}, []),
+        (
+            "junit",
+            JUNIT.partition("<system-out>")[0].encode(),
+            {"outer::inner::nested": "passed"},
+            ["shop.Cart::adds <two> ✓"],
+        ),
+        (
+            "junit",
+            JUNIT.partition("</failure>")[0].encode(),
+            {
+                "outer::inner::nested": "passed",
+                "shop.Cart::adds <two> ✓": "passed",
+                "shop.Cart::pays": "failed",
+            },
+            [],
+        ),
+        (
+            "ctrf",
+            json.dumps(CTRF).partition('"other"')[0].encode(),
+            {"shop::cart::adds": "passed", "pays": "failed"},
+            [],
+        ),
+        (
+            "ctrf",
+            b'{"results": {"tests": [{"name": "a", "status": "passed"}, {"name": "b", "sta',
+            {"a": "passed"},
+            ["b"],
+        ),
+    ],
+)
+def test_reader__cut_in_the_middle__then_what_came_and_what_has_no_end(
+    form: str, data: bytes, ends: dict[str, str], begun: list[str]
+) -> None:
+    found, fault = told(form, data)
+    assert {"::".join(one.path): one.verdict for one in found if isinstance(one, Case)} == ends
+    assert ["::".join(one.path) for one in found if isinstance(one, Begun)] == begun
+    assert fault
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_reader__whole_up_to_any_byte__then_no_end_that_the_whole_does_not_have(form: str) -> None:
+    data = SAMPLES[form]
+    ends = verdicts(form)
+    # A last line without its end is taken where the plan is met by it.
+    last = len(data.splitlines()[-1]) if form == "tap" else 0
+    for size in range(len(data) - last):
+        try:
+            found, _ = told(form, data[:size])
+        except ReportError:
+            continue
+        assert {"::".join(one.path): one.verdict for one in found if isinstance(one, Case)}.items() <= {
+            **ends,
+            **(_OPEN if form == "tap" else {}),
+        }.items(), size
+
+
+#: Parts of a subtest, as long as nobody has told its name.
+_OPEN = {"inner one": "passed", "inner two": "failed"}
+
+
+def go(*events: tuple[str, str, str]) -> list[Any]:
+    """What is told of one package's tests: action, test, output."""
+    told = [{"Action": action, "Package": "m", "Test": test, "Output": text} for action, test, text in events]
+    ended = {"Action": "fail", "Package": "m"}
+    return read("gotest", lines([{"Action": "start", "Package": "m"}, *told, ended]))
+
+
+def test_gotest__process_that_goes_with_its_tests__then_whose_doing_it_was() -> None:
+    found = go(
+        ("run", "TestPanics", ""),
+        ("run", "TestBeside", ""),
+        ("run", "TestWaits", ""),
+        ("pause", "TestWaits", ""),
+        ("output", "TestPanics", "panic: boom [recovered]\n\n\t/srv/m/a_test.go:7 +0x30\n"),
+        ("fail", "TestPanics", ""),
+    )
+    (panicked,) = [one for one in found if isinstance(one, Case)]
+    assert (panicked.kind, panicked.message, panicked.file, panicked.line) == (
+        "panic",
+        "boom",
+        "/srv/m/a_test.go",
+        7,
+    )
+    assert {one.path[1]: one.verdict for one in found if isinstance(one, Left)} == {
+        "TestBeside": "cancelled",
+        "TestWaits": "cancelled",
+    }
+    found = go(("run", "TestExits", ""), ("run", "TestWaits", ""), ("pause", "TestWaits", ""))
+    assert {one.path[1]: one.verdict for one in found if isinstance(one, Left)} == {
+        "TestExits": "crashed",
+        "TestWaits": "cancelled",
+    }
+
+
+def test_gotest__panic_that_go_takes_for_the_words_of_another__then_its_own_by_the_stack() -> None:
+    said = "panic: boom\n\ngoroutine 7 [running]:\nm.TestPanics.func1(0x1)\n\t/srv/m/a_test.go:7 +0x30\n"
+    found = go(
+        ("run", "TestPanics", ""),
+        ("run", "TestEnded", ""),
+        ("pass", "TestEnded", ""),
+        ("output", "TestEnded", said),
+        ("fail", "TestPanics", ""),
+    )
+    ended, panicked = (one for one in found if isinstance(one, Case))
+    assert (ended.verdict, panicked.kind, panicked.message) == ("passed", "panic", "boom")
+
+
+def test_gotest__limit_of_time_of_go_itself__then_the_one_that_ran_longest() -> None:
+    said = (
+        "panic: test timed out after 1m0s\n\trunning tests:\n\t\tTestShort (900ms)\n\t\tTestLong (1m0s)\n\n"
+    )
+    found = go(("run", "TestLong", ""), ("run", "TestShort", ""), ("output", "TestShort", said))
+    assert [(one.path[1], one.verdict) for one in found if isinstance(one, Case)] == [
+        ("TestLong", "timedout")
+    ]
+    assert [(one.path[1], one.verdict) for one in found if isinstance(one, Left)] == [
+        ("TestShort", "cancelled")
+    ]
+
+
+def test_gotest__example_and_table_of_operands__then_compared() -> None:
+    output = "got:\nhello\nworld\nwant:\nhello\nthere\n"
+    table = (
+        "    a_test.go:9: \n        \tError Trace:\t/srv/m/a_test.go:9\n        \tError:      \tNot equal: \n"
+        "        \t            \texpected: 4\n        \t            \tactual  : 3\n        \tTest:       \tTestAdds\n"
+    )
+    found = go(
+        ("run", "ExampleCart", ""),
+        ("output", "ExampleCart", output),
+        ("fail", "ExampleCart", ""),
+        ("run", "TestAdds", ""),
+        ("output", "TestAdds", table),
+        ("fail", "TestAdds", ""),
+    )
+    example, adds = (one for one in found if isinstance(one, Case))
+    assert example.compared == Compared("hello\nthere", "hello\nworld")
+    assert (adds.compared, adds.message, adds.line) == (Compared("4", "3"), "Not equal:", 9)
+
+
+def test_tap__blocks_of_each_dialect__then_names_operands_and_words() -> None:
+    text = """1..4
+not ok 1 - node's
+  ---
+  failureType: 'testCodeFailure'
+  error: |-
+    Expected values to be equal:
+
+    1 !== 2
+  code: 'ERR_ASSERTION'
+  name: 'AssertionError'
+  expected:
+    name: "two"
+  actual: 1
+  operator: 'strictEqual'
+  ...
+not ok 2 - told behind
+  cannot pay
+  TypeError: cannot pay
+not ok 3 - in quotes
+    ---
+    error:
+        name: "Error"
+        message: "over
+two lines"
+    ...
+not ok 4 - nothing
+"""
+    node, behind, quoted, nothing = (one for one in read("tap", text.encode()) if isinstance(one, Case))
+    assert (node.kind, node.message) == ("AssertionError", "Expected values to be equal:\n\n1 !== 2")
+    assert node.compared == Compared('name: "two"', "1", "==")
+    assert (behind.message, behind.text) == ("cannot pay", "cannot pay\nTypeError: cannot pay")
+    assert quoted.message == "over\ntwo lines"
+    assert nothing.message == "not ok, without a word why"
 
 
 def test_guessed__then_each_sample_by_its_first_bytes() -> None:
@@ -231,7 +418,7 @@ def test_guessed__then_each_sample_by_its_first_bytes() -> None:
     ("form", "text"),
     [
         ("ctrf", '{"results": {"tests": [{"name": "a", "duration": 1' + "0" * 400 + "}]}}"),
-        ("tap", "}\n}\nok 1 - a {\nok 2 - b {\n"),
+        ("tap", "}\n}\nok 1 - a {\nok 2 - b {\n}\n}\n1..1\n"),
     ],
 )
 def test_reader__numbers_and_blocks_that_nobody_means__then_told_all_the_same(form: str, text: str) -> None:

@@ -7,19 +7,23 @@ file.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
+from tracekit.agent.hosts.compared import compared
 from tracekit.agent.hosts.crew import End, Word
 from tracekit.agent.hosts.journal import Line
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
-from tracekit.agent.reports.cases import Begun, Case, Printed
+from tracekit.agent.reports.cases import Begun, Case, Left, Printed
+from tracekit.agent.reports.classes import cause_of, named
 from tracekit.agent.system import System
 from tracekit.wire.ids import SUBTEST_MARK, subtest_id
 from tracekit.wire.names import RED, E
 
+#: Of what a journal says no more about.
 _CAUSES = {"failed": "assertion", "error": "exception"}
+_UNKNOWN = End(None, None, b"", b"")
 
 
 @dataclass
@@ -88,6 +92,8 @@ class Cases:
                 self._case(one)
             elif isinstance(one, Begun):
                 self.begin(self._scenario(one.path))
+            elif isinstance(one, Left):
+                self._left(one)
             elif isinstance(one, Line):
                 self._line(one)
             elif isinstance(one, Printed):
@@ -188,16 +194,26 @@ class Cases:
             if text:
                 whose = {"scenario": scenario, "attempt": told.number, "step": "call"}
                 self._teller.output(stream, whose, text.encode("utf-8", "replace"))
-        cause = _CAUSES.get(case.verdict)
-        more = {"reason": case.message} if case.message and cause is None else {}
-        if cause is not None and not case.text.strip() and self._parts_red(scenario):
-            more = {"reason": "a sub-test failed"}
-        elif cause is not None:
-            self._failure(scenario, told.number, cause, case)
+        cause: Optional[str] = None
+        more = {"reason": case.message} if case.message and case.verdict not in RED else {}
+        if case.verdict in RED and not case.text.strip() and self._parts_red(scenario):
+            cause, more = "assertion", {"reason": "a sub-test failed"}
+        elif case.verdict in RED:
+            kind, message = named(case.kind, case.message, case.text)
+            cause = "assertion" if case.compared is not None else cause_of(case.verdict, kind, message)
+            self._failure(scenario, told.number, cause, replace(case, kind=kind, message=message))
         lasted = self._clock.mono() - told.began if case.seconds is None else int(case.seconds * 1e9)
         facts = {"verdict": case.verdict, "cause": cause, "d": lasted, "durations": {"call": lasted}}
         head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
         self._teller.line(E.ATTEMPT_ENDED, **head, **facts, **more)
+
+    def _left(self, left: Left) -> None:
+        """What a process that is known to have ended left without an end."""
+        scenario = self._scenario(left.path)
+        told = self._known.get(scenario)
+        if told is not None and not told.verdict:
+            cause = "crash" if left.verdict == "crashed" else None
+            self._close(scenario, told, Word(left.verdict, cause, left.why), _UNKNOWN)
 
     def _parts_red(self, scenario: str) -> bool:
         start = scenario + SUBTEST_MARK
@@ -209,6 +225,10 @@ class Cases:
         link: dict[str, Any] = {"type": case.kind or case.verdict, "message": case.message, "module": ""}
         link.update(notes=[], relation=None, frames=[place] if case.file else [])
         head = {"scenario": scenario, "attempt": number, "step": "call", "when": "call", "cause": cause}
+        if case.compared is not None:
+            operands = case.compared
+            told = compared(operands.op, operands.expected, operands.actual, case.file, case.line)
+            self._teller.line(E.ASSERTION, scenario=scenario, attempt=number, step="call", **told)
         self._teller.line(E.FAILURE, **head, chain=[link], text=case.text or case.message)
 
     def _line(self, line: Line) -> None:

@@ -7,11 +7,13 @@ which is the command as a whole.
 from __future__ import annotations
 
 import contextlib
+import functools
 import glob
 import os
 import re
 import signal
 import subprocess
+from collections.abc import Callable
 from typing import Any, Optional
 
 from tracekit.agent.hosts.cases import Cases, said
@@ -20,9 +22,8 @@ from tracekit.agent.hosts.journal import JournalReader
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.paths import read_json
-from tracekit.agent.reports.cases import Reader, ReportError
+from tracekit.agent.reports.cases import CutShortError, Reader, ReportError
 from tracekit.agent.reports.readers import reader
-from tracekit.agent.reports.tap import CutShortError
 from tracekit.agent.system import System
 from tracekit.wire.names import E
 
@@ -250,12 +251,18 @@ class Command:
         return reader(self._format) if self._format and self._format not in _WHOLE else None
 
     def _read(self, reading: Reader, data: bytes) -> Optional[Reader]:
+        return reading if self._read_by(functools.partial(reading.feed, data)) else None
+
+    def _read_by(self, step: Callable[[], list[Any]], where: str = "") -> bool:
+        """Tell what one step of reading tells; whether the report is sound so far."""
         try:
-            self._cases.take(reading.feed(data))
+            self._cases.take(step())
         except ReportError as fault:
-            self._fault = str(fault)
-            return None
-        return reading
+            if isinstance(fault, CutShortError):
+                self._cases.take(fault.found)
+            self._fault = f"{where}{fault}"
+            return False
+        return True
 
     def _tail(self, reading: Reader, report: str, place: int) -> tuple[Optional[Reader], int]:
         path = os.path.join(self._request.cwd, report)
@@ -275,13 +282,7 @@ class Command:
         if self._format in _WHOLE:
             self._documents()
         elif reading is not None:
-            try:
-                self._cases.take(reading.close())
-            except CutShortError as fault:
-                self._cases.take(fault.found)
-                self._fault = str(fault)
-            except ReportError as fault:
-                self._fault = str(fault)
+            self._read_by(reading.close)
 
     def _documents(self) -> None:
         pattern = os.path.join(glob.escape(self._request.cwd), self._place)
@@ -291,14 +292,18 @@ class Command:
             old = " (what is there is of an earlier run)" if paths else ""
             self._fault = f"no report came: {self._place}{old}"
         for path in fresh:
-            reading = reader(self._format)
+            where = os.path.relpath(path, self._request.cwd)
             try:
-                with open(path, "rb") as file:
-                    while data := file.read(CHUNK):
-                        self._cases.take(reading.feed(data))
-                self._cases.take(reading.close())
-            except (ReportError, OSError) as fault:
-                self._fault = f"{os.path.relpath(path, self._request.cwd)}: {fault}"
+                self._document(reader(self._format), path, f"{where}: ")
+            except OSError as fault:
+                self._fault = f"{where}: {fault}"
+
+    def _document(self, reading: Reader, path: str, where: str) -> None:
+        with open(path, "rb") as file:
+            while data := file.read(CHUNK):
+                if not self._read_by(functools.partial(reading.feed, data), where):
+                    return
+        self._read_by(reading.close, where)
 
     def _concluded(self, command: list[str], end: End) -> int:
         """The command is over: what of it is not yet told."""

@@ -19,7 +19,8 @@ from tracekit.agent.hosts.cases import Cases, said
 from tracekit.agent.hosts.command import Command
 from tracekit.agent.hosts.crew import End, told_name
 from tracekit.agent.hosts.request import Request
-from tracekit.agent.reports.cases import Case, parsed
+from tracekit.agent.hosts.telling import Teller
+from tracekit.agent.reports.cases import Case, Left, parsed
 from tracekit.agent.reports.gotest import PACKAGE
 from tracekit.agent.system import System
 from tracekit.agent.waiting import place_of
@@ -28,17 +29,27 @@ from tracekit.wire.names import E
 
 _TEST = re.compile(r"(?:Test|Example|Fuzz)\w*")
 _FUNCTION = re.compile(r"^func (?P<name>(?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
+_VETTED = re.compile(r"^# \[", re.MULTILINE)
 _DIED = re.compile(rb'"Output":"(exit status \d+|signal: [\w ]+)')
 _ERRORS = 16 * 1024
+_OF_THE_PROCESS = frozenset({"crashed", "timedout"})
 #: A package that dies again and again costs a start each time.
 _MOST_ROUNDS = 50
+_MOST_NAMES = 10
 
 
 class GoCases(Cases):
     """Cases by the directory of their package, sub-tests below their test."""
 
-    modules: dict[str, str]
     _places = False
+
+    def __init__(self, system: System, request: Request, teller: Teller) -> None:
+        super().__init__(system, request, teller, apart=True)
+        #: The directory of each package.
+        self.modules: dict[str, str] = {}
+        #: Tests that ran side by side when their process ended of itself: one of them ended it.
+        self.suspects: dict[str, None] = {}
+        self._without_end: dict[str, Left] = {}
 
     def _scenario(self, path: tuple[str, ...]) -> str:
         package, *names = path
@@ -46,12 +57,19 @@ class GoCases(Cases):
         return subtest_id(base, "/".join(names[1:])) if len(names) > 1 else base
 
     def _case(self, case: Case) -> None:
-        if case.path[-1] == PACKAGE and self._ended_by_us():
+        if (case.path[-1] == PACKAGE or case.verdict in _OF_THE_PROCESS) and self._ended_by_us():
             return  # go only says what we did
-        # go names a file without its directory.
+        super()._case(replace(case, file=self._file(case)) if case.file else case)
+
+    def _file(self, case: Case) -> str:
+        """A file is named without its directory, or from the machine's root: here it is below the suite's."""
         directory = self.modules.get(case.path[0], "")
-        known = case.file and directory not in {"", "."} and "/" not in case.file
-        super()._case(replace(case, file=f"{directory}/{case.file}") if known else case)
+        if os.path.isabs(case.file):
+            below = os.path.relpath(case.file, os.path.realpath(self._request.cwd))
+            return case.file if below.startswith("..") else below
+        return (
+            f"{directory}/{case.file}" if directory not in {"", "."} and "/" not in case.file else case.file
+        )
 
     def conclude(self, end: End, note: Optional[dict[str, Any]], fault: str) -> bool:
         """The package's process is over; one that was ended for its time told where it was."""
@@ -66,7 +84,30 @@ class GoCases(Cases):
                 self._teller.line(E.ATTEMPT_STALLED, **head, limit="timeout", after=0, stacks=stacks)
                 place = place_of(stacks, os.path.realpath(self._request.cwd))
                 note = {**note, "reason": f"{note.get('reason', '')}{f': in {place}' if place else ''}"}
+        if note is None:
+            self._told_apart()
+        self._without_end.clear()
         return super().conclude(end, note, fault)
+
+    def _left(self, left: Left) -> None:
+        """Whose end it was is known when the process is over: it may have been ours."""
+        self._without_end[self._scenario(left.path)] = left
+
+    def _told_apart(self) -> None:
+        """What a package's process left without an end, when nobody of ours ended it."""
+        lefts, self._without_end = self._without_end, {}
+        by_package: dict[str, set[str]] = {}
+        for scenario, left in lefts.items():
+            if left.verdict == "crashed":
+                by_package.setdefault(left.path[0], set()).add(scenario.partition(SUBTEST_MARK)[0])
+        for scenario, left in lefts.items():
+            beside = len(by_package.get(left.path[0], ())) - 1
+            if left.verdict == "crashed" and beside:
+                self.suspects[scenario.partition(SUBTEST_MARK)[0]] = None
+                others = f"{beside} other{'s' if beside > 1 else ''}"
+                why = f"{left.why}, beside {others}: it runs again, alone"
+                left = Left(left.path, "cancelled", why)
+            super()._left(left)
 
     def _ended_by_us(self) -> bool:
         name = told_name(self.pid, self._system.processes.started(self.pid))
@@ -77,6 +118,10 @@ class GoCases(Cases):
         found = _DIED.findall(end.out)
         how = f": {found[-1].decode()}" if found else ""
         return f"the process of its package ended during it{how}"
+
+    def any_crashed(self, scenarios: Sequence[str]) -> bool:
+        """Whether one of these ended its process."""
+        return any(self._known[one].verdict in _OF_THE_PROCESS for one in scenarios if one in self._known)
 
     def _parent(self, scenario: str) -> dict[str, str]:
         base, mark, _ = scenario.partition(SUBTEST_MARK)
@@ -100,10 +145,9 @@ class Go(Command):
         self._tests: dict[str, tuple[str, str]] = {}
 
     def _made_cases(self) -> Cases:
-        cases = GoCases(self._system, self._request, self._told, apart=True)
-        cases.modules = {}
-        self._modules = cases.modules
-        return cases
+        self._found_apart = GoCases(self._system, self._request, self._told)
+        self._modules = self._found_apart.modules
+        return self._found_apart
 
     def run(self) -> int:
         """List, and run what was chosen; gives the exit status."""
@@ -185,9 +229,9 @@ class Go(Command):
         place = re.match(r"(?:vet: )?(?:\./)?(?P<file>[^:]+\.go):(?P<line>\d+)", first)
         facts = {"suite": self._request.suite, "file": place.group("file") if place else directory}
         remedy = f"mend what the compiler names; `go vet ./{directory}` shows it alone"
-        self._told.line(
-            E.DISCOVER_FAILED, **facts, message=f"does not compile: {first}", detail=text, remedy=remedy
-        )
+        # go has its vet look at a package before it runs the tests: what that finds was compiled.
+        what = "go vet refuses it" if _VETTED.search(text) else "does not compile"
+        self._told.line(E.DISCOVER_FAILED, **facts, message=f"{what}: {first}", detail=text, remedy=remedy)
 
     def _announced(self, chosen: Sequence[str]) -> list[str]:
         """Tell what there is; gives what this launch runs."""
@@ -252,20 +296,31 @@ class Go(Command):
             if len(again) == len(left):
                 break
             left = again
-        return self._ended(2 if self._stopped() else 0)
+        return self._ended(2 if self._stopped() else 0, **self._nobody_alone())
+
+    def _nobody_alone(self) -> dict[str, Any]:
+        """Of those that ran when a process ended, none ends its own: then it was what they do together."""
+        suspects = list(self._found_apart.suspects)
+        if not suspects or self._stopped() or self._found_apart.any_crashed(suspects):
+            return {}
+        names = ", ".join(one.removeprefix(self._request.prefix) for one in suspects[:_MOST_NAMES])
+        message = f"the process of a package ended while these ran, and none of them ends it alone: {names}"
+        remedy = "run them together again: `tracekit rerun` with each of their names"
+        return {"failed": {"exit": 1, "message": message, "detail": "", "code": "go.died", "remedy": remedy}}
 
     def _commands(self, run: Sequence[str], *, whole: bool) -> list[list[str]]:
         base = [self._go, "test", "-json", *self._request.args]
         if whole:
             return [[*base, *self._modules]]
-        packages: dict[str, list[str]] = {}
+        packages: dict[tuple[str, str], list[str]] = {}
+        suspects = self._found_apart.suspects
         for scenario in run:
             package, name = self._tests[scenario]
-            packages.setdefault(package, []).append(name)
+            packages.setdefault((package, name if scenario in suspects else ""), []).append(name)
         # -count=1: a test that was asked for is run, and not remembered.
         return [
             [*base, "-count=1", "-run", f"^({'|'.join(names)})$", package]
-            for package, names in packages.items()
+            for (package, _), names in packages.items()
         ]
 
 

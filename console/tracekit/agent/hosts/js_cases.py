@@ -6,11 +6,11 @@ exact. It is inferred where one test alone was running, and the launch's own oth
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, Optional
 
 from tracekit.agent.hosts.cases import Cases, Told
+from tracekit.agent.hosts.compared import compared
 from tracekit.agent.hosts.crew import End, Word
 from tracekit.agent.hosts.following import Followed
 from tracekit.agent.hosts.request import Request
@@ -20,7 +20,6 @@ from tracekit.agent.system import System
 from tracekit.wire.ids import SUBTEST_MARK, subtest_id
 from tracekit.wire.names import RED, VERDICTS, E
 
-_DIFF_LINES = 2000
 _CAUSES = {"failed": "assertion", "error": "exception", "timedout": "hang"}
 _PASSED_ON = ("cause", "reason")
 
@@ -231,20 +230,7 @@ def missing(asked: Optional[Iterable[str]], cases: ScriptCases) -> list[str]:
 
 
 def _compared(line: dict[str, Any]) -> dict[str, Any]:
-    expected, actual = str(line.get("expected", "")), str(line.get("actual", ""))
-    before, after = expected.splitlines(), actual.splitlines()
-    diff = ""
-    if expected != actual and max(len(before), len(after)) <= _DIFF_LINES:
-        rows = difflib.unified_diff(before, after, "expected", "actual", lineterm="", n=3)
-        diff = "\n".join(list(rows)[2:])
     number = line.get("line")
-    return {
-        "op": str(line.get("op") or "=="),
-        "expected": cut(expected),
-        "actual": cut(actual),
-        "kind": "text",
-        "diff": cut(diff),
-        "file": str(line.get("file", "")),
-        "line": number if type(number) is int else 0,
-        "passed": False,
-    }
+    expected, actual = str(line.get("expected", "")), str(line.get("actual", ""))
+    at = number if type(number) is int else 0
+    return compared(str(line.get("op") or "=="), expected, actual, str(line.get("file", "")), at)

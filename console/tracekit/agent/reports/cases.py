@@ -16,12 +16,29 @@ class ReportError(ValueError):
     """What is wrong with a report, in words for people."""
 
 
+class CutShortError(ReportError):
+    """A report that is not whole; `found` is what came of it at last."""
+
+    def __init__(self, what: str, found: list[Any]) -> None:
+        super().__init__(what)
+        self.found = found
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Two values that were not as a test wanted them."""
+
+    expected: str
+    actual: str
+    op: str = "=="
+
+
 @dataclass(frozen=True)
 class Case:
     """One test as a report tells it: names from the outside in, how it ended, and what was said."""
 
     path: tuple[str, ...]
-    verdict: str  # passed, failed, error, skipped, xfailed, xpassed
+    verdict: str  # passed, failed, error, skipped, xfailed, xpassed; crashed and timedout where it ended its process
     seconds: Optional[float] = None
     kind: str = ""  # of the failure, as the tool calls it
     message: str = ""
@@ -30,13 +47,23 @@ class Case:
     line: int = 0
     out: str = ""
     err: str = ""
+    compared: Optional[Compared] = None
 
 
 @dataclass(frozen=True)
 class Begun:
-    """A test that has begun, where a tool tells that."""
+    """A test that has begun, where a tool tells that, or one whose end a report was cut before."""
 
     path: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Left:
+    """A test that has begun and told no end, whose process is known to have ended: of itself, or of another's doing."""
+
+    path: tuple[str, ...]
+    verdict: str  # crashed, or cancelled where it was not its own doing
+    why: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +81,7 @@ class Reader(Protocol):
         """What these bytes tell. Raises ReportError."""
 
     def close(self) -> list[Any]:
-        """What is left to tell at the end. Raises ReportError where the report is not whole."""
+        """What is left to tell at the end. Raises CutShortError where the report is not whole."""
 
 
 class Lines:
@@ -74,6 +101,11 @@ class Lines:
         """The last line, when it has no end."""
         rest, self._rest = self._rest, b""
         return [rest.decode("utf-8", "replace")] if rest else []
+
+
+def torn(lines: list[str]) -> bool:
+    """Whether a last line that has no end is a part of a JSON object."""
+    return any(line.lstrip().startswith("{") and parsed(line) is None for line in lines)
 
 
 def parsed(line: str) -> Optional[dict[str, Any]]:

@@ -8,7 +8,16 @@ from __future__ import annotations
 from typing import Any, Optional
 from xml.parsers import expat
 
-from tracekit.agent.reports.cases import MESSAGE_LIMIT, TEXT_LIMIT, Case, ReportError, cut, seconds
+from tracekit.agent.reports.cases import (
+    MESSAGE_LIMIT,
+    TEXT_LIMIT,
+    Begun,
+    Case,
+    CutShortError,
+    ReportError,
+    cut,
+    seconds,
+)
 
 _ENDS = {"failure": "failed", "error": "error", "skipped": "skipped", "disabled": "skipped"}
 # A retried test of Maven's: the last attempt decides, and these are what was before.
@@ -41,7 +50,7 @@ class JUnitReader:
         return self._parsed(data, last=False) if data else []
 
     def close(self) -> list[Any]:
-        """What is left. Raises ReportError where the report is not whole."""
+        """What is left. Raises CutShortError where the report is not whole."""
         found = self._parsed(b"", last=True)
         if not self._any:
             raise ReportError("it holds no test suite")
@@ -51,11 +60,24 @@ class JUnitReader:
         try:
             self._parser.Parse(data, last)
         except expat.ExpatError as fault:
-            raise ReportError(f"not well-formed XML: {fault}") from fault
+            raise CutShortError(f"not well-formed XML: {fault}", self._at_last()) from fault
+        except ReportError as fault:
+            raise CutShortError(str(fault), self._at_last()) from fault
         except (ValueError, LookupError) as fault:  # an encoding that nobody knows
-            raise ReportError(f"cannot be read: {fault}") from fault
+            raise CutShortError(f"cannot be read: {fault}", self._at_last()) from fault
         found, self._found = self._found, []
         return found
+
+    def _at_last(self) -> list[Any]:
+        """What came before the fault; the case that it is in has no end, unless it has said so."""
+        found, self._found = self._found, []
+        case, self._case = self._case, None
+        if case is None:
+            return found
+        if self._inside:
+            self._said(self._inside, "".join(self._parts), case)
+        made = self._made(case)
+        return [*found, made if case["end"] else Begun(made.path)]
 
     def _refuse(self, *_: object) -> None:
         raise ReportError("it declares a document type, which no report needs")
@@ -85,7 +107,7 @@ class JUnitReader:
             self._found.append(self._made(self._case))
             self._case = None
         elif name == self._inside:
-            self._said(name, "".join(self._parts))
+            self._said(name, "".join(self._parts), self._case)
             self._inside = ""
 
     def _text(self, text: str) -> None:
@@ -93,8 +115,8 @@ class JUnitReader:
             self._parts.append(text)
             self._size += len(text)
 
-    def _said(self, name: str, text: str) -> None:
-        case = self._case
+    @staticmethod
+    def _said(name: str, text: str, case: Optional[dict[str, Any]]) -> None:
         if case is None:
             return
         if name in {"system-out", "system-err"}:

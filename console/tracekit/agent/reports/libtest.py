@@ -8,12 +8,14 @@ from tracekit.agent.reports.cases import (
     MESSAGE_LIMIT,
     Begun,
     Case,
+    CutShortError,
     Lines,
     Printed,
     ReportError,
     cut,
     parsed,
     seconds,
+    torn,
 )
 
 _ENDS = {"ok": "passed", "failed": "failed", "ignored": "skipped", "timeout": ""}
@@ -32,12 +34,16 @@ class LibtestReader:
         return [told for line in self._lines.feed(data) for told in self._take(line)]
 
     def close(self) -> list[Any]:
-        """What is left. Raises ReportError where the stream is not whole."""
-        found = [told for line in self._lines.close() for told in self._take(line)]
+        """What is left. Raises CutShortError where the stream is not whole."""
+        last = self._lines.close()
+        broken = torn(last)
+        found = [] if broken else [told for line in last for told in self._take(line)]
         if not self._any:
             raise ReportError("it holds no test suite")
-        if self._open > 0:
-            raise ReportError("it ends inside a test suite")
+        if self._open > 0 or broken:
+            raise CutShortError(
+                "it ends inside a test suite" if self._open > 0 else "it ends inside a line", found
+            )
         return found
 
     def _take(self, line: str) -> list[Any]:

@@ -8,16 +8,24 @@ from __future__ import annotations
 import re
 from typing import Any, Optional
 
-from tracekit.agent.reports.cases import MESSAGE_LIMIT, Case, Lines, Printed, ReportError, cut, seconds
+from tracekit.agent.reports.cases import (
+    MESSAGE_LIMIT,
+    TEXT_LIMIT,
+    Case,
+    CutShortError,
+    Lines,
+    Printed,
+    ReportError,
+    cut,
+    seconds,
+)
+from tracekit.agent.reports.tap_blocks import explained
 
 _POINT = re.compile(r"(?P<indent> *)(?P<not>not )?ok\b(?: +(?P<number>\d+))?(?: +- +| +|$)(?P<rest>.*)")
 _DIRECTIVE = re.compile(r"(?<!\\)\s*# *(?P<word>skip\w*|todo)\b:? *(?P<why>.*)$", re.IGNORECASE)
 _TIME = re.compile(r"(?<!\\) # time=(?P<time>[\d.]+)(?P<unit>ms|s)?(?: \{)?\s*$")
 _PLAN = re.compile(r" *1\.\.(?P<count>\d+)(?:\s*#.*)?$")
 _SUBTEST = re.compile(r"(?P<indent> *)# Subtest(?:: (?P<name>.*))?$")
-_FIELD = re.compile(
-    r" *(?P<name>message|severity|duration_ms|error|file|line|location|at|type|code|name): *(?P<value>.*)$"
-)
 _INDENT = 4
 _MOST_BLOCK = 2000
 _MOST_DEPTH = 60
@@ -36,6 +44,8 @@ class TapReader:
         self._above: list[dict[str, Any]] = []
         self._plan: Optional[int] = None
         self._points = 0
+        # Whether a subtest's own line never came.
+        self._loose = False
         self._found: list[Any] = []
 
     def feed(self, data: bytes) -> list[Any]:
@@ -43,20 +53,42 @@ class TapReader:
         return self._taken(self._lines.feed(data))
 
     def close(self) -> list[Any]:
-        """What is left. Raises ReportError where the stream is not whole."""
-        found = self._taken(self._lines.close())
+        """What is left. Raises CutShortError where the stream is not whole."""
+        last = self._lines.close()
+        if last and self._may_be_cut(last[0]):
+            last = []
+        found = self._taken(last)
+        inside = self._block is not None or bool(self._above)
+        found += self._at_last()
+        if self._plan is None and not self._points:
+            raise ReportError("it holds no test point and no plan")
+        if self._plan is not None and self._points < self._plan:
+            raise CutShortError(f"{self._points} of {self._plan} test points came", found)
+        if inside or self._loose:
+            raise CutShortError("it ends inside a subtest or a block", found)
+        if self._plan is None:
+            raise CutShortError("it has no plan: nobody knows whether more was to come", found)
+        return found
+
+    def _may_be_cut(self, line: str) -> bool:
+        """Whether a line without an end is a point whose name may have gone on: more was to come, or nobody knows."""
+        point = _POINT.match(line)
+        missing = self._plan is None or self._points + 1 < self._plan
+        return point is not None and self._block is None and (bool(point.group("indent")) or missing)
+
+    def _at_last(self) -> list[Any]:
+        """What is still held back."""
+        if self._block is not None:
+            self._explained(self._block)
+            self._block = None
         self._settle()
         while self._above:
             self._closed()
         for depth in sorted(self._below, reverse=True):
             for point in self._below.pop(depth):
+                self._loose = True
                 self._tell(point)
-        found += self._found
-        self._found = []
-        if self._plan is None and not self._points:
-            raise ReportError("it holds no test point and no plan")
-        if self._plan is not None and self._points < self._plan:
-            raise CutShortError(f"{self._points} of {self._plan} test points came", found)
+        found, self._found = self._found, []
         return found
 
     def _taken(self, lines: list[str]) -> list[Any]:
@@ -77,6 +109,8 @@ class TapReader:
         if self._waiting is not None and line.strip() == "---":
             self._block = []
             return
+        if self._told_behind(line):
+            return
         if line.strip():
             # Nothing but a block belongs to the point before.
             self._settle()
@@ -94,11 +128,28 @@ class TapReader:
             if not line.startswith(" "):
                 self._plan = int(plan.group("count")[:9])
         elif line.startswith("Bail out!"):
-            raise ReportError(
-                cut(f"the tool bailed out: {line[9:].strip() or 'it does not say why'}", MESSAGE_LIMIT)
-            )
+            said = cut(f"the tool bailed out: {line[9:].strip() or 'it does not say why'}", MESSAGE_LIMIT)
+            raise CutShortError(said, self._at_last())
         elif line.strip() and not line.lstrip().startswith(("TAP version", "pragma ", "}")):
             self._found.append(Printed((), line + "\n"))
+
+    def _told_behind(self, line: str) -> bool:
+        """Words behind a red point that stand further in are its own, as tools wrote them before there were blocks."""
+        point = self._waiting
+        words = line.strip()
+        if (
+            point is None
+            or point["verdict"] != "failed"
+            or point["depth"]
+            or not line.startswith("  ")
+            or not words
+        ):
+            return False
+        if words == "}" or _POINT.match(line) or _PLAN.match(line) or _SUBTEST.match(line):
+            return False
+        if len(point.get("text", "")) < TEXT_LIMIT:
+            point["text"] = point.get("text", "") + line[2:] + "\n"
+        return True
 
     def _point(self, found: re.Match[str]) -> None:
         depth = min(len(found.group("indent")) // _INDENT, _MOST_DEPTH)
@@ -140,33 +191,12 @@ class TapReader:
         self._settle()
 
     def _explained(self, block: list[str]) -> None:
-        """The few facts of a block that every tool writes alike; the rest stays text."""
+        """What a block says of the point before it; its own words come first."""
         point = self._waiting
         if point is None:
             return
-        point["text"] = "\n".join(line.rstrip() for line in block)
-        for line in block:
-            field = _FIELD.match(line)
-            if field is None:
-                continue
-            name, value = field.group("name"), field.group("value").strip().strip("'\"")
-            if (
-                name in {"message", "error"}
-                and value not in {"", "|", "|-", ">", ">-"}
-                and not point["message"]
-            ):
-                point["message"] = value
-            elif name == "duration_ms":
-                took = seconds(value)
-                point["seconds"] = None if took is None else took / 1000
-            elif name == "file":
-                point["file"] = value
-            elif name == "line" and value.isascii() and value.isdigit():
-                point["line"] = int(value[:9])
-            elif name in {"location", "at"}:
-                place = re.fullmatch(r"(?P<file>.+?):(?P<line>\d{1,9})(?::\d+)?", value)
-                if place is not None:
-                    point["file"], point["line"] = place.group("file"), int(place.group("line"))
+        found = explained(block)
+        point.update({**found, "message": point["message"] or found["message"]})
 
     def _settle(self) -> None:
         """The point before has all that belongs to it."""
@@ -188,14 +218,9 @@ class TapReader:
 
     def _tell(self, point: dict[str, Any]) -> None:
         facts = {name: value for name, value in point.items() if name != "depth"}
+        said = facts.get("text", "").strip("\n")
+        if not facts["message"] and facts["verdict"] == "failed":
+            facts["message"] = said.strip().partition("\n")[0] or "not ok, without a word why"
         facts["message"] = cut(facts["message"], MESSAGE_LIMIT)
-        facts["text"] = cut(facts.get("text", ""))
+        facts["text"] = cut(said)
         self._found.append(Case(**facts))
-
-
-class CutShortError(ReportError):
-    """A report that ended too early; `found` is what came at its end."""
-
-    def __init__(self, what: str, found: list[Any]) -> None:
-        super().__init__(what)
-        self.found = found

@@ -169,5 +169,5 @@ def line(row: Event, begin: int, paint: Paint) -> str:
     if row.duration is not None:
         words.append(paint.dim(f"{row.duration / 1e6:.3f}ms"))
     if row.file:
-        words.append(paint.dim(edge.clean(f"{row.file}:{row.line}")))
+        words.append(paint.dim(edge.clean(f"{row.file}:{row.line}" if row.line else row.file)))
     return " ".join(words)

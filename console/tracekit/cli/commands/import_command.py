@@ -28,6 +28,10 @@ _TICK = 0.3
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
+    parser.description = (
+        f"{parser.description}; 0 when it is here, however its tests ended, 1 when a report is not whole and what "
+        "came of it is here, 2 when it is none"
+    )
     parser.add_argument(
         "files",
         nargs="*",
@@ -84,10 +88,10 @@ def _all(args: argparse.Namespace, places: Places, store: RunStore, paths: Seque
     reports = [foreign.look(path, args.format or "") for path in paths if path not in bundles]
     for path in bundles:
         folder, new = bundle.bring_in(store, path, places.now_ns())
-        _say(args, store, folder, new=new)
+        _say(args, store, folder, new=new, whole=True)
     if reports:
         folder, new = _made(args, store, reports)
-        _say(args, store, folder, new=new)
+        _say(args, store, folder, new=new, whole=not any(report.fault for report in reports))
         for report in reports:
             if report.fault:
                 edge.say_error(f"tracekit: {report.path}: the report is not whole: {report.fault}")
@@ -104,12 +108,14 @@ def _made(args: argparse.Namespace, store: RunStore, reports: Sequence[Report]) 
     return foreign.bring_in(store, reports, root, args.suite, __version__)
 
 
-def _say(args: argparse.Namespace, store: RunStore, folder: RunFolder, *, new: bool) -> None:
+def _say(args: argparse.Namespace, store: RunStore, folder: RunFolder, *, new: bool, whole: bool) -> None:
     from tracekit.engine.history import History
 
     row = History(store).summary(folder)
     if args.json:
-        edge.say_json("tracekit.import/1", {"run": folder.run_id, "new": new, "counts": row.counts})
+        edge.say_json(
+            "tracekit.import/1", {"run": folder.run_id, "new": new, "whole": whole, "counts": row.counts}
+        )
     else:
         did = "imported" if new else "is here already:"
         edge.say(f"{did} {folder.run_id}, {runwords.size(folder.disk_bytes())}")

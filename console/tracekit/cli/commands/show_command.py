@@ -13,11 +13,12 @@ from tracekit.engine.history import History
 from tracekit.engine.view import RunView
 from tracekit.model.facts import Handled
 from tracekit.model.handling import handled_before
+from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.state import Attempt, OutputSpan, Status
 from tracekit.model.status import RED_STATUSES
 from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
-from tracekit.wire.names import RED
+from tracekit.wire.names import CUT_SHORT, RED
 from tracekit.wire.problems import ProblemError
 
 if TYPE_CHECKING:
@@ -103,7 +104,8 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
         yield f"  {line}"
     for attempt in state.attempts(index):
         yield ""
-        yield paint.bold(f"  attempt {attempt.number}: {attempt.verdict or 'not ended'}")
+        without = "no end in the report" if state.run.reason == CUT_SHORT else "not ended"
+        yield paint.bold(f"  attempt {attempt.number}: {attempt.verdict or without}")
         for step in attempt.steps:
             name = edge.clean(step.name)
             # What a death or a cancel left open is no longer running, and nobody measured it.
@@ -122,7 +124,10 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
             )
             yield from (f"    │ {line}" for line in edge.clean_lines(tail))
     yield from summary.stalls(state.notices, paint, facts.id)
-    yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
+    if view.imported:
+        yield paint.dim(f"  {ELSEWHERE}")
+    else:
+        yield f"  rerun: {summary.rerun_command(view.run_id, [facts.id.partition(SUBTEST_MARK)[0]])}"
 
 
 def _raised(view: RunView, scenario: str, attempt: Attempt) -> list[Handled]:

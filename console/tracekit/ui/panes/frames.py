@@ -123,7 +123,7 @@ def place_of(frame: Frame, root: str) -> str:
     else:
         for folder in ("/site-packages/", "/dist-packages/"):
             file = file.rpartition(folder)[2]
-    return f"{file}:{frame.line}"
+    return f"{file}:{frame.line}" if frame.line else file
 
 
 def _locals(frame: Frame, look: Palette) -> list[Line]:

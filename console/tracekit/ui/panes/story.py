@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tracekit.model.facts import Attempt, Frame, Notice, ScenarioFacts, Step
+from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames, place_of
@@ -203,7 +204,12 @@ def code_lines(facts: ScenarioFacts, command: str, look: Palette) -> list[Line]:
     lines = title("code and command", look)
     line = Line(6).gap(4).name(place or "unknown", look.text)
     line.pick = Place(facts.file, max(1, facts.line)) if facts.file else None
-    return [*lines, line, Line(6).gap(4).name(command, look.strong)]
+    return [*lines, line, _command(command, look)]
+
+
+def _command(command: str, look: Palette) -> Line:
+    """How it is run again; of what was recorded elsewhere there is no way here."""
+    return Line(6).gap(4).name(command, look.strong) if command else Line(6).gap(4).own(ELSEWHERE, look.dim)
 
 
 def repro_lines(
@@ -211,7 +217,7 @@ def repro_lines(
 ) -> list[Line]:
     """Where the code is, and how to run exactly this again."""
     lines = title("command", look)[1:]
-    lines.append(Line(6).gap(4).name(command, look.strong))
+    lines.append(_command(command, look))
     lines += title("code", look)
     place = f"{facts.file}:{facts.line}" if facts.line else facts.file
     lines.append(Line(6).gap(4).name(place or "unknown", look.text))

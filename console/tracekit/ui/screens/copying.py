@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tracekit.model.runfacts import ELSEWHERE
 from tracekit.ui.board import Board
 from tracekit.ui.panes.evidence import evidence
 from tracekit.ui.ports import Ports
@@ -51,7 +52,9 @@ class Copying:
             return
         command = self.detail.command()
         if not command:
-            self.say("there is no command for this row")
+            newest = self.board.newest
+            elsewhere = newest is not None and newest.imported
+            self.say(ELSEWHERE if elsewhere else "there is no command for this row")
             return
         self._copy(command, command)
 

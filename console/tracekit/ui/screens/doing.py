@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
+from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.status import Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames
@@ -208,6 +209,11 @@ class Doing:
         if self._busy():
             return
         newest = self.board.newest
+        if isinstance(request, Rerun) and any(
+            view.imported for view in self.board.views if view.run_id == request.run
+        ):
+            self.say(f"{ELSEWHERE}; a runs what is here")
+            return
         root = request.root if isinstance(request, Launch) else newest.root if newest is not None else ""
 
         def go() -> None:

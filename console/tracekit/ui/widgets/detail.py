@@ -22,7 +22,7 @@ from tracekit.ui.panes.unrun import unrun_lines, why_unrun
 from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
-from tracekit.ui.sections import CAUSE, FILE, GROUP, LEAF, NOTICE, Section
+from tracekit.ui.sections import CAUSE, FILE, GROUP, LEAF, NOTICE, TROUBLES, Section
 from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.events import EventRows, EventsPane
@@ -509,7 +509,7 @@ class Detail(Standing, Vertical):
         section, node = self._at
         if section.kind[node] == NOTICE:
             return summary.notice_lines(section.notices[section.ref[node]][1], look)
-        if section.ref[node] >= 0 or section.key in {"starts", "collects", "notes", "causes"}:
+        if section.ref[node] >= 0 or section.key in {*TROUBLES, "notes", "causes"}:
             return summary.run_lines(board, look, self._ports.now())
         return summary.rows_lines(board, section.label.get(node, ""), section.leaves(node), look)
 
@@ -527,7 +527,7 @@ class Detail(Standing, Vertical):
     def command(self) -> str:
         """The command that runs exactly what is selected."""
         view = self.board.newest
-        if view is None or self._at is None:
+        if view is None or self._at is None or view.imported:
             return ""
         rows = [self.row] if self.row >= 0 else self._at[0].leaves(self._at[1])
         ids = [self.board.ids[row] for row in rows if self.board.parent[row] < 0] or [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.safe import NOTHING, Line, Safe, clean, shorten, shorten_name
-from tracekit.ui.sections import CAUSE, FILE, GROUP, HEAD, LEAF, Section
+from tracekit.ui.sections import CAUSE, FILE, GROUP, HEAD, LEAF, TROUBLES, Section
 from tracekit.ui.theme import QUIET, Palette
 from tracekit.ui.words import count, seconds
 
@@ -108,7 +108,7 @@ class RowPainter:
         line.own(look.glyphs.opened if section.open[node] else look.glyphs.closed, look.faint).gap(1)
         label = section.label.get(node, "")
         if kind == HEAD:
-            style = look.warn if section.key in {"starts", "collects"} else look.dim
+            style = look.warn if section.key in TROUBLES else look.dim
             return line.own(label, style).gap(2).own(str(section.ref[node]), style)
         right = Line()
         if section.red[node]:

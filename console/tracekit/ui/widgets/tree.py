@@ -22,6 +22,7 @@ from tracekit.ui.sections import (
     CAUSE,
     HEAD,
     LEAF,
+    TROUBLES,
     Allowed,
     Section,
     cause_section,
@@ -150,7 +151,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         """Show only rows that `allowed` lets through."""
         self._allowed = allowed
         for section in (*self._files.values(), *self._before):
-            section.show(allowed if section.key not in {"starts", "collects"} else None)
+            section.show(allowed if section.key not in TROUBLES else None)
         self._arrange()
         self.refresh()
 
