@@ -82,5 +82,25 @@ def test_doctor__a_list_and_a_choice_that_do_not_hold__then_both_are_named(sandb
     assert broken(sandbox, "--runner", suite, "--list", "echo c", "--only", "{names}") == ["list", "only"]
 
 
+def test_doctor__a_runner_that_is_killed__then_by_what_and_in_which_test(sandbox: Sandbox) -> None:
+    suite = program(sandbox, "#!/bin/sh\necho words\necho '" + STARTED + "'\nkill -SEGV $$\n")
+    said = sandbox.run("doctor", "--runner", suite).out
+    assert "killed by SIGSEGV" in said
+    assert "while 'a' ran (line 2)" in said
+
+
+def test_doctor__a_line_that_is_cut__then_which_one(sandbox: Sandbox) -> None:
+    suite = program(sandbox, lines(STARTED, ended("passed"), STARTED[:-3]))
+    done = sandbox.run("doctor", "--runner", suite)
+    assert "the first is line 3" in done.out
+    assert done.code == 2
+
+
+def test_doctor__a_list_that_is_no_program__then_said_and_no_fault_of_ours(sandbox: Sandbox) -> None:
+    suite = program(sandbox, GOOD)
+    assert broken(sandbox, "--runner", suite, "--list", "no-such-list-anywhere") == ["list"]
+    assert broken(sandbox, "--runner", suite, "--list", "false") == ["list"]
+
+
 def test_doctor__no_such_program__then_that_is_all(sandbox: Sandbox) -> None:
     assert broken(sandbox, "--runner", "no-such-runner-anywhere") == ["starts"]

@@ -16,11 +16,12 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from tracekit.agent.hosts.journal import JournalReader, Line
-from tracekit.agent.reports.cases import Lines, ReportError, parsed
+from tracekit.agent.reports.cases import Lines, Printed, ReportError, parsed
 from tracekit.wire.names import RED, VERDICTS, E
 
 _CHOICE = re.compile(r"\{names(?P<joint>[^}]?)\}")
 _SECONDS = 120.0
+_SHOWN = 60
 Row = tuple[str, bool, str, str]
 
 
@@ -30,6 +31,12 @@ class Heard:
 
     lines: list[Line] = field(default_factory=list)
     at: list[float] = field(default_factory=list)
+    #: Which line of standard output each was.
+    numbers: list[int] = field(default_factory=list)
+    #: The first that is none, and all that begin like one and are broken.
+    words: str = ""
+    torn: list[tuple[int, str]] = field(default_factory=list)
+    count: int = 0
     raw: list[dict[str, Any]] = field(default_factory=list)
     other: int = 0
     code: int = 0
@@ -39,6 +46,20 @@ class Heard:
     def of(self, event: str) -> list[Line]:
         """The lines of one event."""
         return [line for line in self.lines if line.event == event]
+
+    def line_of(self, event: str, name: str) -> int:
+        """The first line of an event that is about a scenario."""
+        at = zip(self.lines, self.numbers, strict=True)
+        return next((n for one, n in at if one.event == event and one.fields.get("scenario") == name), 0)
+
+    def unended(self) -> list[str]:
+        """Scenarios that began and told no end."""
+        return list(Counter(self.names(E.ATTEMPT_STARTED)) - Counter(self.names(E.ATTEMPT_ENDED)))
+
+    @property
+    def killed(self) -> str:
+        """The signal that ended it, where one did."""
+        return "" if self.code >= 0 else _signal(-self.code)
 
     def names(self, event: str) -> list[str]:
         """The scenarios that lines of an event are about, in their order."""
@@ -77,6 +98,8 @@ def listen(command: Sequence[str], seconds: float = _SECONDS) -> Heard:
         os.killpg(process.pid, signal.SIGKILL)
         heard.code = process.wait()
     heard.seconds = time.monotonic() - began
+    # What stands behind the last end of a line is a line, too.
+    _take(heard, reading, b"\n" if reading.unfinished else b"", heard.seconds)
     process.stdout.close()
     return heard
 
@@ -92,11 +115,17 @@ def _take(heard: Heard, reading: JournalReader, data: bytes, at: float) -> None:
         heard.fault = str(fault)
         return
     for one in told:
+        heard.count += 1
         if isinstance(one, Line):
             heard.lines.append(one)
             heard.at.append(at)
-        else:
-            heard.other += 1
+            heard.numbers.append(heard.count)
+            continue
+        heard.other += 1
+        text = one.text.rstrip("\n") if isinstance(one, Printed) else ""
+        heard.words = heard.words or f"line {heard.count}: {text[:_SHOWN]!r}"
+        if text.lstrip().startswith("{") and parsed(text) is None:
+            heard.torn.append((heard.count, text[:_SHOWN]))
 
 
 def checks(command: Sequence[str], listing: Sequence[str], choosing: Sequence[str]) -> Iterator[Row]:
@@ -112,18 +141,44 @@ def checks(command: Sequence[str], listing: Sequence[str], choosing: Sequence[st
         )
         return
     yield "starts", True, " ".join(command), ""
+    running = first.unended()
+    during = (
+        f", while {running[-1]!r} ran (line {first.line_of(E.ATTEMPT_STARTED, running[-1])})"
+        if running
+        else ""
+    )
     if first.fault:
-        yield "ends", False, first.fault, "a runner ends when its last test has ended"
+        yield "ends", False, f"{first.fault}{during}", "a runner ends when its last test has ended"
         return
-    yield "ends", True, f"with status {first.code} after {first.seconds:.2f} s", ""
+    if first.killed:
+        action = (
+            "look for what kills it: in a run, the test that it was in would be crashed, and the rest not run"
+        )
+        yield "ends", False, f"killed by {first.killed} after {first.seconds:.2f} s{during}", action
+    else:
+        yield "ends", True, f"with status {first.code} after {first.seconds:.2f} s", ""
     ends = first.of(E.ATTEMPT_ENDED)
     good = bool(ends)
     yield (
         "journal",
         good,
-        f"{len(first.lines)} lines, {first.other} others that count as output",
+        f"{len(first.lines)} lines, {first.other} others that count as output"
+        + (
+            f"; no attempt.ended among them{f', the first is {first.words}' if first.words else ''}"
+            if not good
+            else ""
+        ),
         'print lines of JSON such as {"e":"attempt.started","scenario":"opens"}, as docs/runners.md has them',
     )
+    if first.torn:
+        number, text = first.torn[0]
+        found = f"{len(first.torn)} begin like JSON and are none, the first is line {number}: {text!r}"
+        yield (
+            "whole lines",
+            False,
+            found,
+            "print each object whole, on a line of its own, and flush it at once",
+        )
     if not good:
         return
     yield from _told(first)
@@ -140,14 +195,18 @@ def _told(heard: Heard) -> Iterator[Row]:
         not open_,
         f"{len(ended)} attempts ended"
         if not open_
-        else f"no end of {next(iter(open_))!r} and {len(open_) - 1} more",
+        else f"no end of {next(iter(open_))!r}, which began in line "
+        f"{heard.line_of(E.ATTEMPT_STARTED, next(iter(open_)))}{_more(len(open_))}",
         "every attempt.started needs an attempt.ended, or it is told as crashed",
     )
     early = [name for name in ended if name not in set(started)]
     yield (
         "begins told",
         not early,
-        "each attempt was told before its end" if not early else f"{early[0]!r} ended without having begun",
+        "each attempt was told before its end"
+        if not early
+        else f"{early[0]!r} ended in line {heard.line_of(E.ATTEMPT_ENDED, early[0])} without having begun"
+        f"{_more(len(early))}",
         "print attempt.started when a test begins: that is what makes it live, and how long it took",
     )
     odd = [str(line.get("verdict")) for line in heard.raw if line.get("e") == E.ATTEMPT_ENDED]
@@ -165,9 +224,49 @@ def _told(heard: Heard) -> Iterator[Row]:
     yield (
         "failures",
         not silent,
-        f"{len(red)} red, each with its failure" if not silent else f"nothing says why {silent[0]!r} is red",
+        f"{len(red)} red, each with its failure"
+        if not silent
+        else f"nothing says why {silent[0]!r} is red (line {heard.line_of(E.ATTEMPT_ENDED, silent[0])})"
+        f"{_more(len(silent))}",
         'print {"e":"failure","scenario":…,"chain":[{"type":…,"message":…}],"text":…} before its end',
     )
+
+
+def _listed(listing: Sequence[str], names: Sequence[str]) -> Row:
+    action = "`list` prints the names of all tests as the journal has them, one a line, and runs none"
+    try:
+        done = subprocess.run(
+            list(listing), stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return "list", False, f"it did not end within {_SECONDS:g} s", action
+    except OSError as fault:
+        return "list", False, f"{listing[0]}: {fault.strerror}", "name a program that is on PATH, or its path"
+    listed = [line.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+    unheard, unlisted = sorted(set(listed) - set(names)), sorted(set(names) - set(listed))
+    if done.returncode:
+        return (
+            "list",
+            False,
+            f"it ended with status {done.returncode}",
+            "end with 0 when the names are printed",
+        )
+    if unheard:
+        return "list", False, f"{unheard[0]!r} is listed and was not run{_more(len(unheard))}", action
+    if unlisted:
+        return "list", False, f"{unlisted[0]!r} was run and is not listed{_more(len(unlisted))}", action
+    return "list", True, f"{len(listed)} names", ""
+
+
+def _more(count: int) -> str:
+    return f", and {count - 1} more" if count > 1 else ""
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _status(heard: Heard) -> Iterator[Row]:
@@ -199,19 +298,7 @@ def _again(
         "a name must be the same on every run: no addresses, times or numbers of processes in it",
     )
     if listing:
-        done = subprocess.run(
-            list(listing), stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
-        )
-        listed = [
-            line.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()
-        ]
-        unlike = sorted(set(listed) ^ set(names))
-        yield (
-            "list",
-            not unlike and done.returncode == 0,
-            f"{len(listed)} names" if not unlike else f"{unlike[0]!r} is listed or run, not both",
-            "`list` prints the names of all tests as the journal has them, one a line, and runs none",
-        )
+        yield _listed(listing, names)
     if choosing:
         wanted = names[-1]
         words = [

@@ -73,7 +73,8 @@ class JavaScript:
         )
         if request.discovers:
             self._list(self._tool.all(discovers=True))
-            return self._ended(0)
+            nothing = self._failed_end is not None and not self._cases.any
+            return self._concluded() if nothing else self._ended(0)
         if only is None and request.isolate:
             only = self._without_isolated()
         self._all(only)
@@ -107,7 +108,10 @@ class JavaScript:
 
     def _list(self, calls: Sequence[Call]) -> None:
         for followed, call in self._follow(calls, discovers=True, seconds=_LIST_SECONDS):
-            self._unloaded(followed, call, self._cases.places)
+            told = self._unloaded(followed, call, self._cases.places) or self._cases.any
+            if not told and followed.ended is not None and followed.ended.code != 0:
+                # Its tool did not come as far as to look for tests.
+                self._failed_end = (followed.ended, list(call.words))
 
     def _unloaded(self, followed: Followed, call: Call, known: Any) -> bool:
         """Tell of a file that did not load; False where it did, as far as one can see."""

@@ -47,6 +47,11 @@ class JournalReader:
         """What is left."""
         return [self._told(line) for line in self._lines.close()]
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether the last line has no end yet."""
+        return self._lines.unfinished
+
     @staticmethod
     def _told(line: str) -> object:
         found = parsed(line)

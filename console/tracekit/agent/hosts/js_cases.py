@@ -22,6 +22,8 @@ from tracekit.wire.names import RED, VERDICTS, E
 
 _CAUSES = {"failed": "assertion", "error": "exception", "timedout": "hang"}
 _PASSED_ON = ("cause", "reason")
+# Its workers tell in batches: one that is blocked no longer tells that a test has ended and the next has begun.
+_BLOCKED = "or it is one behind it, whose loop lets vitest tell nothing more"
 
 
 class ScriptCases(Cases):
@@ -102,6 +104,8 @@ class ScriptCases(Cases):
                 Word(str(note.get("verdict")), cause, str(note.get("reason", ""))),
                 str(note.get("scenario")),
             )
+            if cause == "hang" and self._request.runner == "vitest":
+                word = word._replace(reason=f"{word.reason}; {_BLOCKED}")
             rest = Word("cancelled", None, f"its process was ended because of {meant}")
         lost = []
         for scenario in self.running(followed):

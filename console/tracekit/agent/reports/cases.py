@@ -97,6 +97,11 @@ class Lines:
             raise ReportError(f"a line of more than {MOST_LINE >> 20} MiB")
         return [line.removesuffix(b"\r").decode("utf-8", "replace") for line in lines]
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether there are bytes of a line that has no end yet."""
+        return bool(self._rest)
+
     def close(self) -> list[str]:
         """The last line, when it has no end."""
         rest, self._rest = self._rest, b""

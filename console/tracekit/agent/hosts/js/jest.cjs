@@ -99,8 +99,13 @@ module.exports = class Tracekit {
     let operands = null;
     if (matched && 'expected' in matched && 'actual' in matched) operands = { op: matched.name || '==', expected: words(matched.expected), actual: words(matched.actual) };
     else if (error && typeof error === 'object' && 'expected' in error && 'actual' in error) operands = { op: String(error.operator || '=='), expected: words(error.expected), actual: words(error.actual) };
+    // jest writes node's own assertions anew: what was compared stands in its words alone.
+    const asserted = /^assert(?:\.\w+)?\(received(?:, expected)?\)/.test(first[2]);
+    if (asserted && !first[1]) links[0].type = 'AssertionError';
+    const values = asserted && !operands && /\n(?:Expected[^\n]*):\n {2}([\s\S]*?)\nReceived:\n {2}([\s\S]*?)(?:\n\n|$)/.exec(first[2]);
+    if (values) operands = { op: /\.(\w+)/.exec(first[2])?.[1] || '==', expected: values[1], actual: values[2] };
     const timed = TIMED.test(message.split('\n')[0]);
-    failure(names, error, timed ? 'hang' : operands || matched ? 'assertion' : 'exception', { chain: links, operands, text: said });
+    failure(names, error, timed ? 'hang' : operands || matched || asserted ? 'assertion' : 'exception', { chain: links, operands, text: said });
   }
 
   onTestResult(test, result) {
