@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracekit.model.facts import Attempt, Handled
-from tracekit.model.status import RED_STATUSES
+from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.failure import failure_lines, type_of
 from tracekit.ui.panes.past import commit
@@ -20,7 +20,7 @@ from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
 from tracekit.ui.words import ago, count
 from tracekit.wire.ids import in_python
-from tracekit.wire.names import RED
+from tracekit.wire.names import CUT_SHORT, RED
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Before, Difference
@@ -46,13 +46,23 @@ def why_lines(
     """All of it, the most telling first; `raised` is what its trace knows of exceptions."""
     view, attempt = shown
     root = view.state.run.root or view.root
-    lines = failure_lines(attempt, look, root, raised)
+    if attempt.verdict is None and board.status[row] == Status.LOST and not attempt.failures:
+        lines = [Line(2).gap(2).own(_lost(view), look.warn), Line()]
+    else:
+        lines = failure_lines(attempt, look, root, raised)
     lines += stall_lines(view.state.notices, board.facts[row], attempt, look, root)
     if attempt.verdict is None or board.status[row] not in RED_STATUSES:
         return lines
     lines += _shared(board, row, look)
     lines += since_lines(before, look, now)
     return lines + _more(view, board.ids[row], before, look)
+
+
+def _lost(view: ViewFace) -> str:
+    """Why nobody knows how it ended."""
+    if view.state.run.reason == CUT_SHORT:
+        return "no end in the report: how it ended is not known"
+    return "its end was not recorded: how it ended is not known"
 
 
 def headline(attempt: Attempt) -> str:

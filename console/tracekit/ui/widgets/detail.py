@@ -291,7 +291,7 @@ class Detail(Standing, Vertical):
             if shown
             else (look.glyphs.pending, Status.PENDING)
         )
-        if shown is None:
+        if shown is None or (shown[1].verdict is None and board.status[self.row] == Status.LOST):
             status = Status(board.status[self.row])
             glyph = look.glyphs.of(status)
         facts = board.facts[self.row]
