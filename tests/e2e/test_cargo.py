@@ -312,7 +312,9 @@ def test_host_killed__then_its_test_is_crashed_and_the_rest_runs_in_another(
 def test_crate_that_does_not_compile__then_a_launch_that_failed_in_the_compilers_words(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    done = sandbox.run("run", rust.copied("cargo_broken", tmp_path), "--json")
+    root = rust.copied("cargo_broken", tmp_path)
+    (root / "src" / "lib.rs").write_text('pub fn one() -> u32 {\n    "one"\n}\n\n#[test]\nfn it() {}\n')
+    done = sandbox.run("run", root, "--json")
     (failed,) = done.of("runner.failed_to_start")
     assert (done.code, failed["code"], done.verdicts()) == (1, "cargo.build_failed", {})
     assert failed["stderr"].startswith("error[E0308]: mismatched types")

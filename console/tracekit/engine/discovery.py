@@ -277,6 +277,7 @@ def notice_json(notice: Notice) -> dict[str, Any]:
         "detail": notice.detail,
         "action": notice.action,
         "file": notice.file,
+        "line": notice.line,
         "code": notice.code,
     }
 
@@ -307,5 +308,6 @@ def _failed(problem: dict[str, Any]) -> dict[str, Any]:
         "message": problem["what"],
         "remedy": problem["action"],
         "code": problem["code"],
+        "line": problem.get("line", 0),
         "failure": {"text": problem["detail"]},
     }

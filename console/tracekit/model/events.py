@@ -161,7 +161,10 @@ class DiscoverFailed(Event):
     file: str
     message: str
     scenario: NotRequired[str]
+    line: NotRequired[int]
+    code: NotRequired[str]
     failure: NotRequired[FailureFields]
+    detail: NotRequired[str]
     remedy: NotRequired[str]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tracekit.agent.hosts.cargo_binary import Batch, Told
-from tracekit.agent.hosts.cargo_build import Target
+from tracekit.agent.hosts.cargo_reader import Target
 from tracekit.agent.hosts.libtest import RustTest
 from tracekit.agent.hosts.panics import Sources
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tracekit.agent.hosts import cargo_list
 from tracekit.agent.hosts.cargo import Asked
-from tracekit.agent.hosts.cargo_build import Target, Words, package_environ
+from tracekit.agent.hosts.cargo_reader import Target, package_environ
+from tracekit.agent.hosts.cargo_words import Words
 from tracekit.agent.hosts.doctests import narrowed
 from tracekit.agent.hosts.rust_places import RustPlaces
 
@@ -27,6 +29,69 @@ def test_words__targets_chosen__then_no_documentation_tests(
 ) -> None:
     words = Words.of(args)
     assert (words.documentation, words.documentation_only) == (documentation, alone)
+
+
+def test_words__a_name_before_the_dashes__then_the_programs_get_it_as_cargo_does() -> None:
+    words = Words.of(["-p", "api", "--test", "one", "two", "--features=a b", "-j4", "--", "three"])
+    assert words.cargo == ("-p", "api", "--test", "one", "--features=a b", "-j4")
+    assert words.tests == ("two", "three")
+    assert words.without_choices() == ["--features", "a b", "-j", "4"]
+
+
+ABOUT: dict[str, Any] = {
+    "workspace_root": "/w",
+    "workspace_members": ["a", "b", "c"],
+    "workspace_default_members": ["b"],
+    "packages": [
+        {
+            "id": name,
+            "name": name,
+            "version": "1.2.3",
+            "manifest_path": f"/w/{name}/Cargo.toml",
+            "targets": [],
+        }
+        for name in ("a", "b", "c", "no_member")
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("args", "names"),
+    [
+        ([], ["b"]),
+        (["--workspace"], ["a", "b", "c"]),
+        (["--workspace", "--exclude", "b"], ["a", "c"]),
+        (["-p", "c", "--package=a@1.2"], ["a", "c"]),
+        (["-pc"], ["c"]),
+        (["-p", "[ab]"], ["a", "b"]),
+        (["-p", "a:2"], []),
+        (["--manifest-path", "/w/c/Cargo.toml"], ["c"]),
+    ],
+)
+def test_selected__as_cargo_chooses_packages__then_these(args: list[str], names: list[str]) -> None:
+    assert [package["name"] for package in Words.of(args).selected(ABOUT, "/w")] == names
+
+
+@pytest.mark.parametrize(
+    ("args", "wanted"),
+    [
+        ([], "lib test"),
+        (["--lib"], "lib"),
+        (["--tests"], "lib test"),
+        (["--test", "o*"], "test"),
+        (["--test", "two"], ""),
+        (["--examples"], "example"),
+        (["--all-targets"], "lib example test"),
+        (["--doc"], "lib"),
+    ],
+)
+def test_wants__as_cargo_chooses_targets__then_these(args: list[str], wanted: str) -> None:
+    targets: list[dict[str, Any]] = [
+        {"kind": ["lib"], "name": "api", "test": True, "doctest": True},
+        {"kind": ["example"], "name": "one", "test": False},
+        {"kind": ["test"], "name": "one", "test": True},
+    ]
+    assert " ".join(one["kind"][0] for one in targets if Words.of(args).wants(one)) == wanted
 
 
 def test_asked__what_libtest_knows__then_understood_and_the_rest_handed_on() -> None:

@@ -9,13 +9,16 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Optional, Union
 
 from tracekit.agent.hosts import nextest
 from tracekit.agent.hosts.cargo_binary import Together
-from tracekit.agent.hosts.cargo_build import BuildError, Built, Target, Words, build
+from tracekit.agent.hosts.cargo_build import BuildError, Built, build
 from tracekit.agent.hosts.cargo_list import Listed, listed, reasons
+from tracekit.agent.hosts.cargo_missing import Paths, Unbuilt
+from tracekit.agent.hosts.cargo_reader import Target
+from tracekit.agent.hosts.cargo_words import Words
 from tracekit.agent.hosts.crew import Crew
 from tracekit.agent.hosts.doctests import DOC, DocTest, DocTests, Telling
 from tracekit.agent.hosts.libtest import RustTest
@@ -99,14 +102,15 @@ class Cargo:
         self._crew = Crew(system, request.spool, request.launch, size, request.attempts)
         self._together = Together(system, request, self._asked.threads, self._asked.whole)
         self._cargo = str(request.more.get("cargo") or "cargo")
-        own = [word for word in self._words.cargo if word != "--doc"]
-        documented = [self._cargo, "test", "--doc", "--no-fail-fast", *own]
+        documented = self._documenting(self._words.cargo)
         self._docs = DocTests(system, documented, request.cwd, lambda: self._crew.stopping)
         self._workspace = request.cwd
         self._target = ""
         self._lines: dict[str, list[str]] = {}
         # Whether nextest's filter has left out tests of a program.
         self._filtered = False
+        # What was chosen or asked for and is not built, by how its ids begin, and why.
+        self._unbuilt: dict[str, str] = {}
 
     def run(self) -> int:
         """Build, list and run; gives the exit status."""
@@ -122,10 +126,14 @@ class Cargo:
             tests = self._found(built)
         except BuildError as fault:
             return self._failed(fault)
-        docs = self._documented([test.scenario for test in tests])
+        docs = self._documented([test.scenario for test in tests], built.documented)
         every: list[Test] = [*tests, *docs]
         chosen = [every[place] for place in self._request.chosen([test.scenario for test in every])]
         self._tell(chosen)
+        unbuilt = Unbuilt(self._request, built, Paths(built, self._name), self._name)
+        for line in unbuilt.lines():
+            self._told.line(E.DISCOVER_FAILED, **line)
+        self._unbuilt = unbuilt.reasons()
         run = [test for test in chosen if self._aside(test) is None]
         if self._request.discovers:
             return self._ended(0, "")
@@ -144,12 +152,12 @@ class Cargo:
 
     def _built(self) -> Built:
         phase = {"phase": "build", "id": f"{self._request.launch}/build", "suite": self._request.suite}
-        command = [self._cargo, "test", "--no-run", *self._words.cargo]
+        command = [self._cargo, *self._words.building()]
         self._told.line(E.PHASE_STARTED, **phase, command=command, reason="build")
         code: Optional[int] = None
         try:
             built = build(self._cargo, self._request.cwd, self._words)
-            code = 0
+            code = built.exit
         except BuildError as fault:
             code = fault.exit
             raise
@@ -164,6 +172,7 @@ class Cargo:
         return self._ended(1, "", fault={**told, "command": list(fault.command), "exit": fault.exit})
 
     def _ended(self, status: int, reason: str, **more: Any) -> int:
+        more = {**more, "unbuilt": self._unbuilt} if self._unbuilt else more
         self._told.line(E.SESSION_ENDED, exitstatus=status, reason=reason, **more)
         return status
 
@@ -171,14 +180,12 @@ class Cargo:
 
     def _found(self, built: Built) -> list[RustTest]:
         only, prefix = self._request.only, self._request.prefix
-        shared = [target.source for target in built.targets]
-        places: list[tuple[Target, str]] = []
-        for target in built.targets:
-            file = self._name(target.source)[0]
-            # Two programs of one file are told apart by what they are.
-            path = f"{file}[{target.kind} {target.name}]" if shared.count(target.source) > 1 else file
-            if self._request.under(file):
-                places.append((target, path))
+        paths = Paths(built, self._name)
+        places = [
+            (target, paths.of(target.source, target.kind, target.name))
+            for target in built.targets
+            if self._request.under(self._name(target.source)[0])
+        ]
         if only is not None:
             # A program of which nothing was chosen is not asked: one that hangs then costs nobody its time.
             heads = {name.partition("::")[0] for name in only}
@@ -213,13 +220,14 @@ class Cargo:
 
     def _tests(self, target: Target, one: Listed, path: str, sources: Sources) -> Iterable[RustTest]:
         prefix, places = self._request.prefix, RustPlaces(target.source)
+        here = replace(sources, here=target.cwd)
         if one.whole:
             file = self._name(target.source)[0]
             if one.why.startswith("it did not"):
                 self._told.line(E.WARNING, message=f"{path}: {one.why}", category="cargo", file=file)
             names = [path, target.name]
             more = self._asked.more
-            yield RustTest(prefix + "::".join(names), target, "", names, file, 0, sources, False, more)
+            yield RustTest(prefix + "::".join(names), target, "", names, file, 0, here, False, more)
             return
         for name in one.names:
             if not self._asked.wants(name) or (self._asked.ignored == "only" and name not in one.ignored):
@@ -235,16 +243,26 @@ class Cargo:
                 [path, *names],
                 self._name(file)[0],
                 line,
-                sources,
+                here,
                 ignored,
                 self._asked.more,
             )
 
-    def _documented(self, taken: list[str]) -> list[DocTest]:
+    def _documenting(self, words: Sequence[str]) -> list[str]:
+        own = [word for word in words if word != "--doc"]
+        return [self._cargo, "test", "--doc", "--no-fail-fast", *own]
+
+    def _documented(self, taken: list[str], packages: Optional[list[str]]) -> list[DocTest]:
         """Documentation tests, where this launch can be about any: to list them takes rustdoc a while."""
         only = self._request.only
         asked = only is None or any(f"::{DOC}::" in name for name in only)
         if not asked or not self._words.documentation or self._asked.ignored == "only" or self._crew.stopping:
+            return []
+        if packages is not None:
+            # Where a package of those asked for does not compile, cargo runs none of the others' either.
+            named = [word for package in packages for word in ("-p", package)]
+            self._docs.command = self._documenting([*self._words.without_packages(), *named])
+        if packages == []:
             return []
         found = self._docs.found(self._request.prefix, self._name, taken)
         return [test for test in found if self._request.under(test.file) and self._asked.wants(test.name)]

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import IO, NamedTuple, Optional
 
-from tracekit.agent.hosts.cargo_build import Target
+from tracekit.agent.hosts.cargo_reader import Target
 
 #: How long a program may take to say what it holds.
 PATIENCE = 20.0

@@ -72,7 +72,7 @@ class DocTests:
 
     def __init__(self, system: System, command: Sequence[str], cwd: str, stopped: Callable[[], bool]) -> None:
         self._system = system
-        self._command = [*command, "--"]
+        self.command = list(command)
         self._cwd = cwd
         self._stopped = stopped
         self._process: Optional[subprocess.Popen[bytes]] = None
@@ -81,7 +81,7 @@ class DocTests:
         self, prefix: str, name: Callable[[str], tuple[str, bool]], taken: Iterable[str]
     ) -> list[DocTest]:
         """All there are, in rustdoc's order; `taken` are the ids of other tests."""
-        command = [*self._command, "--list", "--format", "terse"]
+        command = [*self.command, "--", "--list", "--format", "terse"]
         done = subprocess.run(
             command, cwd=self._cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False
         )
@@ -122,7 +122,7 @@ class DocTests:
             os.unlink(file)
             with contextlib.closing(os.fdopen(out, "rb", 0)) as reader:
                 self._process = subprocess.Popen(
-                    [*self._command, *words],
+                    [*self.command, "--", *words],
                     cwd=self._cwd,
                     stdin=subprocess.DEVNULL,
                     stdout=out,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from tracekit.agent.hosts import panics
-from tracekit.agent.hosts.cargo_build import Target
+from tracekit.agent.hosts.cargo_reader import Target
 from tracekit.agent.hosts.crew import End, Word
 from tracekit.agent.hosts.panics import Place, Sources
 from tracekit.agent.hosts.sieve import Report, Sieve

@@ -13,8 +13,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tracekit.agent.hosts.cargo_build import BuildError, Built, Words
+from tracekit.agent.hosts.cargo_build import BuildError, Built
 from tracekit.agent.hosts.cargo_list import Listed
+from tracekit.agent.hosts.cargo_words import Words
 
 _CONFIG = os.path.join(".config", "nextest.toml")
 _DEFAULT = re.compile(r"^[ \t]*default-filter[ \t]*=", re.MULTILINE)

@@ -63,6 +63,8 @@ class Sources:
 
     name: Callable[[str], tuple[str, bool]]
     code: Callable[[str, int], str]
+    #: Where the process ran: a backtrace names files from there.
+    here: str = ""
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,7 @@ def _frames(
     frames: list[dict[str, Any]] = []
     if traced >= 0:
         rows = [
-            (row.group("function"), row.group("file"), int(row.group("line")))
+            (row.group("function"), _from_here(row.group("file"), sources), int(row.group("line")))
             for row in _FRAME.finditer(trace, traced)
         ]
         here = next((n for n, row in enumerate(rows) if _same(row[1], file) and row[2] == line), None)
@@ -219,6 +221,10 @@ def _frames(
         if place is not None and not frames[0]["own"]:
             frames = [*at(place, sources), *frames]
     return frames
+
+
+def _from_here(file: str, sources: Sources) -> str:
+    return os.path.join(sources.here, file[2:]) if sources.here and file.startswith("./") else file
 
 
 def _same(one: str, other: str) -> bool:

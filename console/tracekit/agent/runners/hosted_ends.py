@@ -14,6 +14,8 @@ from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import E
 
 _BEGINNING = 16 * 1024
+_UNBUILT = "what holds them does not compile"
+_GONE = "not found any more: the collection does not hold it"
 _NOTHING = {
     "cargo": "check `paths` and `args` of the suite; `cargo test` runs functions that are marked #[test]",
     "vitest": "check `paths` and `args` of the suite; `vitest run` says which files it looks for",
@@ -53,7 +55,9 @@ def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> E
         gone = [name for name in wanted if name not in found and name.partition(SUBTEST_MARK)[0] not in found]
         end.not_run = [*end.not_run, *(name for name in gone if name not in end.not_run)]
         if gone and not end.why:
-            end.why = "not found any more: the collection does not hold it"
+            unbuilt = (session or {}).get("unbuilt") or {}
+            whys = {unbuilt.get(name.partition("::")[0]): None for name in gone}
+            end.why = _GONE if None in whys else str(next(iter(whys))) if len(whys) == 1 else _UNBUILT
     return end
 
 
