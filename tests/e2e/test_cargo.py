@@ -382,3 +382,41 @@ def test_mixed_project__no_cargo_on_the_machine__then_left_out_in_words_and_the_
     assert "cargo is left out, unavailable: cargo was not found" in done.out
     named = sandbox.run("run", root, "-s", "suite:cargo", env=bare)
     assert named.code != 0
+
+
+@pytest.mark.parametrize("isolation", ["process", "binary"])
+@pytest.mark.parametrize(("closed", "said"), [("1", True), ("2", False), ("1, 2", False)])
+def test_run__a_test_closes_its_output_and_panics__then_failed_with_what_it_printed_before(
+    sandbox: Sandbox, isolation: str, closed: str, said: bool
+) -> None:
+    text = f"""extern "C" {{
+    fn close(file: i32) -> i32;
+}}
+
+#[test]
+fn closes() {{
+    println!("before");
+    for file in [{closed}] {{
+        unsafe {{ close(file) }};
+    }}
+    panic!("behind it");
+}}
+"""
+    files = {
+        "Cargo.toml": '[package]\nname = "closes"\nversion = "0.1.0"\nedition = "2021"\n',
+        "tests/closes.rs": text,
+        "tracekit.toml": f'[suite.r]\nrunner = "cargo"\nisolation = "{isolation}"\n',
+    }
+    done = sandbox.run("run", sandbox.project(files), "--json")
+    scenario = "cargo@r:tests/closes.rs::closes"
+    assert (done.verdicts(), done.code) == ({scenario: "failed"}, 1), done.err
+    assert printed(done, scenario) == b"before\n"
+    _, chain = evidence(done, scenario)
+    if said:
+        assert (chain[0]["type"], chain[0]["message"]) == ("panic", "behind it")
+    else:
+        # Where its words are lost, it is said that they are.
+        words = {"binary": "no panic of it was seen", "process": "the process exited with status 101"}
+        assert words[isolation] in chain[0]["message"]
+    lost = [line for line in done.of("warning") if "closed standard output" in line["message"]]
+    assert len(lost) == (1 if isolation == "binary" and "1" in closed else 0)

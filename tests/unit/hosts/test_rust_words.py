@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tracekit.agent.hosts import libtest_words
+from tracekit.agent.hosts.libtest_words import Spoken
 from tracekit.agent.hosts.panics import Place, Sources, read
 from tracekit.agent.hosts.sieve import Report, Sieve
 
@@ -157,3 +159,48 @@ def test_read__any_text__then_evidence_or_nothing_and_never_a_fault(text: str) -
     read(text, NAME, PLACE, SOURCES)
     read(f"thread '{NAME}' panicked at src/lib.rs:9:5:\n{text}", NAME, PLACE, SOURCES, text)
     read(f"Error: {text}", NAME, PLACE, SOURCES)
+
+
+def test_spoken__pieces_of_any_size__then_each_has_its_own_words() -> None:
+    told = (
+        "noise\nthread 'a' panicked at src/lib.rs:1:2:\nfirst\nthread 'b' (7) panicked at src/lib.rs:3:4:\nsecond\n"
+        "thread 'a' panicked at src/lib.rs:5:6:\nthird\nError: lost\nError: found\n"
+    )
+    for size in (1, 7, len(told)):
+        for threads in (1, 2):
+            spoken = Spoken(threads)
+            for at in range(0, len(told), size):
+                spoken.hear(told[at : at + size])
+            assert spoken.of("a").split("\n")[1::2] == ["first", "third"]
+            assert spoken.of("b") == "thread 'b' (7) panicked at src/lib.rs:3:4:\nsecond\n"
+            errors = [spoken.of("c"), spoken.of("d"), spoken.of("e")]
+            assert errors == (["Error: lost\n", "Error: found\n", ""] if threads == 1 else [""] * 3)
+
+
+def test_spoken__very_many_red_tests__then_each_byte_is_looked_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked = []
+
+    class Counts:
+        def finditer(self, text: str) -> object:
+            looked.append(len(text))
+            return pattern.finditer(text)
+
+    pattern = libtest_words._SPOKEN
+    monkeypatch.setattr(libtest_words, "_SPOKEN", Counts())
+    spoken, total = Spoken(2), 0
+    for number in range(2000):
+        text = f"thread 't{number}' panicked at src/lib.rs:1:2:\nwords {number}\n"
+        total += len(text)
+        spoken.hear(text)
+        assert spoken.of(f"t{number}") == text
+    assert sum(looked) == total
+
+
+def test_spoken__a_flood_without_an_end__then_no_more_of_it_is_kept_than_explains() -> None:
+    spoken = Spoken(2)
+    spoken.hear("thread 'a' panicked at src/lib.rs:1:2:\n")
+    for _ in range(40):
+        spoken.hear("x" * 100_000)
+    assert 60_000 < len(spoken.of("a")) < 70_000

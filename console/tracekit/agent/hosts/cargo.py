@@ -20,7 +20,7 @@ from tracekit.agent.hosts.cargo_missing import Paths, Unbuilt
 from tracekit.agent.hosts.cargo_reader import Target
 from tracekit.agent.hosts.cargo_words import Words
 from tracekit.agent.hosts.crew import Crew
-from tracekit.agent.hosts.doctests import DOC, DocTest, DocTests, Telling
+from tracekit.agent.hosts.doctests import DOC, DocTest, DocTests, Telling, UnlistedError
 from tracekit.agent.hosts.libtest import RustTest
 from tracekit.agent.hosts.panics import Sources, cut
 from tracekit.agent.hosts.request import Request
@@ -111,6 +111,7 @@ class Cargo:
         self._filtered = False
         # What was chosen or asked for and is not built, by how its ids begin, and why.
         self._unbuilt: dict[str, str] = {}
+        self._unlisted: Optional[UnlistedError] = None
 
     def run(self) -> int:
         """Build, list and run; gives the exit status."""
@@ -134,6 +135,10 @@ class Cargo:
         for line in unbuilt.lines():
             self._told.line(E.DISCOVER_FAILED, **line)
         self._unbuilt = unbuilt.reasons()
+        if self._unlisted is not None:
+            line = unbuilt.unlisted(self._unlisted, self._docs.command)
+            self._told.line(E.DISCOVER_FAILED, **line)
+            self._unbuilt.update(dict.fromkeys(unbuilt.documents, line["message"]))
         run = [test for test in chosen if self._aside(test) is None]
         if self._request.discovers:
             return self._ended(0, "")
@@ -264,7 +269,11 @@ class Cargo:
             self._docs.command = self._documenting([*self._words.without_packages(), *named])
         if packages == []:
             return []
-        found = self._docs.found(self._request.prefix, self._name, taken)
+        try:
+            found = self._docs.found(self._request.prefix, self._name, taken)
+        except UnlistedError as fault:
+            self._unlisted = fault
+            return []
         return [test for test in found if self._request.under(test.file) and self._asked.wants(test.name)]
 
     def _name(self, file: str) -> tuple[str, bool]:

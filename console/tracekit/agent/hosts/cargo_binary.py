@@ -14,8 +14,8 @@ from typing import Any, Optional
 
 from tracekit.agent.hosts.crew import TICK, End, Word
 from tracekit.agent.hosts.following import Faces, Followed
-from tracekit.agent.hosts.libtest import RustTest
-from tracekit.agent.hosts.libtest_words import Program
+from tracekit.agent.hosts.libtest import RED_STATUS, RustTest
+from tracekit.agent.hosts.libtest_words import Program, Spoken
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.system import System
@@ -23,6 +23,8 @@ from tracekit.wire.names import THREAD_SCENARIOS, E
 
 #: The names of tests that one command line may carry, in bytes; the system takes at least sixteen times as much.
 _NAMES = 128 * 1024
+#: The end of standard error, in which a process says that its stack overflowed.
+_KEPT = 64 * 1024
 _WARNS = re.compile(rb"\Awarning: `--logfile` is deprecated\n?")
 _WORD = re.compile(r"(ok|failed|ignored)\b(?:: )?(.*)", re.DOTALL)
 _OVERFLOWED = re.compile(r"^thread '([^']*)'(?: \(\d+\))? has overflowed its stack", re.MULTILINE)
@@ -101,6 +103,7 @@ class Together:
         self._followed: Optional[Followed] = None
         self._batch = Batch([], threads)
         self._program = Program((), 1)
+        self._spoken = Spoken(1)
         self._processes = 0
         self.attempts = dict(request.attempts)
         self.stopping = False
@@ -137,6 +140,7 @@ class Together:
         """Gives what has to be run alone, and what this process did not come to."""
         batch = self._batch = Batch(tests, self._threads)
         self._program = Program([test.name for test in tests], batch.threads)
+        self._spoken = Spoken(batch.threads)
         self._processes += 1
         faces = Faces(self._heard, lambda *_: None, self._line)
         followed = Followed(self._system, self._request.spool, f"binary{self._processes}", faces)
@@ -210,13 +214,14 @@ class Together:
     def _word(self, told: Told, word: str, message: str) -> Word:
         test = told.test
         if word == "ok":
+            self._spoken.forget(test.name)
             return Word("passed")
         if word == "ignored":
             return Word("skipped", None, message or "ignored")
         said = f"note: {message}" if message.startswith(_NOTE) else ""
-        own = "" if said else self._program.evidence(self._batch.stderr, test.name)
+        own = "" if said else self._spoken.of(test.name)
         if said and not message.startswith(_NOTE[1]):
-            own = self._program.evidence(self._batch.stderr, test.name)
+            own = self._spoken.of(test.name)
         return test.judged(own, said, alone=self._batch.threads == 1)
 
     # -- what it printed
@@ -230,7 +235,8 @@ class Together:
         if not batch.warned:
             batch.warned, data = True, _WARNS.sub(b"", data, count=1)
         text = data.decode("utf-8", "surrogateescape")
-        batch.stderr = (batch.stderr + text)[-(1 << 20) :]
+        batch.stderr = (batch.stderr + text)[-_KEPT:]
+        self._spoken.hear(text)
         for name, said in self._program.panics(text):
             self._output(stream, name, said.encode("utf-8", "surrogateescape"))
 
@@ -260,6 +266,10 @@ class Together:
     ) -> tuple[list[RustTest], list[RustTest]]:
         running, waiting = batch.running, batch.waiting
         target = batch.tests[0].target
+        whole = not running and not waiting and end.code in {0, RED_STATUS}
+        if whole and not self._program.concluded and b"test result: " not in end.out:
+            message = f"a test of {target.name} closed standard output: what was printed after that is lost"
+            self._teller.line(E.WARNING, message=message, category="cargo", file=batch.tests[0].file)
         if note is not None:
             meant = str(note.get("scenario"))
             cause = "hang" if note.get("verdict") == "timedout" else None
@@ -268,7 +278,7 @@ class Together:
             for told in running:
                 self._end(told, word if told.test.scenario == meant else other)
             return [], [told.test for told in running if told.test.scenario != meant] + waiting
-        if not batch.any and running and end.signal is None and end.code not in {0, 101}:
+        if not batch.any and running and end.signal is None and end.code not in {0, RED_STATUS}:
             pass  # it ended as a test makes it end
         elif not batch.any and end.signal is None and not self._program.began:
             message = f"{target.name} does not run several tests in one process: each has one of its own"
@@ -278,7 +288,7 @@ class Together:
                 self._end(told, other)
             return list(batch.tests), []
         if not running:
-            if waiting and end.signal is None and end.code in {0, 101}:
+            if waiting and end.signal is None and end.code in {0, RED_STATUS}:
                 self._unknown(waiting)
                 return [], []
             return [], waiting
@@ -289,7 +299,7 @@ class Together:
         overflowed = set(_OVERFLOWED.findall(batch.stderr))
         guilty = [told for told in running if told.test.name in overflowed] or running
         if len(guilty) == 1:
-            word = guilty[0].test.died(end, self._program.evidence(batch.stderr, guilty[0].test.name))
+            word = guilty[0].test.died(end, self._spoken.of(guilty[0].test.name))
             self._end(guilty[0], word, end)
             other = Word("cancelled", None, f"{how} because of {guilty[0].test.scenario}")
         else:

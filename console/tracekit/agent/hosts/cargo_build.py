@@ -48,6 +48,8 @@ def build(cargo: str, cwd: str, words: Words) -> Built:
     reader = Reader({str(package["id"]): package for package in about["packages"]})
     command = [cargo, *words.building(), "--message-format", "json"]
     built.exit = run(command, cwd, reader)
+    if not any(target.get("doctest") for package in about["packages"] for target in package["targets"]):
+        built.documented = []  # to ask would take cargo a while
     if built.exit:
         if reader.finished:
             _partly(Rest(cargo, cwd, words, about, reader), built)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tracekit.agent.hosts.cargo_build import Built
 from tracekit.agent.hosts.cargo_partly import Missing
-from tracekit.agent.hosts.doctests import DOC
+from tracekit.agent.hosts.doctests import DOC, UnlistedError
 from tracekit.agent.hosts.request import Request
 
 CODE = "cargo.build_failed"
@@ -44,7 +44,8 @@ class Unbuilt:
         only = request.only
         self._heads = None if only is None else {one.partition("::")[0] for one in only}
         documented = [one.partition("::")[0] for one in only or () if f"::{DOC}::" in one]
-        self._documented = list(dict.fromkeys(documented))
+        #: How the ids of those documentation tests begin that were chosen.
+        self.documents = list(dict.fromkeys(documented))
 
     def lines(self) -> list[dict[str, Any]]:
         """The fields of a line for each that somebody asked for."""
@@ -58,6 +59,13 @@ class Unbuilt:
                 if head in (self._heads or ()):
                     found.setdefault(head, one.message)
         return found
+
+    def unlisted(self, fault: UnlistedError, command: Sequence[str]) -> dict[str, Any]:
+        """The fields of a line for documentation tests of which there is no list."""
+        facts = {"suite": self._request.suite, "file": "", "line": 0, "code": "cargo.doc_tests_unlisted"}
+        alone = " ".join(["cargo", *command[1:], "--", "--list"])
+        more = {"failure": None, "detail": fault.text, "remedy": f"`{alone}` shows it alone"}
+        return {**facts, "message": f"the documentation tests could not be listed: {fault.why}", **more}
 
     def _line(self, one: Missing) -> dict[str, Any]:
         facts = {
@@ -83,4 +91,4 @@ class Unbuilt:
             return ()
         folder = self._name(one.documentation)[0].rstrip("/")
         start = self._request.prefix + ("" if folder == "." else f"{folder}/")
-        return [head for head in self._documented if head.startswith(start)]
+        return [head for head in self.documents if head.startswith(start)]

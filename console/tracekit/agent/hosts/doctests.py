@@ -11,6 +11,7 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Optional
@@ -32,6 +33,19 @@ _SECTION = re.compile(r"---- (?P<name>.+ \(line \d+\))(?: - [a-z ]+)? stdout ---
 _PRINTED = re.compile(r"^stdout:\n(.*?)(?=^\nstderr:$|\Z)", re.MULTILINE | re.DOTALL)
 _ERROR = re.compile(r"^error(?:\[\w+\])?: (.+)$", re.MULTILINE)
 _RED = "FAILED"
+#: How long cargo may say nothing while it is asked for a list, in seconds.
+PATIENCE = 300.0
+_SAID = 16 * 1024
+# A package without a library has no documentation tests, which cargo takes for a fault.
+_NO_LIBRARY = "no library targets found"
+
+
+@dataclass
+class UnlistedError(Exception):
+    """Nobody knows which documentation tests there are; `text` is what cargo said."""
+
+    why: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -80,12 +94,8 @@ class DocTests:
     def found(
         self, prefix: str, name: Callable[[str], tuple[str, bool]], taken: Iterable[str]
     ) -> list[DocTest]:
-        """All there are, in rustdoc's order; `taken` are the ids of other tests."""
-        command = [*self.command, "--", "--list", "--format", "terse"]
-        done = subprocess.run(
-            command, cwd=self._cwd, stdin=subprocess.DEVNULL, capture_output=True, check=False
-        )
-        lines = done.stdout.decode("utf-8", "replace").splitlines()
+        """All there are, in rustdoc's order; `taken` are the ids of other tests. Raises UnlistedError."""
+        lines = self._listed().splitlines()
         told = [entry for entry in map(_ENTRY.fullmatch, lines) if entry is not None]
         found: dict[str, DocTest] = {}
         counts = dict.fromkeys(taken, 1)
@@ -101,6 +111,40 @@ class DocTests:
             full = entry.group("name")
             found[full] = DocTest(scenario, full, path, file, int(entry.group("line")))
         return [found[entry.group("name")] for entry in told]
+
+    def _listed(self) -> str:
+        """What rustdoc lists. A build takes what it takes, and one that falls silent is not waited for."""
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            process = self._process = subprocess.Popen(
+                [*self.command, "--", "--list", "--format", "terse"],
+                cwd=self._cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                start_new_session=True,
+            )
+            size, since, why = 0, self._system.clock.mono(), ""
+            while process.returncode is None and not why:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(TICK)
+                now, grown = (
+                    self._system.clock.mono(),
+                    sum(os.fstat(file.fileno()).st_size for file in (out, err)),
+                )
+                size, since = grown, now if grown != size else since
+                if now - since > PATIENCE * 1_000_000_000:
+                    why = f"cargo said nothing for {PATIENCE:g} s"
+            self._system.processes.signal_group(process.pid, signal.SIGKILL)
+            process.wait()
+            self._process = None
+            out.seek(0)
+            err.seek(0)
+            said = err.read().decode("utf-8", "replace")
+            if self._stopped() or (process.returncode and _NO_LIBRARY in said):
+                return ""
+            if process.returncode:
+                raise UnlistedError(why or f"cargo ended with status {process.returncode}", said[-_SAID:])
+            return out.read().decode("utf-8", "replace")
 
     def stop(self) -> None:
         """Ask what runs to end."""

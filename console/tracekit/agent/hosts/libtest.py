@@ -11,6 +11,8 @@ from tracekit.agent.hosts.crew import End, Word
 from tracekit.agent.hosts.panics import Place, Sources
 from tracekit.agent.hosts.sieve import Report, Sieve
 
+#: The status with which libtest ends when a test was red.
+RED_STATUS = 101
 _RESULT = b"\ntest result: "
 
 
@@ -67,18 +69,24 @@ class RustTest:
         own_words = not self.name or not report.began or (not report.word and _RESULT in end.out)
         if end.code == 0 and (own_words or report.word == "ok"):
             return Word("passed")
-        crashed = end.signal is not None or not (own_words or report.word)
+        # With closed standard output libtest's last words are nowhere, and its status for a red test still is.
+        silent = end.signal is None and end.code == RED_STATUS and not (own_words or report.word)
+        crashed = end.signal is not None or not (own_words or report.word or silent)
         text = end.err.decode("utf-8", "replace")
         place = Place(self.file, self.line, "::".join(self.path[1:]))
         told = panics.read(text, self.name or "main", place, self.sources, report.said)
         shown = "\n".join(part for part in (text, report.said) if part)[-panics.TEXT_LIMIT :]
         if crashed:
             reason = f"the test process {end.how} during the test"
+            if end.code == 0:
+                reason += ", or the test closed its standard output: libtest's word on it is missing"
             failure = _failure("crash", told.chain, shown) if told is not None else None
             return Word("crashed", "crash", reason, failure, told.assertion if told else None)
         if told is None:
             frames = panics.at(place, self.sources)
-            chain = [panics.link("exit status", f"the process {end.how}", frames)]
+            lost = ", and neither a panic nor libtest's word was seen: did the test close its output?"
+            how = f"the process {end.how}{lost if silent else ''}"
+            chain = [panics.link("exit status", how, frames)]
             return Word("failed", "exception", "", _failure("exception", chain, shown))
         return Word("failed", told.cause, "", _failure(told.cause, told.chain, shown), told.assertion)
 
@@ -90,7 +98,7 @@ class RustTest:
             return Word(
                 "failed", told.cause, "", _failure(told.cause, told.chain, text or said), told.assertion
             )
-        words = "it failed without a panic"
+        words = "it failed, and no panic of it was seen"
         if not alone:
             words += ": of several tests in one process nobody can say whose other words are"
         chain = [panics.link("failed", words, panics.at(place, self.sources))]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Optional
 
 _RESULT = rb"(?:ok|FAILED|ignored(?:, [^\n]*)?)"
 _KIND = rb"(?: - should panic(?: - compile)?(?: fail)?)?"
@@ -19,6 +20,8 @@ _SPOKEN = re.compile(_PANIC.pattern + r"|^Error: ", re.MULTILINE)
 #: How long something that may become a word of libtest's is kept waiting, in looks, and how much of it.
 _HELD = 5
 _LONGEST = 4096
+#: How much is kept of one panic or error, with what follows it.
+_BLOCK = 64 * 1024
 
 
 class Program:
@@ -32,7 +35,6 @@ class Program:
         self._current = ""
         self._left = len(names)
         self._looks = 0
-        self._errors = 0
         #: Whether libtest began, and whether it said its last word.
         self.began = False
         self.concluded = False
@@ -64,19 +66,6 @@ class Program:
             at, speaker = told.start(), told.group("name")
         found.append((speaker, text[at:]))
         return [(name if name.encode() in self._names else "", piece) for name, piece in found if piece]
-
-    def evidence(self, text: str, name: str) -> str:
-        """What of standard error explains this failure: its thread's panics; else, with one thread, its error."""
-        heads = list(_SPOKEN.finditer(text))
-        ends = [*(head.start() for head in heads[1:]), len(text)]
-        blocks = [(head.group("name"), text[head.start() : end]) for head, end in zip(heads, ends)]
-        own = "".join(block for whose, block in blocks if whose == name)
-        if own or not self._one:
-            return own
-        # Tests that ended one behind the other told their errors in that order.
-        errors = [block for whose, block in blocks if whose is None]
-        self._errors += 1
-        return errors[self._errors - 1] if self._errors <= len(errors) else ""
 
     def _cut(self, *, whole: bool = False) -> list[tuple[str, bytes]]:
         if not self._headed:
@@ -141,6 +130,60 @@ class Program:
             sizes = range(len(word) - 1, 0, -1)
             places += [len(self._pending) - size for size in sizes if self._pending.endswith(word[:size])][:1]
         return min(places)
+
+
+class Spoken:
+    """The panics and errors in the standard error of one process, by whose they are: each byte is looked at once."""
+
+    def __init__(self, threads: int) -> None:
+        self._one = threads == 1
+        self._pending = ""
+        # Whose the block is that goes on, and how much of it is kept already.
+        self._whose: Optional[str] = ""
+        self._size = 0
+        self._own: dict[str, list[str]] = {}
+        self._errors: list[list[str]] = []
+        self._asked = 0
+
+    def hear(self, text: str) -> None:
+        """Take what was printed next."""
+        self._pending += text
+        at = self._pending.rfind("\n") + 1
+        if not at and len(self._pending) > _LONGEST:
+            at = len(self._pending)  # no line in which a panic begins is as long
+        self._take(self._pending[:at])
+        self._pending = self._pending[at:]
+
+    def of(self, name: str) -> str:
+        """What explains a failure: its thread's panics; else, with one thread, its error. Asked once for each."""
+        self._take(self._pending)
+        self._pending = ""
+        own = "".join(self._own.pop(name, ()))
+        if own or not self._one:
+            return own
+        # Tests that ended one behind the other told their errors in that order.
+        self._asked += 1
+        return "".join(self._errors[self._asked - 1]) if self._asked <= len(self._errors) else ""
+
+    def forget(self, name: str) -> None:
+        """It needs no explanation."""
+        self._own.pop(name, None)
+
+    def _take(self, text: str) -> None:
+        at = 0
+        for head in _SPOKEN.finditer(text):
+            self._add(text[at : head.start()])
+            at, self._whose, self._size = head.start(), head.group("name"), 0
+            if self._whose is None:
+                self._errors.append([])
+        self._add(text[at:])
+
+    def _add(self, text: str) -> None:
+        piece = text[: max(0, _BLOCK - self._size)]
+        if self._whose == "" or not piece:
+            return
+        self._size += len(piece)
+        (self._errors[-1] if self._whose is None else self._own.setdefault(self._whose, [])).append(piece)
 
 
 def _without_word(piece: bytes) -> bytes:
