@@ -136,6 +136,10 @@ def test_stack_of_one_over_its_time__then_own_frames_are_told_from_the_root_and_
         "… 3 frames of the runner",
     ]
     assert [line.pick for line in lines if line.pick] == [Place("/srv/app/app.py", 5)]
+    later = Notice("stalled", "", "longer than 5s, its timeout", detail, scenario="t", attempt=1)
+    lines = stall_lines([notice, later], ScenarioFacts("t"), Attempt(1, "timedout", stalls=2), LOOK, ROOT)
+    assert [line.text.strip() for line in lines].count("where it was before") == 1
+    assert len([line for line in lines if line.pick]) == 1
 
 
 def test_why__red_row_whose_process_was_traced__then_what_it_raised_and_handled_before(

@@ -311,6 +311,8 @@ class _Progress:
         self._noticed = 0
         self._not_run = 0
         self._named: dict[int, Notice] = {}
+        # The stack last printed of each attempt that was silent.
+        self._stacks: dict[tuple[str, int], str] = {}
         self.deaf = False
         self.gone = False
 
@@ -346,7 +348,7 @@ class _Progress:
     def _end(self) -> None:
         self._tick()
         self._erase()
-        for line in summary.lines(self._view, self._paint):
+        for line in summary.lines(self._view, self._paint, self._named):
             sys.stdout.write(line + "\n")
         sys.stdout.flush()
 
@@ -415,7 +417,7 @@ class _Progress:
                 if notice.kind == "waiting":
                     yield edge.clean(f"… {notice.suite or 'the suite'} {notice.message}")
                 else:
-                    yield from summary.stalls([notice], self._paint)
+                    yield from summary.stalls([notice], self._paint, known=self._stacks)
 
     def _heartbeat(self) -> list[str]:
         """Where nobody can see a line that changes: now and then how far the run is, and who has run the longest."""

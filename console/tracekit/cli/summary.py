@@ -6,7 +6,7 @@ It reads a view and gives lines; it prints nothing itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from tracekit.cli.clockwords import odd_clock
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
@@ -63,16 +63,14 @@ def outcome(view: RunView) -> int:
     return OK if ran else NOTHING
 
 
-def lines(view: RunView, paint: Paint) -> Iterator[str]:
-    """Everything a person should know after a run."""
+def lines(view: RunView, paint: Paint, told: Container[int] = ()) -> Iterator[str]:
+    """Everything a person should know after a run; `told`: notices whose stacks have been printed before."""
     with view.lock:
         state = view.state
         groups = state.causes()
-        yield from _notices(state, paint)
-        told = 0
+        yield from _notices(state, paint, told)
         for group in groups[:MAX_GROUPS]:
             if group.indices:
-                told += 1
                 yield from _group(state, group, view, paint)
         if len(groups) > MAX_GROUPS:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
@@ -300,7 +298,7 @@ def _handled(many: Sequence[Handled], paint: Paint) -> Iterator[str]:
             yield paint.dim(clean(f"      {one.file}:{one.line}{where}"))
 
 
-def _notices(state: RunState, paint: Paint) -> Iterator[str]:
+def _notices(state: RunState, paint: Paint, told: Container[int]) -> Iterator[str]:
     for blocking in state.notices:
         if blocking.kind in _BLOCKING:
             yield ""
@@ -308,7 +306,7 @@ def _notices(state: RunState, paint: Paint) -> Iterator[str]:
     stalled = [notice for notice in state.notices if notice.kind == "stalled"]
     if stalled:
         yield ""
-        yield from stalls(stalled, paint, most=MAX_IN_GROUP)
+        yield from stalls(stalled, paint, most=MAX_IN_GROUP, told=told)
     warnings = sum(
         notice.count for notice in state.notices if notice.kind == "warning" and notice.code not in _OURS
     )
@@ -324,20 +322,42 @@ def _notices(state: RunState, paint: Paint) -> Iterator[str]:
 
 
 def stalls(
-    notices: Iterable[Notice], paint: Paint, scenario: str = "", most: int | None = None
+    notices: Iterable[Notice],
+    paint: Paint,
+    scenario: str = "",
+    most: int | None = None,
+    told: Container[int] = (),
+    known: dict[tuple[str, int], str] | None = None,
 ) -> Iterator[str]:
-    """Who was silent or over its time, and where it was: of one scenario, or of all; the same thing once."""
-    told = Counter(
-        (notice.scenario or notice.suite or "the suite", notice.message, notice.detail)
-        for notice in notices
-        if notice.kind == "stalled" and (not scenario or notice.scenario == scenario)
-    )
-    for (who, message, detail), times in list(told.items())[:most]:
-        yield paint.bold(clean(f"! {who}: {message}{_times(times)}"))
-        stack = clean_lines(detail)
+    """Who was silent or over its time, and where it was: of one scenario, or of all; the same thing once.
+
+    A stack that was `told` is not told again, and one that is `known` of its attempt already is not drawn again.
+    """
+    known = {} if known is None else known
+    meant = [each for each in notices if each.kind == "stalled" and (not scenario or each.scenario == scenario)]
+    times = Counter(map(_stall, meant))
+    first: dict[tuple[str, str, str], Notice] = {}
+    for each in meant:
+        first.setdefault(_stall(each), each)
+    for notice in list(first.values())[:most]:
+        who = notice.scenario or notice.suite
+        said = f"! {who or 'the suite'}: {notice.message}{_times(times[_stall(notice)])}"
+        yield paint.bold(clean(said))
+        if id(notice) in told:
+            continue
+        if notice.detail and known.get((who, notice.attempt)) == notice.detail:
+            yield paint.dim("    where it was before")
+            continue
+        known[who, notice.attempt] = notice.detail
+        stack = clean_lines(notice.detail)
         yield from (f"    {line}" for line in stack[:MAX_STACK])
         if len(stack) > MAX_STACK:
             yield paint.dim(f"    … and {len(stack) - MAX_STACK} more lines")
+
+
+def _stall(notice: Notice) -> tuple[str, str, str]:
+    """What makes two of them the same to a reader."""
+    return notice.scenario or notice.suite, notice.message, notice.detail
 
 
 def _times(count: int) -> str:

@@ -42,6 +42,17 @@ _PLUMBING = (
     "<frozen importlib",
     "<frozen runpy",
 )
+#: The language's own, and below it the system's.
+_BELOW = (
+    "/rustc/",
+    "library/std/src/",
+    "library/core/src/",
+    "library/alloc/src/",
+    "library/test/src/",
+    "/sysdeps/",
+    "./nptl/",
+    "./misc/../",
+)
 
 
 def notice_of(line: dict[str, Any], t: int) -> Notice | None:
@@ -123,24 +134,27 @@ def _stack(thread: Any) -> str:
     if "task" in told:
         lines = [f"task {coerce.text(told.get('task'))}, {coerce.text(told.get('coroutine'))}"]
     frames = told.get("frames")
-    left_out = 0
+    left_out, below = 0, False
     for frame in frames if type(frames) is list else ():
         at = coerce.table(frame)
         file = coerce.text(at.get("file"))
-        if any(part in file for part in _PLUMBING):
+        if any(part in file for part in (*_PLUMBING, *_BELOW)):
             left_out += 1
+            below = below or any(part in file for part in _BELOW)
             continue
         if left_out:
-            lines.append(_left_out(left_out))
-            left_out = 0
-        lines.append(f"  {file}:{coerce.natural(at.get('line'))} in {coerce.text(at.get('function'))}")
+            lines.append(_left_out(left_out, below=below))
+            left_out, below = 0, False
+        function = coerce.text(at.get("function"))
+        lines.append(f"  {file}:{coerce.natural(at.get('line'))} in {function}" if file else f"  {function}")
     if left_out:
-        lines.append(_left_out(left_out))
+        lines.append(_left_out(left_out, below=below))
     return "\n".join(lines)
 
 
-def _left_out(count: int) -> str:
-    return f"  … {count} {'frame' if count == 1 else 'frames'} of the runner"
+def _left_out(count: int, *, below: bool) -> str:
+    whose = "of the runner, the language or the system" if below else "of the runner"
+    return f"  … {count} {'frame' if count == 1 else 'frames'} {whose}"
 
 
 def _exit(line: dict[str, Any]) -> str:

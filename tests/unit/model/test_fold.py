@@ -259,6 +259,28 @@ def test_stalled_attempt__stacks_as_the_agent_tells_them__then_the_test_s_thread
     ]
 
 
+def test_stalled_attempt__frames_of_the_language_and_words_without_a_place__then_own_lines_and_a_count() -> (
+    None
+):
+    frames = [
+        {"file": "../sysdeps/unix/sysv/linux/clock_nanosleep.c", "line": 48, "function": "nanosleep"},
+        {"file": "library/std/src/thread/functions.rs", "line": 289, "function": "sleep"},
+        {"file": "/p/src/lib.rs", "line": 6, "function": "hangs"},
+        {"file": "/rustc/5980/library/core/src/ops/function.rs", "line": 250, "function": "call_once"},
+    ]
+    waits = [{"file": "", "line": 0, "function": "waits in futex (the kernel's word)"}]
+    stacks = [{"thread": "1", "current": True, "frames": frames}, {"thread": "2", "frames": waits}]
+    state = Journal().start().add("attempt.stalled", scenario=A, attempt=1, stacks=stacks).state
+    assert state.notices[0].detail.splitlines() == [
+        "thread 1, which runs the test",
+        "  … 2 frames of the runner, the language or the system",
+        "  /p/src/lib.rs:6 in hangs",
+        "  … 1 frame of the runner, the language or the system",
+        "thread 2",
+        "  waits in futex (the kernel's word)",
+    ]
+
+
 def test_run__from_its_first_and_last_lines__then_facts() -> None:
     journal = Journal().add(
         "run.started",

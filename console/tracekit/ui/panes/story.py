@@ -128,11 +128,16 @@ def stall_lines(
     if not attempt.stalls:
         return []
     lines: list[Line] = []
+    before = ""
     for notice in notices:
         if notice.kind != "stalled" or (notice.scenario, notice.attempt) != (facts.id, attempt.number):
             continue
         lines += title("where it was", look)
         lines.append(Line(4).gap(4).name(notice.message, look.warn))
+        if notice.detail and notice.detail == before:
+            lines.append(Line(8).gap(4).own("where it was before", look.dim))
+            continue
+        before = notice.detail
         lines += [_stack_line(text, look, root) for text in notice.detail.splitlines()[:MAX_STACK]]
     return lines
 
