@@ -326,8 +326,7 @@ def test_cargo__not_installed__then_unavailable_and_what_would_fix_it(sandbox: S
     sandbox.environ.update(PATH="/nowhere", HOME=str(sandbox.home))
     sandbox.environ.pop("CARGO_HOME", None)
     done = sandbox.run("run", root)
-    assert "unavailable: cargo was not found" in done.out
-    assert "install Rust" in done.out
+    assert "✗ unavailable: cargo was not found\n    │ PATH=/nowhere\n    → install Rust" in done.out
     assert done.code == 1
 
 

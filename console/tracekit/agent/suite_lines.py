@@ -30,7 +30,8 @@ def not_started(suite: Mapping[str, Any], problem: Problem, command: list[str]) 
         "command": command,
         "exit": None,
         "signal": None,
-        "stderr": f"{problem.where}: {problem.what}" if problem.where else problem.what,
+        "stderr": problem.where,
+        "why": problem.what,
         "remedy": problem.action,
         "code": problem.code,
     }
