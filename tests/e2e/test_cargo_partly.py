@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import rust
 from tests.support.cli import Done, Sandbox
+from tests.support.unavailable import unavailable
 
 WHOLE = {
     "cargo:healthy/src/lib.rs::doctests::two": "passed",
@@ -45,6 +46,17 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     return rust.sandbox(tmp_path / "home")
+
+
+@pytest.fixture
+def nextest(sandbox: Sandbox) -> Sandbox:
+    """A sandbox in which cargo-nextest is found."""
+    place = Path(__file__).resolve().parents[2] / "target" / "nextest" / "bin"
+    found = shutil.which("cargo-nextest") or shutil.which("cargo-nextest", path=str(place))
+    if found is None:
+        unavailable("cargo-nextest: not installed")
+    sandbox.environ["PATH"] += f":{Path(found).parent}"
+    return sandbox
 
 
 def missing(done: Done) -> dict[str, tuple[str, int]]:
@@ -200,3 +212,22 @@ def test_run__a_build_script_fails__then_its_words_and_the_other_crates(sandbox:
     assert line["message"] == "parts is not built: its build script failed"
     assert "libmoon is not installed" in line["detail"]
     assert (line["file"], done.code) == ("parts/build.rs", 1)
+
+
+def test_run__nextests_filters_and_some_crates_do_not_compile__then_applied_to_those_it_can_list(
+    nextest: Sandbox, root: Path
+) -> None:
+    asked = nextest.run("run", root, "--json", "--", "-E", "test(two) + test(sound)")
+    assert asked.verdicts() == {"cargo:healthy/src/lib.rs::two_is_two": "passed"}, asked.err
+    assert missing(asked) == MISSING
+    (line,) = asked.of("warning")
+    assert line["message"].startswith("parts: nextest lists no package of which a part does not compile")
+    assert line["message"].endswith("its tests are left out")
+    (root / ".config").mkdir()
+    (root / ".config" / "nextest.toml").write_text('[profile.default]\ndefault-filter = "not test(o)"\n')
+    done = nextest.run("run", root, "--json")
+    assert set(WHOLE) - set(done.verdicts()) == {
+        "cargo:healthy/src/lib.rs::two_is_two",
+        "cargo:healthy/tests/whole.rs::whole",
+    }
+    assert done.of("warning")[0]["message"].endswith("the default filter is not applied to it")

@@ -195,7 +195,11 @@ class Cargo:
             # A program of which nothing was chosen is not asked: one that hangs then costs nobody its time.
             heads = {name.partition("::")[0] for name in only}
             places = [(target, path) for target, path in places if prefix + path in heads]
-        known = self._by_nextest(built) if only is None else {}
+        known = (
+            nextest.decided(self._request, self._words, built, self._cargo, self._told)
+            if only is None
+            else {}
+        )
         self._filtered = bool(known)
         asked = [target for target, _ in places if target.program not in known]
         lists = listed(asked, self._asked.threads, lambda: self._crew.stopping)
@@ -205,23 +209,6 @@ class Cargo:
         for target, path in places:
             found += self._tests(target, known.get(target.program, Listed()), path, sources)
         return found
-
-    def _by_nextest(self, built: Built) -> dict[str, Listed]:
-        """What nextest lists, where it is this project's runner or was given a filter; else nothing."""
-        program, asked = str(self._request.more.get("nextest") or ""), bool(self._words.filtersets)
-        if not built.targets or not (asked or nextest.configured(built.workspace)):
-            return {}
-        try:
-            if program or asked:
-                return nextest.listed(program, self._request.cwd, self._words, built, self._cargo)
-            why = "cargo-nextest was not found"
-        except BuildError as fault:
-            if asked:
-                raise
-            why = f"{fault.what}: {_last(fault.text)}"
-        message = f"the default filter in .config/nextest.toml is not applied: {why}"
-        self._told.line(E.WARNING, message=message, category="cargo", file=".config/nextest.toml")
-        return {}
 
     def _tests(self, target: Target, one: Listed, path: str, sources: Sources) -> Iterable[RustTest]:
         prefix, places = self._request.prefix, RustPlaces(target.source)
@@ -388,12 +375,6 @@ class Cargo:
             verdict: dict[str, Any] = {"verdict": "skipped", "cause": None, "d": 0, "durations": {}}
             reason = why.get(test.name) or "ignored"
             self._told.line(E.ATTEMPT_ENDED, scenario=test.scenario, attempt=number, **verdict, reason=reason)
-
-
-def _last(text: str) -> str:
-    """The line in which a program says what is wrong."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return next((line for line in reversed(lines) if line.startswith("error")), lines[-1] if lines else "")
 
 
 def _number(text: str) -> int:

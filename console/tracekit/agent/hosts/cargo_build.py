@@ -38,6 +38,8 @@ class Built:
     missing: list[Missing] = field(default_factory=list)
     #: The packages whose documentation tests can be built, where that is not true of all; as cargo is told of them.
     documented: Optional[list[str]] = None
+    #: The packages, by their ids, of which not everything compiles.
+    partial: set[str] = field(default_factory=set)
     exit: int = 0
 
 
@@ -75,6 +77,7 @@ def _partly(rest: Rest, built: Built) -> None:
     rest.build()
     built.missing = rest.missing()
     built.documented = rest.documented()
+    built.partial = rest.partial()
 
 
 def _order(target: Target) -> tuple[str, int, str]:

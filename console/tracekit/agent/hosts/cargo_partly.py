@@ -143,6 +143,10 @@ class Rest:
                 found.append(self._waiting(package, unbuilt))
         return found
 
+    def partial(self) -> set[str]:
+        """The packages that have a fault."""
+        return {part.package for part in self._reader.faults if part not in self._reader.programs}
+
     def documented(self) -> list[str]:
         """The packages whose documentation tests can be built."""
         reader = self._reader
