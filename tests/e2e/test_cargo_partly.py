@@ -231,3 +231,47 @@ def test_run__nextests_filters_and_some_crates_do_not_compile__then_applied_to_t
         "cargo:healthy/tests/whole.rs::whole",
     }
     assert done.of("warning")[0]["message"].endswith("the default filter is not applied to it")
+
+
+@pytest.mark.parametrize(
+    ("selector", "found", "lost"),
+    [
+        ("healthy/tests", ["healthy/tests/whole.rs::whole"], 0),
+        ("parts/tests", ["parts/tests/sound.rs::sound"], 1),
+        ("kind:integration", ["healthy/tests/whole.rs::whole", "parts/tests/sound.rs::sound"], 3),
+        ("not kind:unit not kind:doc", ["healthy/tests/whole.rs::whole", "parts/tests/sound.rs::sound"], 3),
+    ],
+)
+def test_run__a_choice__then_it_ends_with_1_where_more_of_it_may_be_in_what_is_missing(
+    sandbox: Sandbox, root: Path, selector: str, found: list[str], lost: int
+) -> None:
+    done = sandbox.run("run", root, "-s", selector, "--json")
+    assert done.verdicts() == {f"cargo:{name}": "passed" for name in found}, done.err
+    assert (len(missing(done)), done.code) == (lost, 1 if lost else 0)
+    if lost:
+        again = sandbox.run("rerun", done.run_id(), "-s", f"cargo:{found[0]}", "--json")
+        assert (missing(again), again.code) == ({}, 0), "what was said of one choice is not said of another"
+
+
+def test_run__a_choice_in_a_mixed_project__then_only_what_may_be_meant_is_built(
+    sandbox: Sandbox, root: Path
+) -> None:
+    native = root / "native"
+    native.mkdir()
+    for path in [one for one in root.iterdir() if one != native]:
+        path.rename(native / path.name)
+    (root / "tests").mkdir()
+    (root / "tests" / "test_a.py").write_text("def test_a(): ...\n")
+    only = {"pytest:tests/test_a.py::test_a": "passed"}
+    for selector in ("tests/test_a.py", "runner:pytest", "not runner:cargo"):
+        done = sandbox.run("run", root, "-s", selector, "--json")
+        assert (done.verdicts(), done.code) == (only, 0), done.err
+        assert "built" not in done.err
+    none = sandbox.run("run", root, "-s", "runner:go", "--json")
+    assert (none.code, "no suite can hold it" in none.err) == (4, True)
+    assert not (native / "target").exists()
+    both = sandbox.run("run", root, "-s", "two_is_two", "--json")
+    assert both.verdicts() == {"cargo@native:healthy/src/lib.rs::two_is_two": "passed"}
+    assert "looking for what is meant: cargo (native) is built first" in both.err
+    # By now it is known which there are: nothing is built to find that out.
+    assert "built first" not in sandbox.run("run", root, "-s", "tests/test_a.py", "--json").err

@@ -23,6 +23,7 @@ from tracekit.engine.follow import Follower, rare_collections
 from tracekit.engine.plan import Planned, plan_for
 from tracekit.engine.requests import Discover
 from tracekit.engine.view import RunView
+from tracekit.model.reach import may_hold
 from tracekit.model.state import Notice
 from tracekit.store.copies import Copy
 from tracekit.store.inventory import Inventory, InventoryStore, asked_again, runs_of, telling
@@ -30,7 +31,7 @@ from tracekit.store.runs import LOCAL_BOX, unwritable
 from tracekit.store.survey import SOURCES, Survey, stale, survey
 from tracekit.wire import lines
 from tracekit.wire.names import JOURNAL_FILE, LINE_VERSION, E
-from tracekit.wire.problems import ProblemError
+from tracekit.wire.problems import Problem, ProblemError
 
 # Lines of an inventory that are folded before it is shown, and in one go behind it.
 FIRST_LINES = 200
@@ -80,7 +81,7 @@ class Discovery:
                     merged = await anyio.to_thread.run_sync(kept.with_files, newer, changed)
                     await anyio.to_thread.run_sync(self._inventories.save, merged, key)
                     return await self._shown(request, merged)
-        asking = await self._start(request, now)
+        asking = await self._start(request, now, narrowed=bool(request.selectors))
         if request.wait:
             await asking.found()
         return asking.view
@@ -154,7 +155,9 @@ class Discovery:
         config = loader.load(request.root, flags=flags, environ=places.environ, implicit=False)
         return quarantine.rows(config.quarantine, places.today())
 
-    async def _start(self, request: Discover, now: Survey, only: list[str] | None = None) -> _Asking:
+    async def _start(
+        self, request: Discover, now: Survey, only: list[str] | None = None, *, narrowed: bool = False
+    ) -> _Asking:
         planned = plan_for(
             request.root,
             request.profile,
@@ -163,6 +166,16 @@ class Discovery:
             environment=request.environment,
             only=only,
         )
+        whole = only is None
+        if narrowed:
+            suites = planned.plan["suites"]
+            meant = [suite for suite in suites if may_hold(request.selectors, suite["name"], suite["runner"])]
+            if not meant:
+                raise ProblemError(_none_meant(request, suites))
+            whole = len(meant) == len(suites)
+            planned.plan["suites"] = meant
+        if request.looking is not None:
+            request.looking([(suite["runner"], suite["name"]) for suite in planned.plan["suites"]])
         run_id = planned.run_id
         base = self._context.places.cache / "discover" / run_id
         try:
@@ -177,7 +190,7 @@ class Discovery:
         if copy is not None:
             copy.claim()
         asking = _Asking(view, planned, now, base)
-        if only is None:
+        if whole:
             asking.then = lambda found: self._inventories.save(
                 found, inventory_key(request.profile, request.environment)
             )
@@ -192,6 +205,12 @@ class Discovery:
     def _ended(self, asking: _Asking) -> None:
         self._live.pop(asking.view.run_id, None)
         asking.end()
+
+
+def _none_meant(request: Discover, suites: Sequence[dict[str, Any]]) -> Problem:
+    names = ", ".join(suite["name"] or suite["runner"] for suite in suites)
+    what = f"nothing matches {' '.join(request.selectors)!r}: no suite can hold it"
+    return Problem("select.nothing", what, request.root, f"the suites are {names}; `tracekit list` shows all")
 
 
 class _Asking:

@@ -35,7 +35,12 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from tracekit.engine.discovery import Discovery
     from tracekit.engine.keeping import Keeper
+    from tracekit.model.facts import Notice
     from tracekit.model.state import RunState
+
+
+#: How much of a tool's words a plan carries.
+_DETAIL = 16 * 1024
 
 
 class Launching:
@@ -49,8 +54,9 @@ class Launching:
     async def launch(self, request: Launch) -> RunView:
         """Run what the request names; raises ProblemError before anything is started when it cannot be."""
         ids: Sequence[str] | None = request.ids or None
+        missing: list[dict[str, Any]] = []
         if request.selectors:
-            ids = await self._selected(request)
+            ids, missing = await self._selected(request)
         # It reads files and asks git: what else this console follows must not wait for that.
         plan = functools.partial(
             plan_for,
@@ -63,9 +69,12 @@ class Launching:
             seed=request.seed,
             parent=request.parent,
             run_lease=request.run_lease,
-            extra=_extra(
-                retries=request.retries, until_failure=request.until_failure, shuffle=request.shuffle
-            ),
+            extra={
+                **_extra(
+                    retries=request.retries, until_failure=request.until_failure, shuffle=request.shuffle
+                ),
+                **({"uncollected": missing} if missing else {}),
+            },
             isolate=request.isolate,
             trace=request.trace,
         )
@@ -220,20 +229,37 @@ class Launching:
 
         return Copy(folder.box_dir, copy_size(self._context.places.environ))
 
-    async def _selected(self, request: Launch) -> list[str]:
+    async def _selected(self, request: Launch) -> tuple[list[str], list[dict[str, Any]]]:
+        """The scenarios that are meant, and what could not be collected that may hold more of them."""
+        from tracekit.model.reach import may_hold
         from tracekit.model.selection import select
 
-        view = await self._discovery().view(Discover(request.root, request.profile, request.environment))
+        asked = Discover(
+            request.root,
+            request.profile,
+            request.environment,
+            selectors=tuple(request.selectors),
+            looking=request.looking,
+        )
+        view = await self._discovery().view(asked)
         await anyio.to_thread.run_sync(view.done.wait, abandon_on_cancel=True)
         with view.lock:
             found = [view.state.ids[index] for index in select(view.state, request.selectors)]
+            notices = [notice for notice in view.state.notices if notice.kind != "warning"]
+            runners = {suite.name: suite.runner for suite in view.state.run.suites}
             problems = [
-                Problem("discover.failed", notice.message, notice.suite, notice.action)
-                for notice in view.state.notices
-                if notice.kind != "warning"
+                Problem("discover.failed", notice.message, notice.suite, notice.action) for notice in notices
+            ]
+            missing = [
+                _uncollected(notice)
+                for notice in notices
+                if notice.kind in {"launch", "discovery"}
+                and may_hold(
+                    request.selectors, notice.suite, runners.get(notice.suite, ""), notice.file or ""
+                )
             ]
         if found:
-            return found
+            return found, missing
         if problems:
             raise ProblemError(problems)
         raise ProblemError(
@@ -282,6 +308,13 @@ class Launching:
             except ProblemError:
                 break
         return chain[::-1]
+
+
+def _uncollected(notice: Notice) -> dict[str, Any]:
+    """What a run is told of something that its discovery could not collect."""
+    facts = {"suite": notice.suite, "file": notice.file, "line": notice.line, "code": notice.code}
+    more = {"message": notice.message, "remedy": notice.action, "failure": None}
+    return {**facts, **more, "detail": notice.detail[:_DETAIL]}
 
 
 def newest(runs: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] | None:

@@ -34,6 +34,7 @@ _MAX_SEED = 1 << 31
 _ONE_RUN = frozenset(
     {
         "until_failure",
+        "uncollected",
         "watch",
         "retries",
         "isolate",

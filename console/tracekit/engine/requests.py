@@ -5,8 +5,11 @@ A key in the console and a command on the command line become the same request. 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
+#: Suites by runner and name.
+Looking = Callable[[Sequence[tuple[str, str]]], None]
 RerunSet = Literal["failed", "outstanding", "all", "ids"]
 
 
@@ -21,6 +24,10 @@ class Discover(NamedTuple):
     at_once: bool = False
     #: Answer only when everything has been found.
     wait: bool = False
+    #: Who asks wants only what these may mean: no other suite is built or asked.
+    selectors: tuple[str, ...] = ()
+    #: Is told which suites are asked, before they are.
+    looking: Looking | None = None
 
 
 class Launch(NamedTuple):
@@ -43,6 +50,8 @@ class Launch(NamedTuple):
     isolate: tuple[str, ...] = ()
     #: off, default or calls; None leaves it to the configuration.
     trace: str | None = None
+    #: Is told which suites are asked what they hold before the run can begin.
+    looking: Looking | None = None
 
 
 class Rerun(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracekit.cli import asking, edge, project
@@ -13,6 +14,9 @@ if TYPE_CHECKING:
     from tracekit.cli.live import Signals
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Launch
+
+#: Runners whose tests have to be built before anybody can say which there are.
+_BUILT = frozenset({"cargo", "go"})
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -106,6 +110,7 @@ def run(args: argparse.Namespace) -> int:
             shuffle=args.shuffle,
             isolate=tuple(args.isolate),
             trace=args.trace,
+            looking=_looking,
         )
         boxes = found.settings.environment.split(",")
         if len(boxes) > 1 or args.share:
@@ -127,6 +132,14 @@ def run(args: argparse.Namespace) -> int:
 
             export(view, "junit", args.junit)
         return code
+
+
+def _looking(suites: Sequence[tuple[str, str]]) -> None:
+    """Say what is built before anything can be chosen of it: that may take minutes."""
+    built = [f"{runner} ({name})" if name else runner for runner, name in suites if runner in _BUILT]
+    if built:
+        verb = "is" if len(built) == 1 else "are"
+        edge.say_error(f"tracekit: looking for what is meant: {', '.join(built)} {verb} built first")
 
 
 def _several(
