@@ -7,8 +7,11 @@ use regex_lite::{Regex, RegexBuilder};
 
 use crate::term::Test;
 
-/// The most memory that a compiled expression may take.
-const REGEX_BYTES: usize = 1 << 18;
+/// The least and the most memory that is given to a compiled expression.
+const LEAST_REGEX: usize = 1 << 10;
+const MOST_REGEX: usize = 1 << 18;
+/// What all expressions of a filter may take, compiled and while they are held against a text.
+pub(crate) const REGEX_BYTES: usize = 1 << 19;
 /// Texts that a memo keeps answers for.
 const REMEMBERED: usize = 1 << 14;
 
@@ -23,12 +26,21 @@ pub(crate) enum Matcher {
     Never,
 }
 
-fn compiled(pattern: &str) -> Result<Regex, regex_lite::Error> {
-    RegexBuilder::new(pattern).size_limit(REGEX_BYTES).nest_limit(64).build()
+fn compiled(pattern: &str, most: usize) -> Result<Regex, regex_lite::Error> {
+    RegexBuilder::new(pattern).size_limit(most).nest_limit(64).build()
 }
 
-pub(crate) fn check_regex(pattern: &str) -> Result<(), String> {
-    compiled(pattern).map(drop).map_err(|cause| cause.to_string())
+/// What an expression takes at most, in all. The engine remembers for each of its states where every group began, so
+/// that a short expression with many groups takes much more than its own length.
+pub(crate) fn cost_of_regex(pattern: &str) -> Result<usize, String> {
+    let whole = compiled(pattern, MOST_REGEX).map_err(|cause| cause.to_string())?;
+    let groups = whole.captures_len();
+    drop(whole);
+    let mut size = LEAST_REGEX;
+    while size < MOST_REGEX && compiled(pattern, size).is_err() {
+        size *= 2;
+    }
+    Ok(size.saturating_mul(groups + 2))
 }
 
 impl Matcher {
@@ -37,7 +49,7 @@ impl Matcher {
             Test::Globs(globs) => Self::Globs(globs.iter().map(|glob| glob.to_lowercase().chars().collect()).collect()),
             Test::Exactly(wanted) => Self::Exactly(wanted.clone()),
             Test::Holds(wanted) => Self::Holds(wanted.to_lowercase()),
-            Test::Regex(pattern) => compiled(pattern).map_or(Self::Never, Self::Regex),
+            Test::Regex(pattern) => compiled(pattern, MOST_REGEX).map_or(Self::Never, Self::Regex),
             Test::Between(..) | Test::Since(..) | Test::Failure(..) => Self::Never,
         }
     }

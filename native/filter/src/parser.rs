@@ -4,7 +4,7 @@ use tracer_backend::kind::level_named;
 
 use crate::fault::{Fault, nearest};
 use crate::lexer::{Piece, Token, tokens, unquoted};
-use crate::matcher::check_regex;
+use crate::matcher::{REGEX_BYTES, cost_of_regex};
 use crate::spoken;
 use crate::term::{ATTRIBUTE, FIELDS, Field, Filter, OPERATORS, Operator, Term, Test};
 use crate::value::{ends, plain_or_unit};
@@ -24,7 +24,7 @@ pub fn parse(input: &str) -> Result<Filter, Fault> {
         let message = format!("{} bytes; a filter has {MAX_BYTES} at most", input.len());
         return Err(Fault::new("", 0, 0, message));
     }
-    let mut parser = Parser { input, tokens: tokens(input)?, at: 0, depth: 0 };
+    let mut parser = Parser { input, tokens: tokens(input)?, at: 0, depth: 0, regexes: 0 };
     let filter = parser.any()?;
     match parser.next() {
         None => Ok(filter),
@@ -37,6 +37,8 @@ struct Parser<'a> {
     tokens: Vec<Token>,
     at: usize,
     depth: usize,
+    /// What the regular expressions so far take.
+    regexes: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -124,7 +126,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn term(&self, token: Token) -> Result<Term, Fault> {
+    fn term(&mut self, token: Token) -> Result<Term, Fault> {
         let word = self.text(token);
         let written = word.to_owned();
         if word.starts_with('@') {
@@ -164,14 +166,21 @@ impl<'a> Parser<'a> {
         range.ok_or_else(|| self.fault(token, "moments are written @fail or @fail(-50ms..+10ms)"))
     }
 
-    fn test(&self, field: &Field, operator: Operator, value: Token) -> Result<Test, Fault> {
+    fn test(&mut self, field: &Field, operator: Operator, value: Token) -> Result<Test, Fault> {
         let text = self.text(value);
         if operator == Operator::Regex {
             let (pattern, _) = unquoted(text);
             if field.is_number() || *field == Field::Has {
                 return Err(self.fault(value, format!("{field} is no text; compare it with = < > or a range")));
             }
-            check_regex(&pattern).map_err(|cause| self.fault(value, format!("not a regular expression: {cause}")))?;
+            let cost = cost_of_regex(&pattern);
+            let wrong = |cause| self.fault(value, format!("not a regular expression: {cause}"));
+            self.regexes = self.regexes.saturating_add(cost.map_err(wrong)?);
+            if self.regexes > REGEX_BYTES {
+                return Err(
+                    self.fault(value, "too many groups or repetitions for the regular expressions of one filter")
+                );
+            }
             return Ok(Test::Regex(pattern));
         }
         if field.is_number() {

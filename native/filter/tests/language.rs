@@ -274,6 +274,17 @@ fn limits__length_and_depth__then_refused_and_just_below_taken() {
 }
 
 #[test]
+fn limits__groups_of_regular_expressions__then_many_are_taken_and_none_that_would_hold_megabytes() {
+    let usual = r"name~^(test|check)_[a-z]{1,20}$";
+    assert!(parse(&[usual; 20].join(" or ")).is_ok());
+    assert!(parse(&format!("name~{}", "(a|b)".repeat(20))).is_ok());
+    let groups = format!("name~{}", "((a*)*b)+{2,3}".repeat(20));
+    assert!(parse(&groups).unwrap_err().message.starts_with("too many groups"), "{groups}");
+    let many = vec![r"text~(\w{1,50})(\w{1,50})"; 100].join(" or ");
+    assert!(parse(&many).unwrap_err().message.starts_with("too many groups"));
+}
+
+#[test]
 fn filter__written_out_again__then_means_the_same() {
     for filter in [
         "",

@@ -126,7 +126,8 @@ pub fn torment(
         let held = most_held(|| decode(input));
         if held > 4 * input.len() + FIXED {
             over.fetch_add(1, Ordering::Relaxed);
-            eprintln!("{name}: held {held} bytes for {} bytes of input", input.len());
+            let shown = input[..input.len().min(2000)].escape_ascii();
+            eprintln!("{name}: held {held} bytes for {} bytes of input={shown}", input.len());
         }
     };
     let work = |seed: u64, share: u64| {
