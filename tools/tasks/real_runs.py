@@ -59,6 +59,8 @@ class Result:
 
     exit: int
     verdicts: dict[str, list[str]] = field(default_factory=dict)
+    #: What the run said of its trace at the end, if it had one.
+    trace: dict[str, Any] = field(default_factory=dict)
 
     def add(self, test: str, verdict: str) -> None:
         """Note one verdict; a test that is run twice has two."""
@@ -147,11 +149,12 @@ def native(suite: Suite, source: Path | None, python: Path) -> Result:
     return result
 
 
-def traced(suite: Suite, source: Path | None, python: Path) -> Result:
-    """The same through the product, from its journal."""
+def traced(suite: Suite, source: Path | None, python: Path, level: str = "") -> Result:
+    """The same through the product, from its journal; at another level of tracing than the usual one if it is named."""
+    words = ["--trace", level] if level else []
     with places() as place:
         folder = profiled(suite, tree(source, place / "tree"), python)
-        done = call([tool("tracekit"), "run", "--json"], folder, environment(place))
+        done = call([tool("tracekit"), "run", *words, "--json"], folder, environment(place))
     result = Result(done.returncode)
     paths: dict[str, list[str]] = {}
     for raw in done.stdout.splitlines():
@@ -161,6 +164,8 @@ def traced(suite: Suite, source: Path | None, python: Path) -> Result:
         elif line.get("e") == "attempt.ended" and SUBTEST not in line["scenario"]:
             scenario = line["scenario"]
             result.add(native_id(suite, scenario, paths.get(scenario)), line["verdict"])
+        elif line.get("e") == "trace.ended":
+            result.trace = line
     if not result.verdicts:
         say((done.stdout[-1000:] + done.stderr[-2000:]).decode(errors="replace"))
     return result

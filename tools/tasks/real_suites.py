@@ -3,7 +3,8 @@
 Sources come from pip's own index as sdists, each into an environment of its own in the cache; the interpreter's own
 tests come with it. `--pairs N` times N pairs of native run and ours, interleaved. What was done is kept, so that a call
 that was interrupted goes on where it was; `--fresh` forgets it. With `--check` the page is only compared, its times
-apart. Must never change a suite: what differs is a fault of ours, or is explained in the page.
+apart. `--trace` compares the levels of tracing instead (`real_traced`). Must never change a suite: what differs is a
+fault of ours, or is explained in the page.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from typing import Any
 
 from tools.tasks import real_runs
 from tools.tasks.common import ROOT, cache, say
+from tools.tasks.pythons import find
 from tools.tasks.real_runs import Result, Suite, differences
 
 PAGE = ROOT / "docs" / "real-suites.md"
@@ -81,13 +83,16 @@ SUITES = (
 )
 
 
-def prepared(suite: Suite) -> tuple[Path | None, Path]:
-    """The unpacked source, if it has one, and its environment's Python, made once."""
-    home = cache() / "real-suites" / f"{suite.key}-{suite.version}"
+def prepared(suite: Suite, version: str = "") -> tuple[Path | None, Path]:
+    """The unpacked source, if it has one, and its environment's Python, made once: this one, or that of a version."""
+    base = find(version, fetch=True) if version else Path(sys.executable)
+    if base is None:
+        raise RuntimeError(f"no Python {version} can be had here")
+    home = cache() / "real-suites" / "-".join(filter(None, (suite.key, suite.version, version)))
     source, python = home / "source", home / "venv" / "bin" / "python"
     published = suite.runner == "pytest"
     stamp = home / "ready.json"
-    wanted = json.dumps([suite.extras, suite.needs, suite.breaks, sys.version_info[:3]])
+    wanted = json.dumps([suite.extras, suite.needs, suite.breaks, version or sys.version_info[:3]])
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return (source if published else None), python
     shutil.rmtree(home, ignore_errors=True)
@@ -95,7 +100,7 @@ def prepared(suite: Suite) -> tuple[Path | None, Path]:
     if published:
         _fetch(suite, home, source)
     words = [] if published else ["--without-pip"]
-    subprocess.run([sys.executable, "-m", "venv", *words, str(home / "venv")], check=True)
+    subprocess.run([str(base), "-m", "venv", *words, str(home / "venv")], check=True)
     if published:
         pip(python, "install", "--quiet", f"{source}{suite.extras}", *suite.needs)
     if suite.breaks:
@@ -230,26 +235,31 @@ def row(suite: Suite, found: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def page(rows: list[str]) -> str:
+def page(rows: list[str], mark: str = MARK, head: tuple[str, ...] = HEAD) -> str:
     """The page with its results in place."""
     text = PAGE.read_text(encoding="utf-8")
-    before, first, rest = text.partition(MARK)
-    _, second, after = rest.partition(MARK)
+    before, first, rest = text.partition(mark)
+    _, second, after = rest.partition(mark)
     if not first or not second:
-        raise ValueError(f"{PAGE.name} lacks the two marks {MARK} around its results")
-    table = "\n".join([*HEAD, *rows])
-    return f"{before}{MARK}\n\n{table}\n\n{MARK}{after}"
+        raise ValueError(f"{PAGE.name} lacks the two marks {mark} around its results")
+    table = "\n".join([*head, *rows])
+    return f"{before}{mark}\n\n{table}\n\n{mark}{after}"
 
 
 def steady(text: str) -> str:
-    """The page without what a check must not insist on: patch levels and times."""
+    """The page without what a check must not insist on: patch levels, times, and how much was recorded."""
     text = re.sub(r"\b(3\.\d+)\.\d+\b", r"\1", text)
+    text = re.sub(r"\| \d+ \| \d+ \|$", "|", text, flags=re.MULTILINE)
     return re.sub(r"\| [^|]*(?:pairs\)|not timed) \|$", "|", text, flags=re.MULTILINE)
 
 
 def main(arguments: list[str]) -> int:
     """Compare the named suites, or all; exit 1 when a verdict differs, or with --check the page."""
     check, fresh = "--check" in arguments, "--fresh" in arguments
+    if "--trace" in arguments:
+        from tools.tasks import real_traced  # which stands on this module
+
+        return real_traced.main([word for word in arguments if word != "--trace"])
     pairs = int(arguments[arguments.index("--pairs") + 1]) if "--pairs" in arguments else 0
     names = [word for word in arguments if not word.startswith("-") and not word.isdecimal()]
     chosen = [suite for suite in SUITES if not names or suite.key in names]
@@ -265,13 +275,18 @@ def main(arguments: list[str]) -> int:
     if len(chosen) < len(SUITES):
         return code
     wanted = page([row(suite, found) for suite, found in zip(chosen, results, strict=True)])
+    return written(wanted, check) or code
+
+
+def written(wanted: str, check: bool) -> int:
+    """Write the page, or compare it with what is there."""
     if check:
         same = steady(wanted) == steady(PAGE.read_text(encoding="utf-8"))
         say("the page says the same" if same else f"{PAGE.name} is out of date: run tools/real-suites")
-        return code if same else 1
+        return 0 if same else 1
     PAGE.write_text(wanted, encoding="utf-8")
     say(f"written: {PAGE.relative_to(ROOT)}")
-    return code
+    return 0
 
 
 if __name__ == "__main__":
