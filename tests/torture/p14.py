@@ -9,11 +9,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.agents.driving import Box, box
+from tests.torture import cargo_tests
 from tests.torture.agents import HARD_TREE, NAMELESS, Run, kill, root, wait
 from tests.torture.p14_boxes import over_ssh
 from tests.torture.registry import Outcome, scaled
 
 ROUNDS = 10
+#: Recorders of the tracer that come and go, in one process and each in its own.
+ACTIVATIONS = 10_000
+RECORDERS = ("activations_in_processes", "activations_in_one_process")
 WITHIN = 5.0
 OPTIONS = {"tests": 3, "hang_at": "fake:t.py::test_1", "children": [HARD_TREE, NAMELESS]}
 GOES_ON = {"tests": 100, "sleep": 0.01, "children": [HARD_TREE]}
@@ -108,6 +112,15 @@ def main(scale: float) -> Outcome:
                     if not wait(lambda made=made: not any(made.role_pids().values()), WITHIN):  # type: ignore[misc]
                         outcome.fault(f"way {index}: an agent process stays: {made.role_pids()}")
         boxes = over_ssh(Path(base) / "ssh", scale, outcome)
+    told = cargo_tests.run(
+        "tracekit-tracer-backend",
+        "activations",
+        "P14",
+        {"TRACEKIT_ACTIVATIONS": scaled(ACTIVATIONS, scale)},
+    )
+    if not told.ok or len(told.lines) != len(RECORDERS):
+        outcome.fault(f"recorders: {told.error or told.lines}")
+    recorders = {name: line[name] for line in told.lines for name in RECORDERS if name in line}
     outcome.figures = {
         "rounds": rounds,
         "ends": rounds * len(ways),
@@ -115,5 +128,6 @@ def main(scale: float) -> Outcome:
         "slowest_cancel_s": f"{max(cancels, default=0):.2f}",
         "slowest_death_s": f"{max(deaths, default=0):.2f}",
         **boxes,
+        **recorders,
     }
     return outcome

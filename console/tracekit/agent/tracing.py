@@ -77,8 +77,8 @@ def environ(plan: Mapping[str, Any], suite: Mapping[str, Any], probe: str, spool
     }
     room = suite.get("trace_ring")
     if isinstance(room, int) and room > 0:
-        # A room that somebody asked for is there for a few threads, whatever all of them may take otherwise.
-        rules |= {"calls": room, "process": max(PROCESS_RINGS, 4 * room), "run": max(RUN_RINGS, 8 * room)}
+        # A room that somebody asked for is there for four threads, beside the part that is not for calls.
+        rules |= {"calls": room, "process": max(PROCESS_RINGS, 6 * room), "run": max(RUN_RINGS, 12 * room)}
     return {
         **told,
         "TRACEKIT_BOX": library(probe),

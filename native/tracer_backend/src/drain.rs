@@ -14,7 +14,7 @@ use crate::pairing::LaneState;
 use crate::payload;
 use crate::problem::{Problem, REASONS, Reason, Result};
 use crate::reader::{ProcessFolder, RingFile};
-use crate::ring::{Copied, Record, Source};
+use crate::ring::{Copied, Record};
 use crate::row::Row;
 use crate::secrets::Secrets;
 use crate::segment::{Recording, Segment, segments};
@@ -29,6 +29,8 @@ const STRINGS_PIECE: u64 = 1 << 20;
 const BELIEVABLE: u64 = 1 << 42;
 /// Between two flushes while nobody watches.
 const FLUSH_NS: u64 = 1_000_000_000;
+/// So many rings of a process are kept open; each of the others is opened for each look.
+const OPEN_RINGS: usize = 128;
 /// So many lanes that ended are not left to wait for that: new threads want their rings, and a process has not many.
 const WAITING_LANES: usize = 8;
 
@@ -145,7 +147,7 @@ impl Drain {
         let mut passed = Passed::default();
         for folder in ProcessFolder::all(&self.rings)? {
             // Asked before its rings are read: what a dead process wrote is all there.
-            let alive = folder.process.alive();
+            let alive = folder.alive();
             passed.alive += usize::from(alive);
             self.process(&folder, alive, &mut passed)?;
         }
@@ -235,7 +237,12 @@ impl Drain {
                 continue;
             }
             match RingFile::open(&path) {
-                Ok(file) => process.meet(inode, file),
+                Ok(mut file) => {
+                    if process.rings.len() >= OPEN_RINGS {
+                        file.close();
+                    }
+                    process.meet(inode, file);
+                }
                 Err(problem) => self.fault(process, &problem),
             }
         }

@@ -61,6 +61,8 @@ pub const DROPS: usize = 128;
 pub const BOOT: usize = 40;
 /// In the page of a process: the number of the string of the scenario that it is in, 0 for none.
 pub const SCENARIO: usize = 48;
+/// In the page of a process: 1 once this recorder of it is over, though the process may go on.
+pub const OVER: usize = 49;
 /// Bytes of a text in a header.
 pub const TEXT_BYTES: usize = 64;
 

@@ -176,13 +176,13 @@ fn held_of(registry: &Registry, held: &mut Vec<Held>, label: Option<u64>) -> usi
     }
     let mut passed = Passed::new();
     let inner = registry.shared.behind(&mut passed);
-    let mut lanes = inner.lanes_for(label, &calling_thread(label));
+    let mut lanes = inner.lanes_for(label, &calling_thread(label), registry.settings());
     if lanes.bound.swap(true, AcqRel) {
         // The label is another thread's, or this one's already: the rings are there, which is what was asked for.
         if let Some(at) = at {
             return at;
         }
-        lanes = inner.lanes_for(None, &calling_thread(None));
+        lanes = inner.lanes_for(None, &calling_thread(None), registry.settings());
         lanes.bound.store(true, Release);
     }
     let page = inner.page();

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -13,7 +13,7 @@ use crate::header::{
     STATE, TSC, VERSION, Writer,
 };
 use crate::kind::Home;
-use crate::mapping::Mapping;
+use crate::mapping::{self, Mapping};
 use crate::ring::{Memory, SLOT_BYTES, Slot, fill};
 use crate::system::ProcessId;
 
@@ -31,6 +31,9 @@ pub(crate) struct Identity {
 pub(crate) struct Ring {
     mapping: Mapping,
     slots: usize,
+    path: Option<PathBuf>,
+    /// Bytes at its end that have no blocks now.
+    given_back: AtomicU64,
 }
 
 pub(crate) fn ring_bytes(slots: usize) -> usize {
@@ -73,7 +76,7 @@ impl Ring {
             fill(&mapping);
             mapping
         };
-        Ok(Self { mapping, slots })
+        Ok(Self { mapping, slots, path: path.map(Path::to_path_buf), given_back: AtomicU64::new(0) })
     }
 
     pub(crate) fn words(&self) -> &[AtomicU64] {
@@ -84,8 +87,34 @@ impl Ring {
         Header::from_words(self.words())
     }
 
-    pub(crate) fn bytes(&self) -> usize {
-        ring_bytes(self.slots)
+    /// What it takes of the disk.
+    pub(crate) fn bytes(&self) -> u64 {
+        (ring_bytes(self.slots) as u64).saturating_sub(self.given_back())
+    }
+
+    /// What it would take besides, if somebody wrote it again.
+    pub(crate) fn given_back(&self) -> u64 {
+        self.given_back.load(Relaxed)
+    }
+
+    /// Gives back what was never written to; of a ring that nobody writes any more.
+    fn shrink(&self) {
+        let Some(path) = self.path.as_deref().filter(|_| self.given_back() == 0) else { return };
+        let Some(written) = usize::try_from(self.head()).ok().filter(|head| *head < self.slots) else { return };
+        // A reader looks at one slot more than it takes.
+        let (from, end) = (ring_bytes(written + 1).next_multiple_of(HEADER_BYTES), ring_bytes(self.slots));
+        if from < end && mapping::give_back(path, from, end - from).is_ok() {
+            self.given_back.store((end - from) as u64, Relaxed);
+        }
+    }
+
+    /// Makes it one that can be written again.
+    fn restore(&self) -> io::Result<()> {
+        if let Some(path) = self.path.as_deref().filter(|_| self.given_back() > 0) {
+            mapping::take_back(path, ring_bytes(self.slots))?;
+            self.given_back.store(0, Relaxed);
+        }
+        Ok(())
     }
 
     fn slots(&self) -> &[Slot] {
@@ -140,6 +169,10 @@ impl Lanes {
         [&self.durable, &self.calls].into_iter().filter_map(OnceLock::get)
     }
 
+    pub(crate) fn by_home(&self) -> impl Iterator<Item = (Home, &Ring)> {
+        [Home::Durable, Home::Calls].into_iter().filter_map(|home| self.cell(home).get().map(|ring| (home, ring)))
+    }
+
     pub(crate) fn close(&self, state: u64) {
         self.rings().for_each(|ring| ring.close(state));
     }
@@ -154,10 +187,17 @@ impl Lanes {
         self.ended.load(Acquire) && !self.bound.load(Acquire)
     }
 
-    /// Makes these the rings of another thread.
-    pub(crate) fn hand_over(&self, writer: &Writer) {
+    /// Gives back what the thread that is gone had no need of.
+    pub(crate) fn shrink(&self) {
+        self.rings().for_each(Ring::shrink);
+    }
+
+    /// Makes these the rings of another thread, unless the disk has no room for it.
+    pub(crate) fn hand_over(&self, writer: &Writer) -> io::Result<()> {
+        self.rings().try_for_each(Ring::restore)?;
         self.rings().for_each(|ring| ring.hand_over(writer));
         self.ended.store(false, Release);
+        Ok(())
     }
 }
 

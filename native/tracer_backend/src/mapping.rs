@@ -95,6 +95,30 @@ fn allocate(file: &File, bytes: usize) -> io::Result<()> {
     fill(file, bytes)
 }
 
+/// Gives the blocks of a file from this byte on back; the file stays as long as it is, and reads as zeroes there.
+#[cfg(target_os = "linux")]
+pub(crate) fn give_back(path: &Path, from: usize, bytes: usize) -> io::Result<()> {
+    let file = OpenOptions::new().write(true).open(path)?;
+    let narrow = |number: usize| libc::off_t::try_from(number).map_err(|_| io::ErrorKind::InvalidInput);
+    let how = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: the descriptor is open for writing as long as `file` lives.
+    match unsafe { libc::fallocate(file.as_raw_fd(), how, narrow(from)?, narrow(bytes)?) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Not here.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn give_back(_path: &Path, _from: usize, _bytes: usize) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+/// Allocates the blocks anew that were given back: only then somebody may write there.
+pub(crate) fn take_back(path: &Path, bytes: usize) -> io::Result<()> {
+    allocate(&OpenOptions::new().write(true).open(path)?, bytes)
+}
+
 /// For file systems that cannot allocate: zeroes take the blocks, too.
 fn fill(mut file: &File, bytes: usize) -> io::Result<()> {
     use io::Write;
@@ -157,5 +181,21 @@ mod tests {
         assert!(Mapping::new_file(&path, 4096, |_| ()).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+    #[test]
+    fn give_back__the_end_of_a_file__then_as_long_as_before_and_whole_again_when_taken_back() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = crate::scratch::Folder::new();
+        let path = folder.path().join("ring");
+        let mapping = Mapping::new_file(&path, 1 << 16, |mapping| mapping.words()[3].store(7, Relaxed)).unwrap();
+        let Ok(()) = give_back(&path, 8192, (1 << 16) - 8192) else { return }; // a file system without holes
+        let facts = fs::metadata(&path).unwrap();
+        assert_eq!(facts.len(), 1 << 16);
+        assert!(facts.blocks() * 512 < 1 << 16);
+        take_back(&path, 1 << 16).unwrap();
+        assert!(fs::metadata(&path).unwrap().blocks() * 512 >= 1 << 16);
+        mapping.words()[8000].store(9, Relaxed);
+        let bytes = fs::read(&path).unwrap();
+        assert_eq!((bytes[24], bytes[64_000]), (7, 9));
     }
 }

@@ -3,12 +3,13 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use crate::header::{
-    BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, PID, PROCESS_MAGIC, SCENARIO, START, TRACEPARENT, TSC, VERSION,
+    BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, OVER, PID, PROCESS_MAGIC, SCENARIO, START, TRACEPARENT, TSC, VERSION,
     write_anchor, write_text,
 };
 use crate::kind::Home;
@@ -17,6 +18,12 @@ use crate::mapping::Mapping;
 use crate::problem::{Problem, REASONS, Reason, Result};
 use crate::system;
 
+/// What the system counts a file's room in.
+const BLOCK: u64 = 512;
+/// Where the process begins in the word that counts its folders.
+const PID_SHIFT: u32 = 32;
+/// Folders that are there already, of somebody who had this number before, are passed over so many times.
+const MOST_TRIES: usize = 1 << 16;
 const LOCK: &str = "lock";
 const PAGE: &str = "process";
 const STRINGS: &str = "strings";
@@ -29,7 +36,8 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// A new folder; a process that records into one place through several registries has one for each.
+    /// A new folder; a process that records into one place through several registries has one for each. No name comes
+    /// twice: a drain that knows the one before would take its lanes for those.
     pub(crate) fn make(root: &Path, identity: &Identity) -> Result<Self> {
         let mut builder = DirBuilder::new();
         builder.mode(0o700);
@@ -38,11 +46,11 @@ impl Place {
             builder.recursive(false);
         }
         let name = identity.process.folder();
-        for number in 0.. {
+        for number in numbers(identity.process.pid).take(MOST_TRIES) {
             let folder = root.join(if number == 0 { name.clone() } else { format!("{name}-{number}") });
             match builder.create(&folder) {
                 Ok(()) => return Ok(Self { root: root.to_path_buf(), folder }),
-                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists && number < 1 << 16 => {}
+                Err(cause) if cause.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(cause) => return Err(Problem::io("make", &folder)(cause)),
             }
         }
@@ -70,11 +78,25 @@ impl Place {
     }
 }
 
-/// Bytes of all rings below a folder.
-pub(crate) fn used(root: &Path) -> u64 {
-    let folders = fs::read_dir(root).into_iter().flatten().flatten();
-    let files = folders.filter_map(|folder| fs::read_dir(folder.path()).ok()).flatten().flatten();
-    files.filter(|file| is_ring(&file.path())).filter_map(|file| file.metadata().ok()).map(|facts| facts.len()).sum()
+/// Numbers for the folders of this process, from 0 on, each once; a child of a fork begins anew. No lock, which a fork
+/// might find held.
+fn numbers(pid: u64) -> impl Iterator<Item = u64> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let own = pid << PID_SHIFT;
+    std::iter::repeat_with(move || {
+        let step = |last: u64| Some(if last >> PID_SHIFT == pid { last + 1 } else { own });
+        NEXT.fetch_update(Relaxed, Relaxed, step).map_or(0, |last| step(last).unwrap_or(own)) - own
+    })
+}
+
+/// Bytes of all rings below a folder, those of one process left out, who knows its own.
+pub(crate) fn used(root: &Path, except: &Path) -> u64 {
+    let folders = fs::read_dir(root).into_iter().flatten().flatten().map(|folder| folder.path());
+    let others = folders.filter(|folder| folder != except);
+    let files = others.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let facts = files.filter(|file| is_ring(&file.path())).filter_map(|file| file.metadata().ok());
+    // What a ring has given back is no longer its own.
+    facts.map(|facts| facts.len().min(facts.blocks() * BLOCK)).sum()
 }
 
 /// Whether a file is a ring, by its name.
@@ -123,6 +145,11 @@ impl Page {
 
     pub(crate) fn set_scenario(&self, scenario: u32) {
         self.0.words()[SCENARIO].store(scenario.into(), Relaxed);
+    }
+
+    /// This recorder is over: nothing of it is written any more, though its process may go on.
+    pub(crate) fn over(&self) {
+        self.0.words()[OVER].store(1, Release);
     }
 
     pub(crate) fn counts(&self) -> [u64; REASONS] {

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{Ordering, fence};
 
 use crate::header::{
-    BASE, CAPACITY, DRAINED, FORMAT, GENERATION, HEAD, HEADER_BYTES, Header, LATER, MAGIC, PROCESS_MAGIC, RING_MAGIC,
-    STATE, VERSION, Writer,
+    BASE, CAPACITY, DRAINED, FORMAT, GENERATION, HEAD, HEADER_BYTES, Header, LATER, MAGIC, OVER, PROCESS_MAGIC,
+    RING_MAGIC, STATE, VERSION, Writer,
 };
 use crate::kind::Home;
 use crate::place::{is_ring, page_of, strings_of};
@@ -26,7 +26,8 @@ const PIECE: usize = 512;
 #[derive(Debug)]
 pub struct RingFile {
     path: PathBuf,
-    file: File,
+    /// Nothing where it is opened anew for each look.
+    file: Option<File>,
     writable: bool,
     header: Header,
     inode: u64,
@@ -49,11 +50,7 @@ impl RingFile {
     /// # Errors
     /// It cannot be read, is cut short, or was written by another version.
     pub fn open(path: &Path) -> Result<Self> {
-        let writable = OpenOptions::new().read(true).write(true).open(path);
-        let (file, writable) = match writable {
-            Ok(file) => (file, true),
-            Err(_) => (File::open(path).map_err(Problem::io("open", path))?, false),
-        };
+        let (file, writable) = open(path).map_err(Problem::io("open", path))?;
         let facts = file.metadata().map_err(Problem::io("look at", path))?;
         let header = read_header(&file, path, RING_MAGIC, "not a ring")?;
         let slots = header.word(CAPACITY);
@@ -61,7 +58,24 @@ impl RingFile {
         if !fits || facts.len() < HEADER_BYTES as u64 + slots * SLOT_BYTES as u64 {
             return Err(Problem::format("a ring that is cut short", path));
         }
-        Ok(Self { path: path.to_path_buf(), file, writable, header, inode: facts.ino() })
+        Ok(Self { path: path.to_path_buf(), file: Some(file), writable, header, inode: facts.ino() })
+    }
+
+    /// From here on it is opened anew for each look: a reader of very many rings has not so many descriptors.
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+
+    /// Its file, open: the one that was opened first, by its inode.
+    fn opened(&self) -> io::Result<Opened<'_>> {
+        let file = match &self.file {
+            Some(file) => Lent::Kept(file),
+            None => Lent::Anew(open(&self.path)?.0),
+        };
+        if matches!(&file, Lent::Anew(file) if file.metadata()?.ino() != self.inode) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        Ok(Opened { file, capacity: self.header.word(CAPACITY) })
     }
 
     /// Where it lies.
@@ -84,6 +98,11 @@ impl RingFile {
         &self.header
     }
 
+    /// How many slots it has.
+    pub fn capacity(&self) -> u64 {
+        self.header.word(CAPACITY)
+    }
+
     /// Reads on from a sequence. `dead` says that nobody writes any more. Nothing comes back while the ring changes
     /// hands; the next time it has.
     ///
@@ -91,12 +110,13 @@ impl RingFile {
     /// The file cannot be read, or was cut short.
     pub fn read(&self, from: u64, most: usize, dead: bool, out: &mut Vec<Copied>) -> Result<Option<Batch>> {
         let wrong = || Problem::io("read", &self.path);
-        let before = self.changing().map_err(wrong())?;
+        let file = self.opened().map_err(wrong())?;
+        let before = file.changing().map_err(wrong())?;
         let Some(writer) = before.writer() else { return Ok(None) };
         let start = out.len();
-        let looked = look(self, from.max(writer.base), most, dead, out).map_err(wrong())?;
+        let looked = look(&file, from.max(writer.base), most, dead, out).map_err(wrong())?;
         fence(Ordering::SeqCst);
-        let after = self.changing().map_err(wrong())?;
+        let after = file.changing().map_err(wrong())?;
         if after.word(GENERATION) != before.word(GENERATION) {
             out.truncate(start);
             return Ok(None);
@@ -104,12 +124,6 @@ impl RingFile {
         // What came before the state that was read first is all that this writer wrote.
         let closed = before.word(STATE) != crate::header::OPEN && before.word(BASE) == writer.base;
         Ok(Some(Batch { writer, looked, closed }))
-    }
-
-    fn changing(&self) -> io::Result<Header> {
-        let mut bytes = [0; HEADER_BYTES];
-        self.file.read_exact_at(&mut bytes, 0)?;
-        Header::from_bytes(&bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     /// Tells the writer's process that everything before this sequence is safe, and leaves a later moment of both
@@ -124,15 +138,53 @@ impl RingFile {
         let mut later = [0; 16];
         later[..8].copy_from_slice(&ticks.to_ne_bytes());
         later[8..].copy_from_slice(&ns.to_ne_bytes());
-        self.file
-            .write_all_at(&later, (LATER * 8) as u64)
-            .and_then(|()| self.file.write_all_at(&next.to_ne_bytes(), (DRAINED * 8) as u64))
-            .map_err(Problem::io("mark", &self.path))
+        let mark = |file: &File| {
+            file.write_all_at(&later, (LATER * 8) as u64)?;
+            file.write_all_at(&next.to_ne_bytes(), (DRAINED * 8) as u64)
+        };
+        self.opened().and_then(|file| mark(file.file.get())).map_err(Problem::io("mark", &self.path))
+    }
+}
+
+/// The file, and whether it may be written to.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    match OpenOptions::new().read(true).write(true).open(path) {
+        Ok(file) => Ok((file, true)),
+        Err(_) => File::open(path).map(|file| (file, false)),
+    }
+}
+
+/// A file that is kept open, or was opened for one look.
+enum Lent<'a> {
+    Kept(&'a File),
+    Anew(File),
+}
+
+impl Lent<'_> {
+    fn get(&self) -> &File {
+        match self {
+            Self::Kept(file) => file,
+            Self::Anew(file) => file,
+        }
+    }
+}
+
+/// A ring file while it is looked at.
+struct Opened<'a> {
+    file: Lent<'a>,
+    capacity: u64,
+}
+
+impl Opened<'_> {
+    fn changing(&self) -> io::Result<Header> {
+        let mut bytes = [0; HEADER_BYTES];
+        self.file.get().read_exact_at(&mut bytes, 0)?;
+        Header::from_bytes(&bytes).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
     fn word(&self, at: usize) -> io::Result<u64> {
         let mut bytes = [0; 8];
-        self.file.read_exact_at(&mut bytes, (at * 8) as u64)?;
+        self.file.get().read_exact_at(&mut bytes, (at * 8) as u64)?;
         Ok(u64::from_ne_bytes(bytes))
     }
 }
@@ -151,9 +203,9 @@ fn read_header(file: &File, path: &Path, magic: u64, what: &'static str) -> Resu
     Ok(header)
 }
 
-impl Source for RingFile {
+impl Source for Opened<'_> {
     fn capacity(&self) -> u64 {
-        self.header.word(CAPACITY)
+        self.capacity
     }
 
     fn head(&self) -> io::Result<u64> {
@@ -170,7 +222,7 @@ impl Source for RingFile {
         let mut bytes = [0; PIECE * SLOT_BYTES];
         for some in out.chunks_mut(PIECE) {
             let bytes = &mut bytes[..some.len() * SLOT_BYTES];
-            self.file.read_exact_at(bytes, at)?;
+            self.file.get().read_exact_at(bytes, at)?;
             at += bytes.len() as u64;
             for (slot, bytes) in some.iter_mut().zip(bytes.as_chunks::<SLOT_BYTES>().0) {
                 for (word, bytes) in slot.iter_mut().zip(bytes.as_chunks().0) {
@@ -224,6 +276,11 @@ impl ProcessFolder {
         let path = page_of(&self.path);
         let file = File::open(&path).map_err(Problem::io("open", &path))?;
         read_header(&file, &path, PROCESS_MAGIC, "not the page of a process")
+    }
+
+    /// Whether somebody can still write here: its process lives, and this recorder of it is not over.
+    pub fn alive(&self) -> bool {
+        self.process.alive() && !self.page().is_ok_and(|page| page.word(OVER) == 1)
     }
 
     /// Its string segment.

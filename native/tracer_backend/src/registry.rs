@@ -111,6 +111,7 @@ impl Drop for Shared {
         let inner = self.inner.get_mut();
         if inner.forks == gate::forks() {
             inner.lanes.iter().for_each(|lanes| lanes.close(SHUT));
+            inner.page.over();
         }
     }
 }
@@ -362,16 +363,16 @@ impl Inner {
     }
 
     /// The rings for a thread: those of its label, those of a thread that is gone, or new ones.
-    pub(crate) fn lanes_for(&mut self, label: Option<u64>, writer: &Writer) -> Arc<Lanes> {
+    pub(crate) fn lanes_for(&mut self, label: Option<u64>, writer: &Writer, settings: &Settings) -> Arc<Lanes> {
         let known = label.and_then(|label| self.lanes.iter().find(|lanes| lanes.label == Some(label)));
         if let Some(known) = known {
             return Arc::clone(known);
         }
         if label.is_none()
-            && let Some(free) = self.lanes.iter().find(|lanes| lanes.label.is_none() && lanes.free())
+            && let Some(free) = self.free(settings)
+            && free.hand_over(writer).is_ok()
         {
-            free.hand_over(writer);
-            return Arc::clone(free);
+            return free;
         }
         let lanes = Arc::new(Lanes { label, ..Lanes::default() });
         self.lanes.push(Arc::clone(&lanes));
@@ -394,12 +395,13 @@ impl Inner {
         }
         let slots = settings.slots(home);
         let bytes = ring_bytes(slots) as u64;
-        self.make_room(bytes, settings)?;
+        self.make_room(home, bytes, settings)?;
         self.rings += 1;
         let made = match &self.place {
             Some(place) => {
                 let _lock = place.lock();
-                if place::used(&place.root) + bytes > settings.run_bytes {
+                let used = self.used() + place::used(&place.root, &place.folder);
+                if used + bytes > Settings::share(home, settings.run_bytes) {
                     return Err(Reason::RunBudget);
                 }
                 let path = place.ring(writer.tid, home, self.rings);
@@ -412,16 +414,55 @@ impl Inner {
     }
 
     fn used(&self) -> u64 {
-        let rings = self.lanes.iter().flat_map(|lanes| lanes.rings()).map(|ring| ring.bytes() as u64).sum::<u64>();
-        rings + self.kept.iter().map(Kept::bytes).sum::<u64>()
+        self.lanes.iter().flat_map(|lanes| lanes.rings()).map(Ring::bytes).sum()
+    }
+
+    /// Whether a ring of so many bytes keeps to the budget of all rings, and to that of its home.
+    fn fits(&self, home: Home, bytes: u64, settings: &Settings) -> bool {
+        let (mut all, mut of_home, mut rings) = (bytes, bytes, 0);
+        let mut add = |one: Home, bytes: u64| {
+            all += bytes;
+            of_home += if one == home { bytes } else { 0 };
+        };
+        for lanes in &self.lanes {
+            for (one, ring) in lanes.by_home() {
+                add(one, ring.bytes());
+                rings += usize::from(home == Home::Durable || one == home);
+            }
+        }
+        self.kept.iter().for_each(|kept| add(kept.home, kept.bytes()));
+        let budget = settings.process_bytes;
+        all <= budget && of_home <= Settings::share(home, budget) && rings < Settings::most(home)
+    }
+
+    /// The rings of a thread that is gone, if they are drained and there is room for them as a whole.
+    fn free(&self, settings: &Settings) -> Option<Arc<Lanes>> {
+        let free = || self.lanes.iter().filter(|lanes| lanes.label.is_none() && lanes.free());
+        let ready = || free().find(|lanes| self.may_restore(lanes, settings)).map(Arc::clone);
+        free().next()?;
+        ready().or_else(|| {
+            self.shrink();
+            ready()
+        })
+    }
+
+    /// Rings of threads that are gone give back what they had no need of.
+    fn shrink(&self) {
+        self.lanes.iter().filter(|lanes| lanes.label.is_none() && lanes.abandoned()).for_each(|lanes| lanes.shrink());
+    }
+
+    /// Whether there is room for what rings of a thread that is gone have given back.
+    fn may_restore(&self, lanes: &Lanes, settings: &Settings) -> bool {
+        lanes.by_home().all(|(home, ring)| ring.given_back() == 0 || self.fits(home, ring.given_back(), settings))
     }
 
     /// Keeps to the budget. In memory, where nobody drains, records of threads that are gone are taken out of their
     /// rings first, and the oldest of those are given up, counted.
-    fn make_room(&mut self, bytes: u64, settings: &Settings) -> std::result::Result<(), Reason> {
-        if self.used() + bytes <= settings.process_bytes {
+    fn make_room(&mut self, home: Home, bytes: u64, settings: &Settings) -> std::result::Result<(), Reason> {
+        if self.fits(home, bytes, settings) {
             return Ok(());
         }
+        self.shrink();
         if self.place.is_none() {
             let (gone, here): (Vec<_>, Vec<_>) =
                 self.lanes.drain(..).partition(|lanes| lanes.label.is_none() && lanes.abandoned());
@@ -434,12 +475,14 @@ impl Inner {
                 self.kept.push_back(Kept { writer, home: header.home(), slots });
             }
             drop(gone);
-            while self.used() + bytes > settings.process_bytes {
-                let Some(oldest) = self.kept.pop_front() else { break };
+            while !self.fits(home, bytes, settings) {
+                // Calls give up calls only.
+                let oldest = self.kept.iter().position(|kept| home == Home::Durable || kept.home == home);
+                let Some(oldest) = oldest.and_then(|at| self.kept.remove(at)) else { break };
                 self.page.count_many(Reason::Overwritten, oldest.slots.len() as u64);
             }
         }
-        if self.used() + bytes <= settings.process_bytes { Ok(()) } else { Err(Reason::ProcessBudget) }
+        if self.fits(home, bytes, settings) { Ok(()) } else { Err(Reason::ProcessBudget) }
     }
 }
 

@@ -15,9 +15,9 @@ pub struct Settings {
     pub calls_bytes: u64,
     /// Bytes of slots in a durable ring.
     pub durable_bytes: u64,
-    /// All rings of a process together.
+    /// All rings of a process together; those of calls take three quarters of it at most.
     pub process_bytes: u64,
-    /// All rings of a run together.
+    /// All rings of a run together; one of calls is only made while a quarter of it is free.
     pub run_bytes: u64,
 }
 
@@ -27,7 +27,22 @@ impl Default for Settings {
     }
 }
 
+/// Of every budget this part is the durable rings' own, so that calls never take the room of what must not be missing.
+const DURABLE_PART: u64 = 4;
+/// As many rings a process may have, however little they take: a drain looks at each.
+const MOST_RINGS: usize = 2048;
+
 impl Settings {
+    /// What rings of this home may take of a budget.
+    pub(crate) fn share(home: Home, budget: u64) -> u64 {
+        if home == Home::Calls { budget - budget / DURABLE_PART } else { budget }
+    }
+
+    /// How many of them there may be.
+    pub(crate) fn most(home: Home) -> usize {
+        if home == Home::Calls { MOST_RINGS / 2 } else { MOST_RINGS }
+    }
+
     /// How many slots a ring gets: a power of two, eight at least.
     pub(crate) fn slots(&self, home: Home) -> usize {
         let bytes = if home == Home::Calls { self.calls_bytes } else { self.durable_bytes };

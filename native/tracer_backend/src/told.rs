@@ -22,9 +22,9 @@ pub const SCENARIOS_VARIABLE: &str = "TRACEKIT_SCENARIOS";
 
 /// Larger is no list of tests.
 const MOST: u64 = 64 << 20;
-/// A room that somebody asked for is there for a few threads, and for a few processes.
-const THREADS: u64 = 4;
-const PROCESSES: u64 = 8;
+/// A room that somebody asked for is there for four threads, beside the part that is not for calls, and for a few processes.
+const THREADS: u64 = 6;
+const PROCESSES: u64 = 12;
 
 /// A variable that says something.
 fn said(name: &str) -> Option<Vec<u8>> {

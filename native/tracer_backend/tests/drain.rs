@@ -84,7 +84,6 @@ fn drain__of_processes_that_are_gone__then_every_record_with_its_names_and_the_f
         });
         assert_eq!(child.status, 0);
     }
-    drop(registry);
     let mut drain = run.drain();
     assert_eq!(drain.finish().unwrap().taken, 6);
     let mut points: Vec<_> = run
@@ -100,9 +99,46 @@ fn drain__of_processes_that_are_gone__then_every_record_with_its_names_and_the_f
     assert!(report.complete(), "{report:?}");
     assert_eq!((report.records(), report.lanes.len()), (6, 3));
     assert!(report.lanes.values().all(|lane| lane.end.as_deref() == Some("process gone")));
-    // This process lives, and keeps its folder.
+    // This process lives, and keeps its folder until its recorder is over.
     assert_eq!(ProcessFolder::all(&run.rings()).unwrap().len(), 1);
+    drop(registry);
+    drain.pass(0, true).unwrap();
+    assert!(ProcessFolder::all(&run.rings()).unwrap().is_empty());
     assert_eq!(drain.faults(), [""; 0]);
+}
+
+#[test]
+fn drain__stopped_while_threads_come_and_go__then_every_durable_record_of_each() {
+    // The usual budgets, and three times as many threads as their rings have room for side by side.
+    const THREADS: u32 = 240;
+    let run = Run::new();
+    let registry = run.registry(Settings::default());
+    let mut drain = run.drain();
+    drain.pass(0, true).unwrap();
+    for number in 0..THREADS {
+        let registry = registry.clone();
+        thread::spawn(move || {
+            (0..300).for_each(|call| drop(registry.record(Home::Calls, event(call))));
+            let log = Record { kind: kinds::LOG.0, arg: 0, depth: u16::try_from(number).unwrap(), ..Record::default() };
+            registry.record(Home::Durable, log).unwrap();
+        })
+        .join()
+        .unwrap();
+    }
+    let files = || fs::read_dir("/proc/self/fd").unwrap().count();
+    let before = files();
+    drain.pass(0, true).unwrap();
+    assert!(files() < before + 200, "a reader of {} rings has not so many descriptors", 2 * THREADS);
+    registry.close();
+    drop(registry);
+    drain.finish().unwrap();
+    let mut told: Vec<u16> = run.rows().iter().filter(|row| row.kind == kinds::LOG.0).map(|row| row.depth).collect();
+    told.sort_unstable();
+    assert_eq!(told, (0..u16::try_from(THREADS).unwrap()).collect::<Vec<_>>());
+    let report = verify(run.folder.path()).unwrap();
+    assert!(report.sound(), "{:?}", report.faults);
+    // Calls had room, too, since nobody kept what he did not write to.
+    assert_eq!((report.records(), report.lost()), (u64::from(THREADS) * 301, 0));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc::channel;
 use std::thread;
 
@@ -87,7 +88,7 @@ fn threads__one_after_the_other_in_memory__then_all_their_records_while_there_is
 
 #[test]
 fn threads__one_more_than_there_is_room_for__then_counted_and_the_others_go_on() {
-    let settings = Settings { process_bytes: 7 << 10, ..small() };
+    let settings = Settings { process_bytes: 10 << 10, ..small() };
     let registry = Registry::in_memory(settings).unwrap();
     registry.record(Home::Calls, event(1)).unwrap();
     let refused = thread::scope(|scope| {
@@ -105,7 +106,7 @@ fn threads__one_more_than_there_is_room_for__then_counted_and_the_others_go_on()
 #[test]
 fn run__budget_used_by_another_process__then_counted_with_its_own_reason() {
     let folder = Folder::new();
-    let settings = Settings { run_bytes: 7 << 10, ..small() };
+    let settings = Settings { run_bytes: 10 << 10, ..small() };
     let first = Registry::in_folder(folder.path(), settings.clone()).unwrap();
     first.record(Home::Calls, event(1)).unwrap();
     let second = Registry::in_folder(folder.path(), settings).unwrap();
@@ -138,6 +139,80 @@ fn ring__of_a_dead_thread__then_taken_over_only_once_it_is_drained() {
     assert_eq!((taken.writer.base, taken.looked.first, taken.looked.next), (1, 1, 2));
     assert_ne!(taken.writer.tid, first.writer.tid);
     assert_eq!(Record::from_copied(&slots[0]).arg, 3);
+}
+
+#[test]
+fn calls__of_more_threads_than_there_is_room_for__then_each_durable_ring_has_its_own() {
+    // Room for four rings; calls take three of them at most, and nobody drains.
+    let folder = Folder::new();
+    for registry in [
+        Registry::in_folder(folder.path(), Settings { process_bytes: 25 << 10, ..small() }).unwrap(),
+        Registry::in_memory(Settings { process_bytes: 25 << 10, ..small() }).unwrap(),
+    ] {
+        let (say, ready) = channel();
+        let threads: Vec<_> = (0..6)
+            .map(|number| {
+                let (registry, say) = (registry.clone(), say.clone());
+                let (go, wait) = channel::<()>();
+                let thread = thread::spawn(move || {
+                    say.send(registry.record(Home::Calls, event(number)).is_ok()).unwrap();
+                    wait.recv().unwrap();
+                });
+                (thread, go)
+            })
+            .collect();
+        assert_eq!((0..6).filter(|_| ready.recv().unwrap()).count(), 3);
+        registry.record(Home::Durable, event(9)).unwrap();
+        let mut wanted = [0; tracer_backend::REASONS];
+        wanted[Reason::ProcessBudget as usize] = 3;
+        assert_eq!(registry.drops(), wanted);
+        for (thread, go) in threads {
+            go.send(()).unwrap();
+            thread.join().unwrap();
+        }
+    }
+}
+
+#[test]
+fn threads__that_came_and_went_while_nobody_drains__then_their_rings_take_what_was_written_and_nothing_is_lost() {
+    // Room for nine threads at a time, each of whose two rings are 68 KiB long and written to their first page.
+    const THREADS: u32 = 60;
+    let folder = Folder::new();
+    let settings = Settings { calls_bytes: 64 << 10, durable_bytes: 64 << 10, process_bytes: 1280 << 10, ..small() };
+    let registry = Registry::in_folder(folder.path(), settings).unwrap();
+    let burst = |numbers: std::ops::Range<u32>| {
+        for number in numbers {
+            let registry = registry.clone();
+            thread::spawn(move || {
+                registry.record(Home::Calls, event(number)).unwrap();
+                registry.record(Home::Durable, event(number)).unwrap();
+            })
+            .join()
+            .unwrap();
+        }
+    };
+    let rings = || ProcessFolder::all(folder.path()).unwrap()[0].rings().unwrap();
+    burst(0..THREADS);
+    assert_eq!(registry.drops(), [0; tracer_backend::REASONS]);
+    assert_eq!(args(&registry), (0..THREADS).flat_map(|number| [number, number]).collect::<Vec<_>>());
+    assert_eq!(rings().len(), 2 * THREADS as usize);
+    // Once they are drained they serve again, with all of their blocks: nobody writes over a hole.
+    for path in rings() {
+        let ring = RingFile::open(&path).unwrap();
+        assert_eq!(ring.read(0, 100, false, &mut Vec::new()).unwrap().unwrap().looked.next, 1);
+        ring.drained(1, 0, 0).unwrap();
+    }
+    burst(THREADS..THREADS + 20);
+    assert_eq!(registry.drops(), [0; tracer_backend::REASONS]);
+    assert_eq!(rings().len(), 2 * THREADS as usize);
+    let last = |path: &std::path::Path| {
+        let mut slots = Vec::new();
+        RingFile::open(path).unwrap().read(1, 100, false, &mut slots).unwrap();
+        slots.last().map(|slot| Record::from_copied(slot).arg)
+    };
+    let whole = |path: &std::path::Path| fs::metadata(path).map(|facts| facts.blocks() * 512 >= facts.len()).unwrap();
+    let written: Vec<_> = rings().into_iter().filter(|path| last(path) == Some(THREADS + 19)).collect();
+    assert_eq!(written.iter().map(|path| whole(path)).collect::<Vec<_>>(), [true, true]);
 }
 
 #[test]
