@@ -4,6 +4,7 @@
 
 use crate::kind::LEVEL_MASK;
 use crate::row::{COLUMNS, Column, Row};
+use crate::waiting::{Columns, Waiting};
 
 /// First bytes of a block.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"TKB\x01");
@@ -66,76 +67,152 @@ fn width_of(range: u64) -> u8 {
     }
 }
 
-/// Rows that are laid out column by column while they are near.
-const TILE: usize = 256;
+/// A value of a column.
+trait Value: Copy + Ord + Default + Into<u64> {}
 
-/// Puts one column of some rows where it belongs.
-#[inline]
-#[allow(clippy::cast_possible_truncation)] // the width was chosen so that every value fits
-fn put(out: &mut [u8], rows: &[Row], base: u64, width: u8, value: impl Fn(&Row) -> u64) {
-    let far = |row: &Row| value(row) - base;
+impl<T: Copy + Ord + Default + Into<u64>> Value for T {}
+
+/// The smallest and the largest value of a column.
+#[inline(always)]
+#[allow(clippy::inline_always)] // for the instructions that its caller may use
+fn ends<T: Value>(column: &[T]) -> (u64, u64) {
+    let first = column.first().copied().unwrap_or_default();
+    let (mut least, mut most) = (first, first);
+    for value in column {
+        least = least.min(*value);
+        most = most.max(*value);
+    }
+    (least.into(), most.into())
+}
+
+/// Puts a column where it belongs.
+#[inline(always)]
+#[allow(clippy::inline_always, clippy::cast_possible_truncation)] // as above; the width was chosen so that all fit
+fn put<T: Value>(out: &mut [u8], column: &[T], base: u64, width: u8) {
+    let far = |value: &T| (*value).into().wrapping_sub(base);
     match width {
         0 => {}
-        1 => out.iter_mut().zip(rows).for_each(|(to, row)| *to = far(row) as u8),
-        2 => each::<2>(out, rows, |row| (far(row) as u16).to_le_bytes()),
-        4 => each::<4>(out, rows, |row| (far(row) as u32).to_le_bytes()),
-        _ => each::<8>(out, rows, |row| far(row).to_le_bytes()),
-    }
-}
-
-#[inline]
-fn each<const WIDTH: usize>(out: &mut [u8], rows: &[Row], bytes: impl Fn(&Row) -> [u8; WIDTH]) {
-    for (to, row) in out.as_chunks_mut().0.iter_mut().zip(rows) {
-        *to = bytes(row);
-    }
-}
-
-fn put_column(out: &mut [u8], rows: &[Row], base: u64, width: u8, column: Column) {
-    match column {
-        Column::Time => put(out, rows, base, width, |row| row.time),
-        Column::Duration => put(out, rows, base, width, |row| row.duration),
-        Column::Kind => put(out, rows, base, width, |row| row.kind.into()),
-        Column::Flags => put(out, rows, base, width, |row| row.flags.into()),
-        Column::Depth => put(out, rows, base, width, |row| row.depth.into()),
-        Column::Lane => put(out, rows, base, width, |row| row.lane.into()),
-        Column::Scenario => put(out, rows, base, width, |row| row.scenario.into()),
-        Column::Id => put(out, rows, base, width, |row| row.id.into()),
-        Column::Arg => put(out, rows, base, width, |row| row.arg.into()),
-        Column::Sequence => put(out, rows, base, width, |row| row.sequence),
-    }
-}
-
-/// What one look at all rows of a block tells.
-struct Seen {
-    least: Row,
-    most: Row,
-    kinds: u64,
-    levels: u8,
-    bloom: [u64; BLOOM_WORDS],
-}
-
-impl Seen {
-    fn of(rows: &[Row]) -> Self {
-        let first = rows.first().copied().unwrap_or_default();
-        let mut seen = Self { least: first, most: first, kinds: 0, levels: 0, bloom: [0; BLOOM_WORDS] };
-        for row in rows {
-            seen.least = paired(seen.least, row, u64::min);
-            seen.most = paired(seen.most, row, u64::max);
-            seen.kinds |= 1 << (row.kind & 63);
-            seen.levels |= 1 << (row.flags & LEVEL_MASK);
-            for bit in bloom_bits(row.id) {
-                seen.bloom[bit / 64] |= 1 << (bit % 64);
-            }
+        1 => out.iter_mut().zip(column).for_each(|(to, value)| *to = far(value) as u8),
+        2 => {
+            out.as_chunks_mut().0.iter_mut().zip(column).for_each(|(to, value)| *to = (far(value) as u16).to_le_bytes())
         }
-        seen
+        4 => {
+            out.as_chunks_mut().0.iter_mut().zip(column).for_each(|(to, value)| *to = (far(value) as u32).to_le_bytes())
+        }
+        _ => out.as_chunks_mut().0.iter_mut().zip(column).for_each(|(to, value)| *to = far(value).to_le_bytes()),
     }
 }
 
-/// Two rows made one, field by field.
-#[inline]
-fn paired(one: Row, other: &Row, choose: impl Fn(u64, u64) -> u64) -> Row {
-    let (one, other) = (one.values(), other.values());
-    Row::from_values(std::array::from_fn(|at| choose(one[at], other[at])))
+/// Calls something for each column, in the order of the blocks.
+macro_rules! for_each_column {
+    ($columns:expr, $do:ident!($($with:tt)*)) => {
+        $do!(Column::Time, $columns.time, $($with)*);
+        $do!(Column::Duration, $columns.duration, $($with)*);
+        $do!(Column::Kind, $columns.kind, $($with)*);
+        $do!(Column::Flags, $columns.flags, $($with)*);
+        $do!(Column::Depth, $columns.depth, $($with)*);
+        $do!(Column::Lane, $columns.lane, $($with)*);
+        $do!(Column::Scenario, $columns.scenario, $($with)*);
+        $do!(Column::Id, $columns.id, $($with)*);
+        $do!(Column::Arg, $columns.arg, $($with)*);
+        $do!(Column::Sequence, $columns.sequence, $($with)*);
+    };
+}
+
+macro_rules! find_ends {
+    ($column:expr, $values:expr, $least:ident, $most:ident) => {
+        ($least[$column.index()], $most[$column.index()]) = ends($values);
+    };
+}
+
+macro_rules! lay_out {
+    ($column:expr, $values:expr, $block:ident, $layout:ident) => {
+        let at = $column.index();
+        let from = $layout.offsets[at];
+        let to = from + $values.len() * usize::from($layout.widths[at]);
+        put(&mut $block[from..to], $values, $layout.bases[at], $layout.widths[at]);
+    };
+}
+
+/// Where the columns of a block lie.
+struct Layout {
+    bases: [u64; COLUMNS],
+    widths: [u8; COLUMNS],
+    offsets: [usize; COLUMNS],
+}
+
+/// The least and the most of each column.
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn all_ends(columns: Columns<'_>) -> ([u64; COLUMNS], [u64; COLUMNS]) {
+    let (mut least, mut most) = ([0; COLUMNS], [0; COLUMNS]);
+    for_each_column!(columns, find_ends!(least, most));
+    (least, most)
+}
+
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn lay_all_out(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) {
+    for_each_column!(columns, lay_out!(block, layout));
+}
+
+/// The same two for processors with wide registers: most of x86-64, and asked for before they are used.
+#[cfg(target_arch = "x86_64")]
+mod wide {
+    use super::{COLUMNS, Columns, Layout, all_ends, lay_all_out};
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn ends(columns: Columns<'_>) -> ([u64; COLUMNS], [u64; COLUMNS]) {
+        all_ends(columns)
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) fn lay_out(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) {
+        lay_all_out(columns, layout, block);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn ends_of(columns: Columns<'_>) -> ([u64; COLUMNS], [u64; COLUMNS]) {
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: this processor has the instructions.
+        return unsafe { wide::ends(columns) };
+    }
+    all_ends(columns)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn put_columns(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) {
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: this processor has the instructions.
+        return unsafe { wide::lay_out(columns, layout, block) };
+    }
+    lay_all_out(columns, layout, block);
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+use {all_ends as ends_of, lay_all_out as put_columns};
+
+/// The values of a column of bytes that there are, each a bit.
+fn present(column: &[u8], mask: u8) -> u64 {
+    let mut seen = [false; 256];
+    column.iter().for_each(|value| seen[usize::from(*value)] = true);
+    (0..=u8::MAX).filter(|value| seen[usize::from(*value)]).fold(0, |bits, value| bits | 1 << (value & mask))
+}
+
+/// The filter of the names. Names come in long rows of few: each is looked at where it differs from the one before.
+fn bloom(names: &[u32]) -> [u64; BLOOM_WORDS] {
+    let mut bloom = [0; BLOOM_WORDS];
+    let mut before = None;
+    for name in names {
+        if before != Some(*name) {
+            for bit in bloom_bits(*name) {
+                bloom[bit / 64] |= 1 << (bit % 64);
+            }
+            before = Some(*name);
+        }
+    }
+    bloom
 }
 
 fn bloom_bits(name: u32) -> [usize; 2] {
@@ -145,34 +222,30 @@ fn bloom_bits(name: u32) -> [usize; 2] {
 }
 
 /// Appends a block of these events; `MAX_ROWS` at most, the rest is left out.
-///
-/// # Panics
-/// Never: lengths are bounded by `MAX_ROWS`.
 pub fn encode(rows: &[Row], place: Place, out: &mut Vec<u8>) {
-    let rows = &rows[..rows.len().min(MAX_ROWS)];
-    let seen = Seen::of(rows);
-    let (bases, mosts) = (seen.least.values(), seen.most.values());
-    let bloom_words = if rows.len() >= BLOOM_FROM { BLOOM_WORDS } else { 0 };
+    let mut waiting = Waiting::default();
+    rows.iter().for_each(|row| waiting.put(row));
+    encode_columns(waiting.columns(), place, out);
+}
+
+/// Appends a block of these events.
+pub(crate) fn encode_columns(columns: Columns<'_>, place: Place, out: &mut Vec<u8>) {
+    let count = columns.time.len();
+    let (bases, mosts) = ends_of(columns);
+    let bloom_words = if count >= BLOOM_FROM { BLOOM_WORDS } else { 0 };
     let head = HEAD_BYTES + COLUMNS * COLUMN_BYTES + bloom_words * 8;
     let widths: [u8; COLUMNS] = std::array::from_fn(|at| width_of(mosts[at] - bases[at]));
     let mut bytes = head;
     let offsets: [usize; COLUMNS] = std::array::from_fn(|at| {
         let offset = bytes;
-        bytes += (rows.len() * usize::from(widths[at])).next_multiple_of(8);
+        bytes += (count * usize::from(widths[at])).next_multiple_of(8);
         offset
     });
     let start = out.len();
     out.resize(start + bytes, 0);
     let block = &mut out[start..];
-    // A few rows are laid out for all columns before the next are looked at: what is near is read ten times.
-    for (tile, some) in rows.chunks(TILE).enumerate() {
-        for column in Column::ALL {
-            let at = column.index();
-            let from = offsets[at] + tile * TILE * usize::from(widths[at]);
-            let to = from + some.len() * usize::from(widths[at]);
-            put_column(&mut block[from..to], some, bases[at], widths[at], column);
-        }
-    }
+    let layout = Layout { bases, widths, offsets };
+    put_columns(columns, &layout, block);
     for column in Column::ALL {
         let at = column.index();
         let entry = HEAD_BYTES + at * COLUMN_BYTES;
@@ -183,21 +256,24 @@ pub fn encode(rows: &[Row], place: Place, out: &mut Vec<u8>) {
     }
     block[..4].copy_from_slice(&MAGIC.to_le_bytes());
     write_u32(block, 4, bytes);
-    write_u32(block, 12, rows.len());
-    let (least, most) = (seen.least, seen.most);
-    let words = [place.segment, place.number, place.strings, least.time, most.time, seen.kinds, most.duration];
+    write_u32(block, 12, count);
+    let (least, most) = (Row::from_values(bases), Row::from_values(mosts));
+    let kinds = present(columns.kind, 63);
+    let words = [place.segment, place.number, place.strings, least.time, most.time, kinds, most.duration];
     for (at, word) in (16..).step_by(8).zip(words) {
         block[at..at + 8].copy_from_slice(&word.to_le_bytes());
     }
     block[72..76].copy_from_slice(&least.scenario.to_le_bytes());
     block[76..80].copy_from_slice(&most.scenario.to_le_bytes());
-    block[80] = seen.levels;
+    block[80] = u8::try_from(present(columns.flags, LEVEL_MASK)).unwrap_or(0);
     block[81] = u8::try_from(COLUMNS).unwrap_or(u8::MAX);
     block[82] = u8::try_from(bloom_words).unwrap_or(0);
     write_u32(block, 84, head);
-    for (word, bits) in seen.bloom.iter().enumerate().take(bloom_words) {
-        let at = HEAD_BYTES + COLUMNS * COLUMN_BYTES + word * 8;
-        block[at..at + 8].copy_from_slice(&bits.to_le_bytes());
+    if bloom_words > 0 {
+        for (word, bits) in bloom(columns.id).iter().enumerate() {
+            let at = HEAD_BYTES + COLUMNS * COLUMN_BYTES + word * 8;
+            block[at..at + 8].copy_from_slice(&bits.to_le_bytes());
+        }
     }
     seal(block);
 }

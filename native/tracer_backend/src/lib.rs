@@ -31,6 +31,7 @@ pub mod strings;
 mod system;
 mod told;
 pub mod verify;
+mod waiting;
 
 pub use ancestry::inherited_scenario;
 pub use kind::{Home, Kind};

@@ -19,8 +19,6 @@ use crate::system::ProcessId;
 
 /// The largest ring that is believed.
 const MAX_SLOTS: u64 = 1 << 26;
-/// Slots that are read in one go.
-const PIECE: usize = 512;
 
 /// A ring file.
 #[derive(Debug)]
@@ -217,20 +215,10 @@ impl Source for Opened<'_> {
     }
 
     fn copy(&self, first: u64, out: &mut [Copied]) -> io::Result<()> {
-        let mut at = HEADER_BYTES as u64 + (first & (self.capacity() - 1)) * SLOT_BYTES as u64;
-        // In pieces that stay near until they have become words.
-        let mut bytes = [0; PIECE * SLOT_BYTES];
-        for some in out.chunks_mut(PIECE) {
-            let bytes = &mut bytes[..some.len() * SLOT_BYTES];
-            self.file.get().read_exact_at(bytes, at)?;
-            at += bytes.len() as u64;
-            for (slot, bytes) in some.iter_mut().zip(bytes.as_chunks::<SLOT_BYTES>().0) {
-                for (word, bytes) in slot.iter_mut().zip(bytes.as_chunks().0) {
-                    *word = u64::from_ne_bytes(*bytes);
-                }
-            }
-        }
-        Ok(())
+        let at = HEADER_BYTES as u64 + (first & (self.capacity() - 1)) * SLOT_BYTES as u64;
+        // SAFETY: these are the bytes of the slots, which are words in the order of this machine, whatever they hold.
+        let bytes = unsafe { std::slice::from_raw_parts_mut(out.as_mut_ptr().cast::<u8>(), size_of_val(out)) };
+        self.file.get().read_exact_at(bytes, at)
     }
 
     fn fence(&self) {

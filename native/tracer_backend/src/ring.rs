@@ -176,12 +176,16 @@ pub fn look<S: Source>(source: &S, from: u64, most: usize, dead: bool, out: &mut
     let valid = oldest(source.head()?).clamp(first, next);
     out.drain(start..start + usize::try_from(valid - first).unwrap_or(0));
     first = valid;
-    let mut sequence = first;
     let before = out.len();
-    retain_from(out, start, |copied| {
-        sequence += 1;
-        copied[0] == sequence
-    });
+    // Hardly ever is one damaged: first it is only asked, of all of them.
+    let whole = out[start..].iter().zip(first + 1..).fold(true, |whole, (copied, stamp)| whole & (copied[0] == stamp));
+    if !whole {
+        let mut sequence = first;
+        retain_from(out, start, |copied| {
+            sequence += 1;
+            copied[0] == sequence
+        });
+    }
     Ok(Looked { first, overwritten: first - from, damaged: (before - out.len()) as u64, next })
 }
 

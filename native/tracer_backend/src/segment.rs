@@ -1,6 +1,7 @@
 //! Segments: files of blocks, 64 MiB at most, `trace/seg-NNNNNN.tks`, beside `strings.tkd` with what the numbers in
 //! them mean. One writer; readers see whole blocks only, while it writes or after it died.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use crate::clock::Clock;
 use crate::problem::{Problem, Result};
 use crate::row::Row;
 use crate::strings::Strings;
+use crate::waiting::Waiting;
 
 /// First bytes of a segment, its version at the end.
 pub const MAGIC: [u8; 8] = *b"TKSEG\0\0\x01";
@@ -175,7 +177,9 @@ pub struct Recording {
     length: u64,
     total: u64,
     most: u64,
-    pending: Vec<Row>,
+    /// What comes now; and blocks' worths of it that a disk refused.
+    waiting: Waiting,
+    refused: VecDeque<Waiting>,
     buffer: Vec<u8>,
 }
 
@@ -204,7 +208,8 @@ impl Recording {
             length: 0,
             total: 0,
             most,
-            pending: Vec::with_capacity(MAX_ROWS),
+            waiting: Waiting::default(),
+            refused: VecDeque::new(),
             buffer: Vec::new(),
         };
         recording.resume()?;
@@ -273,32 +278,43 @@ impl Recording {
     /// The block cannot be written; the events stay, and are tried again.
     #[inline]
     pub fn push(&mut self, row: Row) -> Result<()> {
-        self.pending.push(row);
+        if self.waiting.is_full() {
+            self.set_aside();
+        }
+        self.waiting.put(&row);
         // Once for each block's worth: a disk that is full is not asked at every event.
-        if self.pending.len().is_multiple_of(MAX_ROWS) { self.flush() } else { Ok(()) }
+        if self.waiting.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes room for more than a block's worth, since the disk refused that.
+    #[cold]
+    #[inline(never)]
+    fn set_aside(&mut self) {
+        self.refused.push_back(std::mem::take(&mut self.waiting));
     }
 
     /// How many events wait for their block.
     pub fn pending(&self) -> usize {
-        self.pending.len()
+        self.refused.len() * MAX_ROWS + self.waiting.len()
     }
 
     /// Writes what waits, in the order of time.
     ///
     /// # Errors
     /// As for `push`.
+    #[inline(never)]
     pub fn flush(&mut self) -> Result<()> {
-        self.pending.sort_by_key(|row| row.time);
-        while !self.pending.is_empty() {
+        while self.pending() > 0 {
             if self.file.is_none() || self.length >= self.most {
                 self.file = None;
                 self.begin_segment()?;
             }
+            let waiting = self.refused.front_mut().unwrap_or(&mut self.waiting);
+            waiting.sort();
             self.buffer.clear();
             let (segment, number) = (self.segment, self.next_block);
             let place = Place { segment, number, strings: self.strings.committed() };
-            let count = self.pending.len().min(MAX_ROWS);
-            block::encode(&self.pending[..count], place, &mut self.buffer);
+            block::encode_columns(waiting.columns(), place, &mut self.buffer);
             let bytes = self.buffer.len() as u64;
             if self.length > HEADER as u64 && self.length + bytes > self.most {
                 self.file = None;
@@ -310,14 +326,17 @@ impl Recording {
             self.length += bytes;
             self.total += bytes;
             self.next_block += 1;
-            self.pending.drain(..count);
+            if self.refused.pop_front().is_none() {
+                self.waiting.clear();
+            }
         }
         Ok(())
     }
 
     /// Gives up what waits, because it cannot be written; how many events that were.
     pub fn give_up(&mut self) -> Vec<Row> {
-        std::mem::take(&mut self.pending)
+        let last = std::mem::take(&mut self.waiting);
+        self.refused.drain(..).chain([last]).flat_map(|waiting| waiting.rows().collect::<Vec<_>>()).collect()
     }
 
     /// Waits until all that was written is on the disk: strings first, since blocks need them.
