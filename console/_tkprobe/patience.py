@@ -1,7 +1,9 @@
 """Code of the tests that is asked for a text may take its time, but not for ever: a word of it is worth no hung test.
 
 What waits, loops or recurses is ended by an exception that a signal raises in the main thread, where tests run. The
-signal is a real-time one that suites do not use, sent by a thread that is only there while somebody is asked.
+signal is a real-time one that suites do not use, sent by a thread that is only there while somebody is asked. It does
+not end code that takes every exception there is and goes on for ever: that hangs its test, as it would without us if
+the test itself asked, and is ended with the test by its time limit.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Nobody drains for a while, because whoever does it gets no processor: what must not be missing of a trace is all there."""
+"""Nobody drains for a while, because whoever does it gets no processor: nothing is missing of the trace."""
 
 from __future__ import annotations
 

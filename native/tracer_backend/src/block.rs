@@ -94,10 +94,18 @@ fn put<T: Value>(out: &mut [u8], column: &[T], base: u64, width: u8) {
         0 => {}
         1 => out.iter_mut().zip(column).for_each(|(to, value)| *to = far(value) as u8),
         2 => {
-            out.as_chunks_mut().0.iter_mut().zip(column).for_each(|(to, value)| *to = (far(value) as u16).to_le_bytes())
+            out.as_chunks_mut()
+                .0
+                .iter_mut()
+                .zip(column)
+                .for_each(|(to, value)| *to = (far(value) as u16).to_le_bytes());
         }
         4 => {
-            out.as_chunks_mut().0.iter_mut().zip(column).for_each(|(to, value)| *to = (far(value) as u32).to_le_bytes())
+            out.as_chunks_mut()
+                .0
+                .iter_mut()
+                .zip(column)
+                .for_each(|(to, value)| *to = (far(value) as u32).to_le_bytes());
         }
         _ => out.as_chunks_mut().0.iter_mut().zip(column).for_each(|(to, value)| *to = far(value).to_le_bytes()),
     }
@@ -196,7 +204,9 @@ use {all_ends as ends_of, lay_all_out as put_columns};
 /// The values of a column of bytes that there are, each a bit.
 fn present(column: &[u8], mask: u8) -> u64 {
     let mut seen = [false; 256];
-    column.iter().for_each(|value| seen[usize::from(*value)] = true);
+    for value in column {
+        seen[usize::from(*value)] = true;
+    }
     (0..=u8::MAX).filter(|value| seen[usize::from(*value)]).fold(0, |bits, value| bits | 1 << (value & mask))
 }
 
@@ -224,7 +234,9 @@ fn bloom_bits(name: u32) -> [usize; 2] {
 /// Appends a block of these events; `MAX_ROWS` at most, the rest is left out.
 pub fn encode(rows: &[Row], place: Place, out: &mut Vec<u8>) {
     let mut waiting = Waiting::default();
-    rows.iter().for_each(|row| waiting.put(row));
+    for row in rows {
+        waiting.put(row);
+    }
     encode_columns(waiting.columns(), place, out);
 }
 

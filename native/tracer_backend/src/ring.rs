@@ -178,8 +178,8 @@ pub fn look<S: Source>(source: &S, from: u64, most: usize, dead: bool, out: &mut
     first = valid;
     let before = out.len();
     // Hardly ever is one damaged: first it is only asked, of all of them.
-    let whole = out[start..].iter().zip(first + 1..).fold(true, |whole, (copied, stamp)| whole & (copied[0] == stamp));
-    if !whole {
+    let wrong = out[start..].iter().zip(first + 1..).fold(0, |wrong, (copied, stamp)| wrong | (copied[0] ^ stamp));
+    if wrong != 0 {
         let mut sequence = first;
         retain_from(out, start, |copied| {
             sequence += 1;

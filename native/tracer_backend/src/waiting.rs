@@ -29,6 +29,7 @@ impl Store {
         // SAFETY: the layout is not empty. What comes back is zeroed, aligned for a store and that large, and all zeroes
         // are a store; the box is its only owner, and was allocated as boxes are.
         unsafe {
+            #[allow(clippy::cast_ptr_alignment)] // as the layout says
             let made = alloc_zeroed(layout).cast::<Self>();
             if made.is_null() {
                 handle_alloc_error(layout);
@@ -139,7 +140,9 @@ impl Waiting {
         let mut rows: Vec<Row> = self.rows().collect();
         rows.sort_by_key(|row| row.time);
         self.clear();
-        rows.iter().for_each(|row| self.put(row));
+        for row in &rows {
+            self.put(row);
+        }
     }
 }
 
@@ -152,7 +155,9 @@ mod tests {
         let mut waiting = Waiting::default();
         let rows: Vec<Row> =
             (0..100).map(|n| Row { time: 50 - n / 2, sequence: n, arg: 7, ..Row::default() }).collect();
-        rows.iter().for_each(|row| waiting.put(row));
+        for row in &rows {
+            waiting.put(row);
+        }
         waiting.sort();
         let mut wanted = rows;
         wanted.sort_by_key(|row| row.time);
