@@ -443,16 +443,15 @@ impl<'a> Block<'a> {
 
     /// Whether its head lets nobody pass over an event that is in it.
     pub fn covers(&self) -> bool {
-        let rows: Vec<Row> = self.iter().collect();
-        let (seen, zone) = (Seen::of(&rows), &self.zone);
-        (zone.times.0..=zone.times.1).contains(&seen.least.time)
-            && seen.most.time <= zone.times.1
-            && seen.kinds & !zone.kinds == 0
-            && seen.levels & !zone.levels == 0
-            && seen.most.duration <= zone.longest
-            && zone.scenarios.0 <= seen.least.scenario
-            && seen.most.scenario <= zone.scenarios.1
-            && rows.iter().all(|row| self.may_name(row.id))
+        let zone = &self.zone;
+        self.iter().all(|row| {
+            (zone.times.0..=zone.times.1).contains(&row.time)
+                && zone.kinds & 1 << (row.kind & 63) != 0
+                && zone.levels & 1 << (row.flags & LEVEL_MASK) != 0
+                && row.duration <= zone.longest
+                && (zone.scenarios.0..=zone.scenarios.1).contains(&row.scenario)
+                && self.may_name(row.id)
+        })
     }
 
     /// Whether an event with this `id` may be among them.
