@@ -62,20 +62,9 @@ def test_header__trace_loses_records__counts_them_in_few_letters(size: tuple[int
     drive(lambda: showing(FakeView(journal)), story, size)
 
 
-@pytest.mark.parametrize(
-    ("number", "said"),
-    [
-        (0, "0"),
-        (9_999, "9,999"),
-        (10_000, "10k"),
-        (999_499, "999k"),
-        (999_500, "1.0M"),
-        (9_960_000, "10M"),
-        (4_000_000_000_000, "4,000G"),
-    ],
-)
-def test_few__any_number__never_more_than_six_letters(number: int, said: str) -> None:
-    assert words.few(number) == said
+def test_few__any_number__never_more_than_six_letters() -> None:
+    numbers = (0, 9_999, 10_000, 999_499, 999_500, 9_960_000, 4_000_000_000_000)
+    assert [words.few(number) for number in numbers] == ["0", "9,999", "10k", "999k", "1.0M", "10M", "4,000G"]
 
 
 def test_header__inventory__is_no_replay() -> None:

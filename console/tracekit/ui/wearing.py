@@ -18,6 +18,8 @@ from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.theme import Palette, palette, theme_of
 
 if TYPE_CHECKING:
+    from textual.theme import Theme
+
     from tracekit.ui.screens.console import ConsoleScreen
 
     _Base = App[int]
@@ -63,13 +65,17 @@ class Wearing(_Base):
         """Style sheets are read before a theme is worn."""
         return theme_of(self.look.colours).variables
 
-    def begin_with(self, theme: str) -> None:
-        """Wear this one before anything is painted, or any sheet read: nothing is to be done again for it."""
-        self.themed = theme
-        its = self.its(theme)
+    def _become(self, theme: str) -> tuple[colours.Colours, Theme]:
+        """What our own painting takes its colours from, and the library's name for them, which is still to be worn."""
+        self.themed, its = theme, self.its(theme)
         self.look.become(its)
         dressed = theme_of(its)
         self.register_theme(dressed)
+        return its, dressed
+
+    def begin_with(self, theme: str) -> None:
+        """Wear this one before anything is painted, or any sheet read: nothing is to be done again for it."""
+        its, dressed = self._become(theme)
         if (printed := its.terminal()) is not None:
             self.set_reactive(App.ansi_theme_dark if its.dark else App.ansi_theme_light, printed)
         self.set_reactive(App.theme, dressed.name)
@@ -80,11 +86,7 @@ class Wearing(_Base):
 
     def wear(self, theme: str) -> None:
         """Paint with another theme from now on; what was painted with the last one is painted again."""
-        self.themed = theme
-        its = self.its(theme)
-        self.look.become(its)
-        dressed = theme_of(its)
-        self.register_theme(dressed)
+        its, dressed = self._become(theme)
         if (printed := its.terminal()) is not None:
             # Only the one that is in use: the library paints everything anew for each.
             if its.dark:

@@ -516,7 +516,7 @@ class Detail(Standing, Vertical):
     @property
     def reading(self) -> bool:
         """Whether something is being read for what is shown."""
-        return self._past.busy or self._raised.busy or self.bars.busy
+        return self._past.busy or self._raised.busy or self.bars.reading.busy
 
     @property
     def picked(self) -> object:

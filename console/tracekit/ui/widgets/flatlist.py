@@ -81,14 +81,6 @@ class FlatList(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(max(1, self.size.width), self.count)
         self._keep_visible()
 
-    def on_focus(self) -> None:
-        """The cursor's colour tells where keys go."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """As above."""
-        self.refresh()
-
     def on_click(self, event: events.Click) -> None:
         """Move the cursor; a click on it chooses."""
         at = self.scroll_offset.y + event.y

@@ -131,11 +131,6 @@ class LinesPane(Selecting, can_focus=True, inherit_bindings=False):
             top = self.scroll_offset.y
             sight = (row for row in self._picks if top <= row < top + max(1, self.size.height))
             self._at = next(sight, -1)
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """The cursor's colour tells where keys go."""
-        self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         """Choose with the mouse: the first click takes the cursor there."""

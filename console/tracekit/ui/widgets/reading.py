@@ -6,9 +6,9 @@ On another thread, one question at a time, the last one asked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from textual.cache import LRUCache
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tracekit.model.facts import Handled
     from tracekit.store.tracewindow import About
 
+Question = TypeVar("Question")
 Key = TypeVar("Key")
 Answer = TypeVar("Answer")
 REMEMBERED = 256
@@ -47,47 +48,69 @@ class RaisedKey:
     view: ViewFace = field(compare=False)
 
 
-class Reader(Generic[Key, Answer]):
-    """Holds the newest answers; whoever shows them is told when one has come."""
+class Latest(Generic[Question]):
+    """Has questions answered one after the other; of those that wait, only the last."""
 
     def __init__(
-        self, begin: Callable[[Work], object], came: Callable[[], None], remembered: int = REMEMBERED
+        self, begin: Callable[[Work], object], answer: Callable[[Question], Coroutine[Any, Any, None]]
     ) -> None:
-        self._begin, self._came = begin, came
-        self._known: LRUCache[Key, Answer] = LRUCache(remembered)
-        self._wanted: Key | None = None
+        self._begin, self._answer = begin, answer
+        self.wanted: Question | None = None
         self.busy = False  # an answer is on its way
-        self._refused: Key | None = None  # asking it again at once would give the same answer
-        self.problem = ""
-        self.version = 0
 
-    def told(self, key: Key) -> Answer | None:
-        """The answer; None where it has not come yet."""
-        return self._known.get(key)
-
-    def want(self, key: Key) -> None:
-        """Ask, unless it is known; a question that nobody has begun to answer is forgotten."""
-        if key in self._known or key == self._refused:
-            return
-        self._wanted = key
+    def ask(self, question: Question) -> None:
+        """Forgets a question that nobody has begun to answer."""
+        self.wanted = question
         if not self.busy:
             self.busy = True
             self._begin(self._read)
 
     async def _read(self) -> None:
         try:
-            while (key := self._wanted) is not None:
-                self._wanted, self._refused, problem = None, None, ""
-                try:
-                    self._known[key] = await asyncio.to_thread(self._ask, key)
-                except ProblemError as error:
-                    self._refused = key
-                    problem = f"{error.first.what} · {error.first.action}"
-                self.problem, self.version = problem, self.version + 1
-                if self._wanted is None:
-                    self._came()
+            while (question := self.wanted) is not None:
+                self.wanted = None
+                await self._answer(question)
         finally:
             self.busy = False
+
+
+class Reader(Generic[Key, Answer]):
+    """Holds the newest answers; whoever shows them is told when one has come."""
+
+    def __init__(
+        self, begin: Callable[[Work], object], came: Callable[[], None], remembered: int = REMEMBERED
+    ) -> None:
+        self._came = came
+        self._latest: Latest[Key] = Latest(begin, self._answer)
+        self._known: LRUCache[Key, Answer] = LRUCache(remembered)
+        self._refused: Key | None = None  # asking it again at once would give the same answer
+        self.problem = ""
+        self.version = 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether an answer is on its way."""
+        return self._latest.busy
+
+    def told(self, key: Key) -> Answer | None:
+        """The answer; None where it has not come yet."""
+        return self._known.get(key)
+
+    def want(self, key: Key) -> None:
+        """Ask, unless it is known."""
+        if key not in self._known and key != self._refused:
+            self._latest.ask(key)
+
+    async def _answer(self, key: Key) -> None:
+        self._refused, problem = None, ""
+        try:
+            self._known[key] = await asyncio.to_thread(self._ask, key)
+        except ProblemError as error:
+            self._refused = key
+            problem = f"{error.first.what} · {error.first.action}"
+        self.problem, self.version = problem, self.version + 1
+        if self._latest.wanted is None:
+            self._came()
 
     def _ask(self, key: Key) -> Answer:
         raise NotImplementedError

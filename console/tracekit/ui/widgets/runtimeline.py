@@ -18,6 +18,7 @@ from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
+from tracekit.ui.widgets.reading import Latest
 from tracekit.ui.widgets.timeline import OFTEN, TimelineRows
 
 if TYPE_CHECKING:
@@ -52,8 +53,7 @@ class RunTimeline(Standing, Vertical):
         self._window: tuple[int, int] | None = None  # None: all of it
         self._looked = 0
         self._seen: object = None
-        self._next: Asked | None = None
-        self.busy = False  # the run is being read
+        self.reading: Latest[Asked] = Latest(self.run_worker, self._read)
 
     def compose(self) -> ComposeResult:
         """The axis, the lanes, what the run says as a whole, and the bar under the cursor."""
@@ -121,21 +121,13 @@ class RunTimeline(Standing, Vertical):
         if seen == self._seen:
             return
         self._seen, self._looked = seen, now
-        self._next = Asked(view, self._wanted, view.cut, now)
-        if not self.busy:
-            self.busy = True
-            self.run_worker(self._read)
+        self.reading.ask(Asked(view, self._wanted, view.cut, now))
 
-    async def _read(self) -> None:
-        try:
-            while (asked := self._next) is not None:
-                self._next = None
-                found = await asyncio.to_thread(_look, asked)
-                if asked.view is self._view and asked.wanted == self._wanted:
-                    self._bars = found
-                    self._paint()
-        finally:
-            self.busy = False
+    async def _read(self, asked: Asked) -> None:
+        found = await asyncio.to_thread(_look, asked)
+        if asked.view is self._view and asked.wanted == self._wanted:
+            self._bars = found
+            self._paint()
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
@@ -149,7 +141,7 @@ class RunTimeline(Standing, Vertical):
         look, chart, bars = self._palette, self._chart(), self._bars
         axis, note = self.query_one("#run-bars-axis", TitleRow), self.query_one("#run-bars-note", LinesPane)
         if not bars.lanes:
-            words = "looking" if self.busy else "nothing has begun in this part of the run"
+            words = "looking" if self.reading.busy else "nothing has begun in this part of the run"
             axis.show(Line().gap(1).own(words, look.dim))
             self.rows.show([], chart)
             note.show([], "note")

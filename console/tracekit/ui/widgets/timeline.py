@@ -22,6 +22,7 @@ from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.header import TitleRow
 from tracekit.ui.widgets.lines import LinesPane
+from tracekit.ui.widgets.reading import Latest
 from tracekit.wire.ids import in_python
 from tracekit.wire.problems import ProblemError
 
@@ -125,14 +126,6 @@ class TimelineRows(ScrollView, can_focus=True, inherit_bindings=False):
         over = (self._palette.cursor if self.has_focus else self._palette.cursor_off) if here else NOTHING
         return line.strip(width, base + over)
 
-    def on_focus(self) -> None:
-        """The cursor's colour tells where keys go."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """As above."""
-        self.refresh()
-
 
 def _away(bar: timeline.Bar, moment: int) -> int:
     return max(0, bar.start - moment, moment - bar.end)
@@ -161,9 +154,8 @@ class TimelinePane(Standing, Vertical):
         self._folded: Folded | None = None
         self._lanes: dict[int, tuple[int, int, str]] = {}
         self._problem = ""
-        self._wanted: Question | None = None
+        self.reading: Latest[Question] = Latest(self.run_worker, self._read)
         self._answered: Question | None = None
-        self.busy = False  # an answer is on its way
         self._opened: tuple[object, Window] | None = None
         self._looked = 0
         self._turn = 0
@@ -298,29 +290,20 @@ class TimelinePane(Standing, Vertical):
             return
         width = self._chart().width
         asked = Question(self._view, self._about, *self._window, width, self._turn)
-        if asked in {self._answered, self._wanted}:
-            return
-        self._wanted = asked
-        if not self.busy:
-            self.busy = True
-            self.run_worker(self._read)
+        if asked not in {self._answered, self.reading.wanted}:
+            self.reading.ask(asked)
 
-    async def _read(self) -> None:
+    async def _read(self, asked: Question) -> None:
         try:
-            while (asked := self._wanted) is not None:
-                self._wanted = None
-                try:
-                    folded, lanes = await asyncio.to_thread(self._fold, asked)
-                    self._problem = ""
-                except ProblemError as error:
-                    folded, lanes = None, {}
-                    self._problem = f"{error.first.what} · {error.first.action}"
-                self._answered = asked
-                if self._view is asked.view and self._about == asked.about:
-                    self._folded, self._lanes = folded, lanes
-                    self._paint()
-        finally:
-            self.busy = False
+            folded, lanes = await asyncio.to_thread(self._fold, asked)
+            self._problem = ""
+        except ProblemError as error:
+            folded, lanes = None, {}
+            self._problem = f"{error.first.what} · {error.first.action}"
+        self._answered = asked
+        if self._view is asked.view and self._about == asked.about:
+            self._folded, self._lanes = folded, lanes
+            self._paint()
 
     def _fold(self, asked: Question) -> tuple[Folded, dict[int, tuple[int, int, str]]]:
         """On another thread, which alone uses this window."""

@@ -380,14 +380,6 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             if self.board.status[found[0].ref[found[1]]] == Status.RUNNING:
                 self.refresh_line(y)
 
-    def on_focus(self) -> None:
-        """The cursor's colour tells where keys go."""
-        self.refresh()
-
-    def on_blur(self) -> None:
-        """As above."""
-        self.refresh()
-
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
         self.hold(Size(max(1, self.size.width), self._starts[-1]))
