@@ -56,6 +56,49 @@ class Person:
         return bytes(self.terminal.raw)
 
 
+RED = """
+import os
+
+def test_red():
+    held = os.environ["USER"] + os.environ["GREETING"]
+    assert held == "nobody"
+"""
+
+
+def test_debug__scenario_ran_on_a_box__then_its_debugger_has_this_terminal_and_the_console_comes_back(
+    tmp_path: Path,
+) -> None:
+    with sshd.box(tmp_path / "box", settings="SetEnv TRACEKIT_AGENT_IDLE=1", terminals=True) as box:
+        pair = Pair(box, tmp_path / re.sub(r"\W", "", tmp_path.name), *sshd.lend_pytest(box))
+        pair.project(RED)
+        profile = pair.here / "tracekit.toml"
+        pair.sandbox.environ["KEPT"] = "open-sesame"
+        profile.write_text(
+            profile.read_text().replace(
+                "env = {",
+                'env = { GREETING = ", hello", PASS = { secret = true, from = "env:KEPT" },',
+            )
+        )
+        pair.trust()
+        assert pair.sandbox.run("run", pair.here, "--env", "box7").code == 1
+        person = Person(pair, "--replay", "last")
+        try:
+            person.sees("assert held")
+            person.types("JD")
+            person.sees("on box7: cd ")
+            person.sees("without PASS, whose secret stays here")
+            person.sees("(Pdb)")
+            person.types("p held + ' at ' + os.ttyname(0)\r")
+            person.sees(f"{box.user}, hello at /dev/pts/")
+            person.types("q\r")
+            person.sees("enter goes back to the console")
+            person.types("\r")
+            person.sees("SCENARIOS")
+            person.leaves()
+        finally:
+            person.terminal.close()
+
+
 @pytest.fixture
 def person(pair: Pair) -> Iterator[Person]:
     sat = Person(pair)

@@ -65,6 +65,34 @@ def test_debug__unittest__then_a_breakpoint_in_it_stops_there(sandbox: Sandbox) 
     assert code == 0, said
 
 
+def test_debug__variable_is_a_secret__then_it_is_there_though_no_recording_has_it(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path / "home", {"KEPT": "open-sesame"})
+    config = '[suite.unit]\nenv = { GREETING = { secret = true, from = "env:KEPT" } }\n'
+    root = sandbox.project({"test_it.py": TESTS, "tracekit.toml": config})
+    sandbox.run("run", root)
+    _, said = debugged(sandbox, "p secret_of_the_test\nq\n", "last", "test_red")
+    assert "open-sesame42" in said
+    sandbox.environ.pop("KEPT")
+    _, said = debugged(sandbox, "p secret_of_the_test\nq\n", "last", "test_red")
+    assert "KEPT" in said
+    assert "redacted" not in said
+
+
+def test_debug__run_of_a_stranger__then_nothing_that_it_names_is_run(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    root = sandbox.project({"test_it.py": TESTS})
+    sandbox.run("run", root)
+    bundle = tmp_path / "run.tkrun"
+    assert sandbox.run("export", "--bundle", bundle, "last").code == 0
+    other = Sandbox(tmp_path / "other")
+    assert other.run("import", bundle).code == 0
+    code, said = debugged(other, "q\n", "last", "test_red")
+    assert "recorded elsewhere" in said
+    assert "(Pdb)" not in said
+    assert code not in {0, 1}
+
+
 def test_debug__of_no_such_run_or_scenario__then_words(sandbox: Sandbox) -> None:
     root = sandbox.project({"test_it.py": TESTS})
     assert sandbox.run("debug", "last", "x").code == 2

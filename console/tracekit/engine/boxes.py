@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from anyio.abc import TaskGroup
 
@@ -23,6 +23,16 @@ from tracekit.store.runs import LOCAL_BOX
 if TYPE_CHECKING:
     from tracekit.link.bridge import Bridge
     from tracekit.link.ssh import Asker, SshLink, Trust
+
+
+class Spot(NamedTuple):
+    """Where a box is, as a run that was started there has noted it."""
+
+    name: str
+    host: str
+    user: str | None
+    port: int | None
+    pinned: str | None
 
 
 class Ways:
@@ -104,17 +114,8 @@ class Boxes(Ways):
 
     def noted(self, facts: Mapping[str, Any]) -> Box:
         """The box of a run that was started earlier, by what `run.json` says of it."""
-        found = facts.get("box")
-        if not isinstance(found, dict) or not isinstance(found.get("host"), str):
-            return self.local
-        port = found.get("port")
-        return self._at(
-            str(found.get("name") or found["host"]),
-            found["host"],
-            _text(found.get("user")),
-            port if isinstance(port, int) else None,
-            _text(found.get("fingerprint")),
-        )
+        found = spot(facts)
+        return self.local if found is None else self._at(*found)
 
     async def settle(self) -> None:
         """Let every box hear what has been copied to its end."""
@@ -151,6 +152,21 @@ def noted(environment: Environment | None) -> dict[str, Any] | None:
         "fingerprint": environment.fingerprint,
         **({"path_map": [list(pair) for pair in environment.path_map]} if environment.path_map else {}),
     }
+
+
+def spot(facts: Mapping[str, Any]) -> Spot | None:
+    """Where a run's box is, by what `run.json` says of it; None of a run of this machine."""
+    found = facts.get("box")
+    if not isinstance(found, dict) or not isinstance(found.get("host"), str):
+        return None
+    port = found.get("port")
+    return Spot(
+        str(found.get("name") or found["host"]),
+        found["host"],
+        _text(found.get("user")),
+        port if isinstance(port, int) else None,
+        _text(found.get("fingerprint")),
+    )
 
 
 def paths_of(facts: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

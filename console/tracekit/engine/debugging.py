@@ -1,7 +1,7 @@
 """How one recorded scenario is run by hand, in the foreground, with its debugger: words, folder, environment.
 
-It is the suite as it was launched, without us: the same interpreter, folder, arguments and variables. Nothing here runs
-anything.
+It is the suite as it was launched, without us: the same interpreter, folder, arguments and variables, on the machine
+that ran it. Nothing here runs anything.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracekit.agent.runners import interpreter
+from tracekit.engine.boxes import Spot, spot
+from tracekit.engine.plan import variables_again
 from tracekit.wire.ids import SUBTEST_MARK, id_prefix
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -22,36 +24,47 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ByHand:
-    """A command, where it is run, and what its environment is."""
+    """A command, where it is run, and what its environment is: all of it, or on a box what stands above a login's."""
 
     words: tuple[str, ...]
     cwd: str
     environ: dict[str, str]
+    box: Spot | None = None
+    #: Variables that it had and has not now: they held secrets.
+    without: tuple[str, ...] = ()
 
 
 def by_hand(folder: RunFolder, state: RunState, scenario: str, environ: Mapping[str, str]) -> ByHand:
-    """The command of a scenario; raises ProblemError where it ran elsewhere, or its runner has no debugger."""
+    """The command of a scenario; raises ProblemError where a stranger wrote it, or its runner has no debugger."""
     whole = scenario.partition(SUBTEST_MARK)[0]
     facts = state.facts[state.index[whole]]
-    where = state.run.environment
-    if where not in {"", "local"}:
-        action = f"`tracekit box shell {where} {folder.run_id}` opens a shell there"
-        raise ProblemError(Problem("debug.elsewhere", f"it ran on {where}", scenario, action))
-    suite = _suite(folder, facts.suite)
+    if folder.imported:
+        # Its plan names programs and arguments that somebody else chose.
+        what = "the run was recorded elsewhere, and its plan is not run here"
+        raise ProblemError(Problem("debug.imported", what, folder.run_id, "run it here, then debug that run"))
+    suite, box = _suite(folder, facts.suite), spot(folder.facts())
     cwd, root = str(suite.get("cwd") or state.run.root), state.run.root
-    if not Path(cwd).is_dir():
+    if box is None and not Path(cwd).is_dir():
         raise ProblemError(
             Problem("debug.no_folder", "its folder is not here", cwd, "was the project moved?")
         )
-    full = {**environ, **{name: str(value) for name, value in dict(suite.get("env") or {}).items()}}
-    name = whole.removeprefix(id_prefix(facts.runner, facts.suite))
     if facts.runner not in _WORDS:
         what = f"there is no debugger of ours for {facts.runner}"
         raise ProblemError(Problem("debug.runner", what, scenario, "o opens its code in your editor"))
-    python = interpreter.find(suite.get("python"), cwd, root, full).path
+    # What a command is given there, everybody on that machine can read.
+    given, without = variables_again(suite, folder.facts(), environ if box is None else None)
+    if box is None:
+        given = {**environ, **given}
+        python = interpreter.find(suite.get("python"), cwd, root, given).path
+    else:
+        # It was found there; where it never began, the first of that name will do.
+        ran = (each.python for each in state.run.suites if each.name == facts.suite)
+        python = next(ran, "") or str(suite.get("python") or "python3")
+    name = whole.removeprefix(id_prefix(facts.runner, facts.suite))
     args = [str(word) for word in suite.get("args") or ()]
     workers = any((attempt.worker or "").startswith("gw") for attempt in state.attempts(state.index[whole]))
-    return ByHand((python, *_WORDS[facts.runner](name, args, workers)), cwd, full)
+    words = (python, *_WORDS[facts.runner](name, args, workers))
+    return ByHand(words, cwd, given, box, without)
 
 
 def _suite(folder: RunFolder, name: str) -> dict[str, Any]:

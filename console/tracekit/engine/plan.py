@@ -309,6 +309,24 @@ def _replaced(value: Any, pairs: Sequence[tuple[str, str]]) -> Any:
     return value
 
 
+def variables_again(
+    suite: Mapping[str, Any], facts: Mapping[str, Any], environ: Mapping[str, str] | None
+) -> tuple[dict[str, str], tuple[str, ...]]:
+    """The variables of a recorded suite, and the names of those that are left out, because they held a secret.
+
+    Secrets are had again where there is an `environ` to take them from. Raises ProblemError where one cannot be.
+    """
+    had = {name: str(value) for name, value in dict(suite.get("env") or {}).items()}
+    hidden = [str(name) for name in suite.get("secret_env") or ()]
+    if environ is not None and (hidden or _MARK.search(to_json(had))):
+        root, chosen = str(facts.get("root", "")), facts.get("profile")
+        profile = loader.load(root, flags={"profile": chosen}, environ=environ, implicit=False).profile
+        known = {**secrets_in(environ), **secrets(profile, environ)}
+        had = {**_with(had, known), **{name: known[name] for name in hidden if name in known}}
+    whole = {name: value for name, value in had.items() if not _MARK.search(to_json(value))}
+    return whole, tuple(sorted({*had, *hidden} - whole.keys()))
+
+
 def _by_suite(profile: Profile, ids: Iterable[str]) -> dict[str, list[str]]:
     known = {(suite.runner, suite.name) for suite in profile.suites}
     found: dict[str, list[str]] = {}

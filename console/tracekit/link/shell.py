@@ -1,4 +1,4 @@
-"""A shell on a box, for a person: one more connection for as long as it is open, apart from the agent's.
+"""A shell or a program on a box, for a person: one more connection for as long as it is open, apart from the agent's.
 
 It carries bytes and sizes of a terminal both ways. What stands on the screen is the box's own; nothing is recorded.
 """
@@ -12,7 +12,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import asyncssh
 
@@ -20,14 +20,19 @@ from tracekit.link.ssh import SshLink
 from tracekit.wire.problems import Problem, ProblemError
 
 LOST = 255
+#: As shells say that they do not find what is to be run.
+NOT_FOUND = 127
 
 
-def command(directory: str, variables: Mapping[str, str]) -> str:
-    """What the login shell there is asked to run: the person's own shell, in a directory, with variables."""
-    words = " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items())
-    place = f"cd {shlex.quote(directory)} || echo the directory is not there any more; " if directory else ""
-    inner = f'{place}exec env {words} "${{SHELL:-/bin/sh}}" -i' if sys.stdin.isatty() else ""
-    inner = inner or f'{place}exec env {words} "${{SHELL:-/bin/sh}}"'
+def command(directory: str, variables: Mapping[str, str], program: Sequence[str] = ()) -> str:
+    """What the login shell there is asked to run, and where: a program, or the person's own shell; with variables."""
+    given = " ".join(shlex.quote(f"{name}={value}") for name, value in variables.items())
+    missing = "echo the directory is not there any more"
+    # A shell is of use anywhere.
+    missing = f"{{ {missing}; exit {NOT_FOUND}; }}" if program else missing
+    place = f"cd {shlex.quote(directory)} || {missing}; " if directory else ""
+    own = '"${SHELL:-/bin/sh}"' + (" -i" if sys.stdin.isatty() else "")
+    inner = f"{place}exec env {given} {shlex.join(program) or own}"
     # Shells differ in what they make of a backslash, a `!` or a new line between quotes: none of them sees any.
     packed = base64.b64encode(inner.encode("utf-8", "surrogateescape")).decode("ascii")
     unpack = f"printf %s {packed} | {{ base64 -d 2>/dev/null || openssl base64 -d -A; }}"
@@ -35,7 +40,7 @@ def command(directory: str, variables: Mapping[str, str]) -> str:
 
 
 async def shell(link: SshLink, line: str) -> int:
-    """Be a terminal on the box until its shell ends; gives its exit code. Raises ProblemError."""
+    """Be a terminal on the box until what runs there ends; gives its exit code. Raises ProblemError."""
     terminal = sys.stdin.isatty() and sys.stdout.isatty()
     async with link.connected() as connection:
         try:

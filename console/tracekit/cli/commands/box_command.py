@@ -313,19 +313,22 @@ def _shell(args: argparse.Namespace) -> int:
 
     from tracekit.cli import asking
     from tracekit.engine.boxes import Ways
+    from tracekit.engine.plan import variables_again
     from tracekit.link.shell import command, shell
     from tracekit.store.runs import RunStore
 
     found = _named(args.name)
-    directory, variables = "", {}
+    directory = ""
+    variables: dict[str, str] = {}
     places = project.places()
     if args.run:
-        plan = RunStore(places.state).find(args.run).facts().get("plan")
+        facts = RunStore(places.state).find(args.run).facts()
+        plan = facts.get("plan")
         plan = plan if isinstance(plan, dict) else {}
         directory = str(plan.get("root", ""))
         for suite in plan.get("suites", ())[:1]:
             directory = str(suite.get("cwd", directory))
-            variables = {str(name): str(value) for name, value in suite.get("env", {}).items()}
+            variables, _ = variables_again(suite, facts, None)
     ways = Ways(places, asker=asking.asker())
     link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
     return anyio.run(shell, link, command(directory, variables))

@@ -6,9 +6,14 @@ import argparse
 import os
 import shlex
 import subprocess
+from typing import TYPE_CHECKING
 
 from tracekit.cli import edge, project
 from tracekit.wire.problems import Problem, ProblemError
+
+if TYPE_CHECKING:
+    from tracekit.engine.boxes import Spot
+    from tracekit.engine.debugging import ByHand
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,12 +41,24 @@ def run(args: argparse.Namespace) -> int:
         found = by_hand(folder, view.state, scenario, os.environ)
     if args.json:
         edge.say_json(
-            "tracekit.debug/1", {"scenario": scenario, "command": list(found.words), "cwd": found.cwd}
+            "tracekit.debug/1",
+            {
+                "scenario": scenario,
+                "command": list(found.words),
+                "cwd": found.cwd,
+                **({"box": found.box.name} if found.box is not None else {}),
+            },
         )
         return edge.OK
-    edge.write(edge.clean(f"cd {shlex.quote(found.cwd)} && {shlex.join(found.words)}"))
+    there = f"on {found.box.name}: " if found.box is not None else ""
+    edge.write(edge.clean(f"{there}cd {shlex.quote(found.cwd)} && {shlex.join(found.words)}"))
+    if found.without:
+        what = "whose secret stays here" if there else "whose secret is not known any more"
+        edge.say_error(edge.clean(f"without {', '.join(found.without)}, {what}"))
     if args.only_print:
         return edge.OK
+    if found.box is not None:
+        return _there(found, found.box)
     try:
         return subprocess.run(found.words, cwd=found.cwd, env=found.environ, check=False).returncode
     except OSError as fault:
@@ -51,3 +68,15 @@ def run(args: argparse.Namespace) -> int:
         ) from fault
     except KeyboardInterrupt:
         return 130
+
+
+def _there(found: ByHand, box: Spot) -> int:
+    """Be a terminal on the box that ran it, until the debugger there ends."""
+    import anyio
+
+    from tracekit.cli import asking
+    from tracekit.engine.boxes import Ways
+    from tracekit.link.shell import command, shell
+
+    link = Ways(project.places(), asker=asking.asker()).link(box.host, box.user, box.port, box.pinned)
+    return anyio.run(shell, link, command(found.cwd, found.environ, found.words))

@@ -340,14 +340,7 @@ class Doing:
         if shown is None or not ids:
             self.say("there is nothing to debug on this row: it has not run" if ids else "choose a scenario")
             return
-        view = shown[0]
-        where = view.state.run.environment
-        if where not in {"", "local"}:
-            self.say(
-                f"it ran on {where}, where no debugger has this terminal · ! opens a shell there", warn=True
-            )
-            return
-        debugger = self.ports.debugger
+        view, debugger = shown[0], self.ports.debugger
         problem = self.owner.stepped_aside(lambda: debugger.debug(view.root, view.run_id, ids[0]))
         self.owner.refresh(layout=True)
         if problem is not None:
