@@ -195,6 +195,33 @@ def test_quit__own_launch_has_not_begun__then_it_waits_for_it_and_q_again_does_n
     drive(environments, story)
 
 
+def test_quit__own_launch_is_refused__then_the_refusal_is_read_and_q_asks_again() -> None:
+    begun: list[Future[Any]] = []
+
+    async def story(pilot: Any, shown: Console) -> None:
+        engine = shown.engine
+        before = engine.submit
+
+        def submit(request: Any) -> Any:
+            if not isinstance(request, Launch):
+                return before(request)
+            begun.append(Future())
+            return begun[-1]
+
+        engine.submit = submit  # type: ignore[method-assign]
+        await press(pilot, shown, "a", "q", "enter")
+        begun[0].set_exception(ProblemError(Problem("launch.full", "its disk is full", "", "make room")))
+        shown.app.pump.tick()
+        await pilot.pause()
+        assert "its disk is full · make room" in shown.screen_text()
+        assert not shown.app._exit
+        # What is asked for next is none of that: it is asked about again.
+        await press(pilot, shown, "a", "q")
+        assert "A run is live" in shown.screen_text()
+
+    drive(environments, story)
+
+
 def test_stop__a_launch_is_only_being_prepared__then_it_never_begins_and_the_next_one_does() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         engine, app = shown.engine, shown.app

@@ -27,6 +27,7 @@ from tests.support.journals import BEGAN, ROOT
 from tests.ui.conftest import drive
 from tracekit.model.status import Status
 from tracekit.ui.widgets.output import OutputPane
+from tracekit.wire.problems import Problem
 
 KEEPS = "pytest:chat/test_ws.py::test_reconnect_keeps_history"
 LIMITS = (
@@ -199,6 +200,37 @@ def test_quit_key__live_run__stays_running_unless_told(
     assert any(isinstance(request, Cancel) for request in shown.engine.asked) == cancelled
 
 
+def test_quit_key__the_run_cannot_be_stopped__stays_says_why_and_asks_again() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        shown.engine.answers["cancel"] = Problem("box.gone", "its box is gone", "box7", "look at it there")
+        await press(pilot, shown, "q", "j", "enter")
+        assert "its box is gone" in shown.screen_text()
+        assert not shown.app._exit
+        await press(pilot, shown, "q")
+        assert "A run is live" in shown.screen_text()
+
+    drive(running, story)
+
+
+def test_run_key__the_run_has_ended__what_was_said_of_it_has_gone() -> None:
+    journal = journals.running()
+    view = FakeView(journal)
+    view.run_id = "01K00000000000000000000009"
+
+    async def story(pilot: Any, shown: Console) -> None:
+        shown.engine.answers["rerun"] = view
+        await press(pilot, shown, "J", "r")
+        assert "running " in shown.screen_text().splitlines()[-1]
+        journal.finish("cancelled")
+        view.feed(9)
+        for _ in range(2):
+            shown.app.pump.tick()
+        await pilot.pause()
+        assert "running " not in shown.screen_text().splitlines()[-1]
+
+    drive(failing, story)
+
+
 def test_quit_key__nothing_live__leaves_at_once() -> None:
     async def story(pilot: Any, _shown: Console) -> None:
         await pilot.press("q")
@@ -285,6 +317,7 @@ def test_filter__wrong_selector__is_refused_with_its_place_and_filters_nothing(s
             # Enter does not leave it standing as if it held.
             await press(pilot, shown, "enter")
             assert screen.query_one("#filter").has_focus
+            assert "esc lets it go" in shown.screen_text()
         await press(pilot, shown, *["backspace"] * 4, *"skipped")
         assert "  refused" not in shown.screen_text()
         assert screen.header_facts(0).filtered

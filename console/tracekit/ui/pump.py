@@ -35,6 +35,7 @@ class Waiting:
 
     future: Future[ViewFace]
     then: Callable[[ViewFace], None]
+    refused: Callable[[], None]
 
 
 class FramePump:
@@ -47,9 +48,14 @@ class FramePump:
         self.frames = 0
         self.rendered: tuple[int, ...] = ()
 
-    def expect(self, future: Future[ViewFace], then: Callable[[ViewFace], None]) -> None:
-        """Call `then` with the answer, in a frame of its own."""
-        self._waiting.append(Waiting(future, then))
+    def expect(
+        self,
+        future: Future[ViewFace],
+        then: Callable[[ViewFace], None],
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Call `then` with the answer, in a frame of its own, or `refused` once it has been told that there is none."""
+        self._waiting.append(Waiting(future, then, refused))
 
     @property
     def idle(self) -> bool:
@@ -79,13 +85,13 @@ class FramePump:
                 error = waiting.future.exception()
             except CancelledError:
                 self._shown.failed((Problem("ui.cancelled", "the request was withdrawn"),))
+                waiting.refused()
                 continue
             if error is None:
                 waiting.then(waiting.future.result())
-            elif isinstance(error, ProblemError):
-                self._shown.failed(error.problems)
-            else:
-                self._shown.failed((_unexpected(error),))
+                continue
+            self._shown.failed(error.problems if isinstance(error, ProblemError) else (_unexpected(error),))
+            waiting.refused()
         return len(self._waiting) != answered
 
 

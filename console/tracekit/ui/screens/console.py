@@ -183,9 +183,9 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
             first = problems[0]
             self.say(" · ".join(part for part in (first.where, first.what, first.action) if part), warn=True)
 
-    def say(self, text: str, *, warn: bool = False) -> None:
+    def say(self, text: str, *, warn: bool = False, of_run: bool = False) -> None:
         """One line at the foot of the screen, for a while."""
-        self.query_one("#footer", Footer).say(text, self.owner.ports.now(), warn=warn)
+        self.query_one("#footer", Footer).say(text, self.owner.ports.now(), warn=warn, of_run=of_run)
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
@@ -532,6 +532,8 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
     def _filter_submitted(self) -> None:
         if self.filter_fault is None:
             self.close_filter(keep=True)
+        else:
+            self.say("this filters nothing: change it, or esc lets it go", warn=True)
 
     def _refuse_filter(self, fault: Problem | None) -> None:
         """Say above the box what is not understood and where; nothing is filtered meanwhile."""

@@ -48,13 +48,13 @@ class Doing:
     _remembered: ViewFace | None = None  # what was found last time, until it is known whether it still holds
     refreshing = False  # what is shown was found earlier; what has changed since is being looked for
     _begins: Future[ViewFace] | None = None  # the run that was asked for last
-    _leaves = False  # it goes as soon as what was asked for has begun
+    _leaving: object = None  # it goes as soon as what was asked for last, on leaving, has been done
     _checking = False  # a question is being prepared: a second key must not begin another run
     _called_off = False  # what is being prepared is not to begin
 
     if TYPE_CHECKING:
 
-        def say(self, text: str, *, warn: bool = False) -> None: ...
+        def say(self, text: str, *, warn: bool = False, of_run: bool = False) -> None: ...
         def use(self, board: Board, *, keep: bool = False) -> None: ...
         def show_state(self) -> None: ...
         def if_standing(self, do: Callable[..., Any], *given: Any) -> Callable[[], Any]: ...
@@ -220,7 +220,7 @@ class Doing:
             self._last = request
             if tab:
                 self.detail.choose(tab)
-            self.say(what)
+            self.say(what, of_run=True)
             self.ask(request, stage="launching", then=self._over)
             self.beside.begin(request)
 
@@ -371,9 +371,14 @@ class Doing:
         here = [self._begins] if self._begins is not None and not self._begins.done() else []
         return [*here, *self.beside.pending.values()]
 
-    def _cancel(self, request: Cancel, then: Callable[[ViewFace], None] = lambda _: None) -> None:
+    def _cancel(
+        self,
+        request: Cancel,
+        then: Callable[[ViewFace], None] = lambda _: None,
+        refused: Callable[[], None] = lambda: None,
+    ) -> None:
         """Through the pump, so that a refusal is told."""
-        self.owner.pump.expect(self.ports.engine.submit(request), then)
+        self.owner.pump.expect(self.ports.engine.submit(request), then, refused)
 
     def action_cancel_run(self) -> None:
         """Stop the run, after a question."""
@@ -396,7 +401,7 @@ class Doing:
                     self._cancel(Cancel(each.run_id))
                 for future in pending:
                     self.beside.when_begun(future, stop)
-                self.say("stopping")
+                self.say("stopping", of_run=True)
 
         title = f"Stop this run, and the ones on {others}?" if others else "Stop this run?"
         self.owner.ask(
@@ -421,7 +426,7 @@ class Doing:
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 self._cancel(Cancel(view.run_id, scenario))
-                self.say("stopping it")
+                self.say("stopping it", of_run=True)
 
         self.owner.ask(
             "Stop this scenario?", (scenario,), (("no", "let it run"), ("yes", "stop it")), answered
@@ -431,34 +436,42 @@ class Doing:
         """Leave; while a run is live, ask what becomes of it."""
         live = [view for view in self._all_live() if view.state.run.mode != "discover"]
         pending = self._pending()
-        if self._leaves or not (live or pending):
+        if self._leaving is not None or not (live or pending):
             self.owner.leave(0)
             return
 
         def answered(answer: str | None) -> None:
             if answer not in {CANCEL, LEAVE}:
                 return
-            left = list(range(len(pending) + (len(live) if answer == CANCEL else 0)))
+            left = len(pending) + (len(live) if answer == CANCEL else 0)
+            leaving = self._leaving = object()
 
             def over(_: ViewFace | None = None) -> None:
-                left.pop()
-                if not left:
+                nonlocal left
+                left -= 1
+                if not left and self._leaving is leaving:
                     self.owner.leave(0)
+
+            def refused() -> None:
+                # A person must see why: it is they who say again what becomes of the rest.
+                if self._leaving is leaving:
+                    self._leaving = None
 
             def begun(view: ViewFace | None) -> None:
                 if answer == CANCEL and view is not None:
-                    self._cancel(Cancel(view.run_id), over)
+                    self._cancel(Cancel(view.run_id), over, refused)
+                elif answer == LEAVE and view is None:
+                    refused()
                 else:
                     over()
 
-            # Leaving at once would take the requests along; one that is refused must be seen.
+            # Leaving at once would take the requests along.
             self.say("stopping" if answer == CANCEL else "leaving once it has begun; q leaves at once")
             for future in pending:
-                self._leaves = True
                 self.beside.when_begun(future, begun)
             if answer == CANCEL:
                 for view in live:
-                    self._cancel(Cancel(view.run_id), over)
+                    self._cancel(Cancel(view.run_id), over, refused)
             elif not pending:
                 self.owner.leave(0)
 

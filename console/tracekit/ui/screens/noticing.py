@@ -7,12 +7,20 @@ from typing import TYPE_CHECKING
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.board import Board
 from tracekit.ui.ports import Ports
+from tracekit.ui.widgets.header import Footer
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from tracekit.ui.app import ConsoleApp
 
 
-class Noticing:
+    _Base = Screen[None]
+else:
+    _Base = object
+
+
+class Noticing(_Base):
     """The console screen's side that tells."""
 
     owner: ConsoleApp
@@ -31,6 +39,7 @@ class Noticing:
         if self._went_on != view.run_id:
             return
         self._went_on = ""
+        self.query_one("#footer", Footer).run_has_ended()
         run = view.state.run
         if not run.ended_t or (run.ended_t - run.started_t) / 1e9 < self.ports.notice.after:
             return
