@@ -242,6 +242,11 @@ class Box:
                 continue
             return
 
+    async def call_off(self, run: str) -> None:
+        """Ask for the end of a run where the agent may have heard of it: nobody waits for a box that was never told."""
+        if self._ready.is_set() or run in self._early or run in self._followers:
+            await self.cancel(run, None)
+
     @property
     def _waiting(self) -> list[_Waiter]:
         brings = (waiter for _, waiter, _ in self._brings.values())

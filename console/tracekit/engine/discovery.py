@@ -53,7 +53,7 @@ class Discovery:
     async def stop(self) -> None:
         """Cancel every discovery that still runs: nobody else waits for it."""
         for run in tuple(self._live):
-            await self._live[run].cancel(run, None)
+            await self._live[run].call_off(run)
 
     async def view(self, request: Discover) -> RunView:
         """A view that holds, or will hold, every scenario of the project."""
