@@ -10,9 +10,9 @@ from tests.support.consoles import Console, Replay, press
 from tests.support.journals import ROOT
 from tests.ui.conftest import drive
 from tests.ui.past_screens import KEEPS, no_runs, past_runs, runs, trending, trends_unreadable
+from tracekit.model.words import seconds
 from tracekit.ui.plots import bars, bunched, curve
 from tracekit.ui.theme import palette
-from tracekit.ui.words import seconds
 
 LOOK, ASCII = palette(), palette(ascii_only=True)
 

@@ -11,7 +11,6 @@ from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.support.journals import Journal
 from tests.ui.conftest import drive
 from tracekit.model.status import BY_WORD, Status
-from tracekit.ui import words
 
 
 def ended(*verdicts: str, reason: str = "finished", left: int = 0, mode: str = "run") -> Journal:
@@ -60,11 +59,6 @@ def test_header__trace_loses_records__counts_them_in_few_letters(size: tuple[int
     journal = journals.running()
     journal.line("trace.lost", lost=11_525_182)
     drive(lambda: showing(FakeView(journal)), story, size)
-
-
-def test_few__any_number__never_more_than_six_letters() -> None:
-    numbers = (0, 9_999, 10_000, 999_499, 999_500, 9_960_000, 4_000_000_000_000)
-    assert [words.few(number) for number in numbers] == ["0", "9,999", "10k", "999k", "1.0M", "10M", "4,000G"]
 
 
 def test_header__inventory__is_no_replay() -> None:
@@ -279,25 +273,6 @@ def test_scenario_that_was_waited_for__its_run_is_cancelled__panes_say_so_then()
         assert "the run was cancelled before it" in shown.screen_text()
 
     drive(lambda: showing(view), story)
-
-
-@pytest.mark.parametrize(
-    ("nanoseconds", "said"),
-    [
-        (-5, "<1ms"),
-        (0, "<1ms"),
-        (999_999, "<1ms"),
-        (1_000_000, "1ms"),
-        (3_400_000, "3ms"),
-        (999_400_000, "999ms"),
-        (999_600_000, "1.00s"),
-        (2_410_000_000, "2.41s"),
-        (12_340_000_000, "12.3s"),
-        (247_000_000_000, "4m07s"),
-    ],
-)
-def test_seconds__any_duration__never_a_zero_that_is_none(nanoseconds: int, said: str) -> None:
-    assert words.seconds(nanoseconds) == said
 
 
 def uncollected(*files: str) -> Journal:

@@ -19,12 +19,13 @@ from types import FrameType
 from typing import Any, BinaryIO, Protocol
 
 from tracekit.cli import edge, summary
-from tracekit.cli.painting import GLYPHS, SLOW, Paint, seconds
+from tracekit.cli.painting import GLYPHS, SLOW, Paint
 from tracekit.engine.engine import Engine
 from tracekit.engine.places import Places
 from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice, OutputSpan, Status
+from tracekit.model.words import seconds
 from tracekit.wire import lines
 from tracekit.wire.names import RED
 from tracekit.wire.problems import ProblemError

@@ -23,16 +23,6 @@ GLYPHS = {
 SLOW = "◷"
 
 
-def seconds(duration_ns: int) -> str:
-    """A duration as people read it."""
-    value = duration_ns / 1e9
-    if value >= 3600:
-        return f"{int(value // 3600)}h{int(value % 3600 // 60):02d}m"
-    if value >= 60:
-        return f"{int(value // 60)}m{int(value % 60):02d}s"
-    return f"{value:.2f}s"
-
-
 class Paint:
     """Colours, or none."""
 

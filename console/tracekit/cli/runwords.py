@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from tracekit.cli import edge
-from tracekit.cli.painting import seconds
+from tracekit.model.words import seconds
 from tracekit.store.catalogue import RunSummary
 
 # A run is found by the end of its name as well as by its beginning, and the ends differ.
@@ -40,21 +40,6 @@ def commit(facts: dict[str, Any]) -> str:
     """The short commit of a run, with a star where tracked files differed from it."""
     git = facts.get("git") or {}
     return edge.clean(str(git.get("commit", ""))[:7]) + ("*" if git.get("dirty") else "")
-
-
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    value = float(count)
-    for unit in ("B", "KiB", "MiB"):
-        if value < 1024:
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"
-
-
-def plural(count: int, word: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
 
 
 def reading(number: int, total: int) -> None:

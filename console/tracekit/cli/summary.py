@@ -12,12 +12,13 @@ from tracekit.cli.clockwords import odd_clock
 from tracekit.cli.edge import NOTHING, OK, UNREACHABLE, clean, clean_lines, exit_code
 from tracekit.cli.edge import RED as EXIT_RED
 from tracekit.cli.edge import USAGE as EXIT_USAGE
-from tracekit.cli.painting import SLOW, Paint, counted, seconds
+from tracekit.cli.painting import SLOW, Paint, counted
 from tracekit.engine.view import RunView
 from tracekit.model.facts import Handled
 from tracekit.model.handling import handled_before
 from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status
+from tracekit.model.words import seconds
 from tracekit.wire.names import RED
 from tracekit.wire.problems import Problem
 

@@ -7,7 +7,7 @@ import pytest
 from tracekit import __version__
 from tracekit.cli import edge, registry
 from tracekit.cli.main import main
-from tracekit.cli.painting import Paint, counted, seconds
+from tracekit.cli.painting import Paint, counted
 from tracekit.wire.problems import Problem
 
 COMMANDS = sorted(registry.SUMMARIES)
@@ -80,10 +80,6 @@ def test_complain__hostile_text__then_nothing_a_terminal_obeys(capsys: pytest.Ca
     text = capsys.readouterr().err
     assert not any(ord(char) < 32 and char != "\n" for char in text)
     assert "\x9b" not in text
-
-
-def test_seconds__then_as_people_read_it() -> None:
-    assert [seconds(value * 10**9) for value in (0, 61, 3725)] == ["0.00s", "1m01s", "1h02m"]
 
 
 def test_counted__then_fixed_order_and_only_what_there_is() -> None:

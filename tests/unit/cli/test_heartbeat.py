@@ -50,7 +50,7 @@ def test_heartbeat__nothing_happens_for_30_seconds__then_counts_and_the_oldest_b
     shown.tick()
     (line,) = capsys.readouterr().out.splitlines()
     assert "▶ 1/3" in line
-    assert "2 running, the oldest for 1m10s: " + B in line
+    assert "2 running, the oldest for 70.0s: " + B in line
     shown.tick()
     assert capsys.readouterr().out == ""
 

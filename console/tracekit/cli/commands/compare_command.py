@@ -8,9 +8,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, project, runwords
-from tracekit.cli.painting import GLYPHS, Paint, counted, seconds
+from tracekit.cli.painting import GLYPHS, Paint, counted
 from tracekit.cli.project_arguments import count
 from tracekit.model.results import QUARANTINED
+from tracekit.model.words import count as plural
+from tracekit.model.words import seconds
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Held
@@ -87,7 +89,7 @@ def _lines(held: Held, most: int, paint: Paint) -> Iterator[str]:
                 yield paint.dim(f"        {edge.clean(why)}")
         yield from _more(pairs, most, paint)
     yield ""
-    yield f"{runwords.plural(held.scenarios.same, 'scenario')} with the same verdict"
+    yield f"{plural(held.scenarios.same, 'scenario')} with the same verdict"
 
 
 def _run(row: RunSummary, paint: Paint) -> str:

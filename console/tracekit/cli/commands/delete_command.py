@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from tracekit.cli import edge, project, runwords
+from tracekit.cli import edge, project
+from tracekit.model.words import count, weight
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,5 +30,5 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         edge.say_json("tracekit.delete/1", {"runs": [folder.run_id for folder in folders], "bytes": freed})
     else:
-        edge.say(f"deleted {runwords.plural(len(folders), 'run')}, {runwords.size(freed)}")
+        edge.say(f"deleted {count(len(folders), 'run')}, {weight(freed)}")
     return edge.OK

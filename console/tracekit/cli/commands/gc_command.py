@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tracekit.cli import edge, project, runwords
 from tracekit.cli.painting import Paint
+from tracekit.model.words import count, weight
 
 if TYPE_CHECKING:
     from tracekit.store.keeping import Choice, Limits, Swept
@@ -53,27 +54,27 @@ def _say(swept: Swept, kept: Limits, read: int | None, *, dry: bool) -> None:
 
     paint = Paint(on=edge.colours())
     if read is not None:
-        edge.write(f"read {runwords.plural(read, 'run')} again")
+        edge.write(f"read {count(read, 'run')} again")
     verb = "would remove" if dry else "removed"
     if swept.removed:
-        edge.write(f"{verb} {runwords.plural(len(swept.removed), 'run')}, {runwords.size(swept.freed)}")
+        edge.write(f"{verb} {count(len(swept.removed), 'run')}, {weight(swept.freed)}")
         _rows(swept.removed, paint)
     else:
         edge.write("nothing to remove" if dry else "removed nothing")
     if swept.packed:
         how = "would pack" if dry else "packed"
-        gain = f"{runwords.size(swept.saved)} plain" if dry else f"{runwords.size(swept.saved)} less"
-        edge.write(f"{how} {runwords.plural(swept.packed, 'run')}, {gain}")
+        gain = f"{weight(swept.saved)} plain" if dry else f"{weight(swept.saved)} less"
+        edge.write(f"{how} {count(swept.packed, 'run')}, {gain}")
     if swept.held:
-        edge.write(f"{runwords.plural(len(swept.held), 'run')} over the limits, still needed")
+        edge.write(f"{count(len(swept.held), 'run')} over the limits, still needed")
         _rows(swept.held, paint)
     pinned = f", {swept.pinned} pinned" if swept.pinned else ""
-    edge.write(f"kept {runwords.plural(swept.kept, 'run')}, {runwords.size(swept.kept_bytes)}{pinned}")
+    edge.write(f"kept {count(swept.kept, 'run')}, {weight(swept.kept_bytes)}{pinned}")
     room = "set" if swept.room == kept.bytes else "a tenth of the free disk"
     edge.write(
         paint.dim(
-            f"limits: {runwords.plural(kept.runs, 'run')}, {format_duration(kept.seconds)},"
-            f" {runwords.size(swept.room)} ({room})"
+            f"limits: {count(kept.runs, 'run')}, {format_duration(kept.seconds)},"
+            f" {weight(swept.room)} ({room})"
         )
     )
 
@@ -81,7 +82,7 @@ def _say(swept: Swept, kept: Limits, read: int | None, *, dry: bool) -> None:
 def _rows(choices: Sequence[Choice], paint: Paint) -> None:
     for choice in choices:
         row = choice.row
-        facts = f"{runwords.when(row.started_t)}  {runwords.size(row.disk_bytes):>8}"
+        facts = f"{runwords.when(row.started_t)}  {weight(row.disk_bytes):>8}"
         edge.write(f"  {runwords.run_name(row.run_id)}  {paint.dim(facts)}  {edge.clean(choice.why)}")
 
 

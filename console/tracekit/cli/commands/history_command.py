@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tracekit.cli import edge, project, runwords
-from tracekit.cli.painting import GLYPHS, Paint, seconds
+from tracekit.cli.painting import GLYPHS, Paint
 from tracekit.cli.project_arguments import count
+from tracekit.model.words import count as plural
+from tracekit.model.words import seconds
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Story
@@ -83,7 +85,7 @@ def _strip(story: Story, paint: Paint) -> Iterator[str]:
 
 def _sum(story: Story) -> str:
     tally = story.tally
-    parts = [runwords.plural(tally.runs, "run"), f"{tally.green} green", f"{tally.red} red"]
+    parts = [plural(tally.runs, "run"), f"{tally.green} green", f"{tally.red} red"]
     if tally.flaky:
         parts.append(f"{tally.flaky} flaky ({tally.flaky_rate:.0%})")
     if tally.green:

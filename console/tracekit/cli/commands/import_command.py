@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tracekit import __version__
-from tracekit.cli import edge, project, runwords
+from tracekit.cli import edge, project
+from tracekit.model.words import weight
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def _say(args: argparse.Namespace, store: RunStore, folder: RunFolder, *, new: b
         )
     else:
         did = "imported" if new else "is here already:"
-        edge.say(f"{did} {folder.run_id}, {runwords.size(folder.disk_bytes())}")
+        edge.say(f"{did} {folder.run_id}, {weight(folder.disk_bytes())}")
         edge.say(f"look at it: tracekit show {folder.run_id}")
     sys.stdout.flush()
 

@@ -7,8 +7,9 @@ import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from tracekit.cli import edge, project, runwords
+from tracekit.cli import edge, project
 from tracekit.cli.painting import Paint, counted
+from tracekit.model.words import count, weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,15 +52,15 @@ def _lines(done: Recovered, paint: Paint) -> Iterator[str]:
     if done.whole:
         yield f"nothing to recover: {done.run} has its end"
         return
-    size = runwords.size(done.output_bytes)
-    yield f"recovered {done.run}: {runwords.plural(done.lines, 'line')}, {size} of output"
+    size = weight(done.output_bytes)
+    yield f"recovered {done.run}: {count(done.lines, 'line')}, {size} of output"
     yield f"  {counted(done.verdicts, paint)}"
     if done.traced:
-        yield f"  {runwords.plural(done.traced, 'event')} were still in the rings"
+        yield f"  {count(done.traced, 'event')} were still in the rings"
     if done.ended:
-        yield f"  {runwords.plural(done.ended, 'attempt')} had no end, and got one with its reason"
+        yield f"  {count(done.ended, 'attempt')} had no end, and got one with its reason"
     if done.not_run:
-        yield f"  {runwords.plural(done.not_run, 'scenario')} had not run"
+        yield f"  {count(done.not_run, 'scenario')} had not run"
     if done.cut_bytes:
         yield paint.dim(f"  {done.cut_bytes:,} bytes were never committed, and are cut")
     if done.dropped_bytes:

@@ -6,8 +6,9 @@ import argparse
 import time
 
 from tracekit.cli import edge, project
-from tracekit.cli.painting import Paint, counted, seconds
+from tracekit.cli.painting import Paint, counted
 from tracekit.engine.history import History
+from tracekit.model.words import seconds
 from tracekit.store.runs import RunStore
 
 

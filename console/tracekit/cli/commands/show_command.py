@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, project, runwords, summary
-from tracekit.cli.painting import GLYPHS, Paint, seconds
+from tracekit.cli.painting import GLYPHS, Paint
 from tracekit.engine.history import History
 from tracekit.engine.view import RunView
 from tracekit.model.facts import Handled
@@ -16,6 +16,7 @@ from tracekit.model.handling import handled_before
 from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.state import Attempt, OutputSpan, Status
 from tracekit.model.status import RED_STATUSES
+from tracekit.model.words import seconds
 from tracekit.store.runs import RunStore, damaged
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import CUT_SHORT, RED

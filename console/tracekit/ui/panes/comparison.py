@@ -11,12 +11,12 @@ from rich.style import Style
 from tracekit.model.comparing import Kind, Pair
 from tracekit.model.results import Result
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.model.words import ago, count, moment, seconds
 from tracekit.ui.panes.runs import sign
 from tracekit.ui.panes.story import title
 from tracekit.ui.runtree import greens, reds
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import ago, count, moment, seconds
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Difference, Held

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 from tracekit.model.facts import Attempt, OutputSpan, ScenarioFacts
+from tracekit.model.words import seconds
 from tracekit.ui.panes.failure import failure_lines
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import clean, safe_lines
 from tracekit.ui.theme import palette
-from tracekit.ui.words import seconds
 
 TAIL_BYTES, TAIL_LINES, COLUMNS = 16_384, 60, 400
 

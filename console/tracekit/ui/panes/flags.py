@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from tracekit.model.facts import Attempt
 from tracekit.model.state import RunState
+from tracekit.model.words import count, seconds
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import count, seconds
 
 MAX_LEAKS = 20
 

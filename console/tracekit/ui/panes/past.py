@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.model.words import ago, count, seconds
 from tracekit.ui.panes.picks import OpenRun
 from tracekit.ui.panes.story import title
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import ago, count, seconds
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Before, Story

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tracekit.model.facts import Attempt, BoxFacts, RunFacts, ScenarioFacts, SuiteFacts
+from tracekit.model.words import moment
 from tracekit.ui.panes.why import since_lines
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import moment
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Before

@@ -12,10 +12,10 @@ from threading import Lock
 
 from tracekit.model.state import RunState
 from tracekit.model.status import RED_STATUSES, Status, status_of
+from tracekit.model.words import count, seconds
 from tracekit.ui.panes.timeline import Bar, Row
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import count, seconds
 
 MOST_LANES = 64
 SLOWEST = 5

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tracekit.model.status import BY_WORD, RED_STATUSES
+from tracekit.model.words import ago, count, moment, seconds, weight
 from tracekit.ui.panes.past import commit
 from tracekit.ui.panes.story import title
 from tracekit.ui.ports import RunRow
 from tracekit.ui.runtree import Placed, greens, reds
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import ago, count, moment, seconds, weight
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:

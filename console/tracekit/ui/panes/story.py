@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from tracekit.model.facts import Attempt, Frame, Notice, ScenarioFacts, Step
 from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.model.words import count, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames, place_of
 from tracekit.ui.panes.picks import GoTo, Place, Stretch
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import count, seconds
 
 SETUPS = frozenset({"setup", "fixture"})
 ENDS = frozenset({"teardown", "cleanup"})

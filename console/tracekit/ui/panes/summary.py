@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from tracekit.model.facts import Attempt, Notice, RunFacts
 from tracekit.model.status import RED_STATUSES, WORDS, Status
+from tracekit.model.words import clock, count, moment, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.panes.failure import failure_lines
 from tracekit.ui.panes.story import title
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line, clean, safe_lines, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import clock, count, moment, seconds
 
 MAX_NOT_RUN = 200
 MAX_NOTICES = 50

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tracekit.model.words import clock, moment
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import clock, moment
 
 _LEAST = 8
 

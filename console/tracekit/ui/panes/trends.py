@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from tracekit.model.comparing import SLOWER_FLOOR_NS, SLOWER_RATIO
 from tracekit.model.flakiness import share
+from tracekit.model.words import ago, count, seconds
 from tracekit.ui.panes.past import strip
 from tracekit.ui.panes.story import title
 from tracekit.ui.plots import bars, bunched, curve
 from tracekit.ui.safe import Line, clean, shorten_name
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import ago, count, seconds
 from tracekit.wire.names import GREEN, RED
 
 if TYPE_CHECKING:

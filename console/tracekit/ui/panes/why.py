@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from tracekit.model.facts import Attempt, Handled
 from tracekit.model.status import RED_STATUSES, Status
+from tracekit.model.words import ago, count
 from tracekit.ui.board import Board
 from tracekit.ui.panes.failure import failure_lines, type_of
 from tracekit.ui.panes.past import commit
@@ -18,7 +19,6 @@ from tracekit.ui.panes.story import stall_lines, title
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
-from tracekit.ui.words import ago, count
 from tracekit.wire.ids import in_python
 from tracekit.wire.names import CUT_SHORT, RED
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from tracekit.model.words import count
 from tracekit.ui.actions import COMPARISON, bindings
 from tracekit.ui.panes import comparison as pane
 from tracekit.ui.ports import Opened
 from tracekit.ui.safe import Line
 from tracekit.ui.screens.past import PastScreen
 from tracekit.ui.widgets.header import TitleRow
-from tracekit.ui.words import count
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Held

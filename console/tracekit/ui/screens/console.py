@@ -18,6 +18,7 @@ from textual.widgets import Input
 
 from tracekit.model.selection import parse_selector
 from tracekit.model.status import RED_STATUSES, Status
+from tracekit.model.words import clock
 from tracekit.ui.actions import CONSOLE, bindings, footer_hints
 from tracekit.ui.board import Board, Delta
 from tracekit.ui.composing import Sparingly
@@ -44,7 +45,6 @@ from tracekit.ui.widgets.output import OutputPane
 from tracekit.ui.widgets.selecting import Selecting
 from tracekit.ui.widgets.timeline import TimelineRows
 from tracekit.ui.widgets.tree import ScenarioTree
-from tracekit.ui.words import clock
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracekit.model.runfacts import ELSEWHERE
+from tracekit.model.words import count
 from tracekit.ui.board import Board
 from tracekit.ui.panes.evidence import evidence
 from tracekit.ui.ports import Ports
 from tracekit.ui.widgets.selecting import Selecting
-from tracekit.ui.words import count
 
 if TYPE_CHECKING:
     from tracekit.ui.app import ConsoleApp

@@ -9,15 +9,15 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
+from tracekit.engine.requests import Attach, Discover, Launch, Replay, Request, Rerun
 from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.status import Status
+from tracekit.model.words import ago
 from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames
 from tracekit.ui.panes.picks import Place
 from tracekit.ui.ports import Opened, Ports, RunRow, ViewFace, same_root
-from tracekit.ui.screens.beside import Beside
-from tracekit.ui.words import ago
+from tracekit.ui.screens.stopping import Stopping
 from tracekit.wire.ids import in_python
 from tracekit.wire.problems import Problem
 
@@ -29,10 +29,9 @@ if TYPE_CHECKING:
     from tracekit.ui.widgets.tree import ScenarioTree
 
 UNTIL_FAILURE = 1000
-LEAVE, CANCEL, STAY = "leave", "cancel", "stay"
 
 
-class Doing:
+class Doing(Stopping):
     """The console screen's side that acts."""
 
     owner: ConsoleApp
@@ -42,15 +41,10 @@ class Doing:
     detail: Detail
     stage: str
     problems: tuple[Problem, ...]
-    beside: Beside
     _last: Launch | Rerun | None = None
     _adopted: ViewFace | None = None  # a run that was opened; its project becomes the console's
     _remembered: ViewFace | None = None  # what was found last time, until it is known whether it still holds
     refreshing = False  # what is shown was found earlier; what has changed since is being looked for
-    _begins: Future[ViewFace] | None = None  # the run that was asked for last
-    _leaving: object = None  # it goes as soon as what was asked for last, on leaving, has been done
-    _checking = False  # a question is being prepared: a second key must not begin another run
-    _called_off = False  # what is being prepared is not to begin
 
     if TYPE_CHECKING:
 
@@ -355,138 +349,6 @@ class Doing:
     def itself(self) -> ViewFace | None:
         """The newest run itself, whatever moment of it is shown."""
         return self.board.newest
-
-    # -- stopping ----------------------------------------------------------------------------------------------------
-
-    def _live(self) -> ViewFace | None:
-        view = self.itself
-        return view if view is not None and view.live else None
-
-    def _all_live(self) -> list[ViewFace]:
-        view = self._live()
-        return [*([view] if view is not None else []), *self.beside.live.values()]
-
-    def _pending(self) -> list[Future[ViewFace]]:
-        """Runs that were asked for, here and elsewhere, and have not begun."""
-        here = [self._begins] if self._begins is not None and not self._begins.done() else []
-        return [*here, *self.beside.pending.values()]
-
-    def _cancel(
-        self,
-        request: Cancel,
-        then: Callable[[ViewFace], None] = lambda _: None,
-        refused: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Through the pump, so that a refusal is told."""
-        self.owner.pump.expect(self.ports.engine.submit(request), then, refused)
-
-    def action_cancel_run(self) -> None:
-        """Stop the run, after a question."""
-        view, others = self._live(), " and ".join([*self.beside.live, *self.beside.pending])
-        pending = self._pending()
-        here = view is not None or len(pending) > len(self.beside.pending)
-        if not here and not others:
-            # Nobody has been asked for what is only being prepared: it needs no question to let it be.
-            self._called_off = self._checking
-            self.say("stopping" if self._checking else "nothing is running")
-            return
-
-        def stop(begun: ViewFace | None) -> None:
-            if begun is not None:
-                self._cancel(Cancel(begun.run_id))
-
-        def answered(answer: str | None) -> None:
-            if answer == "yes":
-                for each in self._all_live():
-                    self._cancel(Cancel(each.run_id))
-                for future in pending:
-                    self.beside.when_begun(future, stop)
-                self.say("stopping", of_run=True)
-
-        title = f"Stop this run, and the ones on {others}?" if others else "Stop this run?"
-        self.owner.ask(
-            title if here else f"Stop the runs on {others}?",
-            (
-                "what has ended stays; nothing of it is left running",
-                *(["what has not begun yet is stopped as soon as it has"] if pending else []),
-            ),
-            (("no", "keep it running"), ("yes", "stop it")),
-            answered,
-        )
-
-    def action_cancel_one(self) -> None:
-        """Stop the selected scenario, after a question."""
-        view, rows = self._live(), self.scenarios.rows()
-        running = [row for row in rows if self.board.status[row] == Status.RUNNING]
-        if view is None or not running:
-            self.say("this row is not running")
-            return
-        scenario = self._ids(running[:1])[0]
-
-        def answered(answer: str | None) -> None:
-            if answer == "yes":
-                self._cancel(Cancel(view.run_id, scenario))
-                self.say("stopping it", of_run=True)
-
-        self.owner.ask(
-            "Stop this scenario?", (scenario,), (("no", "let it run"), ("yes", "stop it")), answered
-        )
-
-    def action_quit(self) -> None:
-        """Leave; while a run is live, ask what becomes of it."""
-        live = [view for view in self._all_live() if view.state.run.mode != "discover"]
-        pending = self._pending()
-        if self._leaving is not None or not (live or pending):
-            self.owner.leave(0)
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer not in {CANCEL, LEAVE}:
-                return
-            left = len(pending) + (len(live) if answer == CANCEL else 0)
-            leaving = self._leaving = object()
-
-            def over(_: ViewFace | None = None) -> None:
-                nonlocal left
-                left -= 1
-                if not left and self._leaving is leaving:
-                    self.owner.leave(0)
-
-            def refused() -> None:
-                # A person must see why: it is they who say again what becomes of the rest.
-                if self._leaving is leaving:
-                    self._leaving = None
-
-            def begun(view: ViewFace | None) -> None:
-                if answer == CANCEL and view is not None:
-                    self._cancel(Cancel(view.run_id), over, refused)
-                elif answer == LEAVE and view is None:
-                    refused()
-                else:
-                    over()
-
-            # Leaving at once would take the requests along.
-            self.say("stopping" if answer == CANCEL else "leaving once it has begun; q leaves at once")
-            for future in pending:
-                self.beside.when_begun(future, begun)
-            if answer == CANCEL:
-                for view in live:
-                    self._cancel(Cancel(view.run_id), over, refused)
-            elif not pending:
-                self.owner.leave(0)
-
-        several = len(live) + len(pending) > 1
-        goes, what = ("they go", "runs stay") if several else ("it goes", "run stays")
-        self.owner.ask(
-            f"{len(live) + len(pending)} runs are live" if several else "A run is live",
-            (f"{goes} on without this console; H finds {'them' if several else 'it'} again",),
-            (
-                (LEAVE, f"leave, the {what} running"),
-                (CANCEL, f"stop the {what.split()[0]} and leave"),
-                (STAY, "stay here"),
-            ),
-            answered,
-        )
 
     # -- elsewhere ---------------------------------------------------------------------------------------------------
 

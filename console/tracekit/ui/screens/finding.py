@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.widgets import Input
 
 from tracekit.model.status import Status
+from tracekit.model.words import ago
 from tracekit.ui.actions import Action, by_group, shown_key
 from tracekit.ui.board import Board
 from tracekit.ui.ports import RunRow
@@ -22,7 +23,6 @@ from tracekit.ui.screens.dialogs import Dialog
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.choices import Choices
-from tracekit.ui.words import ago
 
 MOST = 200
 _BETWEEN = "\n"

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from tracekit.ui.app import ConsoleApp
 
-
     _Base = Screen[None]
 else:
     _Base = object

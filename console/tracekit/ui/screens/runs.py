@@ -12,6 +12,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.widgets import Input
 
+from tracekit.model.words import count, weight
 from tracekit.ui.actions import RUNS, bindings
 from tracekit.ui.panes import runs as pane
 from tracekit.ui.ports import Opened, RunRow
@@ -20,7 +21,6 @@ from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.screens.past import PastScreen
 from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.header import TitleRow
-from tracekit.ui.words import count, weight
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:

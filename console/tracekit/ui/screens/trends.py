@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
+from tracekit.model.words import count
 from tracekit.ui.actions import TRENDS, bindings
 from tracekit.ui.panes import trends as pane
 from tracekit.ui.ports import Opened
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.screens.past import PastScreen
 from tracekit.ui.widgets.header import TitleRow
-from tracekit.ui.words import count
 
 if TYPE_CHECKING:
     from tracekit.engine.past import Story, Trends

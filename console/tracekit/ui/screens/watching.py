@@ -115,7 +115,7 @@ class Watch(Doing):
         if self._stale != running.run_id:
             self._stale = running.run_id
             self.say(f"saved: {_named(list(self._saved))} → stopping the run that it made stale")
-            self._cancel(Cancel(running.run_id))
+            self.cancel(Cancel(running.run_id))
 
     def _news(self) -> list[tuple[ViewFace, Sequence[str] | None]]:
         """Runs that have ended since the last choice, and what each was asked for."""

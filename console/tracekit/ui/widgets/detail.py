@@ -12,6 +12,7 @@ from textual.containers import Vertical
 
 from tracekit.model.facts import Attempt, OutputSpan
 from tracekit.model.status import BY_WORD, RED_STATUSES, Status
+from tracekit.model.words import count, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.panes import flags, story, summary
 from tracekit.ui.panes.events import about
@@ -33,7 +34,6 @@ from tracekit.ui.widgets.output import OutputPane
 from tracekit.ui.widgets.reading import PastKey, PastReader, RaisedKey, RaisedReader
 from tracekit.ui.widgets.runtimeline import RunTimeline
 from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
-from tracekit.ui.words import count, seconds
 from tracekit.wire.names import RED
 
 if TYPE_CHECKING:

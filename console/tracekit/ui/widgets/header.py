@@ -8,11 +8,11 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tracekit.model.words import few
 from tracekit.ui.actions import Action
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.rolling import Lined
-from tracekit.ui.words import few
 
 LOUD_LINKS = frozenset({"no link", "lost", "connecting", "then"})
 

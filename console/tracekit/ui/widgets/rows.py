@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tracekit.model.status import RED_STATUSES, Status
+from tracekit.model.words import count, seconds
 from tracekit.ui.safe import NOTHING, Line, Safe, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, FILE, GROUP, HEAD, LEAF, TROUBLES, Section
 from tracekit.ui.theme import QUIET, Palette
-from tracekit.ui.words import count, seconds
 
 if TYPE_CHECKING:
     from tracekit.model.facts import Notice
