@@ -14,7 +14,7 @@ from tracekit.ui.panes.picks import Stretch
 from tracekit.ui.widgets.events import EventsPane
 from tracekit.ui.widgets.lines import LinesPane
 from tracekit.ui.widgets.runtimeline import RunTimeline
-from tracekit.ui.widgets.timeline import TimelinePane
+from tracekit.ui.widgets.timeline import TimelinePane, TimelineRows
 from tracekit.wire.problems import Problem
 
 
@@ -377,6 +377,34 @@ def test_run_timeline__workers__a_lane_each_with_its_share_what_ends_the_run_and
         assert shown.app.safety.caught == 0
 
     drive(lambda: showing(FakeView(journals.spread())), story, size)
+
+
+@pytest.mark.parametrize("row", ["g", "J"])
+def test_timeline__another_size__is_painted_once_and_not_at_all_where_it_is_as_wide(
+    row: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[int] = []
+    show = TimelineRows.show
+
+    def counted(self: TimelineRows, rows: list[Any], chart: Any) -> None:
+        painted.append(chart.width)
+        show(self, rows, chart)
+
+    monkeypatch.setattr(TimelineRows, "show", counted)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, row, "5")
+        for size, times in (((100, 30), 1), ((90, 30), 1), ((90, 25), 0)):
+            painted.clear()
+            await pilot.resize_terminal(*size)
+            await settle(pilot, shown)
+            assert len(painted) == times, (size, painted)
+        # Another theme is painted, though nothing has moved.
+        shown.app.wear("light")
+        await settle(pilot, shown)
+        assert painted
+
+    drive(console, story)
 
 
 def test_run_timeline__bar_opened__goes_to_that_scenario_and_its_own_timeline() -> None:

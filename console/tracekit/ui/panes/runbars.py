@@ -19,6 +19,8 @@ from tracekit.ui.theme import Palette
 
 MOST_LANES = 64
 SLOWEST = 5
+#: A stretch without anything to do is a hole from this share of the run on: a twentieth.
+HOLE = 20
 #: Scenarios that are read while the run's lock is held.
 SLICE = 500
 _RED = {int(status) for status in RED_STATUSES}
@@ -73,6 +75,27 @@ class RunBars:
         """What the end of the run waited for."""
         ends = [(lane, max(lane.tried, key=lambda one: one.end)) for lane in self.lanes if lane.tried]
         return max(ends, key=lambda found: found[1].end, default=None)
+
+    @property
+    def chain(self) -> list[Tried]:
+        """What that waited for: the attempts before it on its worker, the last one first, back to the first hole."""
+        found = self.last
+        if found is None:
+            return []
+        lane, one = found
+        worker, chain = lane.worker or lane.label, []
+        before = sorted(
+            (tried for each in self.lanes if (each.worker or each.label) == worker for tried in each.tried),
+            key=lambda tried: tried.end,
+        )
+        for tried in reversed(before):
+            if tried.end > one.start:
+                continue  # it went on beside it
+            if (one.start - tried.end) * HOLE > self.end - self.begin:
+                break
+            chain.append(tried)
+            one = tried
+        return chain
 
     @property
     def slowest(self) -> list[Tried]:
@@ -200,7 +223,7 @@ def _bar(group: Sequence[Tried]) -> Bar:
 
 
 def summary(bars: RunBars, look: Palette) -> list[Line]:
-    """What the end waited for, and where the longest hole is."""
+    """What the end waited for, what that waited for in its turn, and where the longest hole is."""
     lines = []
     last, gap, dots = bars.last, bars.gap, look.glyphs.dots
     if last is not None:
@@ -210,7 +233,14 @@ def summary(bars: RunBars, look: Palette) -> list[Line]:
             seconds(one.end - one.start), look.dim
         )
         lines.append(line.own(" on ", look.faint).put(shorten(clean(lane.label), 20, dots), look.text))
-    if gap is not None and (gap.end - gap.start) * 20 > bars.end - bars.begin:
+    if last is not None and (chain := bars.chain):
+        whole = last[1].start - chain[-1].start
+        line = Line().gap(1).own("behind ", look.dim).own(count(len(chain), "other"), look.text)
+        line.own(" in a row, ", look.dim).own(seconds(whole), look.text).own(", longest ", look.dim)
+        longest = max(chain, key=lambda one: one.end - one.start)
+        line.put(shorten(clean(longest.name), 40, dots), look.text).gap(1)
+        lines.append(line.own(seconds(longest.end - longest.start), look.dim))
+    if gap is not None and (gap.end - gap.start) * HOLE > bars.end - bars.begin:
         line = Line().gap(1).own("idle ", look.warn).own(seconds(gap.end - gap.start), look.text)
         line.own(f" from +{(gap.start - bars.begin) / 1e9:.1f}s on ", look.dim)
         lines.append(line.put(shorten(clean(gap.lane), 20, dots), look.text))

@@ -116,6 +116,7 @@ class Detail(Standing, Vertical):
         for pane in self.query(FollowingPane):
             pane.paint_anew()
         self.query_one("#events-pane", EventsPane).paint_anew()
+        self.bars.paint_anew()
         self._shown = None
         self.update_facts()
 

@@ -51,6 +51,8 @@ class RunTimeline(Standing, Vertical):
         self._wanted: Collection[str] | None = None
         self._key: object = None
         self._window: tuple[int, int] | None = None  # None: all of it
+        self._painted: object = None
+        self._known = False  # the bars are those of the key
         self._looked = 0
         self._seen: object = None
         self.reading: Latest[Asked] = Latest(self.run_worker, self._read)
@@ -74,7 +76,7 @@ class RunTimeline(Standing, Vertical):
     def show(self, view: ViewFace | None, wanted: Collection[str] | None, key: object, now: int) -> None:
         """Show a run, or some scenarios of it."""
         if key != self._key:
-            self._key, self._window, self._seen = key, None, None
+            self._key, self._window, self._seen, self._known = key, None, None, False
             self._bars = runbars.RunBars()
             self.rows.at = self.rows.bar = 0
         self._view, self._wanted = view, wanted
@@ -93,6 +95,7 @@ class RunTimeline(Standing, Vertical):
 
     def paint_anew(self) -> None:
         """The palette means other colours now."""
+        self._painted = None
         self._paint()
 
     def moved(self) -> None:
@@ -126,7 +129,7 @@ class RunTimeline(Standing, Vertical):
     async def _read(self, asked: Asked) -> None:
         found = await asyncio.to_thread(_look, asked)
         if asked.view is self._view and asked.wanted == self._wanted:
-            self._bars = found
+            self._bars, self._known = found, True
             self._paint()
 
     # -- painting ----------------------------------------------------------------------------------------------------
@@ -138,10 +141,14 @@ class RunTimeline(Standing, Vertical):
     def _paint(self) -> None:
         if not self.is_mounted:
             return
+        wanted = (self._known, id(self._bars), self._window, self.size.width)
+        if wanted == self._painted:
+            return  # whoever holds this asks for it as well where the size is another
+        self._painted = wanted
         look, chart, bars = self._palette, self._chart(), self._bars
         axis, note = self.query_one("#run-bars-axis", TitleRow), self.query_one("#run-bars-note", LinesPane)
         if not bars.lanes:
-            words = "looking" if self.reading.busy else "nothing has begun in this part of the run"
+            words = "nothing has begun in this part of the run" if self._known else "looking"
             axis.show(Line().gap(1).own(words, look.dim))
             self.rows.show([], chart)
             note.show([], "note")

@@ -127,6 +127,11 @@ class TimelineRows(ScrollView, can_focus=True, inherit_bindings=False):
         return line.strip(width, base + over)
 
 
+def _alike(one: object, other: object) -> bool:
+    """What is large is known by its identity: it is made anew where it changes."""
+    return one is other or (isinstance(one, str | int | tuple) and one == other)
+
+
 def _away(bar: timeline.Bar, moment: int) -> int:
     return max(0, bar.start - moment, moment - bar.end)
 
@@ -157,6 +162,7 @@ class TimelinePane(Standing, Vertical):
         self.reading: Latest[Question] = Latest(self.run_worker, self._read)
         self._answered: Question | None = None
         self._opened: tuple[object, Window] | None = None
+        self._painted: tuple[object, ...] = ()
         self._looked = 0
         self._turn = 0
         self._unrun: list[Line] = []
@@ -216,6 +222,11 @@ class TimelinePane(Standing, Vertical):
         self._ask()
         self._paint()
 
+    def paint_anew(self) -> None:
+        """The palette means other colours now."""
+        self._painted = ()
+        self._paint()
+
     def zoom(self, factor: float) -> None:
         """A shorter window around the cursor's bar, or a longer one."""
         bar = self.rows.chosen
@@ -238,8 +249,15 @@ class TimelinePane(Standing, Vertical):
             self.query_one("#timeline-foot", TitleRow).show(Line())
             note.set_class(bool(self._unrun), "-on")
             note.show(self._unrun, "unrun")
+            self._painted = ()
             self.rows.refresh()
             return
+        # Whoever holds this asks for it as well where the size is another.
+        wanted = (attempt, self._folded, self._problem, self._window, self._whole, self.size.width)
+        same = len(self._painted) == len(wanted) and all(map(_alike, wanted, self._painted))
+        if same and attempt.verdict is not None:
+            return
+        self._painted = wanted
         rows = timeline.step_rows(attempt, self._whole[1])
         if self._folded is not None:
             rows += timeline.lane_rows(self._folded, self._lanes)
@@ -294,15 +312,17 @@ class TimelinePane(Standing, Vertical):
             self.reading.ask(asked)
 
     async def _read(self, asked: Question) -> None:
+        problem = ""
         try:
             folded, lanes = await asyncio.to_thread(self._fold, asked)
-            self._problem = ""
         except ProblemError as error:
             folded, lanes = None, {}
-            self._problem = f"{error.first.what} · {error.first.action}"
+            problem = f"{error.first.what} · {error.first.action}"
         self._answered = asked
-        if self._view is asked.view and self._about == asked.about:
-            self._folded, self._lanes = folded, lanes
+        if self._view is not asked.view or self._about != asked.about:
+            return
+        if (folded, lanes, problem) != (self._folded, self._lanes, self._problem):
+            self._folded, self._lanes, self._problem = folded, lanes, problem
             self._paint()
 
     def _fold(self, asked: Question) -> tuple[Folded, dict[int, tuple[int, int, str]]]:
