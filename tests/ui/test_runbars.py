@@ -32,6 +32,9 @@ def test_chain__attempts_before_the_last_one__then_those_without_a_hole_on_its_w
     assert [(one.start, one.end) for one in bars.chain] == chain
     told = "\n".join(line.text for line in summary(bars, palette()))
     assert ("in a row" in told) == bool(chain)
+    # Of one worker everything is in a row: nothing is said of it.
+    alone = "\n".join(line.text for line in summary(RunBars(0, 100, lanes[:1]), palette()))
+    assert "in a row" not in alone
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Protocol
 
+#: Refusals of a host key that no answer can change.
+NEVER = {
+    "ssh.host_key_changed": "THE KEY OF THIS BOX HAS CHANGED",
+    "ssh.host_key_revoked": "THE KEY OF THIS BOX IS REVOKED",
+    "ssh.host_key_pinned": "THIS IS NOT THE KEY THAT THE PROFILE PINS",
+}
+
 
 class Asked(Protocol):
     """One question, as the link puts it: passphrase, password, interactive or host-key."""

@@ -14,10 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
-from tracekit.ui.asking import Asked, Pending
+from tracekit.ui.asking import NEVER, Asked, Pending
 from tracekit.ui.ports import BoxHealth, BoxRow, Ports
-from tracekit.ui.screens.asked import NEVER, Refused, Secret, new_key
-from tracekit.ui.screens.environments import Environments
 from tracekit.ui.theme import Palette
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from textual.app import App
 
     from tracekit.ui.screens.console import ConsoleScreen
+    from tracekit.ui.screens.environments import Environments
 
     _Base = App[int]
 else:
@@ -76,6 +75,8 @@ class Elsewhere(_Base):
         self.push_screen(screen, self._answered)
 
     def _screen_of(self, asked: Asked) -> Screen[str | None]:
+        from tracekit.ui.screens.asked import Secret, new_key
+
         return new_key(self.look, asked) if asked.kind == "host-key" else Secret(self.look, asked)
 
     def _withdraw(self, screen: Screen[Any]) -> None:
@@ -93,6 +94,8 @@ class Elsewhere(_Base):
 
     def show_refused(self, problem: Problem) -> None:
         """A key that nobody may accept."""
+        from tracekit.ui.screens.asked import Refused
+
         self.push_screen(Refused(self.look, problem))
 
     # -- environments
@@ -107,6 +110,8 @@ class Elsewhere(_Base):
             except ProblemError as fault:
                 self.board_screen.failed(fault.problems)
                 return
+            from tracekit.ui.screens.environments import Environments
+
             screen = Environments(self.look, rows, (self.environment, *self.beside))
             self.push_screen(screen, self._chosen)
 

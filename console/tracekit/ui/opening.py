@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from tracekit.ui import actions as registry
 from tracekit.ui.ports import Opened, Ports, RunRow, same_root
-from tracekit.ui.screens.dialogs import Question
-from tracekit.ui.screens.finding import Help, PaletteScreen, Pick
 from tracekit.ui.theme import Palette
 from tracekit.wire.problems import ProblemError
 
@@ -22,6 +20,7 @@ if TYPE_CHECKING:
 
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.screens.console import ConsoleScreen
+    from tracekit.ui.screens.finding import Pick
 
     _Base = App[int]
 else:
@@ -52,6 +51,8 @@ class Opening(_Base):
         answered: Callable[[str | None], None],
     ) -> None:
         """A question; the first answer is the safe one, which enter gives."""
+        from tracekit.ui.screens.dialogs import Question
+
         self.push_screen(Question(self.look, title, text, answers), answered)
 
     def ask_trust(self, root: str, answered: Callable[[str | None], None]) -> None:
@@ -125,6 +126,8 @@ class Opening(_Base):
 
     def show_palette(self) -> None:
         """Find an action, a scenario or a run; an action is done as if its key had been pressed."""
+        from tracekit.ui.screens.finding import PaletteScreen
+
         console = self.board_screen
 
         def chosen(pick: Pick | None) -> None:
@@ -149,6 +152,8 @@ class Opening(_Base):
 
     def show_help(self) -> None:
         """Every key of the screen that is shown."""
+        from tracekit.ui.screens.finding import Help
+
         context = getattr(self.screen, "CONTEXT", "") or registry.CONSOLE
         self.push_screen(Help(self.look, self.actions, context))
 

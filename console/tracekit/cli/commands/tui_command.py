@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,11 +13,13 @@ from tracekit.engine.requests import Discover, Launch, Replay, Request
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from concurrent.futures import Future
 
     from tracekit.engine.engine import Engine
     from tracekit.engine.places import Places
     from tracekit.engine.view import RunView
+    from tracekit.ui.app import ConsoleApp
     from tracekit.ui.asking import Questions
 
 
@@ -96,6 +99,38 @@ def _show(
     given: dict[str, Any],
     bundled: bool,
 ) -> int:
+    with _loading():
+        app, mouse = _application(
+            engine, request, ahead, root=root, questions=questions, given=given, bundled=bundled
+        )
+    from tracekit.ui.app import run as show
+
+    return show(app, mouse=mouse)
+
+
+@contextlib.contextmanager
+def _loading() -> Iterator[None]:
+    """Without the collector: what is loaded stays, and looking through it again and again is a tenth of the time."""
+    import gc
+
+    gc.disable()
+    try:
+        yield
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+def _application(
+    engine: Engine,
+    request: Request,
+    ahead: Future[RunView] | None,
+    *,
+    root: str,
+    questions: Questions,
+    given: dict[str, Any],
+    bundled: bool,
+) -> tuple[ConsoleApp, bool]:
     from tracekit.cli.desk import DeskDebugger, DeskEditor, DeskTrust
     from tracekit.cli.desk_boxes import DeskBoxes
     from tracekit.cli.desk_clipboard import DeskClipboard, masked
@@ -104,7 +139,6 @@ def _show(
     from tracekit.engine.boxes import Ways
     from tracekit.ui.actions import ACTIONS
     from tracekit.ui.app import ConsoleApp
-    from tracekit.ui.app import run as show
     from tracekit.ui.ports import EngineFace, NoPicture, Ports, Trusting, ViewFace
 
     flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
@@ -139,7 +173,7 @@ def _show(
         ahead=cast("Future[ViewFace] | None", ahead),
         far=any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY")),
     )
-    return show(app, mouse=config.settings.mouse and not given.get("no_mouse"))
+    return app, config.settings.mouse and not given.get("no_mouse")
 
 
 def _made_of(places: Places, request: Discover) -> tuple[str, ...]:

@@ -77,17 +77,21 @@ class RunBars:
         return max(ends, key=lambda found: found[1].end, default=None)
 
     @property
+    def workers(self) -> dict[str, list[Tried]]:
+        """What each of them did, in all of its lanes."""
+        workers: dict[str, list[Tried]] = {}
+        for lane in self.lanes:
+            workers.setdefault(lane.worker or lane.label, []).extend(lane.tried)
+        return workers
+
+    @property
     def chain(self) -> list[Tried]:
         """What that waited for: the attempts before it on its worker, the last one first, back to the first hole."""
         found = self.last
         if found is None:
             return []
-        lane, one = found
-        worker, chain = lane.worker or lane.label, []
-        before = sorted(
-            (tried for each in self.lanes if (each.worker or each.label) == worker for tried in each.tried),
-            key=lambda tried: tried.end,
-        )
+        (lane, one), chain = found, []
+        before = sorted(self.workers[lane.worker or lane.label], key=lambda tried: tried.end)
         for tried in reversed(before):
             if tried.end > one.start:
                 continue  # it went on beside it
@@ -106,11 +110,8 @@ class RunBars:
     @property
     def gap(self) -> Gap | None:
         """The longest stretch in which a worker that went on later did nothing, in none of its lanes."""
-        workers: dict[str, list[Tried]] = {}
-        for lane in self.lanes:
-            workers.setdefault(lane.worker or lane.label, []).extend(lane.tried)
         longest: Gap | None = None
-        for worker, tried in workers.items():
+        for worker, tried in self.workers.items():
             until = None
             for one in sorted(tried, key=lambda one: one.start):
                 idle = 0 if until is None else one.start - until
@@ -233,12 +234,13 @@ def summary(bars: RunBars, look: Palette) -> list[Line]:
             seconds(one.end - one.start), look.dim
         )
         lines.append(line.own(" on ", look.faint).put(shorten(clean(lane.label), 20, dots), look.text))
-    if last is not None and (chain := bars.chain):
+    # Where there is one worker, all was in a row.
+    if last is not None and len(bars.workers) > 1 and (chain := bars.chain):
         whole = last[1].start - chain[-1].start
         line = Line().gap(1).own("behind ", look.dim).own(count(len(chain), "other"), look.text)
         line.own(" in a row, ", look.dim).own(seconds(whole), look.text).own(", longest ", look.dim)
         longest = max(chain, key=lambda one: one.end - one.start)
-        line.put(shorten(clean(longest.name), 40, dots), look.text).gap(1)
+        line.put(shorten(clean(longest.name), 20, dots), look.text).gap(1)
         lines.append(line.own(seconds(longest.end - longest.start), look.dim))
     if gap is not None and (gap.end - gap.start) * HOLE > bars.end - bars.begin:
         line = Line().gap(1).own("idle ", look.warn).own(seconds(gap.end - gap.start), look.text)

@@ -14,7 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from tracekit.ui.actions import LIST, bindings
-from tracekit.ui.asking import Asked
+from tracekit.ui.asking import NEVER, Asked
 from tracekit.ui.safe import Line, wrap
 from tracekit.ui.screens.dialogs import Question
 from tracekit.ui.screens.once import Once
@@ -24,12 +24,6 @@ from tracekit.ui.widgets.lines import LinesPane
 from tracekit.wire.problems import Problem
 
 TITLES = {"passphrase": "A key is locked", "password": "A password is wanted", "interactive": "The box asks"}
-#: Refusals of a host key that no answer can change.
-NEVER = {
-    "ssh.host_key_changed": "THE KEY OF THIS BOX HAS CHANGED",
-    "ssh.host_key_revoked": "THE KEY OF THIS BOX IS REVOKED",
-    "ssh.host_key_pinned": "THIS IS NOT THE KEY THAT THE PROFILE PINS",
-}
 _LONGEST = 12
 _PRINT = re.compile(r"(SHA256:[A-Za-z0-9+/]{43})")
 

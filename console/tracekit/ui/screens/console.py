@@ -20,13 +20,13 @@ from tracekit.model.selection import parse_selector
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.model.words import clock
 from tracekit.ui.actions import CONSOLE, bindings, footer_hints
+from tracekit.ui.asking import NEVER
 from tracekit.ui.board import Board, Delta
 from tracekit.ui.composing import Sparingly
 from tracekit.ui.panes import states, timebar
 from tracekit.ui.panes.picks import GoTo, OpenRun, Place, Stretch
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
-from tracekit.ui.screens.asked import NEVER
 from tracekit.ui.screens.beside import Beside
 from tracekit.ui.screens.copying import Copying
 from tracekit.ui.screens.layout import Fit, detail_width, fit
