@@ -379,6 +379,20 @@ def test_run_timeline__workers__a_lane_each_with_its_share_what_ends_the_run_and
     drive(lambda: showing(FakeView(journals.spread())), story, size)
 
 
+@pytest.mark.parametrize("size", [(120, 36), (80, 24), (60, 20)])
+def test_tab_key__in_the_tree__is_seen_or_it_is_said_which_key_shows_it(size: tuple[int, int]) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "5")
+        text = shown.screen_text()
+        assert ("[5 Time" in text) != ("timeline is turned to: tab shows it" in text)
+        await press(pilot, shown, "tab")
+        text = shown.screen_text()
+        assert "[5 Time" in text
+        assert "tab shows it" not in text
+
+    drive(console, story, size)
+
+
 @pytest.mark.parametrize("row", ["g", "J"])
 def test_timeline__another_size__is_painted_once_and_not_at_all_where_it_is_as_wide(
     row: str, monkeypatch: pytest.MonkeyPatch

@@ -183,9 +183,9 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
             first = problems[0]
             self.say(" · ".join(part for part in (first.where, first.what, first.action) if part), warn=True)
 
-    def say(self, text: str, *, warn: bool = False, of_run: bool = False) -> None:
+    def say(self, text: str, *, warn: bool = False, about: str = "") -> None:
         """One line at the foot of the screen, for a while."""
-        self.query_one("#footer", Footer).say(text, self.owner.ports.now(), warn=warn, of_run=of_run)
+        self.query_one("#footer", Footer).say(text, self.owner.ports.now(), warn=warn, about=about)
 
     # -- painting ----------------------------------------------------------------------------------------------------
 
@@ -389,6 +389,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
     def to_detail(self) -> None:
         """Give the keys to the right-hand side."""
         self.add_class("detail")
+        self.query_one("#footer", Footer).over("tab")
         self.set_focus(self.detail.keys_to)  # at once: keys that were typed ahead are for it
 
     def to_tree(self) -> None:
@@ -430,6 +431,9 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         """Show a tab of what is selected."""
         if name in {*self.detail.tabs, "run"} or (self.detail.row < 0 and name == "steps"):
             self.detail.choose(name if name in {*self.detail.tabs, "run"} else "overview")
+            if self.fit is Fit.SINGLE and not self.in_detail:
+                # It is turned behind the tree, where nobody sees it.
+                self.say(f"{self.detail.tab} is turned to: tab shows it", about="tab")
         else:
             self.say("this row has no such tab")
 

@@ -48,7 +48,7 @@ class Doing(Stopping):
 
     if TYPE_CHECKING:
 
-        def say(self, text: str, *, warn: bool = False, of_run: bool = False) -> None: ...
+        def say(self, text: str, *, warn: bool = False, about: str = "") -> None: ...
         def use(self, board: Board, *, keep: bool = False) -> None: ...
         def show_state(self) -> None: ...
         def if_standing(self, do: Callable[..., Any], *given: Any) -> Callable[[], Any]: ...
@@ -214,7 +214,7 @@ class Doing(Stopping):
             self._last = request
             if tab:
                 self.detail.choose(tab)
-            self.say(what, of_run=True)
+            self.say(what, about="run")
             self.ask(request, stage="launching", then=self._over)
             self.beside.begin(request)
 

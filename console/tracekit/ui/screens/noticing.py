@@ -38,7 +38,7 @@ class Noticing(_Base):
         if self._went_on != view.run_id:
             return
         self._went_on = ""
-        self.query_one("#footer", Footer).run_has_ended()
+        self.query_one("#footer", Footer).over("run")
         run = view.state.run
         if not run.ended_t or (run.ended_t - run.started_t) / 1e9 < self.ports.notice.after:
             return

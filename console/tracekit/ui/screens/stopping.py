@@ -40,7 +40,7 @@ class Stopping:
 
         @property
         def itself(self) -> ViewFace | None: ...
-        def say(self, text: str, *, warn: bool = False, of_run: bool = False) -> None: ...
+        def say(self, text: str, *, warn: bool = False, about: str = "") -> None: ...
         def _ids(self, rows: Sequence[int]) -> tuple[str, ...]: ...
 
     def _live(self) -> ViewFace | None:
@@ -86,7 +86,7 @@ class Stopping:
                     self.cancel(Cancel(each.run_id))
                 for future in pending:
                     self.beside.when_begun(future, stop)
-                self.say("stopping", of_run=True)
+                self.say("stopping", about="run")
 
         title = f"Stop this run, and the ones on {others}?" if others else "Stop this run?"
         self.owner.ask(
@@ -111,7 +111,7 @@ class Stopping:
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 self.cancel(Cancel(view.run_id, scenario))
-                self.say("stopping it", of_run=True)
+                self.say("stopping it", about="run")
 
         self.owner.ask(
             "Stop this scenario?", (scenario,), (("no", "let it run"), ("yes", "stop it")), answered

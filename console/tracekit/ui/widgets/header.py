@@ -120,17 +120,17 @@ class Footer(Lined, Widget):
         self._hints = hints
         self._message: Line | None = None
         self._until = 0
-        self._of_run = False
+        self._about = ""
 
-    def say(self, text: str, now: int, *, warn: bool = False, of_run: bool = False) -> None:
-        """Show a message for a few seconds, or until the next; one `of_run` holds while that goes on."""
+    def say(self, text: str, now: int, *, warn: bool = False, about: str = "") -> None:
+        """Show a message for a few seconds, or until the next, or until what it is `about` is over."""
         self._message = Line().gap(1).name(text, self._palette.warn if warn else self._palette.text)
-        self._until, self._of_run = now + 6_000_000_000, of_run
+        self._until, self._about = now + 6_000_000_000, about
         self.refresh()
 
-    def run_has_ended(self) -> None:
-        """What was said of it does not hold any more."""
-        if self._message is not None and self._of_run:
+    def over(self, about: str) -> None:
+        """What was said about it does not hold any more."""
+        if self._message is not None and self._about == about:
             self._message = None
             self.refresh()
 
