@@ -24,6 +24,11 @@ HIGH_DESCRIPTOR = 700
 RESERVE = "reserve"
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
+#: What is left out first where room is short: no verdict depends on it.
+_SPARED = ('"step.', '"assertion"', '"warning"')
+#: After this line nothing more is told.
+_LAST = '"e":"session.ended"'
+
 
 def start_time(pid: int) -> str:
     """The kernel's start time of a process (with the pid it names one process for good)."""
@@ -118,6 +123,7 @@ class Spool:
         self.buffer: List[str] = []
         self.dropped = 0
         self.dropped_bytes = 0
+        self.told = 0
         self.why = ""
         self.base = base = os.path.join(directory, f"{role}-{self.pid}-{start_time(self.pid)}")
         self.lines = AppendFile(base + ".ndjson")
@@ -128,6 +134,9 @@ class Spool:
 
     def put(self, body: str) -> None:
         """Take a line from somebody who holds the lock."""
+        if self.full and body.startswith(_SPARED):
+            self.dropped += 1
+            return
         self.n = n = self.n + 1
         m = self.mono()
         self.buffer.append(f'{{"n":{n},"t":{m + self.ahead},"m":{m},"e":{body}}}\n')
@@ -157,7 +166,12 @@ class Spool:
 
     def _write(self, lines: List[str]) -> None:
         real = len(lines)
-        if self.dropped or self.dropped_bytes:
+        lost = self.dropped + self.dropped_bytes
+        # On a full disk a line about each loss would take the room of the verdicts: it is told when it has doubled.
+        telling = lost > 0 and (
+            not self.full or lost >= self.told or any(_LAST in line for line in lines[-1:])
+        )
+        if telling:
             lines.append(self._gap())
         text = "".join(lines).encode("ascii", "backslashreplace")
         if self.lines.torn:
@@ -165,7 +179,9 @@ class Spool:
         done = self._append(text)
         if done == len(text):
             self.lines.torn = False
-            self.dropped = self.dropped_bytes = 0
+            if telling:
+                self.told += lost
+                self.dropped = self.dropped_bytes = 0
             return
         if done:
             self.lines.torn = not text[:done].endswith(b"\n")

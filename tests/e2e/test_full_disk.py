@@ -58,7 +58,7 @@ def test_run__disk_fills_up__then_same_verdicts_and_exit_code_and_the_loss_is_to
     assert "could not be recorded" in done.out
 
 
-@pytest.mark.parametrize("size", ["500k", "700k"])
+@pytest.mark.parametrize("size", ["300k", "500k", "700k"])
 def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_last_test_failed(
     small_disk: Sandbox, size: str
 ) -> None:
@@ -69,7 +69,9 @@ def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_la
     done = small_disk.run("run", root)
     assert done.code == 1, done.out + done.err
     assert "could not be recorded" in done.out
-    assert "500 passed" not in done.out
+    # Nothing crashed, and what is not known is said to be so; where there is room for all verdicts they are right.
+    assert "crashed" not in done.out
+    assert "500 passed, 1 failed" in done.out or "could not be written down" in done.out, done.out
 
 
 def test_run__disk_is_full_before__then_2_and_what_to_do(small_disk: Sandbox) -> None:

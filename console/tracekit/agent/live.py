@@ -129,7 +129,7 @@ class LiveRun:
     def _set_aside(self) -> None:
         """Room for verdicts on a disk that fills up: a process of the tests frees it when it cannot write a line."""
         with contextlib.suppress(OSError):
-            size = min(MOST_RESERVED, free_space(self._spool) // 16)
+            size = min(MOST_RESERVED, free_space(self._spool) // 4)
             self._system.files.put(os.path.join(self._spool, RESERVE), bytes(size))
 
     def _first_lines(self) -> list[dict[str, Any]]:

@@ -326,6 +326,7 @@ def stalls(
     notices: Iterable[Notice],
     paint: Paint,
     scenario: str = "",
+    *,
     most: int | None = None,
     told: Container[int] = (),
     known: dict[tuple[str, int], str] | None = None,
@@ -335,7 +336,9 @@ def stalls(
     A stack that was `told` is not told again, and one that is `known` of its attempt already is not drawn again.
     """
     known = {} if known is None else known
-    meant = [each for each in notices if each.kind == "stalled" and (not scenario or each.scenario == scenario)]
+    meant = [
+        each for each in notices if each.kind == "stalled" and (not scenario or each.scenario == scenario)
+    ]
     times = Counter(map(_stall, meant))
     first: dict[tuple[str, str, str], Notice] = {}
     for each in meant:

@@ -214,9 +214,10 @@ class Follower:
             if self.copy.allowance.refused:
                 self._say(self.copy.too_much())
         if self.end.get("incomplete"):
+            stand = "" if self.end.get("failed_to_start") else "; its verdicts stand"
             problem = Problem(
                 "run.recording_incomplete",
-                "parts of this run could not be recorded; its verdicts stand",
+                f"parts of this run could not be recorded{stand}",
                 str(self.view.box_dir),
                 "free space on that disk before the next run",
             )

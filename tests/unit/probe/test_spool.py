@@ -46,13 +46,13 @@ def test_spool__lines__then_they_are_counted_from_one_without_gaps(tmp_path: Pat
 
 def test_spool__disk_full_for_a_while__then_the_loss_is_told_when_there_is_room_again(tmp_path: Path) -> None:
     spool = Spool(str(tmp_path), "main")
-    spool.add_now('"warning","message":"before"')
+    spool.add_now('"attempt.ended","message":"before"')
     disk = _Disk(0)
     spool.lines._write = disk.write  # type: ignore[assignment]
-    spool.add_now('"warning","message":"lost"')
-    spool.add_now('"warning","message":"lost too"')
+    spool.add_now('"attempt.ended","message":"lost"')
+    spool.add_now('"attempt.ended","message":"lost too"')
     disk.room = 10**6
-    spool.add_now('"warning","message":"after"')
+    spool.add_now('"attempt.ended","message":"after"')
 
     told = _lines(spool)
     assert [line.get("message") for line in told] == ["before", "after", None]
@@ -65,14 +65,36 @@ def test_spool__disk_full_in_the_middle_of_a_line__then_the_torn_line_spoils_no_
     spool = Spool(str(tmp_path), "main")
     disk = _Disk(20)
     spool.lines._write = disk.write  # type: ignore[assignment]
-    spool.add_now('"warning","message":"torn"')
+    spool.add_now('"attempt.ended","message":"torn"')
     disk.room = 10**6
-    spool.add_now('"warning","message":"whole"')
+    spool.add_now('"attempt.ended","message":"whole"')
 
     torn, *whole = Path(spool.lines.path).read_bytes().splitlines()
     with pytest.raises(json.JSONDecodeError):
         json.loads(torn)
-    assert [json.loads(line)["e"] for line in whole] == ["warning", "gap"]
+    assert [json.loads(line)["e"] for line in whole] == ["attempt.ended", "gap"]
+
+
+def test_spool__disk_full__then_room_is_for_what_verdicts_depend_on_and_losses_are_told_when_they_doubled(
+    tmp_path: Path,
+) -> None:
+    spool = Spool(str(tmp_path), "main")
+    disk = _Disk(0)
+    spool.lines._write = disk.write  # type: ignore[assignment]
+    spool.add_now('"attempt.started","number":0')
+    disk.room = 10**6
+    for number in range(1, 101):
+        spool.add('"step.started","name":"call"')
+        spool.add_now(f'"attempt.ended","number":{number}')
+    spool.add('"step.started","name":"call"')
+    spool.add_now('"session.ended","exitstatus":1')
+
+    told = _lines(spool)
+    assert [line["number"] for line in told if line["e"] == "attempt.ended"] == list(range(1, 101))
+    gaps = [line["count"] for line in told if line["e"] == "gap"]
+    assert sum(gaps) == 102
+    assert len(gaps) < 10
+    assert {line["e"] for line in told} == {"attempt.ended", "session.ended", "gap"}
 
 
 def test_spool__output_that_does_not_fit__then_its_bytes_are_counted(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ class Exit:
     signal: Optional[int]
     stdout_tail: bytes
     stderr_tail: bytes
+    #: The folder whose disk took not all that was told, where it was so full that what is set aside was used up.
+    starved: str = ""
 
 
 @dataclass(frozen=True)

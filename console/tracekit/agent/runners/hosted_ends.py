@@ -9,7 +9,15 @@ from typing import Any
 
 from tracekit.agent.passes import partial
 from tracekit.agent.runners.base import Exit, Progress
-from tracekit.agent.runners.pytest_ends import CRASH_LIMIT, TAIL, End, close_running, how
+from tracekit.agent.runners.pytest_ends import (
+    CRASH_LIMIT,
+    TAIL,
+    End,
+    close_running,
+    disk_full,
+    how,
+    unwritten,
+)
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import E
 
@@ -32,7 +40,12 @@ def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> E
     known = {*progress.ended, *progress.running}
     remaining = [name for name in progress.collected if name not in known]
     session = progress.session_ended
-    if session is None:
+    if unwritten(progress, exit):
+        fault = disk_full(exit)
+        told = {"code": fault.code, "what": fault.why, "remedy": fault.remedy}
+        end.lines.append(_failed(progress, exit, told))
+        end.not_run, end.why = remaining, fault.why
+    elif session is None:
         _killed(end, progress, exit, remaining, runner, discovering=discovering)
     elif isinstance(session.get("fault"), dict):
         fault = session["fault"]

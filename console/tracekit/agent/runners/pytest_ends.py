@@ -54,7 +54,10 @@ def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
         name for name in progress.collected if name not in progress.ended and name not in progress.running
     ]
     crashed = _crashed(progress, exit)
-    if crashed:
+    if unwritten(progress, exit):
+        end.lines.append(_failed_to_start(progress, exit, disk_full(exit)))
+        end.not_run, end.why = remaining, "the disk was full: how they ended could not be written down"
+    elif crashed:
         _crash(end, progress, exit, remaining, discovering)
     elif progress.session_ended is None:
         fault = startup_fault(progress, exit, root)
@@ -92,6 +95,20 @@ def _crashed(progress: Progress, exit: Exit) -> bool:
     if not progress.any_probe_line:
         return False
     return exit.signal is not None or bool(progress.running) or bool(progress.ended) or odd(exit)
+
+
+def unwritten(progress: Progress, exit: Exit) -> bool:
+    """Whether a process that seems to have ended in order was not heard to the end, as the disk took no more lines."""
+    in_order = exit.signal is None and not odd(exit)
+    return bool(exit.starved) and progress.any_probe_line and progress.session_ended is None and in_order
+
+
+def disk_full(exit: Exit) -> Fault:
+    remedy = f"free space on the disk of {exit.starved}, and run again"
+    said = "" if exit.code is None else f"; the runner itself {how(exit)}"
+    return Fault(
+        "disk.full", remedy, f"the disk was full, and not every end of a test could be written down{said}"
+    )
 
 
 def odd(exit: Exit) -> bool:

@@ -11,7 +11,16 @@ from typing import Any
 from tracekit.agent.passes import partial
 from tracekit.agent.runners.base import Exit, Progress
 from tracekit.agent.runners.fatal import failures
-from tracekit.agent.runners.pytest_ends import CRASH_LIMIT, TAIL, End, close_running, how, odd
+from tracekit.agent.runners.pytest_ends import (
+    CRASH_LIMIT,
+    TAIL,
+    End,
+    close_running,
+    disk_full,
+    how,
+    odd,
+    unwritten,
+)
 from tracekit.wire.names import E
 
 NO_TESTS = 5
@@ -27,6 +36,11 @@ def read(progress: Progress, exit: Exit, *, discovering: bool) -> End:
     if session is not None and exit.signal is None:
         close_running(end, progress, exit)
         _in_order(end, progress, remaining, session, discovering=discovering)
+    elif unwritten(progress, exit):
+        fault = disk_full(exit)
+        told = {"code": fault.code, "why": fault.why, "remedy": fault.remedy}
+        end.lines.append({**_not_started(progress, exit), **told})
+        end.not_run, end.why = remaining, fault.why
     elif progress.any_probe_line and (
         exit.signal is not None or progress.running or progress.ended or odd(exit)
     ):

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from tracekit.engine.requests import Attach, Discover, Launch, Replay, Request, Rerun
 from tracekit.model.runfacts import ELSEWHERE
-from tracekit.model.status import Status
 from tracekit.model.words import ago
 from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames

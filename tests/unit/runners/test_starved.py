@@ -1,0 +1,56 @@
+"""A runner's process that ended in order on a disk with no room for its last lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from tracekit.agent.runners import hosted_ends, pytest_ends, unittest_ends
+from tracekit.agent.runners.base import Exit, LaunchSpec, Progress
+from tracekit.agent.runners.pytest_ends import End
+
+READERS: dict[str, Callable[[Progress, Exit], End]] = {
+    "pytest": lambda progress, ended: pytest_ends.read(progress, ended, discovering=False, root=""),
+    "unittest": lambda progress, ended: unittest_ends.read(progress, ended, discovering=False),
+    "hosted": lambda progress, ended: hosted_ends.read(progress, ended, "cargo", discovering=False),
+}
+
+
+def progress() -> Progress:
+    launch = LaunchSpec("L1", "s", ("python",), "/p", {}, (), {}, "first")
+    return Progress(
+        suite={},
+        launch=launch,
+        collected=["a", "b", "c"],
+        ended={"a"},
+        running={"b": {"attempt": 1}},
+        any_probe_line=True,
+    )
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__disk_full_and_process_ended_in_order__then_nothing_crashed_and_nothing_is_said_to_be_known(
+    runner: str,
+) -> None:
+    end = READERS[runner](progress(), Exit(1, None, b"", b"", "/spool"))
+
+    assert [line["e"] for line in end.lines] == ["runner.failed_to_start"]
+    assert end.lines[0]["code"] == "disk.full"
+    assert "/spool" in end.lines[0]["remedy"]
+    assert end.not_run == ["c"]
+    assert end.resume == []
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__disk_full_and_process_killed__then_what_ran_crashed(runner: str) -> None:
+    end = READERS[runner](progress(), Exit(None, 11, b"", b"", "/spool"))
+
+    assert [line["verdict"] for line in end.lines if line["e"] == "attempt.ended"] == ["crashed"]
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__same_end_with_room_on_the_disk__then_what_ran_crashed(runner: str) -> None:
+    end = READERS[runner](progress(), Exit(1, None, b"", b""))
+
+    assert [line["verdict"] for line in end.lines if line["e"] == "attempt.ended"] == ["crashed"]
