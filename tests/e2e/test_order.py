@@ -138,3 +138,13 @@ def test_bisect__scenario_that_is_not_in_the_run__then_it_says_so(sandbox: Sandb
     first = sandbox.run("run", root, "--json")
     done = sandbox.run("bisect", first.run_id(), "pytest:test_a.py::test_nothing")
     assert (done.code, "no such scenario in this run" in done.err) == (4, True), done.err
+
+
+def test_bisect__scenario_that_passed_in_the_run__then_nothing_is_run_and_it_says_so(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.project({"test_it.py": "def test_a(): pass\ndef test_b(): pass\n"})
+    first = sandbox.run("run", root, "--json")
+    done = sandbox.run("bisect", first.run_id(), "pytest:test_it.py::test_b")
+    assert (done.code, "did not fail in that run: it ended passed" in done.err) == (1, True), done.err
+    assert "tracekit history" in done.err

@@ -42,6 +42,12 @@ class Search:
         self.children: list[str] = []
         with view.lock:
             self.before = predecessors(view.state, scenario)
+            words = verdicts(view.state, scenario)
+        if not any(word in RED for word in words):
+            ended = f"it ended {', '.join(dict.fromkeys(words))}" if words else "it has no end"
+            what = f"this scenario did not fail in that run: {ended}"
+            action = "name a run in which it failed behind others: `tracekit history SCENARIO` tells them"
+            raise ProblemError(Problem("bisect.not_red", what, f"{view.run_id} {scenario}", action))
 
     def stop(self) -> None:
         """End the search soon; from any thread."""

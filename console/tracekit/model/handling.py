@@ -15,6 +15,21 @@ from tracekit.model.facts import Failure, Handled
 MOST, MOST_FOREIGN = 6, 2
 _MACHINERY = tuple(f"/{name}/" for name in ("_pytest", "pluggy", "_tkprobe", "unittest", "importlib"))
 _WORDS = 200
+#: What libraries raise and catch all day instead of asking: of others' code it says nothing about a failure.
+_ORDINARY = frozenset(
+    [
+        "AttributeError",
+        "GeneratorExit",
+        "ImportError",
+        "IndexError",
+        "KeyError",
+        "LookupError",
+        "ModuleNotFoundError",
+        "StopAsyncIteration",
+        "StopIteration",
+        "TypeError",
+    ]
+)
 
 
 def handled_before(failure: Failure, raised: Sequence[Handled] = ()) -> list[Handled]:
@@ -32,7 +47,8 @@ def handled_before(failure: Failure, raised: Sequence[Handled] = ()) -> list[Han
     words = {_said(one.type, one.message) for one in held}
     told += [one for one in seen if _kind(one) not in known and _said(one.type, one.message) not in words]
     own = [one for one in told if one.own]
-    return (own or told[:MOST_FOREIGN])[:MOST]
+    foreign = [one for one in told if one.type.rpartition(".")[2] not in _ORDINARY]
+    return (own or foreign[:MOST_FOREIGN])[:MOST]
 
 
 def _until(failure: Failure, raised: Sequence[Handled]) -> Sequence[Handled]:

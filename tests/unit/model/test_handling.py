@@ -59,7 +59,7 @@ def test_trace__what_the_journal_holds_already__then_it_is_told_once_with_how_of
 
 
 def test_others__then_only_where_the_project_handled_none_and_never_those_of_the_runner() -> None:
-    others = [_seen("AttributeError", number, own=False, file="/usr/lib/pathlib.py") for number in range(9)]
+    others = [_seen("OSError", number, own=False, file="/usr/lib/pathlib.py") for number in range(9)]
     runner = _seen("Exit", 5, own=False, file="/venv/_pytest/outcomes.py")
 
     assert [one.line for one in handled_before(_failure(), [*others, runner, ENDED])] == [8, 7]
@@ -72,3 +72,13 @@ def test_many_kinds__then_the_last_few() -> None:
     raised = [_seen("KeyError", number) for number in range(50)]
 
     assert [one.line for one in handled_before(_failure(), [*raised, ENDED])] == [49, 48, 47, 46, 45, 44]
+
+
+def test_trace__nothing_of_ones_own__then_of_others_only_what_they_do_not_raise_all_day() -> None:
+    others = [
+        _seen(kind, line, own=False, file="/lib/pathlib.py")
+        for line, kind in enumerate(["AttributeError", "ConnectionRefusedError", "builtins.KeyError"], 1)
+    ]
+
+    assert [one.type for one in handled_before(_failure(), [*others, ENDED])] == ["ConnectionRefusedError"]
+    assert [one.type for one in handled_before(_failure(), [_seen("KeyError", 1), ENDED])] == ["KeyError"]
