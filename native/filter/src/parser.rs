@@ -7,7 +7,7 @@ use crate::lexer::{Piece, Token, tokens, unquoted};
 use crate::matcher::{REGEX_BYTES, cost_of_regex};
 use crate::spoken;
 use crate::term::{ATTRIBUTE, FIELDS, Field, Filter, OPERATORS, Operator, Term, Test};
-use crate::value::{ends, plain_or_unit};
+use crate::value::{ends, plain_or_unit, with_unit};
 
 /// The longest filter.
 pub const MAX_BYTES: usize = 4096;
@@ -225,6 +225,10 @@ impl<'a> Parser<'a> {
         let mut relative = false;
         let mut read = |text: &str| {
             let number = plain_or_unit(text).ok_or_else(wrong)?;
+            // Whoever writes `dur>10` rarely means nanoseconds.
+            if *field == Field::Duration && number.value != 0 && !with_unit(text) {
+                return Err(self.fault(value, format!("a duration has a unit, such as {}ms or {0}us", text.trim())));
+            }
             relative |= number.relative;
             Ok(number.value)
         };

@@ -29,6 +29,11 @@ pub(crate) fn number(text: &str) -> Option<Number> {
     Some(Number { value: if negative { -value } else { value }, relative })
 }
 
+/// Whether a number says what it counts.
+pub(crate) fn with_unit(text: &str) -> bool {
+    number(text).is_some()
+}
+
 /// As `number`, where a unit is not needed.
 pub(crate) fn plain_or_unit(text: &str) -> Option<Number> {
     number(text).or_else(|| {

@@ -233,6 +233,8 @@ fn mistakes__each__then_told_with_their_place_and_what_was_perhaps_meant() {
         ("lvel:error", "no field lvel; did you mean level?\n  lvel:error\n  ^^^^"),
         ("atr.user=x", "no field atr.user; put it in quotes if it is text to look for\n  atr.user=x\n  ^^^^^^^^"),
         ("std::fs", "no field std; put it in quotes if it is text to look for\n  std::fs\n  ^^^"),
+        ("dur>10 ms", "a duration has a unit, such as 10ms or 10us\n  dur>10 ms\n      ^^"),
+        ("dur:1..5ms", "a duration has a unit, such as 1ms or 1us\n  dur:1..5ms\n      ^^^^^^"),
         ("dur>fast", "dur is a number, such as 10ms, 1ms..5ms, +1.2s\n  dur>fast\n      ^^^^"),
         ("dur:5ms..1ms", "the range ends before it begins\n  dur:5ms..1ms\n      ^^^^^^^^"),
         ("level:eror", "no level eror; did you mean error?\n  level:eror\n        ^^^^"),

@@ -72,7 +72,7 @@ fn main() -> ExitCode {
     let filters = torment("filter", &corpus, |_, _| {}, decoded);
     let lines = [br#"{"e":"log","level":"info","d":1,"attr":{"a":[1,null]}}"#.to_vec()];
     let every = bind(
-        &parse("error or has:attr.attr.a or dur>1").unwrap_or(tracekit_filter::Filter::All(vec![])),
+        &parse("error or has:attr.attr.a or dur>1ns").unwrap_or(tracekit_filter::Filter::All(vec![])),
         Context::default(),
     );
     let journal = torment(
