@@ -201,6 +201,26 @@ def test_timeout__a_test_hangs__then_it_alone_is_timed_out(sandbox: Sandbox, roo
     assert ran(sandbox) == ["is after the hang"]
 
 
+def test_timeout__a_test_loops_and_never_rests__then_it_alone_is_timed_out(
+    sandbox: Sandbox, root: Path, runner: str
+) -> None:
+    folder, pattern = FILES[runner]
+    first = {"vitest": "import { it } from 'vitest';", "node": "import { it } from 'node:test';"}.get(
+        runner, ""
+    )
+    (root / folder / pattern.format("loops")).write_text(
+        f"{first}\nit('one', () => {{}});\nit('two', () => {{}});\n"
+        "it('loops', () => { for (;;); });\nit('behind', () => {});\n"
+    )
+    profile = root / "limits.toml"
+    profile.write_text(
+        f'[suite.js]\nrunner = "{runner}"\npaths = ["{folder}/{pattern.format("loops")}"]\ntimeout = "6s"\n'
+    )
+    done = sandbox.run("run", root, "--profile", profile, "--json")
+    told = {name.rpartition("::")[2]: verdict for name, verdict in done.verdicts().items()}
+    assert told == {"one": "passed", "two": "passed", "loops": "timedout", "behind": "passed"}, done.out
+
+
 @pytest.mark.parametrize("runner", ["vitest", "mocha", "node"])
 def test_output__while_the_test_runs__then_live_and_a_cancel_leaves_nothing(
     sandbox: Sandbox, root: Path, runner: str

@@ -26,7 +26,7 @@ from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import E
 
 _REPORTERS = {
-    "vitest": ("tell.cjs", "vitest.mjs"),
+    "vitest": ("tell.cjs", "vitest.mjs", "vitest_began.mjs"),
     "jest": ("tell.cjs", "jest.cjs"),
     "mocha": ("tell.cjs", "mocha.cjs"),
     "node": ("tell.cjs", "node_reporter.mjs", "node_choose.cjs", "node_hooks.cjs", "node_hooks.mjs"),

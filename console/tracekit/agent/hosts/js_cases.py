@@ -22,8 +22,6 @@ from tracekit.wire.names import RED, VERDICTS, E
 
 _CAUSES = {"failed": "assertion", "error": "exception", "timedout": "hang"}
 _PASSED_ON = ("cause", "reason")
-# Its workers tell in batches: one that is blocked no longer tells that a test has ended and the next has begun.
-_BLOCKED = "or it is one behind it, whose loop lets vitest tell nothing more"
 
 
 class ScriptCases(Cases):
@@ -40,6 +38,10 @@ class ScriptCases(Cases):
         self.done: set[str] = set()
         self._running: dict[str, Followed] = {}
         self._causes: dict[str, str] = {}
+        # What a tool calls its tests, the worker that each began in, and what began last in each worker.
+        self._called: dict[str, str] = {}
+        self._worker: dict[str, tuple[Followed, str]] = {}
+        self._last: dict[tuple[Followed, str], str] = {}
 
     def running(self, followed: Followed) -> list[str]:
         """The tests that have begun in that process and not ended."""
@@ -76,6 +78,8 @@ class ScriptCases(Cases):
                 self.done.add(str(line.get("file", "")))
         elif event == E.OUTPUT:
             self._said(names, line)
+        elif event == "began":
+            self._began(followed, str(line.get("id", "")), str(line.get("worker", "")))
         elif event == E.SESSION_ENDED:
             followed.concluded = True
         elif names:
@@ -104,9 +108,8 @@ class ScriptCases(Cases):
                 Word(str(note.get("verdict")), cause, str(note.get("reason", ""))),
                 str(note.get("scenario")),
             )
-            asked = self._request.only
-            if cause == "hang" and self._request.runner == "vitest" and (asked is None or len(asked) > 1):
-                word = word._replace(reason=f"{word.reason}; {_BLOCKED}")
+            if cause == "hang":
+                meant = self._blocked(meant)
             rest = Word("cancelled", None, f"its process was ended because of {meant}")
         lost = []
         for scenario in self.running(followed):
@@ -118,6 +121,24 @@ class ScriptCases(Cases):
         return lost
 
     # -- one test
+
+    def _began(self, followed: Followed, called: str, worker: str) -> None:
+        """A worker itself says so, in front of what its tool tells later."""
+        scenario = self._called.get(called)
+        if scenario is None or self.begin(scenario) is None:
+            return
+        self._running.setdefault(scenario, followed)
+        self._worker[scenario] = (followed, worker)
+        self._last[followed, worker] = scenario
+
+    def _blocked(self, meant: str) -> str:
+        """Whose time is over: what began last in the same worker, where that one can tell nothing more.
+
+        A loop keeps a worker from telling that the tests before have ended, which then seem to run the longest.
+        """
+        worker = self._worker.get(meant)
+        last = "" if worker is None else self._last[worker]
+        return last if last in self._running else meant
 
     def _asked(self, scenario: str) -> bool:
         only = self._request.only
@@ -163,6 +184,8 @@ class ScriptCases(Cases):
     ) -> None:
         if event == E.SCENARIO_FOUND:
             self.place(scenario, names, line)
+            if isinstance(line.get("id"), str):
+                self._called[line["id"]] = scenario
             return
         if self._request.discovers:
             return

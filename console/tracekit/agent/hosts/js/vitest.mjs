@@ -1,6 +1,9 @@
 // The reporter for vitest, of any version since 1: the newer ones say when a test begins and ends, the older ones what
 // has changed of their tasks. It lives in vitest's main process; tests run in others.
+import fs from 'node:fs';
 import { createRequire } from 'node:module';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const { request, tell, below, plain, frame, chain, compared, failure, numbered, wanted, lasted, frames } =
   createRequire(import.meta.url)('./tell.cjs');
@@ -19,6 +22,24 @@ export default class Tracekit {
   onInit(vitest) {
     this.vitest = vitest;
     this.newer = Number(String(vitest.version || '0').split('.')[0]) >= 3;
+    if (!request.discovers && request.file) this.early(vitest);
+  }
+
+  // Workers tell of several tests at once, and one that never comes to rest tells nothing more: whose loop it is, is
+  // known only if each says by itself that it begins.
+  early(vitest) {
+    try {
+      const home = path.dirname(fileURLToPath(import.meta.url));
+      const index = path.join(path.dirname(fs.realpathSync(process.argv[1])), 'dist', 'index.js');
+      if (!fs.existsSync(index)) return;
+      const text = fs.readFileSync(path.join(home, 'vitest_began.mjs'), 'utf8');
+      const given = { index: pathToFileURL(index).href, file: request.file };
+      const place = path.join(home, `vitest_began_${process.pid}.mjs`);
+      fs.writeFileSync(place, text.replace('__GIVEN__', () => JSON.stringify(given)));
+      for (const one of vitest.projects || []) one.config.setupFiles = [...(one.config.setupFiles || []), place];
+    } catch {
+      // Then beginnings are known when they are told.
+    }
   }
 
   // -- what there is: tasks of all versions look alike below their faces
@@ -39,7 +60,7 @@ export default class Tracekit {
         }
         const names = numbered([...above, one.name]);
         this.names.set(one.id, names);
-        tell('scenario.found', { names, file: name, line: one.location?.line || 0, tags: one.mode === 'todo' ? ['todo'] : [] });
+        tell('scenario.found', { names, id: one.id, file: name, line: one.location?.line || 0, tags: one.mode === 'todo' ? ['todo'] : [] });
       }
     };
     walk(file, [root]);
