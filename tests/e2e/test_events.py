@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.test_recover import kill_everything
-from tests.support import pythons
+from tests.support import perfetto, pythons
 from tests.support.cli import Done, Sandbox
+from tests.support.protobuf import fields
 from tests.support.until import until
 
 TRACED = (Path(__file__).parents[1] / "fixtures" / "traced" / "test_traced.py").read_text()
@@ -347,37 +347,45 @@ def test_export__of_a_trace__then_every_begin_of_a_slice_has_its_end_unless_its_
     assert [name for name in left if name.startswith("test_")] == ["test_zz_killed", "test_zz_segfault"]
     target = root / "trace.pftrace"
     assert sandbox.run("export", run, "--perfetto", target, cwd=root).code == 0
-    packets = list(fields(target.read_bytes()))
-    assert {number for number, _ in packets} == {1}
-    kinds = Counter(number for _, packet in packets for number, _ in fields(packet) if number in {11, 60})
+    packets = [packet for _, packet in fields(target.read_bytes()) if isinstance(packet, bytes)]
+    kinds = Counter(number for packet in packets for number, _ in fields(packet) if number in {11, 60})
     assert kinds[11] == sum(event["ph"] in {"B", "E", "i"} for event in told)
     assert kinds[60] > len({event["pid"] for event in told})
 
 
-def fields(data: bytes) -> Iterator[tuple[int, bytes]]:
-    """The fields of a message in the wire format of protocol buffers: numbers as they are, the others as bytes."""
-    at = 0
+@pytest.fixture(scope="module")
+def processor() -> Path:
+    """Fetched once, into the cache of whoever runs the tests."""
+    return perfetto.engine()
 
-    def number() -> int:
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            shift += 7
-            if byte < 0x80:
-                return value
 
-    while at < len(data):
-        key = number()
-        if key & 7 == 0:
-            yield key >> 3, number().to_bytes(10, "little")
-            continue
-        assert key & 7 == 2
-        length = number()
-        yield key >> 3, data[at : at + length]
-        at += length
+def test_export__for_perfetto__then_its_own_processor_reads_all_of_it_without_a_fault(
+    processor: Path, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    root = project(sandbox)
+    run = sandbox.run("run", root, "--trace", "calls", "--json").run_id()
+    told = json.loads(sandbox.run("export", run, "--chrome", "-", cwd=root).out)["traceEvents"]
+    target = root / "trace.pftrace"
+    assert sandbox.run("export", run, "--perfetto", target, cwd=root).code == 0
+    faults, slices, instants, endless, deepest = perfetto.ask(
+        processor,
+        target.read_bytes(),
+        [
+            "select name, value from stats where value > 0 and severity != 'info'",
+            "select count(*) from slice where dur != 0",
+            "select count(*) from slice",
+            "select s.name from slice s where s.dur = -1 and s.name like '%test_zz_%' order by s.name",
+            "select max(depth) from slice",
+        ],
+        tmp_path,
+    )
+    assert faults == []
+    assert instants == [(sum(event["ph"] in {"B", "i"} for event in told),)]
+    assert 0 < int(str(slices[0][0])) <= sum(event["ph"] == "B" for event in told)
+    # Their scenarios and their calls have no end: a process that was killed wrote none.
+    left = {str(name).replace("::", ".").rpartition(".")[2] for (name,) in endless}
+    assert left == {"test_zz_killed", "test_zz_segfault"}
+    assert int(str(deepest[0][0])) >= 3
 
 
 def test_events__followed__then_rows_come_while_the_test_runs_and_it_ends_with_the_run(
