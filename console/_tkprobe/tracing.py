@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 OLDEST, NEWEST = (3, 9), (3, 13)
@@ -107,6 +108,8 @@ class Tracer:
         self.logging: Any = None
         self.tool = -1
         self.scenario = 0
+        # Before anything is recorded: a thread is asked for its name once.
+        self.box.watch_threads(getattr(threading, "_active", {}))
         try:
             self.box.open(settings.rings, settings.level == "calls", *settings.sizes)
         except (OSError, ValueError) as error:

@@ -329,6 +329,32 @@ def test_events__of_python_children__then_in_the_scenario_that_started_them(
     assert len({row["pid"] for row in rows}) == 2
 
 
+@pytest.mark.parametrize("version", CALLS)
+def test_events__of_threads_with_names__then_found_and_shown_by_them(sandbox: Sandbox, version: str) -> None:
+    text = (
+        "import logging, threading, unittest\n\n\n"
+        "def work():\n"
+        "    logging.getLogger('in').warning('%s', threading.current_thread().name)\n\n\n"
+        "class Named(unittest.TestCase):\n"
+        "    def test_named(self):\n"
+        "        for name in ('worker-ü', 'their own', 'third'):\n"
+        "            thread = threading.Thread(target=work, name=name)\n"
+        "            thread.start()\n"
+        "            thread.join()\n"
+    )
+    root = project(sandbox, version, text=text)
+    done = sandbox.run("run", root, "--trace", "calls", "--json")
+    assert verdicts(done) == {"test_named": "passed"}, done.out
+    for name in ("worker-ü", "their own", "third"):
+        (row,) = events(sandbox, root, done.run_id(), f'kind:log name:in lane:"{name}"')
+        assert row["text"] == name
+    chrome = json.loads(sandbox.run("export", done.run_id(), "--chrome", "-", cwd=root).out)["traceEvents"]
+    named = {
+        event["args"]["name"] for event in chrome if event["ph"] == "M" and event["name"] == "thread_name"
+    }
+    assert {"MainThread", "worker-ü", "their own", "third"} <= named
+
+
 def test_export__of_a_trace__then_every_begin_of_a_slice_has_its_end_unless_its_process_died(
     sandbox: Sandbox,
 ) -> None:

@@ -36,7 +36,7 @@ mod waiting;
 pub use ancestry::inherited_scenario;
 pub use kind::{Home, Kind};
 pub use problem::{Problem, REASONS, Reason, Result};
-pub use registry::{Lane, Registry};
+pub use registry::{Lane, Registry, name_threads_by};
 pub use ring::Record;
 pub use row::{Column, Row};
 pub use settings::Settings;

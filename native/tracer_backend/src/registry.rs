@@ -4,9 +4,9 @@
 use std::cell::UnsafeCell;
 use std::collections::{HashMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed};
 use std::sync::atomic::{AtomicU32, AtomicU64};
+use std::sync::{Arc, OnceLock};
 use std::{env, io};
 
 use crate::clock::Clock;
@@ -507,8 +507,17 @@ fn reason_of_io(cause: &io::Error) -> Reason {
     }
 }
 
+static NAMER: OnceLock<fn() -> Option<String>> = OnceLock::new();
+
+/// Has threads that began outside Rust named by whoever knows of them; the first one stays. It is asked once for each
+/// thread, while nothing can be recorded: it must not run what may record.
+pub fn name_threads_by(namer: fn() -> Option<String>) {
+    let _ = NAMER.set(namer);
+}
+
 /// Who the calling thread is.
 pub(crate) fn calling_thread(label: Option<u64>) -> Writer {
-    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    let told = NAMER.get().and_then(|namer| namer());
+    let name = told.unwrap_or_else(|| std::thread::current().name().unwrap_or_default().to_owned());
     Writer { tid: system::thread_id(), label, name, base: 0 }
 }

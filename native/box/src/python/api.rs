@@ -113,6 +113,9 @@ api! {
     float = c"PyFloat_AsDouble"(Ref) -> f64;
     error_now = c"PyErr_Occurred"() -> Ref;
     attribute = c"PyObject_GetAttrString"(Ref, *const c_char) -> Ref;
+    plain_attribute = c"PyObject_GenericGetAttr"(Ref, Ref) -> Ref;
+    item_of = c"PyDict_GetItem"(Ref, Ref) -> Ref;
+    this_thread = c"PyThread_get_thread_ident"() -> u64;
     new_method = c"PyDescr_NewMethod"(Ref, *const Method) -> Ref;
     call_object = c"PyObject_CallObject"(Ref, Ref) -> Ref;
     new_tuple = c"PyTuple_New"(isize) -> Ref;

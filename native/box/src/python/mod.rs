@@ -10,3 +10,4 @@ mod logs;
 mod marks;
 mod module;
 mod state;
+mod threads;

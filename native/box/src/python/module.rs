@@ -1,12 +1,12 @@
 //! The module `_tkbox`: its functions by name.
 
 use crate::python::api::{Method, ModuleDefinition, Ref, api};
-use crate::python::{audit, calls, draining, exceptions, logs, marks};
+use crate::python::{audit, calls, draining, exceptions, logs, marks, threads};
 
 /// The version of the stable interface that we keep to.
 const STABLE: std::ffi::c_int = 3;
 
-static METHODS: [Method; 26] = [
+static METHODS: [Method; 27] = [
     Method::new(c"open", marks::open),
     Method::new(c"close", marks::close),
     Method::new(c"text", marks::text),
@@ -17,6 +17,7 @@ static METHODS: [Method; 26] = [
     Method::new(c"told", marks::told),
     Method::new(c"drops", marks::drops),
     Method::new(c"watch_logs", logs::watch),
+    Method::new(c"watch_threads", threads::watch),
     Method::new(c"watch_audit", audit::watch),
     Method::new(c"raised", exceptions::raised),
     Method::new(c"exception", exceptions::exception),
