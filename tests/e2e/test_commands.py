@@ -125,14 +125,17 @@ def test_stream__cut_short_or_green_with_a_failing_status__then_the_suite_failed
         '[suite.cut]\nrunner = "command"\nreport = { tap = "-" }\nonly = ["{names}"]\n'
         'run = ["printf", "1..2\\\\nok 1 - one\\\\n"]\n'
         '[suite.green]\nrunner = "command"\nreport = { tap = "-" }\nonly = ["{names}"]\n'
+        'run = ["sh", "-c", "echo ok 1 - one; echo 1..1; exit 3"]\n'
+        '[suite.endless]\nrunner = "command"\nreport = { tap = "-" }\nonly = ["{names}"]\n'
         'run = ["sh", "-c", "echo ok 1 - one; exit 3"]\n'
     )
     done = sandbox.run("run", root, "--profile", profile, "--json")
     assert [line["message"] for line in done.of("suite.failed")] == [
         "1 of 2 test points came",
         "no test is red, and the command exited with status 3",
+        "it has no plan: nobody knows whether more was to come, and the command exited with status 3",
     ]
-    assert (done.code, list(done.verdicts().values())) == (1, ["passed", "passed"])
+    assert (done.code, list(done.verdicts().values())) == (1, ["passed"] * 3)
 
 
 def test_output__while_the_command_runs__then_live_and_a_cancel_leaves_nothing(

@@ -314,7 +314,9 @@ class Command:
             fault = "the report tells of no test"
         if not self._cases.conclude(end, self._note, fault):
             return self._ended(0)
-        message = fault or f"no test is red, and the command {end.how}"
+        message = fault or "no test is red"
+        if end.code or not fault:
+            message += f", and the command {end.how}"
         facts = {"exit": end.code, "message": message, "detail": said(end), "code": "command.report"}
         remedy = "see what the command printed, and `report` of the suite"
         return self._ended(1, failed={**facts, "remedy": remedy})
