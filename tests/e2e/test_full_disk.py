@@ -66,8 +66,10 @@ def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_la
     state = small_disk.home / "state"
     subprocess.run(["mount", "-o", f"remount,size={size}", str(state)], check=True)
     root = small_disk.project({"test_many.py": MANY})
-    done = small_disk.run("run", root)
+    report = small_disk.home / "report.xml"
+    done = small_disk.run("run", root, "--junit", report)
     assert done.code == 1, done.out + done.err
+    assert 'failures="0" errors="0"' not in report.read_text().splitlines()[1]
     assert "could not be recorded" in done.out
     # Nothing crashed, and what is not known is said to be so; where there is room for all verdicts they are right.
     assert "crashed" not in done.out

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tracekit.engine.view import RunView
 from tracekit.model.quarantine import Quarantined
 from tracekit.model.state import Attempt, ScenarioFacts, Status
-from tracekit.wire.names import RED
+from tracekit.wire.names import RED, VERDICTS
 
 MOST_OUTPUT = 64 * 1024
 MOST_TEXT = 64 * 1024
@@ -67,6 +67,12 @@ class Row:
 
 def rows(view: RunView) -> Iterator[Row]:
     """Every scenario of a run; sub-tests are told within the test that holds them."""
+    if said := _unrecorded(view):
+        # A reader of such a file must not take what is missing in it for green.
+        told = Try(
+            1, "error", 0.0, 0.0, "run.recording_incomplete", said, f"{said}\nfree space there, and run again"
+        )
+        yield Row("recording", "tracekit", "tracekit", "error", [told])
     with view.lock:
         state = view.state
         for notice in state.notices:
@@ -88,6 +94,19 @@ def rows(view: RunView) -> Iterator[Row]:
             suite = facts.suite or facts.runner or "tracekit"
             entry = state.quarantined(index)
             yield Row(shown(name), shown(place), suite, verdict, tries, facts, entry)
+
+
+def _unrecorded(view: RunView) -> str:
+    """What a full disk kept from being recorded, and the run's agent knew at its end."""
+    if view.failed_unrecorded:
+        return "the disk took not all of this run: how some of its tests ended is not known"
+    known = {word: count for word, count in view.verdicts().items() if count and word in VERDICTS}
+    with view.lock:
+        here = view.state.counts
+        if all(here.get(word, 0) >= count for word, count in known.items()):
+            return ""
+    counts = ", ".join(f"{count} {word}" for word, count in known.items())
+    return f"the disk took not all of this run: it ended with {counts}, and not all of them are in this file"
 
 
 def _try(view: RunView, attempt: Attempt, below: list[Attempt]) -> Try:
