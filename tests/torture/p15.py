@@ -31,6 +31,7 @@ from tracekit.engine.places import Places
 from tracekit.engine.requests import Attach, Launch, Replay, Request
 from tracekit.engine.view import RunView
 from tracekit.link import bridge, local
+from tracekit.model.runfacts import ELSEWHERE
 from tracekit.ui.app import ConsoleApp
 from tracekit.ui.ports import Ports
 from tracekit.wire.names import JOURNAL_FILE
@@ -263,11 +264,17 @@ class Round:
                 self.outcome.fault(f"{name} holds something else than live: {difference}")
         for name, seen in self.screens.items():
             for number, (one, other) in enumerate(zip(screens, seen, strict=True)):
+                if ELSEWHERE in other:
+                    one, other = _not_run_again(one), _not_run_again(other)
                 rows = zip(one.split("\n"), other.split("\n"), strict=False)
                 for row, (mine, theirs) in enumerate(rows):
                     if mine != theirs:
                         self.outcome.fault(f"screen {number} row {row}: live {mine!r}, {name} {theirs!r}")
                         break
+
+
+# So many rows a command takes at most on these screens: the last rows of a pane are compared without as many.
+_MOST_WORDS = 3
 
 
 class _Pipes:
@@ -295,6 +302,18 @@ def _thread(engine: Engine) -> int:
 def _without_link(text: str) -> str:
     """Only the header's word for how a run is seen may differ."""
     return re.sub(r"(replay|      )(?=  drop \d+$)", "      ", text, count=1, flags=re.MULTILINE)
+
+
+def _not_run_again(text: str) -> str:
+    """The same without how it is run again, which what was recorded elsewhere is not: the rows behind it move up."""
+    cut = [row.partition("▕") for row in text.split("\n")]
+    pane = [right.rstrip() for _, bar, right in cut if bar]
+    again = next((at for at, row in enumerate(pane) if "tracekit run " in row or ELSEWHERE in row), len(pane))
+    behind = again + 1
+    while behind < len(pane) and pane[behind].startswith("      "):
+        behind += 1
+    kept = iter(pane[:again] + pane[behind:][: len(pane) - again - _MOST_WORDS])
+    return "\n".join(left + bar + (next(kept, "") if bar else "") for left, bar, _ in cut)
 
 
 async def _until(fact: Callable[[], bool]) -> None:
