@@ -86,26 +86,13 @@ def _open(request: Request, *, root: str, args: argparse.Namespace | None = None
             # What was found last time is read while everything that paints is loaded.
             ahead = engine.submit(request)
         given = vars(args) if args is not None else {}
-        return _show(engine, request, ahead, root=root, questions=questions, given=given, bundled=bundled)
+        with _loading():
+            app, mouse = _application(
+                engine, request, ahead, root=root, questions=questions, given=given, bundled=bundled
+            )
+        from tracekit.ui.app import run as show
 
-
-def _show(
-    engine: Engine,
-    request: Request,
-    ahead: Future[RunView] | None,
-    *,
-    root: str,
-    questions: Questions,
-    given: dict[str, Any],
-    bundled: bool,
-) -> int:
-    with _loading():
-        app, mouse = _application(
-            engine, request, ahead, root=root, questions=questions, given=given, bundled=bundled
-        )
-    from tracekit.ui.app import run as show
-
-    return show(app, mouse=mouse)
+        return show(app, mouse=mouse)
 
 
 @contextlib.contextmanager
