@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -108,9 +109,10 @@ def test_report__never_comes_or_is_half_written__then_failed_and_what_came_stand
 
 
 def test_report__of_an_earlier_run__then_not_taken_for_this_one(sandbox: Sandbox, root: Path) -> None:
-
     sandbox.run("run", root, "-s", "suite:xml")
-    os.utime(root / "out" / "junit.xml", (1, 1))
+    # As if it had been written a moment ago, by a clock that runs ahead.
+    later = time.time() + 3600
+    os.utime(root / "out" / "junit.xml", (later, later))
     sandbox.environ["FIXTURE_REPORT"] = "none"
     done = sandbox.run("run", root, "-s", "suite:xml", "--json")
     (failure,) = done.of("failure")

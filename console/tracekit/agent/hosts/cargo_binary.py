@@ -143,7 +143,8 @@ class Together:
         self._spoken = Spoken(batch.threads)
         self._processes += 1
         faces = Faces(self._heard, lambda *_: None, self._line)
-        followed = Followed(self._system, self._request.spool, f"binary{self._processes}", faces)
+        name = f"{self._request.launch}.binary{self._processes}"
+        followed = Followed(self._system, self._request.spool, name, faces)
         target = tests[0].target
         command = [target.program, *self._words(whole), "--nocapture", f"--test-threads={batch.threads}"]
         command += ["--logfile", followed.report]
@@ -169,7 +170,7 @@ class Together:
 
     def _whose(self, tests: list[RustTest]) -> str:
         """The file by which a tracer that they link knows whose the threads are: libtest calls each by its test."""
-        path = os.path.join(self._request.spool, f"binary{self._processes}.scenarios")
+        path = os.path.join(self._request.spool, f"{self._request.launch}.binary{self._processes}.scenarios")
         with open(path, "wb") as file:
             file.writelines(os.fsencode(f"{test.name}\t{test.scenario}\n") for test in tests)
         return path

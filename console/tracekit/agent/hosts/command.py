@@ -31,6 +31,7 @@ LIST_SECONDS = 60.0
 _CHOICE = re.compile(r"\{names(?P<joint>[^}]?)\}")
 #: Formats that are one document: nothing can be said before its end.
 _WHOLE = frozenset({"junit", "ctrf"})
+_NO_FILE = (0, 0)
 
 
 class Command:
@@ -52,7 +53,8 @@ class Command:
         self._cases.program = os.path.basename(self._run[0]) if self._run else ""
         self._fault = ""
         self._note: Optional[dict[str, Any]] = None
-        self._before = 0
+        # What lay at the place of the report when the command began, by its path: it tells nothing of this launch.
+        self._older: dict[str, tuple[int, int]] = {}
         self._process: Optional[subprocess.Popen[bytes]] = None
         self._stopping = False
 
@@ -185,7 +187,7 @@ class Command:
     def _started(self, command: list[str]) -> Optional[End]:
         """Run it and read along; None when it could not be started, which is told."""
         request, files = self._request, [self._file(number) for number in (1, 2)]
-        self._before = self._system.clock.wall()
+        self._older = {path: _mark(path) for path in self._reports()}
         try:
             self._process = subprocess.Popen(
                 command,
@@ -268,8 +270,8 @@ class Command:
         path = os.path.join(self._request.cwd, report)
         still: Optional[Reader] = reading
         with contextlib.suppress(OSError):
-            if os.stat(path).st_mtime_ns < self._before - 10**9:
-                return reading, place  # of an earlier run
+            if _mark(path) == self._older.get(path):
+                return reading, place
             with open(path, "rb") as file:
                 file.seek(place)
                 while still is not None and (data := file.read(CHUNK)):
@@ -281,17 +283,34 @@ class Command:
         """The rest of the report, or all of it."""
         if self._format in _WHOLE:
             self._documents()
+        elif reading is not None and self._reports() and not self._came(self._reports()):
+            return
         elif reading is not None:
             self._read_by(reading.close)
 
-    def _documents(self) -> None:
-        pattern = os.path.join(glob.escape(self._request.cwd), self._place)
-        paths = sorted(glob.glob(pattern, recursive=True))
-        fresh = [path for path in paths if os.stat(path).st_mtime_ns >= self._before - 10**9]
+    def _came(self, paths: list[str]) -> list[str]:
+        """Those of these files that were written since the command began; where there are none, that is the fault."""
+        fresh = [path for path in paths if _mark(path) != self._older.get(path)]
         if not fresh:
-            old = " (what is there is of an earlier run)" if paths else ""
+            old = (
+                " (what is there is of an earlier run)"
+                if any(_mark(path) != _NO_FILE for path in paths)
+                else ""
+            )
             self._fault = f"no report came: {self._place}{old}"
-        for path in fresh:
+        return fresh
+
+    def _reports(self) -> list[str]:
+        """The files that lie where reports are awaited."""
+        if not self._format or self._place == "-":
+            return []
+        if self._format not in _WHOLE:
+            return [os.path.join(self._request.cwd, self._place)]
+        pattern = os.path.join(glob.escape(self._request.cwd), self._place)
+        return sorted(path for path in glob.glob(pattern, recursive=True) if os.path.isfile(path))
+
+    def _documents(self) -> None:
+        for path in self._came(self._reports()):
             where = os.path.relpath(path, self._request.cwd)
             try:
                 self._document(reader(self._format), path, f"{where}: ")
@@ -320,3 +339,12 @@ class Command:
         facts = {"exit": end.code, "message": message, "detail": said(end), "code": "command.report"}
         remedy = "see what the command printed, and `report` of the suite"
         return self._ended(1, failed={**facts, "remedy": remedy})
+
+
+def _mark(path: str) -> tuple[int, int]:
+    """What changes with whatever is written into a file or put in its place; times alone are of a coarse grain."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return _NO_FILE
+    return found.st_ino, found.st_ctime_ns

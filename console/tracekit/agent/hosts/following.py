@@ -31,7 +31,7 @@ class Faces(NamedTuple):
 
 
 class Followed:
-    """One process, from its start to its end."""
+    """One process, from its start to its end. `name` is its own among all that this run ever starts."""
 
     def __init__(self, system: System, spool: str, name: str, faces: Faces) -> None:
         self._system = system

@@ -244,7 +244,8 @@ class JavaScript:
 
     def _started(self, call: Call, *, discovers: bool) -> Optional[Followed]:
         self._number += 1
-        request, name = self._request, f"js{self._number}"
+        # The launches of a run share its spool.
+        request, name = self._request, f"{self._request.launch}.js{self._number}"
         faces = Faces(self._cases.heard, self._cases.told)
         followed = Followed(self._system, request.spool, name, faces)
         asked = os.path.join(request.spool, f"{name}.json")

@@ -53,12 +53,15 @@ def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> E
         end.not_run, end.why = remaining, str(fault.get("what", ""))
     else:
         close_running(end, progress, exit)
-        if isinstance(session.get("failed"), dict):
+        failed = isinstance(session.get("failed"), dict)
+        if failed:
             end.lines.append({"e": E.SUITE_FAILED, "suite": progress.launch.suite, **session["failed"]})
         end.not_run = remaining
         if remaining:
             end.why = f"{runner} stopped: {session.get('reason') or 'it ended early'}"
-        if not (progress.collected or progress.aside or progress.errors or progress.suite.get("only")):
+        # Why there are none has been said where it failed; and who was asked for less need not have found any.
+        silent = not (failed or partial(progress.launch.reason) or progress.suite.get("only"))
+        if silent and not (progress.collected or progress.aside or progress.errors):
             end.lines.append(_nothing(progress, runner))
     wanted = progress.suite.get("only")
     if discovering:
