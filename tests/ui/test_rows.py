@@ -9,7 +9,7 @@ import pytest
 
 from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
-from tests.support.journals import Journal
+from tests.support.journals import SECOND, Journal
 from tests.ui.conftest import drive
 from tracekit.model.facts import OutputSpan
 from tracekit.model.status import Status
@@ -88,6 +88,61 @@ def test_section__failed_first__reds_stand_first_in_their_group() -> None:
         board.facts[section.ref[node]].name for node in range(len(section.kind)) if section.kind[node] == LEAF
     ]
     assert names[:3] == ["test_limit[100]", "test_limit[1000]", "test_limit[10]"]
+
+
+def _over(first: Journal, *later: Journal) -> Board:
+    board = Board()
+    for journal in (first, *later):
+        view = FakeView(journal, fed=0)
+        board.push(view)
+        for _ in journal.lines:
+            view.feed(1)
+            board.look()
+    return board
+
+
+def test_board__rerun_of_another_test__what_could_not_be_collected_stays_told() -> None:
+    first = journals.collection_error()
+    again = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)
+    again.start(parent=first.run)
+    again.passes(again.found("chat/test_ws.py", "test_ping_is_answered", line=120), 5)
+    again.finish()
+    board = _over(first, again)
+    assert board.trouble == 1
+    assert [(view.run_id, notice.file) for view, notice in board.notices()] == [
+        (first.run, "chat/test_presence.py")
+    ]
+
+
+def test_board__rerun_that_comes_to_the_file__it_is_told_no_more() -> None:
+    first = journals.collection_error()
+    again = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)
+    again.start(parent=first.run)
+    again.passes(again.found("chat/test_presence.py", "test_comes_and_goes", line=7), 5)
+    again.finish()
+    board = _over(first, again)
+    assert (board.trouble, board.notices()) == (0, [])
+
+
+def test_board__rerun_that_fails_at_it_again__it_is_told_once() -> None:
+    first = journals.collection_error()
+    again = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)
+    again.start(parent=first.run)
+    again.line("discover.failed", suite="", file="chat/test_presence.py", message="still not", remedy="")
+    again.finish()
+    board = _over(first, again)
+    assert [notice.message for _, notice in board.notices()] == ["still not"]
+    assert board.trouble == 1
+
+
+def test_board__run_of_all_over_it__then_only_what_that_run_says() -> None:
+    first = journals.collection_error()
+    fresh = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)
+    fresh.start()
+    fresh.passes(fresh.found("chat/test_ws.py", "test_ping_is_answered", line=120), 5)
+    fresh.finish()
+    board = _over(first, fresh)
+    assert (board.trouble, board.notices()) == (0, [])
 
 
 @pytest.mark.parametrize("make", [journals.failing, journals.launch_failure, journals.collection_error])

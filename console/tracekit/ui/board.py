@@ -49,14 +49,14 @@ class Apart:
 class _Source:
     """One run of the board and how far it has been read."""
 
-    __slots__ = ("generation", "notices", "rows", "seen", "state", "view")
+    __slots__ = ("generation", "rows", "seen", "state", "told", "view")
 
     def __init__(self, view: ViewFace) -> None:
         self.view = view
         self.state: RunState | None = None
         self.rows = array("l")  # by the run's own index
         self.generation = -1
-        self.notices = 0
+        self.told: tuple[int, str | None] = (-1, None)  # how many notices it had, and whose rerun it is
         self.seen = ("", 0)
 
 
@@ -78,7 +78,8 @@ class Board:
             Counter()
         )  # sub-tests are not counted: totals are those of the native runner
         self.running = 0  # sub-tests included
-        self.trouble = 0  # notices of the newest run that say that something never ran
+        self.trouble = 0  # notices that say that something never ran
+        self._kept: list[tuple[ViewFace, Notice]] = []  # those of earlier runs that still hold
         self.version = 0
         self.moves = 0  # looks that brought rows, took them away or moved them
         self._apart = (-1, Apart())
@@ -87,7 +88,6 @@ class Board:
     def push(self, view: ViewFace) -> None:
         """Put a newer run over the ones that are there."""
         self.sources.append(_Source(view))
-        self.trouble = 0
 
     def replace_newest(self, view: ViewFace) -> None:
         """The newest run as it was at another moment, or as it is: its rows stay, and what differs is read."""
@@ -119,6 +119,8 @@ class Board:
             if source.generation != source.view.generation or source.state is not source.view.state:
                 with source.view.lock:
                     self._read(place, source, delta)
+        if delta.notices or (delta.files and self._kept):
+            self._troubled(delta)
         if delta.any or delta.changed or delta.files:
             delta.any = True
             self.version += 1
@@ -146,18 +148,46 @@ class Board:
                 row = source.rows[i]
                 self._placed(row, state.facts[i], source, delta)
                 self._tell(place, state, i, row, delta)
-        if source.notices != len(state.notices):
-            source.notices = len(state.notices)
+        told = (len(state.notices), state.run.parent)
+        if source.told != told:
+            source.told = told
             delta.notices = True
-            if source is self.sources[-1]:
-                self.trouble = sum(notice.kind in TROUBLE for notice in state.notices)
         delta.any = True
+
+    def _troubled(self, delta: Delta) -> None:
+        """What never ran stays told through reruns of other things, until a run of all or one that came to it."""
+        kept: list[tuple[ViewFace, Notice]] = []
+        told: set[tuple[str, str]] = set()
+        own = 0
+        for place in range(len(self.sources) - 1, -1, -1):
+            view = self.sources[place].view
+            found = [notice for notice in view.state.notices if notice.kind in TROUBLE]
+            if place == len(self.sources) - 1:
+                own = len(found)
+            else:
+                kept[:0] = [
+                    (view, one)
+                    for one in found
+                    if (one.suite, one.file) not in told and not self._came_to(one, place)
+                ]
+            told.update((one.suite, one.file) for one in found)
+            if view.state.run.parent is None:
+                break
+        delta.notices |= kept != self._kept
+        self._kept, self.trouble = kept, len(kept) + own
+
+    def _came_to(self, notice: Notice, place: int) -> bool:
+        """Whether a later run speaks for a test of what this notice is about."""
+        rows = (
+            self.files.get(path_key(notice.suite, notice.file), ()) if notice.file else range(len(self.ids))
+        )
+        return any(self.owner[row] > place and self.facts[row].suite == notice.suite for row in rows)
 
     @staticmethod
     def _turned(source: _Source, state: RunState) -> set[int]:
         """Another state of the same run: rows that it knows too stay; gives those that differ."""
         old, known = source.state, len(source.rows)
-        source.state, source.notices = state, -1
+        source.state, source.told = state, (-1, None)
         if old is None or state.ids[:known] != old.ids[:known]:
             source.rows = array("l")
             return set()
@@ -328,9 +358,9 @@ class Board:
         return sorted(merged.values(), key=lambda found: -len(found[1]))
 
     def notices(self) -> list[tuple[ViewFace, Notice]]:
-        """What the runs have to say that is no verdict; of the newest run that says something of its kind."""
-        newest = self.sources[-1:] if self.sources else []
-        return [(source.view, notice) for source in newest for notice in source.view.state.notices]
+        """What the newest run has to say that is no verdict, and what kept earlier ones from running all."""
+        newest = self.newest
+        return self._kept + ([(newest, notice) for notice in newest.state.notices] if newest else [])
 
     def reds(self) -> Iterator[int]:
         """Rows that are red, in their order."""
@@ -391,8 +421,12 @@ class Board:
 
 def file_key(facts: ScenarioFacts) -> str:
     """What rows are grouped by: the suite and the file."""
-    place = facts.file or (facts.path[0] if facts.path else "")
-    return f"{facts.suite}\0{place}"
+    return path_key(facts.suite, facts.file or (facts.path[0] if facts.path else ""))
+
+
+def path_key(suite: str, file: str) -> str:
+    """The group of a file's rows."""
+    return f"{suite}\0{file}"
 
 
 def stem_of(facts: ScenarioFacts) -> tuple[str, ...]:
