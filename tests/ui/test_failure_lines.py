@@ -10,7 +10,7 @@ from tests.support.consoles import Console, FakeView, press, showing
 from tests.support.raising import traced
 from tests.ui.conftest import drive
 from tracekit.model.evidence import failure_of
-from tracekit.model.facts import Attempt, Handled, Notice, ScenarioFacts
+from tracekit.model.facts import Assertion, Attempt, Handled, Notice, ScenarioFacts
 from tracekit.ui.panes.failure import failure_lines
 from tracekit.ui.panes.picks import Place
 from tracekit.ui.panes.story import stall_lines
@@ -163,3 +163,35 @@ def test_why__red_row_whose_process_was_traced__then_what_it_raised_and_handled_
         assert "pool.py:9" in screen
 
     drive(make, story)
+
+
+def _compared(message: str, actual: str, expected: str, diff: str) -> list[str]:
+    failure = failure_of({"when": "call", "chain": [_link("panic", message)]})
+    assertion = Assertion("==", expected=expected, actual=actual, diff=diff)
+    attempt = Attempt(1, "failed", failures=[failure], assertions=[assertion])
+    return [line.text.strip() for line in failure_lines(attempt, LOOK, ROOT) if line.text.strip()]
+
+
+def test_message_that_holds_the_values__they_are_told_once() -> None:
+    left, right = 'Price { cents: 112, currency: "EUR" }', 'Price { cents: 113, currency: "EUR" }'
+    message = f"assertion `left == right` failed: rounds up\n  left: {left}\n right: {right}"
+    told = _compared(message, left, right, f"@@ -1 +1 @@\n-{right}\n+{left}")
+    assert told[:4] == [
+        "panic  assertion `left == right` failed: rounds up",
+        f"actual   {left}",
+        f"expected {right}",
+        "@@ -1 +1 @@",
+    ]
+
+
+def test_message_that_holds_other_values__they_stay() -> None:
+    told = _compared("no\n  left: 1\n right: 2", "a" * 60, "b" * 60, "")
+    assert told[:4] == ["panic", "no", "left: 1", "right: 2"]
+
+
+def test_message_with_a_difference_of_its_own__ours_is_told_and_that_is_not() -> None:
+    message = "Expected values to be equal:\n+ actual - expected\n\n+ {\n+   total: 12\n- {\n-   total: 13\n\nmore\n"
+    told = _compared(message, "{\n  total: 12\n}", "{\n  total: 13\n}", "-  total: 13\n+  total: 12")
+    assert told[0] == "panic  Expected values to be equal:"
+    assert told[-2:] == ["-  total: 13", "+  total: 12"]
+    assert "+ actual - expected" not in told

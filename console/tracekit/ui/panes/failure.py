@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from tracekit.model.facts import Assertion, Attempt, ExceptionFacts, Failure, Frame, Handled
@@ -28,6 +29,9 @@ RELATIONS = {
     "context": "while handling",
 }
 
+# Where node's own difference begins.
+_COMPARED = "+ actual - expected"
+
 
 def failure_lines(
     attempt: Attempt, look: Palette, root: str = "", raised: Sequence[Handled] = ()
@@ -42,9 +46,10 @@ def failure_lines(
     for number, failure in enumerate(attempt.failures):
         if number:
             lines.append(Line())
-        lines += _failure(failure, failed if number == 0 else [], look, root)
+        here = failed if number == 0 else []
+        lines += _failure(failure, here, look, root)
         lines += _handled(handled_before(failure, raised if number == 0 else ()), look, root)
-        lines += _rest(failure.chain[0].message, look) if failure.chain else []
+        lines += _rest(_without(failure.chain[0].message, here), look) if failure.chain else []
     if not attempt.failures:
         for assertion in _unsaid(failed, ""):
             lines += _assertion(assertion, look)
@@ -62,13 +67,15 @@ def _failure(failure: Failure, assertions: list[Assertion], look: Palette, root:
     for number, exception in enumerate(failure.chain[:MAX_CHAIN]):
         if number:
             lines.append(Line())
-        lines += _exception(
-            exception, look, first=number == 0, most=FIRST_LINES if number == 0 else MAX_MESSAGE
-        )
         if number == 0:
+            told = _unsaid(assertions, exception.message)
+            head = replace(exception, message=_without(exception.message, told))
+            lines += _exception(head, look, first=True, most=FIRST_LINES)
             lines += _behind(failure.chain[1:], look, root)
-            for assertion in _unsaid(assertions, exception.message):
+            for assertion in told:
                 lines += [Line(), *_assertion(assertion, look)]
+        else:
+            lines += _exception(exception, look, first=False)
         # What is raised by a runner on behalf of something else has no place of the project: the next one has.
         others = any(frame.own for link in failure.chain[number + 1 :] for frame in link.frames)
         lines += frames_lines(exception, look, root, first=number == 0, others=others)
@@ -87,6 +94,24 @@ def _unsaid(assertions: Sequence[Assertion], message: str) -> list[Assertion]:
         if not said and not any(_same(assertion, other) for other in found):
             found.append(assertion)
     return found
+
+
+def _without(message: str, assertions: Sequence[Assertion]) -> str:
+    """A message without what values and their difference say right below it."""
+    told = {
+        f"{word}: {value}"
+        for one in assertions
+        for word, value in (("left", one.actual), ("right", one.expected))
+    }
+    kept: list[str] = []
+    for line in message.splitlines():
+        if line.strip() == _COMPARED and any(one.diff for one in assertions):
+            break
+        if line.strip() not in told:
+            kept.append(line)
+    while kept and not kept[-1].strip():
+        kept.pop()
+    return "\n".join(kept) if kept else message
 
 
 def _same(one: Assertion, other: Assertion) -> bool:
