@@ -58,6 +58,9 @@ def test_run__two_suites_of_one_runner__then_each_tells_only_its_own(sandbox: Sa
         for suite in ("first", "second")
         for what, verdict in (("holds", "passed"), ("breaks", "failed"))
     }
+    # Places are told from the project's root on, wherever a suite's files lie.
+    for told in (sandbox.run("run", root).out, sandbox.run("show", "last", "second breaks").out):
+        assert f" second/{file}:" in told
     listed = sandbox.run("list", root)
     assert sorted(listed.out.splitlines()) == sorted(done.verdicts())
 

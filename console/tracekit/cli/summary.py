@@ -5,6 +5,7 @@ It reads a view and gives lines; it prints nothing itself.
 
 from __future__ import annotations
 
+import posixpath
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
@@ -210,13 +211,13 @@ def _quarantine(state: RunState, paint: Paint) -> Iterator[str]:
         yield paint.dim(f"    … and {len(over) - MAX_GROUPS} more")
 
 
-def detail(attempt: Attempt, paint: Paint, raised: Sequence[Handled] = ()) -> Iterator[str]:
+def detail(attempt: Attempt, paint: Paint, raised: Sequence[Handled] = (), folder: str = "") -> Iterator[str]:
     """One attempt's failures: exception, place, operands, the lines of code that matter; `raised` is what its trace
-    knows of exceptions.
+    knows of exceptions, `folder` where its suite's files lie below the project.
     """
     for number, failure in enumerate(attempt.failures):
         for place, exception in enumerate(failure.chain):
-            yield from _exception(exception, paint, first=place == 0)
+            yield from _exception(exception, paint, folder, first=place == 0)
         yield from _handled(handled_before(failure, raised if number == 0 else ()), paint)
     for assertion in attempt.assertions:
         if not assertion.passed and assertion.diff:
@@ -245,10 +246,10 @@ def _group(state: RunState, group: CauseGroup, view: RunView, paint: Paint) -> I
     first = group.indices[0]
     attempts = state.attempts(first)
     if attempts:
-        yield from detail(attempts[-1], paint)
+        yield from detail(attempts[-1], paint, folder=state.folder_of(state.facts[first].suite))
     for index in group.indices[:MAX_IN_GROUP]:
         facts = state.facts[index]
-        place = placed(facts.file, facts.line)
+        place = placed(facts.file, facts.line, state.folder_of(facts.suite))
         yield f"    {clean(facts.id)}  {paint.dim(clean(place))}"
     if count > MAX_IN_GROUP:
         yield paint.dim(f"    … and {count - MAX_IN_GROUP} more")
@@ -268,7 +269,7 @@ def rerun_command(run_id: str, ids: list[str]) -> str:
     return clean(f"tracekit rerun {run_id} {chosen}")
 
 
-def _exception(exception: ExceptionFacts, paint: Paint, *, first: bool) -> Iterator[str]:
+def _exception(exception: ExceptionFacts, paint: Paint, folder: str = "", *, first: bool) -> Iterator[str]:
     lead = (
         ""
         if first
@@ -280,11 +281,12 @@ def _exception(exception: ExceptionFacts, paint: Paint, *, first: bool) -> Itera
         yield f"      {line}"
     own = [frame for frame in exception.frames if frame.own] or exception.frames[-1:]
     for frame in own[-3:]:
-        yield paint.dim(clean(f"      {placed(frame.file, frame.line)} in {frame.function}"))
+        at = placed(frame.file, frame.line, folder if frame.own else "")
+        yield paint.dim(clean(f"      {at} in {frame.function}"))
         if frame.code:
             yield clean(f"        {frame.code.strip()}")
     for inner in exception.group[:MAX_IN_GROUP]:
-        yield from _exception(inner, paint, first=False)
+        yield from _exception(inner, paint, folder, first=False)
 
 
 def _handled(many: Sequence[Handled], paint: Paint) -> Iterator[str]:
@@ -303,7 +305,7 @@ def _notices(state: RunState, paint: Paint, told: Container[int]) -> Iterator[st
     for blocking in state.notices:
         if blocking.kind in _BLOCKING:
             yield ""
-            yield from trouble(blocking, paint)
+            yield from trouble(blocking, paint, state.folder_of(blocking.suite))
     stalled = [notice for notice in state.notices if notice.kind == "stalled"]
     if stalled:
         yield ""
@@ -368,20 +370,21 @@ def _times(count: int) -> str:
     return f" ({count} times)" if count > 1 else ""
 
 
-def placed(file: str, line: int) -> str:
-    """A file, and the line where one is known: a class's own fixture has none."""
+def placed(file: str, line: int, folder: str = "") -> str:
+    """A file below the project, and the line where one is known: a class's own fixture has none."""
+    file = posixpath.normpath(posixpath.join(folder, file)) if folder and file else file
     return f"{file}:{line}" if line else file
 
 
-def trouble(notice: Notice, paint: Paint) -> Iterator[str]:
+def trouble(notice: Notice, paint: Paint, folder: str = "") -> Iterator[str]:
     """What kept tests from running: where, why, and what to do."""
     suite = f" [{clean(notice.suite)}]" if notice.suite else ""
     yield paint.bold(paint.verdict("error", f"✗ {clean(notice.message)}")) + suite
     if notice.file:
-        yield clean(f"    {placed(notice.file, notice.line)}")
+        yield clean(f"    {placed(notice.file, notice.line, folder)}")
     if notice.failure is not None:
         for place, exception in enumerate(notice.failure.chain):
-            yield from _exception(exception, paint, first=place == 0)
+            yield from _exception(exception, paint, folder, first=place == 0)
     elif notice.detail:
         for line in clean_lines(notice.detail)[-MAX_DETAIL:]:
             yield f"    │ {line}"

@@ -7,6 +7,7 @@ came.
 
 from __future__ import annotations
 
+import posixpath
 from array import array
 from bisect import bisect_right, insort
 from collections.abc import Iterable
@@ -246,6 +247,12 @@ class RunState:
         """The directory that a suite's files are relative to, on the box; empty where the journal does not say."""
         known = (facts.cwd for facts in self.run.suites if facts.name == suite and facts.cwd)
         return next(known, self.run.root)
+
+    def folder_of(self, suite: str) -> str:
+        """The way from the run's root to that directory; empty where it is the root itself or lies elsewhere."""
+        folder, root = self.directory_of(suite), self.run.root
+        way = posixpath.relpath(folder, root) if folder[:1] == root[:1] == "/" else "."
+        return "" if way == "." or way.startswith("..") else way
 
     # -- for the fold
 

@@ -98,9 +98,10 @@ def _row(view: RunView, index: int, paint: Paint) -> str:
 def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
     state = view.state
     facts = state.facts[index]
+    folder = state.folder_of(facts.suite)
     yield _row(view, index, paint)
     if facts.file:
-        yield paint.dim(edge.clean(f"  {summary.placed(facts.file, facts.line)}"))
+        yield paint.dim(edge.clean(f"  {summary.placed(facts.file, facts.line, folder)}"))
     for line in edge.clean_lines(facts.doc):
         yield f"  {line}"
     for attempt in state.attempts(index):
@@ -113,7 +114,7 @@ def _whole(view: RunView, index: int, paint: Paint) -> Iterator[str]:
             sign = GLYPHS.get(step.verdict or attempt.verdict or "running", "✗")
             took = seconds(step.duration_ns) if step.verdict is not None else ""
             yield f"    {sign} {name:40} {took:>8}".rstrip()
-        yield from summary.detail(attempt, paint, _raised(view, facts.id, attempt))
+        yield from summary.detail(attempt, paint, _raised(view, facts.id, attempt), folder)
         yield from summary.used_and_left(attempt)
         head, tail, left_out = _output(view, attempt)
         if head:
