@@ -61,6 +61,10 @@ def test_run__two_suites_of_one_runner__then_each_tells_only_its_own(sandbox: Sa
     # Places are told from the project's root on, wherever a suite's files lie.
     for told in (sandbox.run("run", root).out, sandbox.run("show", "last", "second breaks").out):
         assert f" second/{file}:" in told
+    run = done.lines()[0]["run"]
+    for kind, told in (("junit", f'file="second/{file}"'), ("ctrf", f'"filePath": "second/{file}"')):
+        sandbox.run("export", run, f"--{kind}", sandbox.home / "out")
+        assert told in (sandbox.home / "out").read_text()
     listed = sandbox.run("list", root)
     assert sorted(listed.out.splitlines()) == sorted(done.verdicts())
 

@@ -254,6 +254,11 @@ class RunState:
         way = posixpath.relpath(folder, root) if folder[:1] == root[:1] == "/" else "."
         return "" if way == "." or way.startswith("..") else way
 
+    def file_below(self, suite: str, file: str) -> str:
+        """A file of a suite as one names it at the run's root."""
+        folder = self.folder_of(suite)
+        return posixpath.normpath(posixpath.join(folder, file)) if folder and file else file
+
     # -- for the fold
 
     def branch(self, records: Frozen) -> RunState:

@@ -59,7 +59,7 @@ def _test(row: Row) -> dict[str, Any]:
         "flaky": row.flaky,
     }
     if row.facts is not None:
-        told["filePath"] = row.facts.file
+        told["filePath"] = row.file
         told["tags"] = list(row.facts.tags)
         if row.facts.line:
             told["line"] = row.facts.line

@@ -63,8 +63,8 @@ def _quarantine(entry: Quarantined) -> dict[str, str]:
 def _case(row: Row) -> Iterator[str]:
     facts = row.facts
     place = ""
-    if facts is not None and facts.file:
-        place = _attribute("file", shown(facts.file)) + (
+    if facts is not None and row.file:
+        place = _attribute("file", shown(row.file)) + (
             _attribute("line", str(facts.line)) if facts.line else ""
         )
     took = _attribute("time", f"{sum(each.seconds for each in row.tries):.6f}")

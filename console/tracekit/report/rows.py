@@ -50,6 +50,8 @@ class Row:
     verdict: str
     tries: list[Try] = field(default_factory=list)
     facts: ScenarioFacts | None = None
+    #: Where it stands, from the project's root on.
+    file: str = ""
     quarantined: Quarantined | None = None
 
     @property
@@ -93,7 +95,8 @@ def rows(view: RunView) -> Iterator[Row]:
             place = ".".join(part.removesuffix(".py").replace("/", ".") for part in group)
             suite = facts.suite or facts.runner or "tracekit"
             entry = state.quarantined(index)
-            yield Row(shown(name), shown(place), suite, verdict, tries, facts, entry)
+            file = state.file_below(facts.suite, facts.file)
+            yield Row(shown(name), shown(place), suite, verdict, tries, facts, file, entry)
 
 
 def _unrecorded(view: RunView) -> str:
