@@ -164,6 +164,63 @@ def test_run__mocha_cannot_load_a_file__then_a_launch_that_failed_in_its_words(
     assert "SyntaxError" in failed["stderr"]
 
 
+@pytest.mark.parametrize("runner", ["vitest"])
+def test_run__a_test_aborts_its_worker_and_vitest_with_it__then_it_is_the_only_victim(
+    sandbox: Sandbox, root: Path, runner: str
+) -> None:
+    for path in (root / "tests").iterdir():
+        path.unlink()
+    test = "it('{}', () => {{ {} }});\n"
+    rows = [
+        test.format("is before", ""),
+        test.format("aborts", "process.abort();"),
+        test.format("is behind", ""),
+    ]
+    files = {"aborts": "".join(rows), **{f"other{number}": test.format("runs", "") for number in range(4)}}
+    for name, text in files.items():
+        (root / "tests" / f"{name}.test.ts").write_text(f"import {{ it }} from 'vitest';\n{text}")
+    done = sandbox.run("run", root, "--json")
+    others = {named(runner, f"other{number}", "runs"): "passed" for number in range(4)}
+    assert done.code == 1
+    assert done.verdicts() == {
+        named(runner, "aborts", "is before"): "passed",
+        named(runner, "aborts", "aborts"): "crashed",
+        named(runner, "aborts", "is behind"): "passed",
+        **others,
+    }
+
+
+@pytest.mark.parametrize("runner", ["mocha"])
+def test_run__mocha_has_tests_marked_only__then_the_others_are_skipped_unless_chosen(
+    sandbox: Sandbox, root: Path, runner: str
+) -> None:
+    for path in (root / "test").iterdir():
+        path.unlink()
+    (root / "test" / "marked.js").write_text("it.only('alone', () => {});\nit('beside', () => {});\n")
+    (root / "test" / "other.js").write_text("describe('a group', () => { it('elsewhere', () => {}); });\n")
+    done = sandbox.run("run", root, "--json")
+    alone, beside = (named(runner, "marked", name) for name in ("alone", "beside"))
+    elsewhere = named(runner, "other", "a group", "elsewhere")
+    assert done.code == 0, done.err
+    assert done.verdicts() == {alone: "passed", beside: "skipped", elsewhere: "skipped"}
+    assert sandbox.run("run", root, "-s", elsewhere, "--json").verdicts() == {elsewhere: "passed"}
+
+
+@pytest.mark.parametrize("runner", ["node"])
+def test_run__a_group_and_its_tests_on_one_line__then_each_is_a_test(
+    sandbox: Sandbox, root: Path, runner: str
+) -> None:
+    for path in (root / "test").iterdir():
+        path.unlink()
+    group = (
+        "describe('group', () => { it('good', () => {}); it('bad', () => { throw new Error('no'); }); });\n"
+    )
+    (root / "test" / "line.test.mjs").write_text(f"import {{ describe, it }} from 'node:test';\n{group}")
+    done = sandbox.run("run", root, "--json")
+    good, bad = (named(runner, "line", "group", name) for name in ("good", "bad"))
+    assert done.verdicts() == {good: "passed", bad: "failed"}
+
+
 def test_list__then_every_test_with_its_place_and_nothing_has_run(whole: Whole) -> None:
     runner, sandbox, root = whole.runner, whole.sandbox, whole.root
     found = {line["id"]: line for line in sandbox.run("list", root, "--json").lines()}

@@ -32,6 +32,8 @@ _REPORTERS = {
     "node": ("tell.cjs", "node_reporter.mjs", "node_choose.cjs", "node_hooks.cjs", "node_hooks.mjs"),
 }
 _LIST_SECONDS = 60.0
+#: Tools that tell of a file's tests when they come to it: a death keeps the files behind it unknown.
+_TOLD_BY_FILE = frozenset({"jest", "vitest"})
 #: A file that dies again and again costs a start each time.
 _MOST_ROUNDS = 50
 _NOT_LOADED = re.compile(
@@ -186,7 +188,7 @@ class JavaScript:
             return missing(call.only, self._cases)
         if isinstance(self._tool, Node):
             self._list([self._tool.listing(call.file)])
-        elif self._request.runner == "jest":
+        elif self._request.runner in _TOLD_BY_FILE:
             self._list(self._tool.all(discovers=True))
         known = list(self._cases.places) if asked is None else asked
         prefix = f"{self._request.prefix}{call.file}::" if call.file else self._request.prefix

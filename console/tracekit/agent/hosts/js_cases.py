@@ -42,6 +42,9 @@ class ScriptCases(Cases):
         self._called: dict[str, str] = {}
         self._worker: dict[str, tuple[Followed, str]] = {}
         self._last: dict[tuple[Followed, str], str] = {}
+        # Beginnings of tests that nobody has named yet, and tests that were there when a process ended of itself.
+        self._unnamed: dict[str, tuple[Followed, str]] = {}
+        self._suspects: set[str] = set()
 
     def running(self, followed: Followed) -> list[str]:
         """The tests that have begun in that process and not ended."""
@@ -111,9 +114,14 @@ class ScriptCases(Cases):
             if cause == "hang":
                 meant = self._blocked(meant)
             rest = Word("cancelled", None, f"its process was ended because of {meant}")
+        culprits = None
+        if note is None:
+            culprits = self._culprits(followed)
+            rest = Word("cancelled", None, f"its process {end.how} beside it: it runs again")
         lost = []
         for scenario in self.running(followed):
             mine = not meant or scenario.partition(SUBTEST_MARK)[0] == meant.partition(SUBTEST_MARK)[0]
+            mine = mine and (culprits is None or scenario in culprits)
             self._running.pop(scenario)
             self._close(scenario, self._known[scenario], word if mine else rest, end)
             if not mine:
@@ -125,7 +133,10 @@ class ScriptCases(Cases):
     def _began(self, followed: Followed, called: str, worker: str) -> None:
         """A worker itself says so, in front of what its tool tells later."""
         scenario = self._called.get(called)
-        if scenario is None or self.begin(scenario) is None:
+        if scenario is None:
+            self._unnamed[called] = (followed, worker)
+            return
+        if self.begin(scenario) is None:
             return
         self._running.setdefault(scenario, followed)
         self._worker[scenario] = (followed, worker)
@@ -139,6 +150,22 @@ class ScriptCases(Cases):
         worker = self._worker.get(meant)
         last = "" if worker is None else self._last[worker]
         return last if last in self._running else meant
+
+    def _culprits(self, followed: Followed) -> set[str]:
+        """Of what ran when its process ended of itself: what may have ended it, where workers say what begins.
+
+        In each worker that is what began last: of those before it the tool had only not told the end. Where several
+        workers ran, each of theirs runs again, and is the culprit if it is there a second time.
+        """
+        running = set(self.running(followed))
+        behind = {one for one in running if one in self._worker and self._last[self._worker[one]] != one}
+        first = running - behind
+        if not behind and not first & set(self._worker):
+            return running  # nobody says what begins
+        if len(first) == 1:
+            return first
+        again, self._suspects = first & self._suspects, self._suspects | first
+        return again
 
     def _asked(self, scenario: str) -> bool:
         only = self._request.only
@@ -184,8 +211,12 @@ class ScriptCases(Cases):
     ) -> None:
         if event == E.SCENARIO_FOUND:
             self.place(scenario, names, line)
-            if isinstance(line.get("id"), str):
-                self._called[line["id"]] = scenario
+            called = line.get("id")
+            if isinstance(called, str):
+                self._called[called] = scenario
+                if called in self._unnamed:
+                    whose, worker = self._unnamed.pop(called)
+                    self._began(whose, called, worker)
             return
         if self._request.discovers:
             return

@@ -26,12 +26,17 @@ function walk(suite, told) {
 const HOOK = /^(.*)::"(?:before|after) (?:all|each)" hook.*$/s;
 const around = (request.only || []).map((one) => HOOK.exec(one)?.[1]).filter((one) => one !== undefined);
 
+function chosen(test) {
+  const name = test[NAMES].join('::');
+  return wanted(test[NAMES]) || around.some((one) => name.startsWith(`${one}::`));
+}
+
 function prune(suite) {
-  suite.tests = suite.tests.filter((test) => {
-    const name = test[NAMES].join('::');
-    return wanted(test[NAMES]) || around.some((one) => name.startsWith(`${one}::`));
-  });
+  suite.tests = suite.tests.filter(chosen);
+  // Mocha keeps what is marked `.only` apart, and would put it back.
+  if (suite._onlyTests) suite._onlyTests = suite._onlyTests.filter(chosen);
   for (const other of suite.suites) prune(other);
+  if (suite._onlySuites) suite._onlySuites = suite._onlySuites.filter((other) => other.total());
 }
 
 module.exports = class Tracekit {
@@ -79,6 +84,15 @@ module.exports = class Tracekit {
       runner.on('end', () => tell('session.ended', {}));
       return;
     }
+    const marked = Boolean(!parallel && runner.suite.hasOnly && runner.suite.hasOnly());
+    const every = [];
+    if (marked) walk(runner.suite, (test) => every.push(test));
+    runner.on('start', () => {
+      // By now mocha has taken out what is not marked, and tells nothing of it.
+      const left = new Set();
+      if (marked) walk(runner.suite, (test) => left.add(test));
+      for (const test of every) if (!left.has(test)) end(test, 'skipped', { reason: 'others are marked .only' });
+    });
     runner.on('test', begin);
     runner.on('pass', (test) => end(test, 'passed'));
     runner.on('pending', (test) => end(test, 'skipped', { reason: test.fn || test.body ? '' : 'pending: it has no body' }));

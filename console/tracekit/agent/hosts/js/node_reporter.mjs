@@ -23,7 +23,8 @@ function isSuite(data) {
   if (data.details?.type) return data.details.type === 'suite';
   // Before node 22 nothing says so at its beginning: the source does.
   const text = lines(below(data.file))[data.line - 1] || '';
-  return /\b(?:describe|suite)\b[\w.\s]*$|^(?:describe|suite)\b/.test(text.slice(0, Math.max(data.column - 1, 0)) + text.slice(data.column - 1).split('(')[0]);
+  const at = Math.max(data.column - 1, 0);
+  return /\b(?:describe|suite)\b[\w.\s]*$/.test(text.slice(0, at) + text.slice(at).split('(')[0]);
 }
 
 function begin(heard) {
