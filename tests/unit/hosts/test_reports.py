@@ -257,6 +257,12 @@ def told(form: str, data: bytes) -> tuple[list[Any], str]:
             [],
         ),
         (
+            "junit",
+            b'<testsuite><testcase name="a"><skipped/></testcase><testcase name="b"><skipped/><err',
+            {"a": "skipped"},
+            ["b"],
+        ),
+        (
             "ctrf",
             b'{"results": {"tests": [{"name": "a", "status": "passed"}, {"name": "b", "sta',
             {"a": "passed"},
@@ -326,6 +332,61 @@ def test_gotest__process_that_goes_with_its_tests__then_whose_doing_it_was() -> 
         "TestExits": "crashed",
         "TestWaits": "cancelled",
     }
+
+
+def test_gotest__a_part_panics__then_the_panic_is_its_own_and_those_above_only_hold_it() -> None:
+    said = (
+        "panic: boom [recovered, repanicked]\n\ngoroutine 8 [running]:\nm.helper(...)\n\t/srv/m/a_test.go:3\n"
+        "m.TestTable.func1(0x1)\n\t/srv/m/a_test.go:7 +0x3\ncreated by testing.(*T).Run in goroutine {}\n\t/x.go:1\n"
+    )
+    for by, whose in (("7", "TestTable/in/two"), ("1", "TestTable")):
+        found = go(
+            ("run", "TestTable", ""),
+            ("run", "TestTable/in", ""),
+            ("run", "TestTable/in/two", ""),
+            ("fail", "TestTable/in/two", ""),
+            ("output", "TestTable/in", "--- FAIL: TestTable/in (0.00s)\n"),
+            ("fail", "TestTable/in", ""),
+            ("output", "TestTable", "--- FAIL: TestTable (0.00s)\n"),
+            ("output", "TestTable", said.format(by)),
+            ("fail", "TestTable", ""),
+        )
+        cases = {"/".join(one.path[1:]): one for one in found if isinstance(one, Case)}
+        assert list(cases) == ["TestTable/in/two", "TestTable/in", "TestTable"]
+        assert {name: one.verdict for name, one in cases.items()} == dict.fromkeys(cases, "failed")
+        assert [name for name, one in cases.items() if one.kind == "panic"] == [whose]
+        assert (cases[whose].message, cases[whose].line) == ("boom", 3)
+        assert [one.text for name, one in cases.items() if name != whose] == ["", ""]
+
+
+def test_gotest__a_part_fails_and_others_go_on__then_it_is_told_before_them() -> None:
+    found = go(
+        ("run", "TestTable", ""),
+        ("run", "TestTable/one", ""),
+        ("fail", "TestTable/one", ""),
+        ("run", "TestTable/two", ""),
+        ("pass", "TestTable/two", ""),
+        ("fail", "TestTable", ""),
+    )
+    told = [("/".join(one.path[1:]), type(one).__name__) for one in found if isinstance(one, Begun | Case)]
+    assert told == [
+        ("TestTable", "Begun"),
+        ("TestTable/one", "Begun"),
+        ("TestTable/one", "Case"),
+        ("TestTable/two", "Begun"),
+        ("TestTable/two", "Case"),
+        ("TestTable", "Case"),
+    ]
+
+
+def test_gotest__cut_behind_a_build_that_failed__then_not_whole() -> None:
+    build = {"ImportPath": "m/p [m/p.test]", "Action": "build-fail"}
+    package = [
+        {"Action": "start", "Package": "m/p"},
+        {"Action": "fail", "Package": "m/p", "FailedBuild": "m/p [m/p.test]"},
+    ]
+    assert told("gotest", lines([build]))[1]
+    assert not told("gotest", lines([build, *package]))[1]
 
 
 def test_gotest__panic_that_go_takes_for_the_words_of_another__then_its_own_by_the_stack() -> None:

@@ -216,7 +216,7 @@ class Cases:
             self._close(scenario, told, Word(left.verdict, cause, left.why), _UNKNOWN)
 
     def _parts_red(self, scenario: str) -> bool:
-        start = scenario + SUBTEST_MARK
+        start = scenario + ("/" if SUBTEST_MARK in scenario else SUBTEST_MARK)
         return any(told.verdict in RED for name, told in self._known.items() if name.startswith(start))
 
     def _failure(self, scenario: str, number: int, cause: str, case: Case) -> None:

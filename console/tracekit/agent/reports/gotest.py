@@ -25,6 +25,8 @@ _ENDS = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 _FRAME = re.compile(r"\s*(?:=== (?:RUN|PAUSE|CONT|NAME)\b|--- (?:PASS|FAIL|SKIP): )")
 _PLACE = re.compile(r"\s+(?P<file>[^\s:]+\.go):(?P<line>\d+): ?(?P<message>.*)")
 _PANIC = re.compile(r"^(?P<kind>panic|fatal error): (?P<message>.+?)(?: \[recovered.*)?$", re.MULTILINE)
+# Go's own first goroutine begins tests, theirs begin their parts.
+_MADE = re.compile(r"^created by testing\.\(\*T\)\.Run in goroutine (?P<by>\d+)$", re.MULTILINE)
 _RACE = re.compile(r"^\s*testing\.go:\d+: (?P<message>race detected during execution of test)$", re.MULTILINE)
 _STATUS = re.compile(r"^(?P<kind>exit status|signal:) (?P<what>[\w ]+)$", re.MULTILINE)
 # An example prints what its comment does not say.
@@ -40,6 +42,7 @@ _OPERANDS = re.compile(
 _CALL = re.compile(r"^\t(?P<file>\S.*\.go):(?P<line>\d+)(?: \+0x[0-9a-f]+)?$", re.MULTILINE)
 _RAN = re.compile(r"^\t\t(?P<name>\S+) \((?P<took>[\dhms.µn]+)\)$", re.MULTILINE)
 _UNITS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
+_SILENT = "it says nothing of why"
 _NOT_YET = "its process ended before its turn came"
 #: The name of what is a package's and no test's.
 PACKAGE = "(package)"
@@ -56,10 +59,14 @@ class GoReader:
         self._red: set[str] = set()
         # Packages and tests that have begun and told no end.
         self._packages: set[str] = set()
+        # Whether a build has failed, and no package is told yet that it failed for it.
+        self._unbuilt = False
         self._begun: dict[tuple[str, ...], None] = {}
         self._paused: set[tuple[str, ...]] = set()
         # The tests that panicked, by package: with them its process went.
         self._panicked: dict[str, tuple[str, ...]] = {}
+        # Parts that have just failed, the innermost first: what one panics with go prints when it has told them all.
+        self._parts: list[Case] = []
 
     def feed(self, data: bytes) -> list[Any]:
         """What these bytes tell. Raises ReportError."""
@@ -70,12 +77,15 @@ class GoReader:
         last = self._lines.close()
         broken = torn(last)
         found = [] if broken else [told for line in last for told in self._take(line)]
+        found += self._let_go()
         if self._packages:
             first, more = min(self._packages), len(self._packages) - 1
             others = f" and {more} more" if more else ""
             raise CutShortError(f"it ends inside the package {first}{others}", found)
         if broken:
             raise CutShortError("it ends inside a line", found)
+        if self._unbuilt:
+            raise CutShortError("it ends behind a build that failed, in front of the packages", found)
         return found
 
     def _take(self, line: str) -> list[Any]:
@@ -85,8 +95,18 @@ class GoReader:
         action, package = str(event["Action"]), str(event.get("Package") or event.get("ImportPath") or "")
         test = str(event.get("Test") or "")
         path = (package, *test.split("/")) if test else (package,)
+        above = action in {"output", "fail"} and any(
+            one.path[: len(path)] == path for one in self._parts[-1:]
+        )
+        before = [] if above and test else self._let_go()
+        return [*before, *self._told(event, action, package, path)]
+
+    def _told(self, event: dict[str, Any], action: str, package: str, path: tuple[str, ...]) -> list[Any]:
+        test = len(path) > 1
         if action in {"output", "build-output"}:
             return self._printed(path if test else (), package, str(event.get("Output") or ""))
+        if action == "build-fail":
+            self._unbuilt = True
         if action == "start" or test:
             self._packages.add(package)
         if action == "run" and test:
@@ -98,7 +118,11 @@ class GoReader:
         if action not in _ENDS:
             return []
         if test:
-            return [self._ended(path, _ENDS[action], event)]
+            found = self._ended(path, _ENDS[action], event)
+            if found.verdict == "failed" and len(path) > 2:
+                self._parts.append(found)
+                return []
+            return self._with_parts(found)
         return self._package(package, event, red=action == "fail")
 
     def _printed(self, path: tuple[str, ...], package: str, text: str) -> list[Any]:
@@ -124,6 +148,21 @@ class GoReader:
             self._panicked.setdefault(path[0], path)
         return found
 
+    def _with_parts(self, found: Case) -> list[Any]:
+        """A test behind its parts: go prints a part's panic as the test's words, behind the end of both."""
+        parts, panic = self._let_go(), _PANIC.search(found.text)
+        made = _MADE.search(found.text, panic.end()) if panic is not None else None
+        if not parts or panic is None or made is None or made.group("by") == "1":
+            return [*parts, found]
+        said = found.text[panic.start() :]
+        parts[0] = case(parts[0].path, "failed", parts[0].text + said, parts[0].seconds)
+        return [*parts, case(found.path, "failed", found.text[: panic.start()], found.seconds)]
+
+    def _let_go(self) -> list[Case]:
+        """The parts that were held back."""
+        parts, self._parts = self._parts, []
+        return parts
+
     def _said_beside(self, path: tuple[str, ...]) -> str:
         """The panic of this test, where go took it for the words of one beside it: its function stands in the stack."""
         own = re.compile(rf"\.{re.escape(path[1])}(?:\.func[\d.]+)?\(")
@@ -136,6 +175,7 @@ class GoReader:
     def _package(self, package: str, event: dict[str, Any], *, red: bool) -> list[Any]:
         """A package has ended, with whatever ran in it. It is red for its tests, or by itself when none of them is."""
         self._packages.discard(package)
+        self._unbuilt = self._unbuilt and not event.get("FailedBuild")
         text = "".join(self._texts.get((package,), ()))
         left = [path for path in self._begun if path[0] == package]
         found = self._without_end(package, left, text)
@@ -210,6 +250,7 @@ def case(path: tuple[str, ...], verdict: str, text: str, took: object) -> Case:
         compared = Compared(example.group("expected"), example.group("actual"), op)
     elif verdict in {"failed", "error"}:
         kind, message, compared = _said(text, message, compared)
+        message = message or _SILENT
     return Case(
         path=path,
         verdict=verdict,

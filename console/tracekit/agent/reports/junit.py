@@ -69,7 +69,7 @@ class JUnitReader:
         return found
 
     def _at_last(self) -> list[Any]:
-        """What came before the fault; the case that it is in has no end, unless it has said so."""
+        """What came before the fault; the case that it is in has no end, unless it is red already: it stays so."""
         found, self._found = self._found, []
         case, self._case = self._case, None
         if case is None:
@@ -77,7 +77,7 @@ class JUnitReader:
         if self._inside:
             self._said(self._inside, "".join(self._parts), case)
         made = self._made(case)
-        return [*found, made if case["end"] else Begun(made.path)]
+        return [*found, made if made.verdict in {"failed", "error"} else Begun(made.path)]
 
     def _refuse(self, *_: object) -> None:
         raise ReportError("it declares a document type, which no report needs")
