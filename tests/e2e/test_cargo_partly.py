@@ -112,7 +112,8 @@ def test_list__some_crates_do_not_compile__then_the_others_are_there_and_it_ends
     done = sandbox.run("list", root)
     assert sorted(done.out.split()) == sorted(WHOLE)
     assert all(message in done.err for message in MISSING)
-    assert "→ mend broken/src/lib.rs:2" in done.err
+    told = done.err.partition("→ mend broken/src/lib.rs:2")[2].splitlines()
+    assert told[1] == "  │ error[E0308]: mismatched types", "each with its own words below it"
     assert done.code == 1
     # What is kept of it says the same.
     again = sandbox.run("list", root)

@@ -180,3 +180,11 @@ def test_listed__a_program_says_nothing_of_what_it_holds__then_one_scenario_and_
     (found,) = cargo_list.listed([target], 2, lambda: False)
     assert (found.whole, found.names) == (True, ())
     assert found.why == "it did not list its tests within 0.2 s"
+
+
+def test_alone__what_means_the_package__then_it_stands_in_the_command_that_shows_it() -> None:
+    package = {"name": "a", "features": {"net": []}}
+    words = Words.of(
+        ["--workspace", "--exclude", "b", "-F", "net,b/x", "--features", "loud", "--release", "--lib", "name"]
+    )
+    assert words.alone(package, ["--test", "t"]) == ("cargo test --no-run -p a --test t -F net,b/x --release")

@@ -6,6 +6,7 @@ Where not all of it compiles, what does is built all the same, and of the rest i
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -66,7 +67,8 @@ def build(cargo: str, cwd: str, words: Words) -> Built:
 def _failed(reader: Reader, command: Sequence[str], status: int) -> BuildError:
     text = reader.errors[:ERRORS]
     code, what = "cargo.build_failed", "the tests do not compile"
-    remedy = "mend what the compiler names; `cargo test --no-run` shows it alone"
+    alone = shlex.join(["cargo", *command[1:]]).removesuffix(" --message-format json")
+    remedy = f"mend what the compiler names; `{alone}` shows it alone"
     if not text:
         code, what, remedy = "cargo.failed", "cargo did not build the tests", "see what cargo says"
     return BuildError(code, what, remedy, command, status, text)

@@ -179,7 +179,7 @@ class Rest:
         words = target_words(target) if target is not None and part.kind != "custom-build" else []
         name = str(package["name"])
         source = [(str(target["src_path"]), part.kind, part.name)] if target is not None else []
-        alone = " ".join(["cargo", "test", "--no-run", "-p", name, *words])
+        alone = self._words.alone(package, words)
         place = f"{fault.file}:{fault.line}" if fault.line else fault.file or "what the compiler names"
         return Missing(
             sources=(*source, *others),
@@ -199,7 +199,7 @@ class Rest:
         return Missing(
             sources=tuple(unbuilt),
             message=f"{name} is not built: its build script failed",
-            remedy=f"see what the build script says; `cargo test --no-run -p {name}` shows it alone",
+            remedy=f"see what the build script says; `{self._words.alone(package)}` shows it alone",
             text=text[:ERRORS] + self._with_it(unbuilt),
             file=str(script.get("src_path") or package["manifest_path"]),
             documentation=self._documentation(package),
@@ -217,7 +217,7 @@ class Rest:
         return Missing(
             sources=tuple(unbuilt),
             message=f"{name} is not built: {named} {verb} not compile",
-            remedy=f"mend {named} first; `cargo test --no-run -p {name}` shows whether that is all",
+            remedy=f"mend {named} first; `{self._words.alone(package)}` shows whether that is all",
             text=(outside[:ERRORS] + self._with_it(unbuilt)).lstrip("\n"),
             file=unbuilt[0][0],
             documentation=self._documentation(package),

@@ -6,6 +6,7 @@ Pure: words and what `cargo metadata` says in, choices out. It starts nothing.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -52,6 +53,7 @@ _VALUED = frozenset(
         "-C",
     }
 )
+_FEATURES = ("-F", "--features")
 _PROFILE = ("--release", "-r", "--profile")
 _FILTERS = frozenset({"-E", "--filterset", "--filter-expr"})
 
@@ -127,6 +129,16 @@ class Words:
         """Cargo's arguments but those that choose packages or targets."""
         left_out = {*_PACKAGES, *_CHOOSES}
         return [word for name, value in self._pairs() if name not in left_out for word in _again(name, value)]
+
+    def alone(self, package: Mapping[str, Any], more: Sequence[str] = ()) -> str:
+        """The command that builds the tests of one package alone, with all that was asked for and means it."""
+        own: list[str] = []
+        for name, value in self._pairs():
+            asked = value.replace(",", " ").split() if name in _FEATURES else []
+            known = all(one in package.get("features", {}) or "/" in one for one in asked)
+            if known and name not in {*_PACKAGES, *_CHOOSES, "--doc"}:
+                own += _again(name, value)
+        return shlex.join(["cargo", "test", "--no-run", "-p", str(package["name"]), *more, *own])
 
     def values(self, *names: str) -> list[str]:
         """What was said behind any of these."""

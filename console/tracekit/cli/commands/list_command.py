@@ -116,8 +116,8 @@ def _discover(args: argparse.Namespace) -> int:
         Problem(notice.code or "discover.failed", notice.message, notice.file or notice.suite, notice.action)
         for notice in blocking
     ]
-    edge.complain(problems)
-    for notice in blocking:
+    for problem, notice in zip(problems, blocking, strict=True):
+        edge.complain([problem])
         for line in edge.clean_lines(notice.detail)[-20:]:
             edge.say_error(f"  │ {line}")
     code = _print(left, state.quarantine, as_json=args.json) if rows else edge.NOTHING
