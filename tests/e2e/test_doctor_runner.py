@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Sandbox
+from tests.support.cli import Sandbox, processes_with
+from tracekit.cli.conformance import Waiting, checks, listen
 
 GOOD = """#!/bin/sh
 names="opens shuts"
@@ -104,3 +105,36 @@ def test_doctor__a_list_that_is_no_program__then_said_and_no_fault_of_ours(sandb
 
 def test_doctor__no_such_program__then_that_is_all(sandbox: Sandbox) -> None:
     assert broken(sandbox, "--runner", "no-such-runner-anywhere") == ["starts"]
+
+
+def test_doctor__a_runner_that_takes_its_time__then_it_is_said_in_which_test(tmp_path: Path) -> None:
+    suite, said = tmp_path / "suite.sh", list[str]()
+    suite.write_text(f"#!/bin/sh\necho '{STARTED}'\nwhile [ ! -e '{tmp_path}/go' ]; do sleep 0.01; done\n")
+    suite.chmod(0o755)
+
+    def say(text: str) -> None:
+        said.append(text)
+        if "'a'" in text:
+            (tmp_path / "go").touch()
+
+    heard = listen([str(suite)], Waiting(say, first=0.5))
+    assert heard.code == 0
+    assert said[-1].startswith(f"{suite} has run for ")
+    assert said[-1].endswith(", while 'a' ran (line 1); it is ended after 120 s")
+
+
+def test_doctor__a_runner_and_a_list_that_never_end__then_both_are_ended_with_what_they_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = Waiting(lambda _: None, seconds=0.2)
+    mark = f"left-by-{tmp_path}"
+    monkeypatch.setenv("LEFT_BY", mark)
+    stays = ["sh", "-c", "sleep 1000 & wait"]
+    assert listen(stays, waiting).fault == "it did not end within 0.2 s"
+    quiet = listen(["sh", "-c", "exec >&-; sleep 1000; exit"], waiting)
+    assert quiet.fault == "it closed its output and did not end within 0.2 s"
+    good = tmp_path / "suite.sh"
+    good.write_text(GOOD)
+    rows = {row[0]: row for row in checks(["sh", str(good)], stays, (), Waiting(lambda _: None, seconds=5))}
+    assert rows["list"][1:3] == (False, "it did not end within 5 s")
+    assert processes_with(mark) == []

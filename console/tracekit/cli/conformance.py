@@ -9,9 +9,10 @@ import os
 import re
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -23,6 +24,31 @@ _CHOICE = re.compile(r"\{names(?P<joint>[^}]?)\}")
 _SECONDS = 120.0
 _SHOWN = 60
 Row = tuple[str, bool, str, str]
+_FIRST_WORD, _NEXT_WORD = 2.0, 10.0
+
+
+class Waiting:
+    """Says of a command that takes its time, now and then, for how long, in which test, and when it will be ended."""
+
+    def __init__(
+        self, say: Callable[[str], None], seconds: float = _SECONDS, first: float = _FIRST_WORD
+    ) -> None:
+        self.seconds = seconds
+        self._say, self._first, self._next = say, first, first
+
+    def begins(self) -> float:
+        """A command was started; gives when."""
+        self._next = self._first
+        return time.monotonic()
+
+    def over(self, began: float, command: Sequence[str], during: Callable[[], str]) -> bool:
+        """Whether its time is."""
+        lasted = time.monotonic() - began
+        if lasted >= self._next:
+            self._next += _NEXT_WORD
+            words = f"{' '.join(command)} has run for {lasted:.0f} s{during()}"
+            self._say(f"{words}; it is ended after {self.seconds:g} s")
+        return lasted > self.seconds
 
 
 @dataclass
@@ -56,6 +82,12 @@ class Heard:
         """Scenarios that began and told no end."""
         return list(Counter(self.names(E.ATTEMPT_STARTED)) - Counter(self.names(E.ATTEMPT_ENDED)))
 
+    def during(self) -> str:
+        """The test that runs, where one does."""
+        running = self.unended()
+        last = running[-1] if running else ""
+        return f", while {last!r} ran (line {self.line_of(E.ATTEMPT_STARTED, last)})" if last else ""
+
     @property
     def killed(self) -> str:
         """The signal that ended it, where one did."""
@@ -66,9 +98,9 @@ class Heard:
         return [str(line.fields.get("scenario")) for line in self.of(event)]
 
 
-def listen(command: Sequence[str], seconds: float = _SECONDS) -> Heard:
+def listen(command: Sequence[str], waiting: Waiting) -> Heard:
     """Run it to its end, without input. Raises OSError where it cannot be started."""
-    heard, reading, whole, began = Heard(), JournalReader(), Lines(), time.monotonic()
+    heard, reading, whole, began = Heard(), JournalReader(), Lines(), waiting.begins()
     # A group of its own: what it leaves behind goes with it.
     process = subprocess.Popen(
         list(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, start_new_session=True
@@ -87,12 +119,13 @@ def listen(command: Sequence[str], seconds: float = _SECONDS) -> Heard:
             else:
                 time.sleep(0.005)
                 ended = _ended(process.pid)
-            if time.monotonic() - began > seconds:
-                heard.fault = f"it did not end within {seconds:g} s"
+            if waiting.over(began, command, heard.during):
+                heard.fault = f"it did not end within {waiting.seconds:g} s"
                 break
-        until = time.monotonic() + (1 if heard.fault else seconds)
-        while not _ended(process.pid) and time.monotonic() < until:
+        while not heard.fault and not _ended(process.pid):
             time.sleep(0.005)
+            if waiting.over(began, command, heard.during):
+                heard.fault = f"it closed its output and did not end within {waiting.seconds:g} s"
     finally:
         # It is not reaped yet: its number names this group, whoever leaves, and whatever it has left.
         os.killpg(process.pid, signal.SIGKILL)
@@ -128,10 +161,12 @@ def _take(heard: Heard, reading: JournalReader, data: bytes, at: float) -> None:
             heard.torn.append((heard.count, text[:_SHOWN]))
 
 
-def checks(command: Sequence[str], listing: Sequence[str], choosing: Sequence[str]) -> Iterator[Row]:
+def checks(
+    command: Sequence[str], listing: Sequence[str], choosing: Sequence[str], waiting: Waiting
+) -> Iterator[Row]:
     """Each check as a row: its name, whether it holds, what was found, what to do."""
     try:
-        first = listen(command)
+        first = listen(command, waiting)
     except OSError as fault:
         yield (
             "starts",
@@ -141,12 +176,7 @@ def checks(command: Sequence[str], listing: Sequence[str], choosing: Sequence[st
         )
         return
     yield "starts", True, " ".join(command), ""
-    running = first.unended()
-    during = (
-        f", while {running[-1]!r} ran (line {first.line_of(E.ATTEMPT_STARTED, running[-1])})"
-        if running
-        else ""
-    )
+    during = first.during()
     if first.fault:
         yield "ends", False, f"{first.fault}{during}", "a runner ends when its last test has ended"
         return
@@ -184,7 +214,7 @@ def checks(command: Sequence[str], listing: Sequence[str], choosing: Sequence[st
     yield from _told(first)
     yield from _status(first)
     yield _live(first)
-    yield from _again(command, first, listing, choosing)
+    yield from _again(command, first, listing, choosing, waiting)
 
 
 def _told(heard: Heard) -> Iterator[Row]:
@@ -232,30 +262,47 @@ def _told(heard: Heard) -> Iterator[Row]:
     )
 
 
-def _listed(listing: Sequence[str], names: Sequence[str]) -> Row:
+def _listed(listing: Sequence[str], names: Sequence[str], waiting: Waiting) -> Row:
     action = "`list` prints the names of all tests as the journal has them, one a line, and runs none"
     try:
-        done = subprocess.run(
-            list(listing), stdin=subprocess.DEVNULL, capture_output=True, timeout=_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return "list", False, f"it did not end within {_SECONDS:g} s", action
+        code, printed = _printed(listing, waiting)
+    except TimeoutError:
+        return "list", False, f"it did not end within {waiting.seconds:g} s", action
     except OSError as fault:
         return "list", False, f"{listing[0]}: {fault.strerror}", "name a program that is on PATH, or its path"
-    listed = [line.strip() for line in done.stdout.decode("utf-8", "replace").splitlines() if line.strip()]
+    listed = [line.strip() for line in printed.decode("utf-8", "replace").splitlines() if line.strip()]
     unheard, unlisted = sorted(set(listed) - set(names)), sorted(set(names) - set(listed))
-    if done.returncode:
-        return (
-            "list",
-            False,
-            f"it ended with status {done.returncode}",
-            "end with 0 when the names are printed",
-        )
+    if code:
+        return "list", False, f"it ended with status {code}", "end with 0 when the names are printed"
     if unheard:
         return "list", False, f"{unheard[0]!r} is listed and was not run{_more(len(unheard))}", action
     if unlisted:
         return "list", False, f"{unlisted[0]!r} was run and is not listed{_more(len(unlisted))}", action
     return "list", True, f"{len(listed)} names", ""
+
+
+def _printed(command: Sequence[str], waiting: Waiting) -> tuple[int, bytes]:
+    """The status and the output of a command. Raises OSError where it cannot be started, TimeoutError at its limit."""
+    began = waiting.begins()
+    # What it leaves behind may keep a pipe open for ever, and no file.
+    with tempfile.TemporaryFile() as file:
+        process = subprocess.Popen(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            while not _ended(process.pid):
+                time.sleep(0.005)
+                if waiting.over(began, command, str):
+                    raise TimeoutError
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+            code = process.wait()
+        file.seek(0)
+        return code, file.read()
 
 
 def _more(count: int) -> str:
@@ -284,10 +331,14 @@ def _live(heard: Heard) -> Row:
 
 
 def _again(
-    command: Sequence[str], first: Heard, listing: Sequence[str], choosing: Sequence[str]
+    command: Sequence[str],
+    first: Heard,
+    listing: Sequence[str],
+    choosing: Sequence[str],
+    waiting: Waiting,
 ) -> Iterator[Row]:
     names = list(dict.fromkeys(first.names(E.ATTEMPT_ENDED)))
-    second = set(listen(command).names(E.ATTEMPT_ENDED))
+    second = set(listen(command, waiting).names(E.ATTEMPT_ENDED))
     changed = sorted(second ^ set(names))
     yield (
         "same names",
@@ -298,13 +349,13 @@ def _again(
         "a name must be the same on every run: no addresses, times or numbers of processes in it",
     )
     if listing:
-        yield _listed(listing, names)
+        yield _listed(listing, names, waiting)
     if choosing:
         wanted = names[-1]
         words = [
             word.replace(found[0], wanted) if (found := _CHOICE.search(word)) else word for word in choosing
         ]
-        ran = list(dict.fromkeys(listen([*command, *words]).names(E.ATTEMPT_ENDED)))
+        ran = list(dict.fromkeys(listen([*command, *words], waiting).names(E.ATTEMPT_ENDED)))
         yield (
             "only",
             ran == [wanted],

@@ -66,14 +66,14 @@ def _guarded(check: Callable[[], Iterator[Row]]) -> Iterator[Row]:
 def _runner(args: argparse.Namespace) -> Iterator[Row]:
     import shlex
 
-    from tracekit.cli.conformance import checks
+    from tracekit.cli.conformance import Waiting, checks
 
     try:
         words = [shlex.split(text or "") for text in (args.runner, args.list, args.only)]
     except ValueError as fault:
         action = "quote it as for a shell"
         raise ProblemError(Problem("cli.usage", f"cannot be read: {fault}", "--runner", action)) from fault
-    yield from checks(*words)
+    yield from checks(words[0], words[1], words[2], Waiting(lambda text: edge.say_error(f"tracekit: {text}")))
 
 
 def _installation() -> Iterator[Row]:
