@@ -169,3 +169,12 @@ def test_console__opens_what_was_found_before__then_there_without_a_look_at_the_
         assert view.stale is True
         assert len(view.state.ids) == 3
         assert len(engine.submit(Discover(str(project.place), wait=True)).result(60).state.ids) == 4
+
+
+@pytest.mark.parametrize("command", ["list", "run"])
+def test_selector__nobody_can_read_it__then_refused_before_anything_is_collected(
+    sandbox: Sandbox, project: Project, command: str
+) -> None:
+    done = sandbox.run(command, project.place, "-s", "path:tests")
+    assert (done.code, project.collected()) == (2, [])
+    assert "unknown field 'path'" in done.err

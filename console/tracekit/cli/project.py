@@ -46,6 +46,7 @@ def project(args: argparse.Namespace) -> Project:
         )
     root = roots.find_root(path)
     chosen = list(getattr(args, "selectors", ()))
+    _readable(chosen)
     if path != root and not args.profile:
         chosen.append(os.path.relpath(path, root) + names)
     flags = {"profile": args.profile, "environment": args.environment}
@@ -59,6 +60,17 @@ def project(args: argparse.Namespace) -> Project:
         profile = os.path.join(root, profile)
     here = any(environment is None or not environment.remote for environment in environments)
     return Project(config.profile.root, tuple(chosen), profile, config.settings, here)
+
+
+def _readable(selectors: list[str]) -> None:
+    """Refuse what can mean nothing before anything is built or asked; raises ProblemError."""
+    if not selectors:
+        return
+    from tracekit.model.selection import may_be_id, parse_selector
+
+    for text in selectors:
+        if not may_be_id(text):
+            parse_selector(text)
 
 
 def places(*, writable: bool = True) -> Places:

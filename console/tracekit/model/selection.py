@@ -19,7 +19,7 @@ from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.problems import Problem, ProblemError
 
-__all__ = ["FIELDS", "Selector", "parse_selector", "select"]
+__all__ = ["FIELDS", "Selector", "may_be_id", "parse_selector", "select"]
 
 # Asked only by a selector that names a flag: whether a scenario is flaky takes a look at its attempts.
 Flags = Callable[[], frozenset[str]]
@@ -85,9 +85,14 @@ def select(of: RunState | Sequence[ScenarioFacts], texts: Iterable[str] = ()) ->
     ]
 
 
+def may_be_id(text: str) -> bool:
+    """Whether this may be a whole id that the grammar cannot read: what there is decides."""
+    return ":" in text and not _SEVERAL.isdisjoint(text)
+
+
 def _named(of: RunState | Sequence[ScenarioFacts], text: str) -> int | None:
     """The scenario whose whole id this is, where the grammar would take it for several words."""
-    if ":" not in text or _SEVERAL.isdisjoint(text):
+    if not may_be_id(text):
         return None
     if isinstance(of, RunState):
         return of.index.get(text)
