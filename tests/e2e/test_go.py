@@ -121,6 +121,24 @@ def test_output__while_the_test_runs__then_live_and_a_cancel_leaves_nothing(
     assert processes_with(f"TRACEKIT_RUN_TOKEN={token}") == []
 
 
+@pytest.mark.parametrize(
+    ("words", "ends"),
+    [
+        (
+            ["-run", "TestAdds/one|TestLast"],
+            {"TestAdds": "passed", "TestAdds ▸ one_two": "passed", "TestLast": "passed"},
+        ),
+        (["-skip=Adds|Dies|Panics|Skipped|Example"], {"TestHangs": "passed", "TestLast": "passed"}),
+    ],
+)
+def test_run__arguments_of_gos_choose__then_nothing_else_runs(
+    sandbox: Sandbox, root: Path, words: list[str], ends: dict[str, str]
+) -> None:
+    done = sandbox.run("run", root, "--json", "--", *words)
+    told = {name.removeprefix("go:cart::"): word for name, word in done.verdicts().items() if "cart" in name}
+    assert told == ends, done.err
+
+
 BESIDE = """package beside
 import ("os"; "testing"; "time")
 func TestEnds(t *testing.T) {

@@ -18,6 +18,7 @@ from tracekit.agent.hosts import goroutines
 from tracekit.agent.hosts.cases import Cases, said
 from tracekit.agent.hosts.command import Command
 from tracekit.agent.hosts.crew import End, told_name
+from tracekit.agent.hosts.go_words import GoWords
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.reports.cases import Case, Left, parsed
@@ -141,6 +142,7 @@ class Go(Command):
         self._go = str(request.more.get("go") or "go")
         super().__init__(system, replace(request, more={"report": ["gotest", "-"], "list": ["go"]}))
         self._packages = [f"./{path.rstrip('/')}/..." for path in request.paths] or ["./..."]
+        self._words = GoWords.of(request.args)
         # The scenarios that there are, with go's own package and name.
         self._tests: dict[str, tuple[str, str]] = {}
 
@@ -193,8 +195,9 @@ class Go(Command):
     def _listed(self) -> bool:
         if not self._modules:
             return True
-        words = [word for word in self._request.args if not word.startswith("-run")]
-        command = [self._go, "test", "-json", "-list", ".", *words, *self._modules]
+        # Who is chosen by an id is looked for among all.
+        pattern = "." if self._request.only is not None else self._words.listed
+        command = [self._go, "test", "-json", "-list", pattern, *self._words.rest, *self._modules]
         done = subprocess.run(
             command, cwd=self._request.cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
         )
@@ -208,6 +211,8 @@ class Go(Command):
             elif (
                 event.get("Action") == "output" and _TEST.fullmatch(text.strip()) and package in self._modules
             ):
+                if self._request.only is None and self._words.skips(text.strip()):
+                    continue
                 scenario = f"{self._request.prefix}{self._modules[package]}::{text.strip()}"
                 self._tests[scenario] = (package, text.strip())
         for package, text in texts.items():
@@ -309,9 +314,9 @@ class Go(Command):
         return {"failed": {"exit": 1, "message": message, "detail": "", "code": "go.died", "remedy": remedy}}
 
     def _commands(self, run: Sequence[str], *, whole: bool) -> list[list[str]]:
-        base = [self._go, "test", "-json", *self._request.args]
         if whole:
-            return [[*base, *self._modules]]
+            return [[self._go, "test", "-json", *self._request.args, *self._modules]]
+        base = [self._go, "test", "-json", *self._words.chosen]
         packages: dict[tuple[str, str], list[str]] = {}
         suspects = self._found_apart.suspects
         for scenario in run:
