@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from tracekit.model.globs import glob
+from tracekit.model.selector_syntax import FIELDS
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -18,6 +19,10 @@ def one_of(text: str, ids: Iterable[str], where: str) -> str:
     if not found:
         import difflib
 
+        if text.partition(":")[0] in FIELDS and ":" in text:
+            what = "an id is wanted here, or a part of one; this is a selector, and no scenario is called so"
+            action = f"`tracekit show {where}` lists the ids; `tracekit run -s` takes selectors"
+            raise ProblemError(Problem("select.nothing", what, text, action))
         near = difflib.get_close_matches(text, every, n=1)
         hint = f"did you mean {near[0]}?" if near else f"`tracekit show {where}` lists them"
         raise ProblemError(Problem("select.nothing", "no such scenario in this run", text, hint))
