@@ -176,19 +176,19 @@ class JavaScript:
         if end.code != 0 and not self._cases.red and not self._cases.broken:
             self._failed_end = (end, list(call.words))
         if cut_off:
-            again += self._not_come_to(call, asked)
+            again += self._not_come_to(followed, call, asked)
         if cut_off and not began:
             # Its tool tells no beginnings, or it died between two tests: nobody knows whose fault that was.
             self._cut_off = end
         return again
 
-    def _not_come_to(self, call: Call, asked: Optional[list[str]]) -> list[str]:
+    def _not_come_to(self, followed: Followed, call: Call, asked: Optional[list[str]]) -> list[str]:
         """What a process that died would still have run."""
         if call.only is not None:
             return missing(call.only, self._cases)
         if isinstance(self._tool, Node):
             self._list([self._tool.listing(call.file)])
-        elif self._request.runner in _TOLD_BY_FILE:
+        elif self._request.runner in _TOLD_BY_FILE and not self._cases.has_come_to_all(followed):
             self._list(self._tool.all(discovers=True))
         known = list(self._cases.places) if asked is None else asked
         prefix = f"{self._request.prefix}{call.file}::" if call.file else self._request.prefix

@@ -45,10 +45,16 @@ class ScriptCases(Cases):
         # Beginnings of tests that nobody has named yet, and tests that were there when a process ended of itself.
         self._unnamed: dict[str, tuple[Followed, str]] = {}
         self._suspects: set[str] = set()
+        # How many files each process has still to come to, where its tool says how many there are.
+        self._files: dict[Followed, int] = {}
 
     def running(self, followed: Followed) -> list[str]:
         """The tests that have begun in that process and not ended."""
         return [scenario for scenario, whose in self._running.items() if whose is followed]
+
+    def has_come_to_all(self, followed: Followed) -> bool:
+        """Whether that process has told of each file that it was to run."""
+        return self._files.get(followed, 1) <= 0
 
     def verdict(self, scenario: str) -> str:
         """How it ended last, "" where it has not."""
@@ -79,6 +85,10 @@ class ScriptCases(Cases):
             followed.notes.append((str(event), str(line.get("file", ""))))
             if event == "file.ended":
                 self.done.add(str(line.get("file", "")))
+        elif event == "files.planned" and type(line.get("count")) is int:
+            self._files[followed] = line["count"]
+        elif event == "file.found" and followed in self._files:
+            self._files[followed] -= 1
         elif event == E.OUTPUT:
             self._said(names, line)
         elif event == "began":

@@ -146,6 +146,10 @@ export default class Tracekit {
 
   // -- vitest 3 and later
 
+  onTestRunStart(specifications) {
+    tell('files.planned', { count: specifications?.length });
+  }
+
   onTestModuleCollected(module) {
     this.collected(module.task || module);
   }
@@ -167,6 +171,10 @@ export default class Tracekit {
   }
 
   // -- vitest 1 and 2
+
+  onPathsCollected(paths) {
+    if (!this.newer) tell('files.planned', { count: paths?.length });
+  }
 
   onCollected(files) {
     for (const file of files || []) this.collected(file);
