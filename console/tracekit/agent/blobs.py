@@ -7,11 +7,11 @@ name says is thrown away. It knows no trees and no runs.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Iterable
 from typing import NamedTuple, Optional
 
+from tracekit.agent.digests import blake2b
 from tracekit.agent.system import Files
 from tracekit.wire.ids import is_blob_name
 
@@ -72,7 +72,7 @@ class Incoming:
         self._offset = 0
         self._left = 0
         self._descriptor = -1
-        self._digest = hashlib.blake2b(digest_size=32)
+        self._digest = blake2b(digest_size=32)
         self._part = ""
         #: Names whose bytes were others.
         self.wrong: list[str] = []
@@ -106,7 +106,7 @@ class Incoming:
         self._files.make_directory(os.path.dirname(path))
         self._part = f"{path}.{os.getpid()}.{id(self)}.part"
         self._descriptor = self._files.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        self._digest = hashlib.blake2b(digest_size=32)
+        self._digest = blake2b(digest_size=32)
         self._left = blob.size
 
     def _end(self, blob: Blob) -> None:

@@ -16,6 +16,10 @@ NEED = b"\0tracekit-need/1\0"
 NEED_LIBRARY = b"\0tracekit-need-library/1\0"
 NO_PLACE = b"\0tracekit-no-place/1\0"
 _MOST = 64 << 20
+#: What of a package travels: its modules, and what node loads of it.
+CARRIED = (".py", ".cjs", ".mjs")
+#: The last word for a bridge that was started before anybody knew whether it is needed.
+WAITS = "--waits"
 #: Where libraries are kept, by the hash of their bytes: agents come and go, and theirs stays the same.
 LIBRARY = "library"
 
@@ -184,6 +188,8 @@ def _hand_over(home: str, words: list[str], name: str) -> int:
     """Run the agent's own program; where its daemon is up, a bridge needs hardly anything of it."""
     sys.path.insert(0, os.path.join(home, "app"))
     if words[:2] == ["bridge", "--state"]:
+        if words[-1] == WAITS and words.pop() and not _wanted(words[2]):
+            return 0
         import binascii
 
         from tracekit.agent.carry import straight
@@ -193,7 +199,18 @@ def _hand_over(home: str, words: list[str], name: str) -> int:
             return 0
     from tracekit.agent.main import main
 
-    return main(probe=os.path.join(home, "probe"), agent=name)
+    return main(words, probe=os.path.join(home, "probe"), agent=name)
+
+
+def _wanted(state: str) -> bool:
+    """Load what will be needed, and hear whether it is: until then nothing is started and nothing is written.
+
+    A console that goes on needing us writes one byte; one that turns out to have no use for us, or dies, closes.
+    """
+    if not _served(state):
+        pass  # which a bridge starts where there is none
+
+    return bool(os.read(0, 1))
 
 
 def _state(cache: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import sys
 from typing import Any
 
@@ -49,7 +48,7 @@ def machine(state: str) -> dict[str, Any]:
         "system": f"{names.sysname} {names.release}",
         "arch": names.machine,
         "libc": _libc(),
-        "python": platform.python_version(),
+        "python": sys.version.partition(" ")[0],
         "cpus": os.cpu_count() or 1,
         "memory": _memory(),
         "disk": _disk(state),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-import traceback
 from collections.abc import Callable, Iterable
 
 from tracekit.agent.system import System, become_background, close_inherited
@@ -44,5 +43,7 @@ def orphan(system: System, name: str, log: str, body: Callable[[], None]) -> Non
 
 def report(log: str) -> None:
     """Keep what went wrong where a person can find it."""
+    import traceback  # a process that does well never needs it
+
     with contextlib.suppress(OSError), open(log, "a", encoding="utf-8") as file:
         file.write(f"{time.time():.3f} pid {os.getpid()}\n{traceback.format_exc()}\n")

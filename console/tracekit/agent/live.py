@@ -12,10 +12,9 @@ from typing import Any, Optional
 
 from tracekit.agent import artefacts, facts, killing, tracing
 from tracekit.agent.control import Channel, connect
-from tracekit.agent.hosts.crew import told_name
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.kept import whole_files
-from tracekit.agent.paths import Places, read_json
+from tracekit.agent.paths import Places, read_json, told_name
 from tracekit.agent.pump import Pump
 from tracekit.agent.recording import Recording, Restored
 from tracekit.agent.redact import Redactor

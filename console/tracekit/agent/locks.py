@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import os
 import re
 from collections.abc import Iterable
 from typing import Any
 
+from tracekit.agent.digests import blake2b
 from tracekit.agent.paths import check_private, read_json
 from tracekit.agent.system import System
 from tracekit.wire.lines import encode
@@ -77,4 +77,4 @@ def waits(launch: str, suite: str, lock: str, holder: str) -> dict[str, Any]:
 
 def _file(name: str) -> str:
     plain = _PLAIN.fullmatch(name) is not None
-    return name if plain else hashlib.blake2b(name.encode("utf-8", "replace"), digest_size=16).hexdigest()
+    return name if plain else blake2b(name.encode("utf-8", "replace"), digest_size=16).hexdigest()

@@ -7,13 +7,13 @@ makes one daemon wait for another's lock. It never touches a run directory.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import stat
 from typing import Any, NamedTuple, Optional
 
 from tracekit.agent.carry import base_of
+from tracekit.agent.digests import blake2b
 from tracekit.agent.system import Files, read_range
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -65,7 +65,7 @@ class Places:
             os.makedirs(inside, mode=0o700, exist_ok=True)
             check_private(inside)
             return inside
-        key = hashlib.blake2b(os.fsencode(self.base), digest_size=6).hexdigest()
+        key = blake2b(os.fsencode(self.base), digest_size=6).hexdigest()
         for base in (os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp", "/dev/shm"):  # noqa: S108 - 0700, owner checked
             place = os.path.join(base, f"tracekit-{os.getuid()}-{key}")
             if not base or len(os.fsencode(place)) + 1 + _LONGEST_NAME > MAX_SOCKET_PATH:
@@ -135,6 +135,11 @@ def check_private(path: str) -> None:
         raise PermissionError(1, "not a directory of this user", path)
     if found.st_mode & 0o077:
         os.chmod(path, 0o700)
+
+
+def told_name(pid: int, started: int) -> str:
+    """The file in which the agent says why it ended a test's process, so that nobody takes it for a crash."""
+    return f"ended.{pid}.{started}"
 
 
 def read_json(path: str) -> Optional[dict[str, Any]]:

@@ -5,12 +5,12 @@ It checks everything a peer sends before it becomes a path or a process.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from typing import TYPE_CHECKING, Any, Optional
 
 from tracekit.agent.asking import checks_of
 from tracekit.agent.blobs import blobs_of
+from tracekit.agent.digests import blake2b
 from tracekit.agent.home import at_home, own_secrets
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
@@ -298,7 +298,7 @@ def _start_of(path: str, committed: int, copy: Any) -> tuple[int, bool]:
     if length > committed:
         return 0, True
     tail = read_range(path, max(0, length - TAIL), min(length, TAIL))
-    same = hashlib.blake2b(tail, digest_size=16).hexdigest() == copy.get("tail")
+    same = blake2b(tail, digest_size=16).hexdigest() == copy.get("tail")
     return (length, False) if same else (0, True)
 
 

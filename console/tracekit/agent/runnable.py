@@ -6,12 +6,12 @@ where it is and its loader says why it cannot be used.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 
 from tracekit.agent.boot import LIBRARY, places, private
 from tracekit.agent.boot import runs as _allowed
+from tracekit.agent.digests import blake2b
 
 _FOUND: dict[str, str] = {}
 
@@ -32,7 +32,7 @@ def _moved(path: str, elsewhere: Sequence[str]) -> str:
             data = file.read()
     except OSError:
         return path
-    name = f"{hashlib.blake2b(data, digest_size=16).hexdigest()}.so"
+    name = f"{blake2b(data, digest_size=16).hexdigest()}.so"
     for base in elsewhere:
         try:
             place = os.path.join(base, LIBRARY)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import io
 import os
@@ -13,10 +12,11 @@ import zipfile
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tracekit.agent.boot import CARRIED
+from tracekit.agent.digests import blake2b
+
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MODE = 0o100644 << 16
-#: What of a package travels: its modules, and what node loads of it.
-CARRIED = (".py", ".cjs", ".mjs")
 
 
 class Built(NamedTuple):
@@ -28,7 +28,7 @@ class Built(NamedTuple):
 
 def build(files: Mapping[str, bytes]) -> Built:
     """Zip these files, by name, and hash what they hold."""
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for name in sorted(files):
         digest.update(f"{name}\0{len(files[name])}\0".encode())
         digest.update(files[name])

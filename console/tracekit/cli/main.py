@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import errno
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
 
 from tracekit import __version__
@@ -23,6 +26,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.write(f"tracekit {__version__}\n")
         return edge.OK
     return _guarded(words[0], words[1:])
+
+
+def program() -> None:
+    """The program `tracekit`: its command, and then the quickest way out."""
+    _leave(main())
+
+
+def _leave(code: int) -> None:
+    """End as an interpreter does, but without taking itself apart: somebody waits for the exit code."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    # What was asked to happen at the end, as taking temporary folders away.
+    atexit._run_exitfuncs()  # noqa: SLF001 - the only way to have it done without taking everything apart
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def tui(argv: Sequence[str] | None = None) -> int:
@@ -104,4 +125,4 @@ def _run(name: str, words: list[str], **also: object) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

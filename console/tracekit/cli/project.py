@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from tracekit.cli import early as earlier
 from tracekit.cli import edge
 from tracekit.config import paths
 from tracekit.engine.places import Places
@@ -77,12 +78,19 @@ def places(*, writable: bool = True) -> Places:
     """Where this user's runs and caches are; raises ProblemError when they cannot be used."""
     state = paths.usable_state_dir(os.environ) if writable else paths.state_dir(os.environ)
     cache = paths.usable_cache_dir(os.environ) if writable else paths.cache_dir(os.environ)
-    idle = os.environ.get("TRACEKIT_AGENT_IDLE")
-    return Places(Path(state), Path(cache), agent_idle=float(idle) if idle and idle.isdecimal() else None)
+    return Places(Path(state), Path(cache), agent_idle=earlier.idle())
 
 
-def begun(places: Places, *, here: bool = True) -> Bridge | None:
-    """The bridge to this machine's agent, which comes up while the rest of a command is still being loaded."""
+def begun(places: Places, *, here: bool = True, early: Bridge | None = None) -> Bridge | None:
+    """The bridge to this machine's agent, which comes up while the rest of a command is still being loaded.
+
+    One that was started `early` is told whether it is needed.
+    """
+    if early is not None:
+        if here:
+            early.needed()
+            return early
+        early.drop()
     from tracekit.link.bridge import Bridge
 
     return Bridge(places.state, places.cache, idle=places.agent_idle) if here else None

@@ -12,17 +12,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tracekit.link.zipped import agent_zip
+from tracekit.agent.boot import WAITS
+from tracekit.link.zipped import agent_zip, built_before
 from tracekit.wire.problems import Problem, ProblemError
 
 
 class Bridge:
     """A bridge that has been started; raises ProblemError when this interpreter cannot be started."""
 
-    def __init__(self, state: Path, cache: Path, *, idle: float | None = None) -> None:
-        command = [sys.executable, "-I", "-S", str(agent_zip(cache)), "bridge", "--state", str(state)]
+    def __init__(
+        self, state: Path, cache: Path, *, idle: float | None = None, waits: Path | None = None
+    ) -> None:
+        """With an agent that `waits` it does nothing before it is told that it is needed."""
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            str(waits or agent_zip(cache)),
+            "bridge",
+            "--state",
+            str(state),
+        ]
         if idle is not None:
             command += ["--idle", str(idle)]
+        if waits is not None:
+            command.append(WAITS)
         # Pipes of our own: the process's are files, which nobody closes behind a reader's back.
         asked, self.target = os.pipe()
         self.source, told = os.pipe()
@@ -52,6 +66,27 @@ class Bridge:
             os.close(told)
         os.set_blocking(self.source, False)
         os.set_blocking(self.target, False)
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @classmethod
+    def waiting(cls, state: Path, cache: Path, *, idle: float | None = None) -> Bridge | None:
+        """One that loads and waits to be `needed`; None where no start of this installation has built its agent."""
+        built = built_before(cache)
+        return cls(state, cache, idle=idle, waits=built) if built is not None else None
+
+    def needed(self) -> None:
+        """Let one that waits go on."""
+        # One that is gone already is found out, and begun again, by whoever listens to it.
+        with contextlib.suppress(OSError):
+            os.write(self.target, b"\n")
+
+    def drop(self) -> None:
+        """It is not needed: one that waits ends by itself."""
+        self._close_pipes()
 
     def close(self, patience: float = 2.0) -> None:
         """Let go of the pipes, upon which the bridge ends; the agent and its runs go on."""

@@ -6,7 +6,7 @@ reading them. The zip itself is content-hashed, so two consoles of one version s
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import importlib.util
 import os
 import zlib
@@ -17,7 +17,8 @@ from typing import NamedTuple
 import _tkprobe
 import tracekit.agent
 import tracekit.wire
-from tracekit.agent.zipapp import CARRIED
+from tracekit.agent.boot import CARRIED
+from tracekit.agent.digests import blake2b
 from tracekit.wire.problems import Problem, ProblemError
 
 
@@ -39,6 +40,12 @@ def agent_zip(cache: Path) -> Path:
     return _built(cache, "built", _with_library)[0]
 
 
+def built_before(cache: Path) -> Path | None:
+    """The same where an earlier start has built it; nothing is written."""
+    found = _found(cache / "agent", "built")
+    return found[0] if found else None
+
+
 def carried(cache: Path) -> Carried:
     """What goes to boxes: an agent that only names its library, and the library apart; raises ProblemError."""
     archive, *library = _built(cache, "carried", _apart)
@@ -48,13 +55,9 @@ def carried(cache: Path) -> Carried:
 def _built(cache: Path, kind: str, make: Callable[[Path], list[Path]]) -> list[Path]:
     """The files that were built of this installation, made now where they are not there."""
     folder = cache / "agent"
-    pointer = folder / f"{_installed()}.{kind}"
-    try:
-        found = [folder / name for name in pointer.read_text().split()]
-        if found and all(path.is_file() for path in found):
-            return found
-    except OSError:
-        pass
+    if found := _found(folder, kind):
+        return found
+    pointer = _pointer(folder, kind)
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Once an installation; every later start finds it built.
@@ -72,6 +75,18 @@ def _built(cache: Path, kind: str, make: Callable[[Path], list[Path]]) -> list[P
     return made
 
 
+def _found(folder: Path, kind: str) -> list[Path]:
+    with contextlib.suppress(OSError):
+        found = [folder / name for name in _pointer(folder, kind).read_text().split()]
+        if all(path.is_file() for path in found):
+            return found
+    return []
+
+
+def _pointer(folder: Path, kind: str) -> Path:
+    return folder / f"{_installed()}.{kind}"
+
+
 def _with_library(folder: Path) -> list[Path]:
     target, data = _library()
     return [_zip(folder, {f"lib/{target}.so": data} if data else {})]
@@ -81,7 +96,7 @@ def _apart(folder: Path) -> list[Path]:
     target, data = _library()
     if not data:
         return [_zip(folder, {})]
-    digest = hashlib.blake2b(data, digest_size=16).hexdigest()
+    digest = blake2b(data, digest_size=16).hexdigest()
     packed = folder / f"{target}.{digest}.z"
     _write(packed, zlib.compress(data, 9))
     return [_zip(folder, {f"lib/{target}.so.name": f"{digest}.so".encode()}), packed]
@@ -110,7 +125,7 @@ def _write(file: Path, data: bytes) -> None:
 
 
 def _installed() -> str:
-    digest = hashlib.blake2b(digest_size=16)
+    digest = blake2b(digest_size=16)
     for package in (tracekit.wire, tracekit.agent, _tkprobe):
         pending = [package.__path__[0]]
         while pending:

@@ -10,7 +10,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from urllib.parse import quote, quote_plus
 
 # Published in docs/security.md. Matched against whole words of a variable's name, without regard to case.
 NAME_WORDS: tuple[str, ...] = (
@@ -60,6 +59,9 @@ def forms(value: str) -> list[bytes]:
     """Every form that is searched for: plain, in JSON, in Python's literals, url, hex, base64 at three alignments."""
     if len(value) < MIN_LENGTH:
         return []
+    # Only here: most of those who load this know no secret, and have no other use for what takes addresses apart.
+    from urllib.parse import quote, quote_plus
+
     raw = value.encode("utf-8", "surrogateescape")
     text = {
         value,

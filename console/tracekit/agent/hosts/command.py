@@ -17,11 +17,11 @@ from collections.abc import Callable
 from typing import Any, Optional
 
 from tracekit.agent.hosts.cases import Cases, said
-from tracekit.agent.hosts.crew import CHUNK, TICK, End, told_name
+from tracekit.agent.hosts.crew import CHUNK, TICK, End
 from tracekit.agent.hosts.journal import JournalReader
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
-from tracekit.agent.paths import read_json
+from tracekit.agent.paths import read_json, told_name
 from tracekit.agent.reports.cases import CutShortError, Reader, ReportError
 from tracekit.agent.reports.readers import reader
 from tracekit.agent.system import System

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional, Protocol
 
 from tracekit.agent.hosts.telling import Teller
-from tracekit.agent.paths import read_json
+from tracekit.agent.paths import read_json, told_name
 from tracekit.agent.system import System
 from tracekit.wire.names import OWN_SCENARIO, E
 
@@ -272,11 +272,6 @@ class Crew:
         durations = {} if word.verdict in {"crashed", "timedout", "cancelled"} else {"call": lasted}
         verdict = {"verdict": word.verdict, "cause": word.cause, "d": lasted, "durations": durations}
         teller.line(E.ATTEMPT_ENDED, **head, **verdict, **more)
-
-
-def told_name(pid: int, started: int) -> str:
-    """The file in which the agent says why it ended a test's process, so that nobody takes it for a crash."""
-    return f"ended.{pid}.{started}"
 
 
 def _spawn(job: Job, files: list[int]) -> int:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, field
 from typing import Any, Optional
 
 from tracekit.agent.hosts import panics
-from tracekit.agent.hosts.crew import TICK, told_name
+from tracekit.agent.hosts.crew import TICK
 from tracekit.agent.hosts.panics import Place, Sources
 from tracekit.agent.hosts.telling import Teller
-from tracekit.agent.paths import read_json
+from tracekit.agent.paths import read_json, told_name
 from tracekit.agent.system import System
 from tracekit.wire.names import E
 

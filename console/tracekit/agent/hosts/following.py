@@ -12,8 +12,8 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Optional
 
-from tracekit.agent.hosts.crew import CHUNK, KEPT, End, told_name
-from tracekit.agent.paths import read_json
+from tracekit.agent.hosts.crew import CHUNK, KEPT, End
+from tracekit.agent.paths import read_json, told_name
 from tracekit.agent.reports.cases import Lines, ReportError, parsed
 from tracekit.agent.system import System
 

@@ -17,10 +17,11 @@ from typing import Any, Optional
 from tracekit.agent.hosts import goroutines
 from tracekit.agent.hosts.cases import Cases, said
 from tracekit.agent.hosts.command import Command
-from tracekit.agent.hosts.crew import End, told_name
+from tracekit.agent.hosts.crew import End
 from tracekit.agent.hosts.go_words import GoWords
 from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
+from tracekit.agent.paths import told_name
 from tracekit.agent.reports.cases import Case, Left, parsed
 from tracekit.agent.reports.gotest import PACKAGE
 from tracekit.agent.system import System

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tracekit.cli import asking, edge, project
+from tracekit.cli import early, edge
 from tracekit.cli.project_arguments import count, isolate_argument, project_arguments, trace_argument
 from tracekit.wire.problems import Problem, ProblemError
 
@@ -75,14 +75,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run and follow."""
-    found = project.project(args)
-    if args.junit is not None:
-        from tracekit.report.files import writable
+    with early.bridge(args.environment) as bridge:
+        # Behind its start: reading a project's configuration takes as long as an agent takes to load.
+        from tracekit.cli import asking, project
 
-        # Whoever waits for a run is not told behind it that its report has no place.
-        writable(args.junit)
-    places = project.places()
-    begun = project.begun(places, here=found.here)
+        found = project.project(args)
+        if args.junit is not None:
+            from tracekit.report.files import writable
+
+            # Whoever waits for a run is not told behind it that its report has no place.
+            writable(args.junit)
+        places = project.places()
+        begun = project.begun(places, here=found.here, early=bridge)
 
     from tracekit.cli.github_job import GithubJob
     from tracekit.cli.live import Signals, follow, pace, submitted
