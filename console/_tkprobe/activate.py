@@ -14,6 +14,7 @@ import pytest
 
 from _tkprobe import heap, tracing
 from _tkprobe.apart import matcher
+from _tkprobe.at_once import bound
 from _tkprobe.capture import Capture, own_streams
 from _tkprobe.collect import Finder, Ids, Selection
 from _tkprobe.facts import Frames
@@ -203,7 +204,7 @@ def probe() -> Optional[Probe]:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def load_initial_conftests(early_config: Any) -> Iterator[None]:
+def load_initial_conftests(early_config: Any, args: List[str]) -> Iterator[None]:
     """Around the loading of the first conftest files: one that raises ends pytest before any session begins."""
     active = probe()
     if active is not None:
@@ -212,6 +213,7 @@ def load_initial_conftests(early_config: Any) -> Iterator[None]:
             f'"process.spawned","pid":{os.getpid()},"role":"{active.spool.role}","python":"{version}"'
             f"{active.stalls.told() if SETTINGS.mode == 'run' else ''}"
         )
+        bound(early_config, args, SETTINGS.environ)
     outcome = yield
     excinfo = outcome.excinfo  # type: ignore[attr-defined]
     if active is not None and excinfo is not None:

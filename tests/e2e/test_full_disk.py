@@ -76,6 +76,44 @@ def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_la
     assert "500 passed, 1 failed" in done.out or "could not be written down" in done.out, done.out
 
 
+@pytest.mark.parametrize(("size", "project"), [("1m", NOISY), ("500k", MANY)])
+def test_strict_recording__all_green_and_disk_fills_up__then_6_and_what_is_missing(
+    small_disk: Sandbox, size: str, project: str
+) -> None:
+    subprocess.run(["mount", "-o", f"remount,size={size}", str(small_disk.home / "state")], check=True)
+    green = project.replace("!= 7", "!= -1").replace("!= 500", "!= -1")
+    done = small_disk.run("run", small_disk.project({"test_it.py": green}), "--strict-recording")
+    assert done.code == 6, done.out + done.err
+    assert "exit 6, because of --strict-recording: " in done.err
+
+
+def test_strict_recording__a_test_fails_and_disk_fills_up__then_1_and_the_loss_is_told(
+    small_disk: Sandbox,
+) -> None:
+    done = small_disk.run("run", small_disk.project({"test_it.py": NOISY}), "--strict-recording")
+    assert done.code == 1, done.out + done.err
+    assert "the recording is incomplete, too: " in done.err
+
+
+@pytest.mark.parametrize("trace", ["off", "calls"])
+def test_strict_recording__there_is_room__then_as_ever(tmp_path: Path, trace: str) -> None:
+    sandbox = Sandbox(tmp_path / "home")
+    root = sandbox.project({"test_it.py": MANY.replace("!= 500", "!= -1")})
+    done = sandbox.run("run", root, "--strict-recording", "--trace", trace)
+    assert (done.code, done.err) == (0, "")
+    empty = sandbox.run("run", sandbox.project({"conftest.py": ""}, "empty"), "--strict-recording")
+    assert empty.code == 4, empty.out + empty.err
+
+
+@pytest.mark.parametrize("flag", ["--detach", "--watch"])
+def test_strict_recording__nobody_sees_the_end__then_refused(tmp_path: Path, flag: str) -> None:
+    sandbox = Sandbox(tmp_path / "home")
+    root = sandbox.project({"test_it.py": MANY})
+    done = sandbox.run("run", root, "--strict-recording", flag)
+    assert done.code == 2
+    assert f"which {flag} is not" in done.err
+
+
 def test_run__disk_is_full_before__then_2_and_what_to_do(small_disk: Sandbox) -> None:
     root = small_disk.project({"test_noisy.py": NOISY})
     filler = small_disk.home / "state" / "filler"

@@ -35,7 +35,8 @@ def alone(scenario: str) -> Pass:
 
 def without(suite: Mapping[str, Any]) -> dict[str, Any]:
     """The suite as such a launch sees it: nothing to put aside, and one process."""
-    return {**suite, "isolate": [], "args": one_process([str(word) for word in suite.get("args") or ()])}
+    args = one_process([str(word) for word in suite.get("args") or ()])
+    return {**suite, "isolate": [], "at_once": 0, "args": args}
 
 
 def one_process(args: Sequence[str]) -> list[str]:

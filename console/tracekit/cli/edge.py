@@ -12,7 +12,7 @@ from typing import Any
 
 from tracekit.wire.problems import Problem
 
-OK, RED, USAGE, INTERNAL, NOTHING, UNREACHABLE, SIGNAL = 0, 1, 2, 3, 4, 5, 128
+OK, RED, USAGE, INTERNAL, NOTHING, UNREACHABLE, INCOMPLETE, SIGNAL = 0, 1, 2, 3, 4, 5, 6, 128
 
 # By the first word of a problem's code; whatever stands in neither table is a fault of ours.
 _AREAS = {

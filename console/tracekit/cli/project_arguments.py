@@ -17,6 +17,28 @@ def count(text: str) -> int:
     return int(text)
 
 
+def _at_least_one(text: str) -> int:
+    found = count(text)
+    if not found:
+        import argparse
+
+        raise argparse.ArgumentTypeError("at least 1 runs at once")
+    return found
+
+
+def at_once_argument(parser: argparse.ArgumentParser) -> None:
+    """The argument that says how many scenarios of a suite run at once."""
+    parser.add_argument(
+        "-j",
+        "--jobs",
+        type=_at_least_one,
+        default=0,
+        metavar="N",
+        dest="at_once",
+        help="how many scenarios of a suite run at once (default: as many as its own runner has it)",
+    )
+
+
 def isolate_argument(parser: argparse.ArgumentParser) -> None:
     """The argument by which scenarios get a process of their own."""
     parser.add_argument(

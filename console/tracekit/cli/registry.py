@@ -63,6 +63,7 @@ exit codes:
   3  internal error
   4  no tests, or nothing matched
   5  environment unreachable or unhealthy
+  6  the recording is incomplete (only with `run --strict-recording`)
   128+n  ended by signal n
 """
 

@@ -64,6 +64,7 @@ class Launching:
             request.profile,
             self._context.places,
             environment=request.environment,
+            at_once=request.at_once,
             only=ids,
             args=request.args,
             seed=request.seed,

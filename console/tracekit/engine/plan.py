@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tracekit import __version__
+from tracekit.agent import at_once as at_once_of
 from tracekit.agent import isolation
 from tracekit.config import loader, quarantine
 from tracekit.config.plan import secrets, to_plan
@@ -139,6 +140,7 @@ def plan_for(
     extra: Mapping[str, Any] = NOTHING,
     isolate: Sequence[str] = (),
     trace: str | None = None,
+    at_once: int = 0,
 ) -> Planned:
     """Plan a project; raises ProblemError for every fault of its configuration."""
     flags = {"profile": profile, "environment": environment}
@@ -159,6 +161,7 @@ def plan_for(
     plan.update(extra)
     _isolate(plan, isolate)
     _trace(plan, trace)
+    _bound(plan, at_once)
     planned = _planned(plan, config.profile, profile, root, places)
     where = config.profile.environment(environment)
     if where is None or not where.remote:
@@ -265,6 +268,23 @@ def _trace(plan: dict[str, Any], wished: str | None) -> None:
     if wished is not None:
         plan["trace"] = wished
         plan["suites"] = [{**suite, "trace": None} for suite in plan["suites"]]
+
+
+def _bound(plan: dict[str, Any], size: int) -> None:
+    """Every suite runs so many at once; raises ProblemError for those that cannot hold it."""
+    if not size:
+        return
+    problems = []
+    for suite in plan["suites"]:
+        if reason := at_once_of.refused(suite, size):
+            problems.append(
+                Problem(
+                    "cli.at_once", f"-j {size} cannot be held: {reason[0]}", str(suite["name"]), reason[1]
+                )
+            )
+        suite["at_once"] = size
+    if problems:
+        raise ProblemError(problems)
 
 
 def _quarantine(entries: Sequence[quarantine.Entry], places: Places) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Launch(NamedTuple):
     shuffle: bool = False
     #: Ids and globs of what runs in a process of its own.
     isolate: tuple[str, ...] = ()
+    #: How many scenarios of a suite run at once; 0 leaves it to its runner.
+    at_once: int = 0
     #: off, default or calls; None leaves it to the configuration.
     trace: str | None = None
     #: Is told which suites are asked what they hold before the run can begin.

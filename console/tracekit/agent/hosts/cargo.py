@@ -98,6 +98,8 @@ class Cargo:
         self._told = Teller(system, request.spool, "main")
         self._words = Words.of(request.args)
         self._asked = Asked.of(self._words.tests, dict(os.environ))
+        if request.at_once:
+            self._asked = replace(self._asked, threads=request.at_once)
         size = 1 if request.order == "given" else self._asked.threads
         self._crew = Crew(system, request.spool, request.launch, size, request.attempts)
         self._together = Together(system, request, self._asked.threads, self._asked.whole)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
+from tracekit.agent import at_once
 from tracekit.agent.hosts import goroutines
 from tracekit.agent.hosts.cases import Cases, said
 from tracekit.agent.hosts.command import Command
@@ -315,9 +316,11 @@ class Go(Command):
         return {"failed": {"exit": 1, "message": message, "detail": "", "code": "go.died", "remedy": remedy}}
 
     def _commands(self, run: Sequence[str], *, whole: bool) -> list[list[str]]:
+        args, most = self._request.args, self._request.at_once
         if whole:
-            return [[self._go, "test", "-json", *self._request.args, *self._modules]]
-        base = [self._go, "test", "-json", *self._words.chosen]
+            bound = at_once.go(most, args, len(self._modules))
+            return [[self._go, "test", "-json", *bound, *self._modules]]
+        base = [self._go, "test", "-json", *at_once.go(most, self._words.chosen, 1)]
         packages: dict[tuple[str, str], list[str]] = {}
         suspects = self._found_apart.suspects
         for scenario in run:

@@ -14,6 +14,7 @@ import signal
 from collections.abc import Sequence
 from typing import Any, Optional
 
+from tracekit.agent import at_once
 from tracekit.agent.hosts.cases import said
 from tracekit.agent.hosts.crew import TICK, End
 from tracekit.agent.hosts.following import Faces, Followed
@@ -53,7 +54,9 @@ class JavaScript:
         self._cases = ScriptCases(system, request, self._told)
         self._home = os.path.join(request.spool, "reporters")
         self._tool = TOOLS[request.runner](request.more, request.cwd, self._home)
-        self._tool.args, self._tool.paths, self._tool.ignore = request.args, request.paths, request.ignore
+        bound = at_once.script(request.runner, request.at_once, self._tool.major)
+        self._tool.args = (*request.args, *bound)
+        self._tool.paths, self._tool.ignore = request.paths, request.ignore
         self._alive: list[Followed] = []
         self._stopping = False
         self._number = 0
@@ -220,7 +223,8 @@ class JavaScript:
     ) -> list[tuple[Followed, Call]]:
         """Run these to their ends, some at a time."""
         waiting = list(reversed(calls))
-        most = max(1, (os.cpu_count() or 1) - 1) if len(calls) > 1 and calls[0].file else 1
+        every = self._request.at_once or max(1, (os.cpu_count() or 1) - 1)
+        most = every if len(calls) > 1 and calls[0].file else 1
         running: list[tuple[Followed, Call, float]] = []
         over: list[tuple[Followed, Call]] = []
         clock = self._system.clock

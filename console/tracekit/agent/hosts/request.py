@@ -33,6 +33,8 @@ class Request:
     attempts: dict[str, int]
     #: What only this runner needs.
     more: dict[str, Any]
+    #: How many run at once; 0 is as many as the runner itself has it.
+    at_once: int = 0
 
     def under(self, file: str) -> bool:
         """Whether a file, below the suite's directory, is one that the suite looks at."""
@@ -83,6 +85,7 @@ def load(path: str) -> Request:
         ignore=words("ignore"),
         isolate=words("isolate"),
         discovers=bool(found.get("discovers")),
+        at_once=int(found.get("at_once") or 0),
         only=None if only is None else tuple(map(str, only)),
         attempts={str(name): int(number) for name, number in (found.get("attempts") or {}).items()},
         more=dict(found.get("more") or {}),

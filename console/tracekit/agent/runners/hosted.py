@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Optional
 
-from tracekit.agent import isolation, tracing
+from tracekit.agent import at_once, isolation, tracing
 from tracekit.agent.hosts.main import START
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import hosted_ends
@@ -98,6 +98,7 @@ class HostedAdapter(Adapter):
             "order": order,
             "isolate": [] if discovers else isolation.patterns(suite),
             "attempts": attempts,
+            "at_once": 0 if discovers else at_once.of(suite),
             "more": found,
         }
         file = launch + _REQUEST
@@ -107,6 +108,11 @@ class HostedAdapter(Adapter):
             **{key: str(value) for key, value in suite.get("env", {}).items()},
             **self.environ(environ, found),
             "TRACEKIT_RUN_TOKEN": context.token,
+            **(
+                {at_once.THREADS: str(at_once.of(suite))}
+                if self.name == "cargo" and at_once.of(suite)
+                else {}
+            ),
             # Programs that link the tracer record; interpreters that they start are asked for nothing.
             "TRACEKIT_TRACE": "off",
             **tracing.linked(context.plan, suite, context.spool),

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
-from tracekit.agent import isolation, tracing
+from tracekit.agent import at_once, isolation, tracing
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import interpreter, pytest_ends
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
@@ -86,6 +86,10 @@ class PytestAdapter(Adapter):
         elif context.plan.get("shuffle"):
             env["TRACEKIT_ORDER"] = f"shuffle:{context.plan.get('seed')}"
         unset = [*FOREIGN]
+        if at_once.of(suite) and not discovers(context):
+            env[at_once.VARIABLE] = str(at_once.of(suite))
+        else:
+            unset.append(at_once.VARIABLE)
         apart = [] if discovers(context) else isolation.patterns(suite)
         if apart:
             files[f"{launch}.isolate.json"] = json.dumps(apart).encode("ascii")

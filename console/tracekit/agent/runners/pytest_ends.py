@@ -382,6 +382,10 @@ def _usage(exit: Exit) -> Fault:
         return Fault(
             "pytest.conftest", "correct the conftest file that the message names", "a conftest file raised"
         )
+    found = re.search(r"ERROR: (-j \d+ needs pytest-xdist.*)", text)
+    if found:
+        remedy = "install pytest-xdist for the suite's interpreter, or leave -j out"
+        return Fault("cli.at_once", remedy, found.group(1).strip())
     found = re.search(r"unrecognized arguments: (.+)", text)
     if found:
         remedy = f"remove {found.group(1).strip()} from the suite's args, or install the plugin that knows it"

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracekit.cli import early, edge
-from tracekit.cli.project_arguments import count, isolate_argument, project_arguments, trace_argument
+from tracekit.cli.project_arguments import (
+    at_once_argument,
+    count,
+    isolate_argument,
+    project_arguments,
+    trace_argument,
+)
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
@@ -56,6 +62,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "--fail-on-flaky", action="store_true", help="exit 1 when a scenario passed only after a red attempt"
     )
     parser.add_argument(
+        "--strict-recording",
+        action="store_true",
+        help="exit 6 when nothing is red and the record of the run is not whole, as on a full disk",
+    )
+    at_once_argument(parser)
+    parser.add_argument(
         "--shuffle", action="store_true", help="in an order drawn from the seed; a rerun keeps both"
     )
     parser.add_argument(
@@ -75,6 +87,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run and follow."""
+    _held(args)
     with early.bridge(args.environment) as bridge:
         # Behind its start: reading a project's configuration takes as long as an agent takes to load.
         from tracekit.cli import asking, project
@@ -114,6 +127,7 @@ def run(args: argparse.Namespace) -> int:
             shuffle=args.shuffle,
             isolate=tuple(args.isolate),
             trace=args.trace,
+            at_once=args.at_once,
             looking=_looking,
         )
         boxes = found.settings.environment.split(",")
@@ -131,11 +145,27 @@ def run(args: argparse.Namespace) -> int:
         with job.outside_text():
             code = follow(engine, view, signals, as_json=args.json, fail_on_flaky=args.fail_on_flaky)
         job.tell(view)
+        if args.strict_recording:
+            from tracekit.cli.strict import strictly
+
+            code = strictly(view, code)
         if args.junit is not None and view.done.is_set():
             from tracekit.report.files import export
 
             export(view, "junit", args.junit)
         return code
+
+
+def _held(args: argparse.Namespace) -> None:
+    """Raise ProblemError for what cannot be kept: nobody here sees the end of a run that goes on alone."""
+    for flag, given in (("--detach", args.detach), ("--watch", args.watch)):
+        if given and args.strict_recording:
+            what = f"--strict-recording is for a run that is followed to its end, which {flag} is not"
+            raise ProblemError(
+                Problem(
+                    "cli.strict", what, flag, "leave one of them out; `tracekit verify RUN` looks at a record"
+                )
+            )
 
 
 def _looking(suites: Sequence[tuple[str, str]]) -> None:
@@ -155,7 +185,8 @@ def _several(
     from tracekit.cli.several import Several
     from tracekit.config import loader
 
-    for flag, given in (("--watch", args.watch), ("--detach", args.detach), ("--junit", args.junit)):
+    one = (("--watch", args.watch), ("--detach", args.detach), ("--junit", args.junit))
+    for flag, given in (*one, ("--strict-recording", args.strict_recording)):
         if given:
             what = f"{flag} is for one environment"
             raise ProblemError(Problem("cli.several", what, ",".join(boxes), "name one, or leave it out"))
