@@ -204,12 +204,9 @@ def test_cargo__more_at_once_than_the_machine_has__then_they_meet_and_one_by_one
 def test_javascript__more_files_at_once_than_the_machine_has__then_they_meet(
     sandbox: Sandbox, runner: str
 ) -> None:
-    files = {
-        f"f{i}.test.js": SCRIPT.replace("HEAD", HEADS[runner]).replace(
-            "TIME", "" if runner == "node" else ", 120000"
-        )
-        for i in range(5)
-    }
+    patience = "" if runner == "node" else ", 120000"
+    text = SCRIPT.replace("HEAD", HEADS[runner]).replace("TIME", patience)
+    files = {f"f{i}.test.js": text for i in range(5)}
     suite = f"[suite.js]\nrunner = '{runner}'\n"
     root = sandbox.project({**files, "package.json": "{}\n", "tracekit.toml": suite})
     if runner != "node":
