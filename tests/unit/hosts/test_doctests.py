@@ -57,4 +57,11 @@ def test_found__cargo_falls_silent__then_it_is_ended_with_what_it_started(
     with pytest.raises(UnlistedError, match="said nothing for"):
         tests.found("", lambda file: (file, True), ())
     child = Path(f"/proc/{(tmp_path / 'child').read_text().strip()}/stat")
-    until(lambda: not child.exists() or child.read_text().rpartition(")")[2].split()[0] == "Z")
+
+    def gone() -> bool:
+        try:
+            return child.read_text().rpartition(")")[2].split()[0] == "Z"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
+    until(gone)
