@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.cli import Sandbox
+from tests.support.small_disks import NoMountError, mounted, resize
 from tests.support.unavailable import unavailable
+from tests.torture import p8_disks
 
 NOISY = """
 import pytest
@@ -36,16 +37,11 @@ def small_disk(tmp_path: Path) -> Iterator[Sandbox]:
     """A user whose state directory holds one mebibyte."""
     sandbox = Sandbox(tmp_path / "home")
     state = sandbox.home / "state"
-    state.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(state)], capture_output=True, check=False
-    )
-    if done.returncode:
-        unavailable("mounting a small file system needs root")
     try:
-        yield sandbox
-    finally:
-        subprocess.run(["umount", "-l", str(state)], check=True)
+        with mounted(state, "1m"):
+            yield sandbox
+    except NoMountError:
+        unavailable("mounting a small file system needs root")
 
 
 def test_run__disk_fills_up__then_same_verdicts_and_exit_code_and_the_loss_is_told(
@@ -64,7 +60,7 @@ def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_la
 ) -> None:
     # What is set aside for verdicts is a part of what was free: here it is enough for some of them.
     state = small_disk.home / "state"
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(state)], check=True)
+    resize(state, size)
     root = small_disk.project({"test_many.py": MANY})
     report = small_disk.home / "report.xml"
     done = small_disk.run("run", root, "--junit", report)
@@ -80,7 +76,7 @@ def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_la
 def test_strict_recording__all_green_and_disk_fills_up__then_6_and_what_is_missing(
     small_disk: Sandbox, size: str, project: str
 ) -> None:
-    subprocess.run(["mount", "-o", f"remount,size={size}", str(small_disk.home / "state")], check=True)
+    resize(small_disk.home / "state", size)
     green = project.replace("!= 7", "!= -1").replace("!= 500", "!= -1")
     done = small_disk.run("run", small_disk.project({"test_it.py": green}), "--strict-recording")
     assert done.code == 6, done.out + done.err
@@ -112,6 +108,14 @@ def test_strict_recording__nobody_sees_the_end__then_refused(tmp_path: Path, fla
     done = sandbox.run("run", root, "--strict-recording", flag)
     assert done.code == 2
     assert f"which {flag} is not" in done.err
+
+
+@pytest.mark.parametrize("kind", list(p8_disks.KINDS))
+def test_run__half_of_it_finds_no_room__then_all_that_is_told_is_so_and_the_same_once_there_is_room(
+    small_disk: Sandbox, kind: str
+) -> None:
+    resize(small_disk.home / "state", "500k")
+    assert p8_disks.breaches(small_disk, kind) == []
 
 
 def test_run__disk_is_full_before__then_2_and_what_to_do(small_disk: Sandbox) -> None:

@@ -71,7 +71,7 @@ def test_recover__everything_died__then_whole_shown_and_told_in_counts(tmp_path:
     assert sandbox.run("verify", run.name).code == 0
     shown = sandbox.run("show", run.name, "test_second").out
     assert "second says None" in shown
-    assert "agent-died" in shown
+    assert "everything that ran it died" in shown
     again = sandbox.run("recover", run.name)
     assert (again.code, again.out.splitlines()[0]) == (0, f"nothing to recover: {run.name} has its end")
     (row,) = sandbox.run("runs", "--json").lines()

@@ -8,7 +8,7 @@ import tempfile
 from typing import Any
 
 from tests.support.agents.driving import box, fake_agent
-from tests.torture import p8_store
+from tests.torture import p8_disks, p8_store
 from tests.torture.agents import Run, root
 from tests.torture.registry import Outcome
 
@@ -72,5 +72,6 @@ def main(scale: float) -> Outcome:
                 if not _one(base, at, lasting, outcome) or len(outcome.faults) > 20:
                     break
     store = p8_store.torture(scale, outcome)
-    outcome.figures = {"runs": runs, "store": store, "verdicts_changed": len(outcome.faults)}
+    disks = p8_disks.torture(outcome)
+    outcome.figures = {"runs": runs, "store": store, "disks": disks, "verdicts_changed": len(outcome.faults)}
     return outcome

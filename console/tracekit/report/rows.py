@@ -18,6 +18,8 @@ MOST_OUTPUT = 64 * 1024
 MOST_TEXT = 64 * 1024
 NOT_RUN = frozenset({"skipped", "xfailed", "notrun", "cancelled", "pending", "running", "lost"})
 _BLOCKING = frozenset({"launch", "discovery"})
+#: Reasons for which nobody has seen the run to its end: what is missing in it must not be taken for green.
+_DEATHS = {"agent-died": "everything that ran it died", "supervisor-died": "what supervised it died"}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,15 @@ def rows(view: RunView) -> Iterator[Row]:
         yield Row("recording", "tracekit", "tracekit", "error", [told])
     with view.lock:
         state = view.state
+        if died := _DEATHS.get(state.run.reason if state.run.ended else ""):
+            text = f"{died} before the run had its end\nrun what is left: tracekit rerun {view.run_id} --outstanding"
+            yield Row(
+                "run",
+                "tracekit",
+                "tracekit",
+                "error",
+                [Try(1, "error", 0.0, 0.0, state.run.reason, died, text)],
+            )
         for notice in state.notices:
             if notice.kind in _BLOCKING:
                 text = shown("\n".join(part for part in (notice.detail, notice.action) if part))

@@ -26,8 +26,13 @@ from tracekit.wire.names import JOURNAL_FILE, OUTPUT_FILE, RINGS_DIR, SPOOL_DIR,
 from tracekit.wire.problems import Problem, ProblemError
 
 REASON = "agent-died"
+_DIED = "everything that ran it died"
+#: The words of a launch whose process ended in order and had no room for all that it had to say.
+_FULL = "the disk was full: how they ended could not be written down"
 _SUPERVISOR = re.compile(r"supervisor-\d+-\d+\.ndjson")
 _NAMED = 1000
+#: What runners give by themselves.
+_ORDERLY = range(6)
 
 
 @dataclass
@@ -43,6 +48,8 @@ class Recovered:
     #: Attempts that got the end that nobody wrote.
     ended: int = 0
     not_run: int = 0
+    #: Attempts of which nobody knows how they ended, as the disk took no more lines.
+    unknown: int = 0
     #: Events that were still in rings.
     traced: int = 0
     #: Bytes of spools that could not be checked for secrets, and are gone.
@@ -63,7 +70,7 @@ class _Told:
     ends: dict[str, tuple[int, str]] = field(default_factory=dict)
     running: dict[tuple[str, int], dict[str, Any]] = field(default_factory=dict)
     exits: dict[str, dict[str, Any]] = field(default_factory=dict)
-    launches: dict[str, None] = field(default_factory=dict)
+    launches: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def waiting(place: Path) -> int:
@@ -187,7 +194,11 @@ def _close(recording: Recording, first: dict[str, Any], batch: Batch, done: Reco
     batch = Batch()
     if not told.started:
         batch.own.append(first)
+    unheard = _unheard(Path(recording.directory), told)
     for (scenario, number), line in sorted(told.running.items()):
+        if line.get("launch") in unheard:
+            done.unknown += not line.get("parent")
+            continue
         end = _end(scenario, number, line, told)
         batch.own.append(end)
         done.ended += 1
@@ -197,9 +208,12 @@ def _close(recording: Recording, first: dict[str, Any], batch: Batch, done: Reco
         if launch not in told.exits:
             line = {"e": E.PHASE_ENDED, "phase": "launch", "id": launch, "exit": None, "signal": None}
             batch.own.append({**line, "why": REASON})
-    left = [scenario for scenario in told.found if scenario not in told.ends]
+    begun = {scenario for scenario, _ in told.running}
+    left = [scenario for scenario in told.found if scenario not in told.ends and scenario not in begun]
+    if left or done.unknown:
+        batch.own += [_disk_full(recording.directory, told, launch) for launch in unheard]
     done.not_run, done.verdicts = len(left), _verdicts(told)
-    state = "incomplete" if done.dropped_bytes else "complete"
+    state = "incomplete" if done.dropped_bytes or unheard else "complete"
     batch.own.append(
         {
             "e": E.RUN_ENDED,
@@ -207,13 +221,41 @@ def _close(recording: Recording, first: dict[str, Any], batch: Batch, done: Reco
             "verdicts": done.verdicts,
             "not_run": left[:_NAMED],
             "not_run_count": len(left),
-            "why": REASON,
+            "why": _FULL if unheard else _DIED,
             "recording": state,
             "recovered": True,
         }
     )
     done.lines += len(batch.own)
     _commit(recording, batch)
+
+
+def _unheard(place: Path, told: _Told) -> list[str]:
+    """The launches whose process ended in order, on a disk so full that what was set aside for lines was used up."""
+    if (place / SPOOL_DIR / RESERVE).exists() or not (place / SPOOL_DIR).is_dir():
+        return []
+    return [
+        name
+        for name, line in told.exits.items()
+        if line.get("signal") is None and line.get("exit") in _ORDERLY
+    ]
+
+
+def _disk_full(directory: str, told: _Told, launch: str) -> dict[str, Any]:
+    exited = told.exits[launch]
+    said = f"the runner itself exited with status {exited.get('exit')}"
+    return {
+        "e": E.RUNNER_FAILED_TO_START,
+        "suite": told.launches.get(launch, {}).get("suite", ""),
+        "launch": launch,
+        "command": list(told.launches.get(launch, {}).get("command") or ()),
+        "exit": exited.get("exit"),
+        "signal": None,
+        "stderr": "",
+        "remedy": f"free space on the disk of {directory}, and run again",
+        "code": "disk.full",
+        "why": f"the disk was full, and not every end of a test could be written down; {said}",
+    }
 
 
 def _end(scenario: str, number: int, line: dict[str, Any], told: _Told) -> dict[str, Any]:
@@ -228,7 +270,7 @@ def _end(scenario: str, number: int, line: dict[str, Any], told: _Told) -> dict[
         "cause": None if exited is None else "crash",
         "d": max(0, told.last_m - began) if isinstance(began, int) else 0,
         "durations": {},
-        "reason": REASON if exited is None else "its process ended",
+        "reason": _DIED if exited is None else "its process ended",
     }
     if exited is not None:
         end.update({key: exited.get(key) for key in ("exit", "signal")})
@@ -266,7 +308,7 @@ def _take(told: _Told, line: dict[str, Any], ours: str) -> None:
     elif event == E.RUN_ENDED:
         told.ended = True
     elif event == E.PHASE_STARTED and line.get("phase") == "launch":
-        told.launches[str(line.get("id"))] = None
+        told.launches[str(line.get("id"))] = line
     elif event == E.PHASE_ENDED and line.get("phase") == "launch":
         told.exits[str(line.get("id"))] = line
     elif event == E.SCENARIOS_FOUND:

@@ -34,6 +34,14 @@ fn high(file: File) -> File {
     unsafe { File::from_raw_fd(moved) }
 }
 
+/// Writes all of it at the end of a file, or nothing.
+pub(crate) fn append(file: &File, bytes: &[u8], end: u64) -> io::Result<()> {
+    file.write_all_at(bytes, end).inspect_err(|_| {
+        // A disk that refuses this too leaves a part that is overwritten by the next one.
+        drop(file.set_len(end));
+    })
+}
+
 impl OwnFile {
     pub(crate) fn new(file: File, path: &Path) -> io::Result<Self> {
         let is = identity(&file)?;
@@ -44,8 +52,9 @@ impl OwnFile {
         identity(&self.file).is_ok_and(|found| found == self.is)
     }
 
-    /// Writes through it, or through the path again where somebody took the descriptor.
-    pub(crate) fn write_all_at(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+    /// Appends at what is its end, through the descriptor, or through the path again where somebody took that. A part
+    /// that a full disk let through is taken back: what is there is whole, even if nothing comes behind it.
+    pub(crate) fn append(&mut self, bytes: &[u8], end: u64) -> io::Result<()> {
         if !self.ours() {
             let again = OpenOptions::new().read(true).write(true).open(&self.path)?;
             if identity(&again)? != self.is {
@@ -54,7 +63,7 @@ impl OwnFile {
             // The old number is somebody else's now: it is not closed.
             self.file = ManuallyDrop::new(high(again));
         }
-        self.file.write_all_at(bytes, at)
+        append(&self.file, bytes, end)
     }
 
     pub(crate) fn sync_data(&self) -> io::Result<()> {
@@ -82,12 +91,12 @@ mod tests {
         let (path, other) = (scratch.path().join("own"), scratch.path().join("other"));
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
         let mut own = OwnFile::new(file, &path).unwrap();
-        own.write_all_at(b"one", 0).unwrap();
+        own.append(b"one", 0).unwrap();
         std::fs::write(&other, b"theirs").unwrap();
         let theirs = OpenOptions::new().read(true).write(true).open(&other).unwrap();
         // SAFETY: what a program does that closes everything and opens a file.
         unsafe { libc::dup2(theirs.as_raw_fd(), own.file.as_raw_fd()) };
-        own.write_all_at(b"two", 3).unwrap();
+        own.append(b"two", 3).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"onetwo");
         assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
     }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::block::{self, Block, HEAD_BYTES, MAX_ROWS, Place, Zone, zone};
 use crate::clock::Clock;
+use crate::own_file;
 use crate::problem::{Problem, Result};
 use crate::row::Row;
 use crate::strings::Strings;
@@ -264,7 +265,11 @@ impl Recording {
         }
         header.resize(60, 0);
         header.extend_from_slice(&crc32fast::hash(&header).to_le_bytes());
-        file.write_all_at(&header, 0).map_err(Problem::io("write", &path))?;
+        if let Err(fault) = file.write_all_at(&header, 0) {
+            // One without its header is no segment, and its name must be free for the next try.
+            drop(fs::remove_file(&path));
+            return Err(Problem::io("write", &path)(fault));
+        }
         (self.file, self.path, self.segment) = (Some(file), path, id);
         self.number += 1;
         self.length = HEADER as u64;
@@ -321,8 +326,7 @@ impl Recording {
                 continue;
             }
             let Some(file) = &self.file else { continue };
-            // A part that a full disk let through is overwritten by the next try.
-            file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write a block to", &self.path))?;
+            own_file::append(file, &self.buffer, self.length).map_err(Problem::io("write a block to", &self.path))?;
             self.length += bytes;
             self.total += bytes;
             self.next_block += 1;

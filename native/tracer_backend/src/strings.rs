@@ -230,8 +230,7 @@ impl Strings {
             return Err(Problem::Dropped(crate::problem::Reason::StringsFull));
         }
         if let Some(file) = &mut self.file {
-            // A part of it that a full disk let through is overwritten by the next one.
-            file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write a string to", &self.path))?;
+            file.append(&self.buffer, self.length).map_err(Problem::io("write a string to", &self.path))?;
         }
         self.length += self.buffer.len() as u64;
         Ok(self.keep(tag, body))
@@ -250,7 +249,7 @@ impl Strings {
             self.keep(tag, Arc::from(body));
         }
         if let Some(file) = &mut self.file {
-            file.write_all_at(&self.buffer, self.length).map_err(Problem::io("write strings to", &self.path))?;
+            file.append(&self.buffer, self.length).map_err(Problem::io("write strings to", &self.path))?;
         }
         self.length += self.buffer.len() as u64;
         Ok(())

@@ -8,7 +8,7 @@ import pytest
 
 from tracekit.agent.runners import hosted_ends, pytest_ends, unittest_ends
 from tracekit.agent.runners.base import Exit, LaunchSpec, Progress
-from tracekit.agent.runners.pytest_ends import End
+from tracekit.agent.runners.ends import End
 
 READERS: dict[str, Callable[[Progress, Exit], End]] = {
     "pytest": lambda progress, ended: pytest_ends.read(progress, ended, discovering=False, root=""),
@@ -54,3 +54,29 @@ def test_read__same_end_with_room_on_the_disk__then_what_ran_crashed(runner: str
     end = READERS[runner](progress(), Exit(1, None, b"", b""))
 
     assert [line["verdict"] for line in end.lines if line["e"] == "attempt.ended"] == ["crashed"]
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__disk_full_and_only_the_last_words_came_through__then_nothing_crashed_and_the_rest_is_unknown(
+    runner: str,
+) -> None:
+    heard = progress()
+    heard.session_ended = {"exitstatus": 1}
+
+    end = READERS[runner](heard, Exit(1, None, b"", b"", "/spool"))
+
+    assert [line.get("code") for line in end.lines] == ["disk.full"]
+    assert (end.not_run, end.resume) == (["c"], [])
+    assert "could not be written down" in end.why
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__disk_full_and_runner_says_why_it_stopped__then_that_is_why(runner: str) -> None:
+    heard = progress()
+    heard.running.clear()
+    heard.session_ended = {"exitstatus": 1, "reason": "stopping after 1 failures"}
+
+    end = READERS[runner](heard, Exit(1, None, b"", b"", "/spool"))
+
+    assert "stopping after 1 failures" in end.why
+    assert [line for line in end.lines if line.get("code") == "disk.full"] == []

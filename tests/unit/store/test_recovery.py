@@ -17,9 +17,10 @@ from tracekit.agent.ingest import Ingest
 from tracekit.agent.paths import Places as AgentPlaces
 from tracekit.agent.recording import Batch, Recording
 from tracekit.agent.redact import Redactor
-from tracekit.agent.system import Clock, Files, System
+from tracekit.agent.system import RESERVE, Clock, Files, System
 from tracekit.engine.history import History
 from tracekit.engine.recovering import recover_at
+from tracekit.model.status import Status
 from tracekit.store.runs import RunFolder, RunStore
 from tracekit.store.verify import verify
 from tracekit.wire import lines
@@ -120,7 +121,7 @@ def test_recover__spool_that_nobody_read__then_taken_over_and_closed(store: RunS
     assert verify(dying.folder).problems == []
     assert not dying.spool.exists()
     (end,) = [line for line in dying.of("attempt.ended") if line["scenario"] == B]
-    assert (end["verdict"], end["reason"], end["d"]) == ("cancelled", "agent-died", 1000)
+    assert (end["verdict"], end["reason"], end["d"]) == ("cancelled", "everything that ran it died", 1000)
     (over,) = dying.of("run.ended")
     assert (over["not_run"], over["recording"], over["recovered"]) == ([C], "complete", True)
     view = History(store).open(dying.folder)
@@ -334,3 +335,28 @@ def test_recover__no_run__then_said(store: RunStore, tmp_path: Path) -> None:
     assert caught.value.first.code == "recover.not_a_run"
     with pytest.raises(ProblemError):
         recover_at(store, "missing", {})
+
+
+@pytest.mark.parametrize("reserve", [True, False], ids=["room-was-left", "disk-was-full"])
+def test_recover__process_ended_in_order__then_what_ran_crashed_unless_the_disk_took_no_more_lines(
+    store: RunStore, reserve: bool
+) -> None:
+    dying = begun(store)
+    if reserve:
+        (dying.spool / RESERVE).write_bytes(b"")
+    dying.wrote("phase.started", phase="launch", id="L1", suite="api", command=["pytest"])
+    dying.wrote("phase.ended", phase="launch", id="L1", exit=1, signal=None)
+    done = recovered(store, dying)
+    (over,) = dying.of("run.ended")
+    started = dying.of("runner.failed_to_start")
+    if reserve:
+        assert (done["verdicts"], over["recording"], started) == ({"crashed": 1, "passed": 1}, "complete", [])
+        return
+    assert (done["verdicts"], done["unknown"], over["not_run"]) == ({"passed": 1}, 1, [C])
+    assert (over["recording"], over["why"]) == (
+        "incomplete",
+        "the disk was full: how they ended could not be written down",
+    )
+    assert [(line["code"], line["suite"], line["exit"]) for line in started] == [("disk.full", "api", 1)]
+    view = History(store).open(dying.folder)
+    assert view.state.status[view.state.index[B]] == Status.LOST

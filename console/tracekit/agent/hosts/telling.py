@@ -1,15 +1,18 @@
 """What a host tells: one spool of lines, and beside it the bytes that its tests printed, in the probe's own form.
 
-A disk that is full holds lines back and costs output, which is counted. It decides nothing and reads nothing.
+A disk that is full gives lines what was set aside for them, then holds them back; it costs output, which is counted. It
+decides nothing and reads nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from typing import Any
 
 from tracekit.agent.spoolfile import SpoolWriter
-from tracekit.agent.system import System
+from tracekit.agent.system import RESERVE, System
 from tracekit.wire.names import E
 
 
@@ -27,14 +30,27 @@ class Teller:
         self._kept = 0
         self._lost = 0
         self._why = ""
+        self._reserve = os.path.join(directory, RESERVE)
+        self._full = False
 
     def line(self, event: str, **fields: Any) -> None:
         """Write one line, now."""
         self._lines.add({"e": event, **fields})
+        if self._lines.waiting and not self._full:
+            self._full = True
+            # Another process of the run may have been first, and there may be room for both.
+            with contextlib.suppress(OSError):
+                os.unlink(self._reserve)
+            self._lines.flush()
 
     def output(self, stream: str, whose: dict[str, Any], data: bytes, attribution: str = "exact") -> None:
         """Keep bytes that somebody printed, and tell whose they are."""
         files = self._system.files
+        if self._full:
+            # What is left of the room is for lines.
+            self._lost += len(data)
+            self._why = os.strerror(errno.ENOSPC)
+            return
         try:
             if self._descriptor < 0:
                 self._descriptor = files.open(self._cap, os.O_WRONLY | os.O_CREAT | os.O_APPEND)

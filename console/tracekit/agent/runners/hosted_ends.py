@@ -9,14 +9,17 @@ from typing import Any
 
 from tracekit.agent.passes import partial
 from tracekit.agent.runners.base import Exit, Progress
-from tracekit.agent.runners.pytest_ends import (
+from tracekit.agent.runners.ends import (
     CRASH_LIMIT,
     TAIL,
     End,
+    Fault,
     close_running,
-    disk_full,
+    failed_to_start,
     how,
-    unwritten,
+    not_begun,
+    text_of,
+    told_disk_full,
 )
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import E
@@ -37,27 +40,23 @@ _NOTHING = {
 def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> End:
     """Lines to write, what was not run and why, and what is still to be run."""
     end = End()
-    known = {*progress.ended, *progress.running}
-    remaining = [name for name in progress.collected if name not in known]
+    left = not_begun(progress)
     session = progress.session_ended
-    if unwritten(progress, exit):
-        fault = disk_full(exit)
-        told = {"code": fault.code, "what": fault.why, "remedy": fault.remedy}
-        end.lines.append(_failed(progress, exit, told))
-        end.not_run, end.why = remaining, fault.why
+    if told_disk_full(end, progress, exit, discovering=discovering):
+        pass
     elif session is None:
-        _killed(end, progress, exit, remaining, runner, discovering=discovering)
+        _killed(end, progress, exit, left, runner, discovering=discovering)
     elif isinstance(session.get("fault"), dict):
         fault = session["fault"]
         end.lines.append(_failed(progress, exit, fault))
-        end.not_run, end.why = remaining, str(fault.get("what", ""))
+        end.not_run, end.why = left, str(fault.get("what", ""))
     else:
         close_running(end, progress, exit)
         failed = isinstance(session.get("failed"), dict)
         if failed:
             end.lines.append({"e": E.SUITE_FAILED, "suite": progress.launch.suite, **session["failed"]})
-        end.not_run = remaining
-        if remaining:
+        end.not_run = left
+        if left:
             end.why = f"{runner} stopped: {session.get('reason') or 'it ended early'}"
         # Why there are none has been said where it failed; and who was asked for less need not have found any.
         silent = not (failed or partial(progress.launch.reason) or progress.suite.get("only"))
@@ -100,18 +99,13 @@ def _killed(
 
 def _failed(progress: Progress, exit: Exit, fault: dict[str, Any]) -> dict[str, Any]:
     text = str(fault.get("text") or "")[:_BEGINNING]
-    said = text or exit.stderr_tail.decode("utf-8", "replace").strip()[-TAIL:]
+    said = text or text_of(exit.stderr_tail).strip()[-TAIL:]
+    told = Fault(str(fault.get("code", "")), str(fault.get("remedy", "")), str(fault.get("what", "")))
     return {
-        "e": E.RUNNER_FAILED_TO_START,
-        "suite": progress.launch.suite,
-        "launch": progress.launch.id,
+        **failed_to_start(progress, exit, told),
         "command": list(fault.get("command") or progress.launch.command),
         "exit": fault.get("exit", exit.code),
-        "signal": exit.signal,
         "stderr": said,
-        "remedy": fault.get("remedy", ""),
-        "code": fault.get("code", ""),
-        "why": fault.get("what", ""),
     }
 
 

@@ -17,6 +17,7 @@ from tracekit.agent import at_once, isolation, tracing
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import interpreter, pytest_ends
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
+from tracekit.agent.runners.ends import End
 from tracekit.wire.ids import SUBTEST_MARK, id_prefix
 
 PLUGIN = "_tkprobe.pytest_plugin"
@@ -126,7 +127,7 @@ class PytestAdapter(Adapter):
         """How the runner is started."""
         return (python, "-m", "pytest", "-p", PLUGIN, *_options(suite, context), *paths)
 
-    def end(self, progress: Progress, exit: Exit, context: Context) -> pytest_ends.End:
+    def end(self, progress: Progress, exit: Exit, context: Context) -> End:
         """What the end of a launch means."""
         return pytest_ends.read(
             progress, exit, discovering=discovers(context), root=str(context.plan["root"])

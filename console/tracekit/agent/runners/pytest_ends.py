@@ -8,64 +8,47 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from tracekit.agent.passes import partial
 from tracekit.agent.runners import interpreter
 from tracekit.agent.runners.base import Exit, Progress
+from tracekit.agent.runners.ends import (
+    CRASH_LIMIT,
+    TAIL,
+    End,
+    Fault,
+    close_running,
+    failed_to_start,
+    how,
+    not_begun,
+    odd,
+    text_of,
+    told_disk_full,
+)
 from tracekit.agent.runners.fatal import failures
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.names import E
 
-#: After this many crashes of one suite the rest is left: each costs a start of pytest.
-CRASH_LIMIT = 50
-TAIL = 8 * 1024
-
 INTERRUPTED, INTERNAL, USAGE, NO_TESTS = 2, 3, 4, 5
-
-
-@dataclass
-class End:
-    lines: list[dict[str, Any]] = field(default_factory=list)
-    not_run: list[str] = field(default_factory=list)
-    why: str = ""
-    resume: list[str] = field(default_factory=list)
-    resume_reason: str = ""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """A launch that did not do its work."""
-
-    code: str
-    remedy: str
-    why: str
-    #: What to show as its error output, where pytest did not use standard error.
-    text: str = ""
 
 
 def read(progress: Progress, exit: Exit, discovering: bool, root: str) -> End:
     end = End()
     missing = _missing(progress)
-    remaining = [
-        name for name in progress.collected if name not in progress.ended and name not in progress.running
-    ]
-    crashed = _crashed(progress, exit)
-    if unwritten(progress, exit):
-        end.lines.append(_failed_to_start(progress, exit, disk_full(exit)))
-        end.not_run, end.why = remaining, "the disk was full: how they ended could not be written down"
-    elif crashed:
-        _crash(end, progress, exit, remaining, discovering)
+    left = not_begun(progress)
+    if told_disk_full(end, progress, exit, discovering=discovering):
+        pass
+    elif _crashed(progress, exit):
+        _crash(end, progress, exit, left, discovering)
     elif progress.session_ended is None:
         fault = startup_fault(progress, exit, root)
-        end.lines.append(_failed_to_start(progress, exit, fault))
-        end.not_run, end.why = remaining, fault.why
+        end.lines.append(failed_to_start(progress, exit, fault))
+        end.not_run, end.why = left, fault.why
     else:
         close_running(end, progress, exit)
-        _ended_in_order(end, progress, exit, remaining, progress.session_ended, discovering=discovering)
+        _ended_in_order(end, progress, exit, left, progress.session_ended, discovering=discovering)
         told = bool(end.lines) or (discovering and bool(progress.collected))
         if not told and _bad_exit(progress, exit):
             end.lines.append(_green_but_failed(progress, exit))
@@ -97,62 +80,6 @@ def _crashed(progress: Progress, exit: Exit) -> bool:
     return exit.signal is not None or bool(progress.running) or bool(progress.ended) or odd(exit)
 
 
-def unwritten(progress: Progress, exit: Exit) -> bool:
-    """Whether a process that seems to have ended in order was not heard to the end, as the disk took no more lines."""
-    in_order = exit.signal is None and not odd(exit)
-    return bool(exit.starved) and progress.any_probe_line and progress.session_ended is None and in_order
-
-
-def disk_full(exit: Exit) -> Fault:
-    remedy = f"free space on the disk of {exit.starved}, and run again"
-    said = "" if exit.code is None else f"; the runner itself {how(exit)}"
-    return Fault(
-        "disk.full", remedy, f"the disk was full, and not every end of a test could be written down{said}"
-    )
-
-
-def odd(exit: Exit) -> bool:
-    """An exit status that pytest itself never gives."""
-    return exit.code not in (0, 1, 2, 3, 4, 5)
-
-
-def how(exit: Exit) -> str:
-    """How a process ended, in words."""
-    if exit.signal is not None:
-        try:
-            return f"killed by {signal.Signals(exit.signal).name}"
-        except ValueError:
-            return f"killed by signal {exit.signal}"
-    return f"exited with status {exit.code}"
-
-
-def close_running(end: End, progress: Progress, exit: Exit) -> None:
-    """Write the end of whatever was running when its process died."""
-    for scenario, started in progress.running.items():
-        worker = started.get("worker")
-        died = progress.session_ended is not None and worker
-        reason = (
-            f"worker {worker} died during the test"
-            if died
-            else f"the test process {how(exit)} during the test"
-        )
-        line: dict[str, Any] = {
-            "e": E.ATTEMPT_ENDED,
-            "scenario": scenario,
-            "attempt": started.get("attempt", 1),
-            "verdict": "crashed",
-            "cause": "crash",
-            "d": 0,
-            "durations": {},
-            "reason": reason,
-            "exit": exit.code,
-            "signal": exit.signal,
-        }
-        if started.get("parent"):
-            line["parent"] = started["parent"]
-        end.lines.append(line)
-
-
 def _crash(end: End, progress: Progress, exit: Exit, remaining: list[str], discovering: bool) -> None:
     close_running(end, progress, exit)
     died = how(exit)
@@ -167,7 +94,7 @@ def _crash(end: End, progress: Progress, exit: Exit, remaining: list[str], disco
         python = progress.launch.command[0]
         remedy = f"see the error output; `{python} -X faulthandler -m pytest` shows where the process was"
         end.lines.append(
-            _failed_to_start(progress, exit, Fault("pytest.crashed", remedy, f"pytest {died} {when}"))
+            failed_to_start(progress, exit, Fault("pytest.crashed", remedy, f"pytest {died} {when}"))
         )
     if not remaining or discovering:
         return
@@ -206,12 +133,12 @@ def _ended_in_order(
         remedy = "a plugin or pytest itself raised: see the traceback, and try `-p no:NAME` for the plugin it names"
         end.why = "pytest failed inside itself"
         end.lines.append(
-            _failed_to_start(progress, exit, Fault("pytest.internal_error", remedy, end.why, text))
+            failed_to_start(progress, exit, Fault("pytest.internal_error", remedy, end.why, text))
         )
     elif status == USAGE:
         fault = _usage(exit)
         end.why = fault.why
-        end.lines.append(_failed_to_start(progress, exit, fault))
+        end.lines.append(failed_to_start(progress, exit, fault))
     elif remaining and status == 0 and not progress.ended and not discovering:
         end.why = "pytest ended in order and ran none of them"
         end.lines.append(_only_told(progress))
@@ -234,7 +161,7 @@ def _green_but_failed(progress: Progress, exit: Exit) -> dict[str, Any]:
         "exit": exit.code,
         "code": "pytest.exit_status",
         "message": f"no test is red, and pytest ended with status {exit.code}",
-        "detail": _text(exit.stdout_tail)[-TAIL:],
+        "detail": text_of(exit.stdout_tail)[-TAIL:],
         "remedy": "the last lines of pytest's own output say which plugin or threshold it was",
     }
 
@@ -290,7 +217,7 @@ def _argument(progress: Progress, names: Sequence[str]) -> str:
 
 def startup_fault(progress: Progress, exit: Exit, root: str) -> Fault:
     """Why pytest ended before any session: told apart by what it printed."""
-    text = _text(exit.stderr_tail) + "\n" + _text(exit.stdout_tail)
+    text = text_of(exit.stderr_tail) + "\n" + text_of(exit.stdout_tail)
     python, cwd = progress.launch.command[0], progress.launch.cwd
     if re.search(r"No module named '?pytest'?(\s|$)", text):
         command = interpreter.install_pytest(python, cwd, root)
@@ -377,7 +304,7 @@ _LOADERS = re.compile(r"[/\\](_pytest|pytest|pluggy|importlib|importlib_metadata
 
 
 def _usage(exit: Exit) -> Fault:
-    text = _text(exit.stderr_tail)
+    text = text_of(exit.stderr_tail)
     if "while loading conftest" in text:
         return Fault(
             "pytest.conftest", "correct the conftest file that the message names", "a conftest file raised"
@@ -403,25 +330,5 @@ def _usage(exit: Exit) -> Fault:
 
 
 def _internal(exit: Exit) -> str:
-    lines = [line for line in _text(exit.stdout_tail).splitlines() if line.startswith("INTERNALERROR>")]
+    lines = [line for line in text_of(exit.stdout_tail).splitlines() if line.startswith("INTERNALERROR>")]
     return "\n".join(line[len("INTERNALERROR> ") :] for line in lines)
-
-
-def _failed_to_start(progress: Progress, exit: Exit, fault: Fault) -> dict[str, Any]:
-    stderr = fault.text or _text(exit.stderr_tail).strip() or _text(exit.stdout_tail).strip()
-    return {
-        "e": E.RUNNER_FAILED_TO_START,
-        "suite": progress.launch.suite,
-        "launch": progress.launch.id,
-        "command": list(progress.launch.command),
-        "exit": exit.code,
-        "signal": exit.signal,
-        "stderr": stderr[-TAIL:],
-        "remedy": fault.remedy,
-        "code": fault.code,
-        "why": fault.why,
-    }
-
-
-def _text(data: bytes) -> str:
-    return data.decode("utf-8", "replace")

@@ -10,8 +10,8 @@ from typing import Any
 
 from tracekit.agent.runners import unittest_ends
 from tracekit.agent.runners.base import Context, Exit, Progress
+from tracekit.agent.runners.ends import End
 from tracekit.agent.runners.pytest import PytestAdapter, discovers
-from tracekit.agent.runners.pytest_ends import End
 
 MAIN = "_tkprobe.unittest_main"
 

@@ -10,17 +10,19 @@ from typing import Any
 
 from tracekit.agent.passes import partial
 from tracekit.agent.runners.base import Exit, Progress
-from tracekit.agent.runners.fatal import failures
-from tracekit.agent.runners.pytest_ends import (
+from tracekit.agent.runners.ends import (
     CRASH_LIMIT,
-    TAIL,
     End,
+    Fault,
     close_running,
-    disk_full,
+    failed_to_start,
     how,
+    not_begun,
     odd,
-    unwritten,
+    text_of,
+    told_disk_full,
 )
+from tracekit.agent.runners.fatal import failures
 from tracekit.wire.names import E
 
 NO_TESTS = 5
@@ -29,25 +31,20 @@ NO_TESTS = 5
 def read(progress: Progress, exit: Exit, *, discovering: bool) -> End:
     """Lines to write, what was not run and why, and what is still to be run."""
     end = End()
-    remaining = [
-        name for name in progress.collected if name not in progress.ended and name not in progress.running
-    ]
+    left = not_begun(progress)
     session = progress.session_ended
-    if session is not None and exit.signal is None:
+    if told_disk_full(end, progress, exit, discovering=discovering):
+        pass
+    elif session is not None and exit.signal is None:
         close_running(end, progress, exit)
-        _in_order(end, progress, remaining, session, discovering=discovering)
-    elif unwritten(progress, exit):
-        fault = disk_full(exit)
-        told = {"code": fault.code, "why": fault.why, "remedy": fault.remedy}
-        end.lines.append({**_not_started(progress, exit), **told})
-        end.not_run, end.why = remaining, fault.why
+        _in_order(end, progress, left, session, discovering=discovering)
     elif progress.any_probe_line and (
         exit.signal is not None or progress.running or progress.ended or odd(exit)
     ):
-        _crash(end, progress, exit, remaining, discovering=discovering)
+        _crash(end, progress, exit, left, discovering=discovering)
     else:
         end.lines.append(_not_started(progress, exit))
-        end.not_run, end.why = remaining, "unittest did not start"
+        end.not_run, end.why = left, "unittest did not start"
     end.lines += failures(progress, exit)
     _missing(end, progress, discovering=discovering)
     return end
@@ -126,7 +123,7 @@ def _missing(end: End, progress: Progress, *, discovering: bool) -> None:
 
 
 def _not_started(progress: Progress, exit: Exit) -> dict[str, Any]:
-    text = exit.stderr_tail.decode("utf-8", "replace").strip() or exit.stdout_tail.decode("utf-8", "replace")
+    text = text_of(exit.stderr_tail).strip() or text_of(exit.stdout_tail)
     python = progress.launch.command[0]
     code, remedy = "unittest.failed", f"see the error output; `{python} -m unittest` shows it alone"
     why = f"unittest {how(exit)} before any test"
@@ -139,15 +136,4 @@ def _not_started(progress: Progress, exit: Exit) -> dict[str, Any]:
         remedy = (
             "the interpreter ignores PYTHONPATH (a wrapper with -I or -E?): name the real one as `python`"
         )
-    return {
-        "e": E.RUNNER_FAILED_TO_START,
-        "suite": progress.launch.suite,
-        "launch": progress.launch.id,
-        "command": list(progress.launch.command),
-        "exit": exit.code,
-        "signal": exit.signal,
-        "stderr": text[-TAIL:],
-        "remedy": remedy,
-        "code": code,
-        "why": why,
-    }
+    return failed_to_start(progress, exit, Fault(code, remedy, why))

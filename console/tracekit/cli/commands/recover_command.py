@@ -59,6 +59,8 @@ def _lines(done: Recovered, paint: Paint) -> Iterator[str]:
         yield f"  {count(done.traced, 'event')} were still in the rings"
     if done.ended:
         yield f"  {count(done.ended, 'attempt')} had no end, and got one with its reason"
+    if done.unknown:
+        yield f"  {count(done.unknown, 'attempt')} ended, and nobody knows how: the disk was full"
     if done.not_run:
         yield f"  {count(done.not_run, 'scenario')} had not run"
     if done.cut_bytes:
