@@ -6,6 +6,7 @@ own. Without a spool in the environment it is `python -m unittest` and nothing m
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import platform
 import re
@@ -17,7 +18,7 @@ from _tkprobe import tracing
 from _tkprobe.apart import matcher
 from _tkprobe.facts import Frames, cut, message_of
 from _tkprobe.order import ordered
-from _tkprobe.spool import Spool, fields, quote
+from _tkprobe.spool import Spool, fields, move_up, quote
 from _tkprobe.stalls import Stalls
 from _tkprobe.ticker import FORK_WARNS, Ticker
 from _tkprobe.unittest_ids import Names, import_failure, tests_of
@@ -179,6 +180,7 @@ class Main:
         self._mind_forks(recorder, ticker)
         ticker.start()
         stream = os.fdopen(os.dup(2), "w", buffering=1, errors="backslashreplace")
+        _tell_deaths()
         options: Dict[str, Any] = {
             "verbosity": program.verbosity,
             "failfast": program.failfast,
@@ -266,6 +268,17 @@ class _Program(unittest.TestProgram):
 
     def runTests(self) -> None:  # noqa: N802 - unittest's name
         """Not here: the runner is made by `Main`."""
+
+
+def _tell_deaths() -> None:
+    """Where a test takes its process down, the interpreter says so on the launch's own standard error.
+
+    What is captured of the test is somewhere else by then.
+    """
+    try:
+        faulthandler.enable(file=move_up(os.dup(2)))
+    except (OSError, RuntimeError, ValueError, AttributeError):
+        return  # then its death is told without its stack
 
 
 def parsed(arguments: List[str]) -> Any:

@@ -328,7 +328,6 @@ def test_stall__while_collecting__then_named_with_its_stack_and_nothing_is_ended
     assert "<module>" in functions(stalled)
     shown = sandbox.run("show", done.run_id())
     assert "it: no sign of life while collecting" in shown.out
-    assert "test_it.py:4" in shown.out
 
 
 def test_timeout__class_fixture_hangs__then_its_launch_is_ended_and_says_where_it_was(
@@ -362,3 +361,45 @@ def test_stall__thread_keeps_the_process_behind_its_last_test__then_named_and_en
     out, _ = process.communicate(timeout=PATIENCE)
     ended = [line for line in map(json.loads, out.splitlines()) if line["e"] == "run.ended"]
     assert ended[0]["verdicts"] == {"passed": 1}
+
+
+AT_THE_END = """
+import pathlib, time
+import pytest
+
+def waits():
+    while not pathlib.Path(__file__).with_name("gate").exists():
+        time.sleep(0.05)
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workerinput"):
+        waits()
+"""
+
+
+def test_stall__workers_hang_behind_their_last_tests__then_each_is_named_with_its_test_and_its_stack(
+    sandbox: Sandbox,
+) -> None:
+    files = {
+        "conftest.py": AT_THE_END,
+        "test_it.py": "def test_a(): ...\ndef test_b(): ...\n",
+        "tracekit.toml": '[suite.it]\nstall = "1s"\n',
+    }
+    root = sandbox.project(files)
+    process = sandbox.start("run", root, "--json", "--", "-n", "2")
+    assert process.stdout is not None
+    lines = (json.loads(line) for line in iter(process.stdout.readline, b""))
+    stalled = [next(line for line in lines if line["e"] == "launch.stalled") for _ in range(2)]
+    assert sorted(line["worker"] for line in stalled) == ["gw0", "gw1"]
+    assert len({line["pid"] for line in stalled}) == 2
+    assert sorted(line["last"] for line in stalled) == [
+        "pytest@it:test_it.py::test_a",
+        "pytest@it:test_it.py::test_b",
+    ]
+    assert all("waits" in functions(line) for line in stalled)
+    shown = sandbox.run("show", stalled[0]["run"]).out
+    for line in stalled:
+        assert f"of {line['worker']} (process {line['pid']}), its last test was {line['last']}" in shown
+    (root / "gate").touch()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0

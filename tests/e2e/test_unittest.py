@@ -200,3 +200,44 @@ def test_rerun__class_could_not_be_set_up__then_its_tests_run_and_what_is_gone_i
     (root / "test_u.py").write_text(BROKEN.replace("test_b", "test_c"))
     gone = sandbox.run("rerun", again.run_id(), "--all")
     assert (gone.code, "not found any more" in gone.out) == (1, True), gone.out
+
+
+DIES = """
+import os, signal, unittest
+
+class It(unittest.TestCase):
+    def test_a_ok(self): ...
+
+    def test_b_segfaults(self):
+        os.close(2)
+        os.kill(os.getpid(), signal.SIGSEGV)
+
+    def test_c_ok(self): ...
+
+    def test_d_aborts(self):
+        os.abort()
+"""
+
+
+def test_run__tests_take_their_process_down__then_each_says_where_it_was_and_the_rest_has_its_verdict(
+    sandbox: Sandbox,
+) -> None:
+    files = {"test_dies.py": DIES, "tracekit.toml": '[suite.u]\nrunner = "unittest"\n'}
+    done = sandbox.run("run", sandbox.project(files), "--json")
+    assert [verdict for _, verdict in sorted(short(done).items())] == [
+        "passed",
+        "crashed",
+        "passed",
+        "crashed",
+    ]
+    told = {line["scenario"].rpartition("::")[2]: line for line in done.of("failure")}
+    for name, what, line in (("test_b_segfaults", "Segmentation fault", 9), ("test_d_aborts", "Aborted", 14)):
+        (died,) = told[name]["chain"]
+        assert (told[name]["cause"], died["type"], died["message"]) == ("crash", "Fatal Python error", what)
+        last = died["frames"][-1]
+        assert (last["file"], last["line"], last["function"], last["own"]) == (
+            "test_dies.py",
+            line,
+            name,
+            True,
+        )

@@ -62,6 +62,12 @@ class Facts:
         found = line.get("m") if line else None
         return found if isinstance(found, int) else 0
 
+    def last_of(self, pid: int) -> str:
+        """What a process began last, or ""; every line is looked at, which only a silent launch is worth."""
+        lines = [line for line in map(_decoded, self.started.values()) if line and line.get("pid") == pid]
+        last = max(lines, key=lambda line: line["m"] if isinstance(line.get("m"), int) else 0, default={})
+        return str(last.get("scenario", ""))
+
     @property
     def running(self) -> dict[str, dict[str, Any]]:
         """What started and did not end, with its line."""

@@ -17,7 +17,7 @@ from tracekit.agent.ingest import Ingest
 from tracekit.agent.lastwords import LastWords
 from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
-from tracekit.agent.stacks import Stacks, members, voices
+from tracekit.agent.stacks import Stacks, members, silent, voices
 from tracekit.agent.system import RESERVE, System, read_range, read_tail
 from tracekit.agent.waiting import place_of, waits_for
 from tracekit.agent.watch import Alarm, Watch
@@ -168,7 +168,7 @@ class Pump:
         for alarm in found:
             if alarm.when:
                 for pid in voices(spools)[:MOST_ASKED] or [""]:
-                    self._stacks.ask(alarm, pid, spools)
+                    self._stacks.ask(alarm._replace(pid=pid), pid, spools)
             elif alarm.limit != "soft" or not self._stacks.stop(alarm.pid, spools):
                 compiled = str(suite.get("cwd", "")) if suite.get("runner") == "cargo" else ""
                 self._stacks.ask(alarm, alarm.pid, spools, compiled)
@@ -194,15 +194,17 @@ class Pump:
         return [alarm._replace(where=place_of(stacks, root)) for alarm, stacks in over]
 
     def _note_outside(self, alarm: Alarm, stacks: list[dict[str, Any]]) -> None:
+        launch = self.driver.launch
         self.note(
             {
                 "e": E.LAUNCH_STALLED,
                 "suite": str(self.driver.suite.get("name", "")),
-                "launch": self.driver.launch,
+                "launch": launch,
                 "when": alarm.when,
                 "limit": alarm.limit,
                 "after": alarm.seconds,
                 "stacks": stacks,
+                **silent(alarm.pid, self.ingest.of_launch(launch), self.facts_of(launch)),
             }
         )
 

@@ -10,6 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
 from tracekit.agent.ingest import Spool
+from tracekit.agent.progress import Facts
 from tracekit.agent.system import System, read_range, size_of
 from tracekit.agent.watch import Alarm
 from tracekit.wire.lines import LineError, decode
@@ -151,6 +152,21 @@ def voices(spools: list[Spool]) -> list[str]:
     found = [match for match in (_NAME.match(spool.name) for spool in spools) if match is not None]
     workers = [match for match in found if match.group("role").startswith("gw")]
     return [match.group("pid") for match in workers or found if match.group("role") != "child"]
+
+
+def silent(pid: object, spools: list[Spool], facts: Facts) -> dict[str, Any]:
+    """Which process of a launch says nothing: its number, what it is called where there are several, its last test."""
+    found = (match for match in (_NAME.match(spool.name) for spool in spools) if match is not None)
+    role = next((match.group("role") for match in found if match.group("pid") == str(pid)), "")
+    if not role:
+        return {}
+    told: dict[str, Any] = {"pid": int(str(pid))}
+    if role.startswith("gw"):
+        told["worker"] = role
+    last = facts.last_of(told["pid"])
+    if last:
+        told["last"] = last
+    return told
 
 
 def parse(text: str) -> list[dict[str, Any]]:

@@ -262,6 +262,9 @@ class LaunchStalled(Event):
     limit: NotRequired[str]
     after: NotRequired[float]
     stacks: NotRequired[str | list[str]]
+    pid: NotRequired[int]
+    worker: NotRequired[str]
+    last: NotRequired[str]
 
 
 class StepStarted(OfAttempt):

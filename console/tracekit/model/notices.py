@@ -108,8 +108,12 @@ def _message(event: str, line: dict[str, Any]) -> str:
             return "no sign of life" + (f" for {after:g}s" if after else "")
         return f"longer than {after:g}s, {limit}" if after else "over its time"
     if event == E.LAUNCH_STALLED:
-        when = coerce.text(line.get("when"))
-        return "no sign of life" + (f" {when}" if when else "")
+        when, last = coerce.text(line.get("when")), coerce.text(line.get("last"))
+        said = "no sign of life" + (f" {when}" if when else "")
+        # Where several processes run tests, each tells where it is.
+        worker = coerce.text(line.get("worker"))
+        who = f" of {worker} (process {coerce.natural(line.get('pid'))})" if worker else ""
+        return f"{said}{who}" + (f", its last test was {last}" if worker and last else "")
     return event.replace(".", " ")
 
 
