@@ -206,6 +206,31 @@ def test_suspend__by_signal__terminal_is_the_shells_until_it_goes_on() -> None:
         assert restored(terminal)
 
 
+def test_suspend__by_signal_while_bytes_are_handed_to_the_writer__stops_all_the_same() -> None:
+    extra = (
+        "import signal\n"
+        "from textual.drivers._writer_thread import WriterThread\n"
+        "plain, left = WriterThread.write, [1]\n"
+        "def write(self, text):\n"
+        "    if 'test_1000_clients' in text and left and left.pop():\n"
+        "        with self._queue.mutex:\n"  # as it is held for a moment in every write
+        "            os.kill(os.getpid(), signal.SIGTSTP)\n"
+        "            len(text)\n"
+        "    plain(self, text)\n"
+        "WriterThread.write = write\n"
+    )
+    with opened("running", extra) as terminal:
+        assert terminal.until(lambda: state_of(terminal.process.pid) == "T")
+        assert terminal.until(lambda: restored(terminal))
+        terminal.raw.clear()
+        os.kill(terminal.process.pid, signal.SIGCONT)
+        assert terminal.until(lambda: b"\x1b[?1049h" in terminal.raw)
+        terminal.keys("q")
+        assert terminal.until(lambda: terminal.shows("A run is live"))
+        terminal.keys("\r")
+        assert terminal.wait() == 0
+
+
 def test_reset_terminal__console_was_killed__modes_and_line_discipline_are_a_shells_again() -> None:
     with opened("running") as terminal:
         assert terminal.until(lambda: terminal.shows("test_1000_clients"))

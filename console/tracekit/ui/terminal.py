@@ -109,6 +109,23 @@ class Taking(LinuxDriver):
     """
 
     _standing = False
+    _stopping = False
+
+    def _sigtstp_application(self, *_: object) -> None:
+        """Stop where the screen is between two things it does.
+
+        A signal may come while bytes are handed to the writer, whose lock the way to the shell would then wait for,
+        and never get it. While another program has the terminal there is nothing to hand over.
+        """
+        if not self._auto_restart:
+            super()._sigtstp_application()  # type: ignore[no-untyped-call]
+        elif not self._stopping:
+            self._stopping = True
+            self._loop.call_soon_threadsafe(self._stop_here)
+
+    def _stop_here(self) -> None:
+        self._stopping = False
+        super()._sigtstp_application()  # type: ignore[no-untyped-call]
 
     def start_application_mode(self) -> None:
         """Take the terminal, or take it over."""
