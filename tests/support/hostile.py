@@ -115,7 +115,7 @@ def remember(shown: Console, text: str) -> None:
     shelf = shown.engine.shelf
     shelf.held = Held(run, run, compare([green], [red], why_after={text: Why("k", text)}), apart)
     point = TrendPoint(run.run_id, BEGAN, 1, run.counts, text, text)
-    shelf.trended = Trends(text, text, (point,), (told,), (told,), (told,))
+    shelf.trended = Trends(text, text, (point,), 0, (told,), (told,), (told,))
 
 
 class Raw:

@@ -193,7 +193,7 @@ def trending(size: int = 100, *, hostile: str = "", **options: Any) -> Console:
     )
     keeps = story(KEEPS + hostile, size, 5)
     steady = (story(LOADS + hostile, size, 10**6), story(SKEW + hostile, size, 2, ("quarantined",)))
-    shown.engine.shelf.trended = Trends(ROOT + hostile, "local", points, (keeps,), (keeps,), steady[1:])
+    shown.engine.shelf.trended = Trends(ROOT + hostile, "local", points, 0, (keeps,), (keeps,), steady[1:])
     limit = "pytest:chat/test_rooms.py::TestLimits::test_limit[100]"
     shown.engine.shelf.stories = {KEEPS: keeps, LOADS: steady[0], limit: story(limit, size, 10**6)}
     return shown

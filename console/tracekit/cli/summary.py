@@ -17,6 +17,7 @@ from tracekit.cli.painting import SLOW, Paint, counted
 from tracekit.engine.view import RunView
 from tracekit.model.facts import Handled
 from tracekit.model.handling import handled_before
+from tracekit.model.notices import blocking_of
 from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status
 from tracekit.model.words import seconds
@@ -66,7 +67,7 @@ def outcome(view: RunView) -> int:
 
 
 def lines(view: RunView, paint: Paint, told: Container[int] = ()) -> Iterator[str]:
-    """Everything a person should know after a run; `told`: notices whose stacks have been printed before."""
+    """Everything a person should know after a run; `told`: notices that have been printed before."""
     with view.lock:
         state = view.state
         groups = state.causes()
@@ -302,14 +303,14 @@ def _handled(many: Sequence[Handled], paint: Paint) -> Iterator[str]:
 
 
 def _notices(state: RunState, paint: Paint, told: Container[int]) -> Iterator[str]:
-    for blocking in state.notices:
-        if blocking.kind in _BLOCKING:
-            yield ""
-            yield from trouble(blocking, paint, state.folder_of(blocking.suite))
-    stalled = [notice for notice in state.notices if notice.kind == "stalled"]
+    for blocking in blocking_of(state.notices):
+        yield ""
+        yield from trouble(blocking, paint, state.folder_of(blocking.suite))
+    # Who reads this has read above it what was told while the run went on.
+    stalled = [notice for notice in state.notices if notice.kind == "stalled" and id(notice) not in told]
     if stalled:
         yield ""
-        yield from stalls(stalled, paint, most=MAX_IN_GROUP, told=told)
+        yield from stalls(stalled, paint, most=MAX_IN_GROUP)
     warnings = sum(
         notice.count for notice in state.notices if notice.kind == "warning" and notice.code not in _OURS
     )
@@ -330,12 +331,11 @@ def stalls(
     scenario: str = "",
     *,
     most: int | None = None,
-    told: Container[int] = (),
     known: dict[tuple[str, int], str] | None = None,
 ) -> Iterator[str]:
     """Who was silent or over its time, and where it was: of one scenario, or of all; the same thing once.
 
-    A stack that was `told` is not told again, and one that is `known` of its attempt already is not drawn again.
+    A stack that is `known` of its attempt already is not drawn again.
     """
     known = {} if known is None else known
     meant = [
@@ -349,8 +349,6 @@ def stalls(
         who = notice.scenario or notice.suite
         said = f"! {who or 'the suite'}: {notice.message}{_times(times[_stall(notice)])}"
         yield paint.bold(clean(said))
-        if id(notice) in told:
-            continue
         if notice.detail and known.get((who, notice.attempt)) == notice.detail:
             yield paint.dim("    where it was before")
             continue

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tracekit.store import recorded
-from tracekit.store.runs import RunFolder, RunStore, damaged, known_version, purpose_of
+from tracekit.store.runs import RunFolder, RunStore, chosen_of, damaged, known_version, purpose_of
 from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import JOURNAL_FILE, PACKED, SPOOL_DIR
 from tracekit.wire.problems import Problem, ProblemError
@@ -282,6 +282,8 @@ def _summary(folder: RunFolder, view: RunView) -> RunSummary:
     with contextlib.suppress(ProblemError):
         if purpose := purpose_of(folder.facts()):
             facts["purpose"] = purpose
+        if (chosen := chosen_of(folder.facts())) is not None:
+            facts["chosen"] = chosen
     from tracekit.store.catalogue import RunSummary
 
     return RunSummary(

@@ -68,6 +68,8 @@ class TrendPoint:
     counts: dict[str, int]
     environment: str
     commit: str
+    #: How many scenarios were chosen; None for a run of all there are.
+    chosen: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Trends:
     root: str
     environment: str
     points: tuple[TrendPoint, ...]
+    #: How many runs stand between them for which only some scenarios were chosen: they are no point of a curve.
+    partly: int = 0
     #: Red in the last run that had them, and nobody is excused.
     red: tuple[Story, ...] = ()
     flaky: tuple[Story, ...] = ()
@@ -189,8 +193,11 @@ class Past:
 
     def trends(self, root: str, environment: str, limit: int = _TREND) -> Trends:
         """How a project did lately: its whole runs, and what was red, flaky or excused in them."""
-        points = self.trend(root=root, environment=environment, limit=limit, reruns=False)
-        ids = [point.run_id for point in points]
+        told = self.trend(root=root, environment=environment, limit=None, reruns=False)
+        whole = [point for point in told if point.chosen is None][-limit:]
+        since = whole[0].run_id if whole else ""
+        points = [point for point in told if point.run_id >= since]
+        ids = [point.run_id for point in points][-limit:]
 
         def question(catalogue: Catalogue) -> list[Story]:
             return [
@@ -199,13 +206,14 @@ class Past:
                 if (verdicts := catalogue.verdicts(scenario, limit=limit, environment=environment, root=root))
             ]
 
-        told = self._history.asked(question, self._progress) if ids else []
-        excused = [story for story in told if QUARANTINED in story.verdicts[0].flags]
-        counted = [story for story in told if QUARANTINED not in story.verdicts[0].flags]
+        stories = self._history.asked(question, self._progress) if ids else []
+        excused = [story for story in stories if QUARANTINED in story.verdicts[0].flags]
+        counted = [story for story in stories if QUARANTINED not in story.verdicts[0].flags]
         return Trends(
             root,
             environment,
-            tuple(points),
+            tuple(whole),
+            len(points) - len(whole),
             tuple(story for story in counted if story.verdicts[0].verdict in RED),
             tuple(sorted((one for one in counted if one.tally.flaky), key=lambda one: -one.tally.flaky_rate)),
             tuple(excused),
@@ -225,7 +233,7 @@ class Past:
         *,
         root: str | None = None,
         environment: str | None = None,
-        limit: int = _TREND,
+        limit: int | None = _TREND,
         reruns: bool = True,
     ) -> list[TrendPoint]:
         """The last ended runs, oldest first: how many scenarios had which verdict, and how long it took."""
@@ -237,6 +245,7 @@ class Past:
                 row.counts,
                 row.environment,
                 str(row.facts.get("git", {}).get("commit", "")),
+                row.facts.get("chosen"),
             )
             for row in self._history.summaries(progress=self._progress)
             if row.ended

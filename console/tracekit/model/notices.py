@@ -5,6 +5,7 @@ They are shown apart from tests, each with what to do next. A line that a person
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from tracekit.model import coerce
@@ -12,6 +13,8 @@ from tracekit.model.evidence import failure_of
 from tracekit.model.facts import Failure, Notice
 from tracekit.wire.names import E
 
+#: Kinds that say why tests did not run.
+BLOCKING = frozenset({"launch", "discovery"})
 _KINDS: dict[str, str] = {
     E.RUNNER_FAILED_TO_START: "launch",
     E.SUITE_FAILED: "launch",
@@ -53,6 +56,22 @@ _BELOW = (
     "./nptl/",
     "./misc/../",
 )
+
+
+def once(notices: Iterable[Notice]) -> list[Notice]:
+    """All of them, each thing told once.
+
+    A conftest file that raises is told by pytest as a launch that failed, and before that by its own exception, with
+    its place: that is the one that stays.
+    """
+    found = list(notices)
+    raised = {notice.suite for notice in found if notice.kind == "discovery" and notice.failure is not None}
+    return [notice for notice in found if notice.code != "pytest.conftest" or notice.suite not in raised]
+
+
+def blocking_of(notices: Iterable[Notice]) -> list[Notice]:
+    """What kept tests from running, each thing once."""
+    return [notice for notice in once(notices) if notice.kind in BLOCKING]
 
 
 def notice_of(line: dict[str, Any], t: int) -> Notice | None:

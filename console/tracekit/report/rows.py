@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tracekit.engine.view import RunView
+from tracekit.model.notices import blocking_of
 from tracekit.model.quarantine import Quarantined
 from tracekit.model.state import Attempt, ScenarioFacts, Status
 from tracekit.wire.names import RED, VERDICTS
@@ -17,7 +18,6 @@ from tracekit.wire.names import RED, VERDICTS
 MOST_OUTPUT = 64 * 1024
 MOST_TEXT = 64 * 1024
 NOT_RUN = frozenset({"skipped", "xfailed", "notrun", "cancelled", "pending", "running", "lost"})
-_BLOCKING = frozenset({"launch", "discovery"})
 #: Reasons for which nobody has seen the run to its end: what is missing in it must not be taken for green.
 _DEATHS = {"agent-died": "everything that ran it died", "supervisor-died": "what supervised it died"}
 
@@ -88,14 +88,13 @@ def rows(view: RunView) -> Iterator[Row]:
                 "error",
                 [Try(1, "error", 0.0, 0.0, state.run.reason, died, text)],
             )
-        for notice in state.notices:
-            if notice.kind in _BLOCKING:
-                text = shown("\n".join(part for part in (notice.detail, notice.action) if part))
-                attempt = Try(
-                    1, "error", 0.0, notice.t / 1e9, notice.code or notice.kind, shown(notice.message), text
-                )
-                name = shown(notice.file or notice.suite or notice.kind)
-                yield Row(name, "tracekit", notice.suite or "tracekit", "error", [attempt])
+        for notice in blocking_of(state.notices):
+            text = shown("\n".join(part for part in (notice.detail, notice.action) if part))
+            attempt = Try(
+                1, "error", 0.0, notice.t / 1e9, notice.code or notice.kind, shown(notice.message), text
+            )
+            name = shown(notice.file or notice.suite or notice.kind)
+            yield Row(name, "tracekit", notice.suite or "tracekit", "error", [attempt])
         for index, facts in enumerate(state.facts):
             if facts.parent >= 0:
                 continue

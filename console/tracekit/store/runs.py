@@ -243,6 +243,17 @@ class RunStore:
                 continue
 
 
+def chosen_of(facts: Mapping[str, Any]) -> int | None:
+    """How many scenarios were chosen for a run, by its `run.json`; None where it was to run all there are."""
+    plan = facts.get("plan")
+    suites = plan.get("suites") if isinstance(plan, dict) else None
+    narrowed = (
+        [suite.get("only") for suite in suites if isinstance(suite, dict)] if isinstance(suites, list) else []
+    )
+    chosen = [only for only in narrowed if isinstance(only, list)]
+    return sum(map(len, chosen)) if chosen else None
+
+
 def purpose_of(facts: Mapping[str, Any]) -> str:
     """What a run was a question of, by its `run.json`; nothing for one that stands for itself."""
     plan = facts.get("plan")

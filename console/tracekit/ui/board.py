@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from tracekit.model.facts import Attempt, CauseGroup, Notice, ScenarioFacts
+from tracekit.model.notices import blocking_of, once
 from tracekit.model.state import RunState
 from tracekit.model.status import RED_STATUSES, Status, red_rows
 from tracekit.ui.ports import ViewFace
 
-TROUBLE = frozenset({"launch", "discovery"})
 # New rows that one look takes: what a frame has time for.
 MOST_ROWS = 4_000
 # Of what has ended more: nothing else is going on, and each frame is painted.
@@ -161,7 +161,7 @@ class Board:
         own = 0
         for place in range(len(self.sources) - 1, -1, -1):
             view = self.sources[place].view
-            found = [notice for notice in view.state.notices if notice.kind in TROUBLE]
+            found = blocking_of(view.state.notices)
             if place == len(self.sources) - 1:
                 own = len(found)
             else:
@@ -360,7 +360,7 @@ class Board:
     def notices(self) -> list[tuple[ViewFace, Notice]]:
         """What the newest run has to say that is no verdict, and what kept earlier ones from running all."""
         newest = self.newest
-        return self._kept + ([(newest, notice) for notice in newest.state.notices] if newest else [])
+        return self._kept + ([(newest, notice) for notice in once(newest.state.notices)] if newest else [])
 
     def reds(self) -> Iterator[int]:
         """Rows that are red, in their order."""

@@ -118,14 +118,14 @@ class Taking(LinuxDriver):
         and never get it. While another program has the terminal there is nothing to hand over.
         """
         if not self._auto_restart:
-            super()._sigtstp_application()  # type: ignore[no-untyped-call]
+            super()._sigtstp_application()
         elif not self._stopping:
             self._stopping = True
             self._loop.call_soon_threadsafe(self._stop_here)
 
     def _stop_here(self) -> None:
         self._stopping = False
-        super()._sigtstp_application()  # type: ignore[no-untyped-call]
+        super()._sigtstp_application()
 
     def start_application_mode(self) -> None:
         """Take the terminal, or take it over."""

@@ -13,8 +13,8 @@ def stalled(message: str, detail: str = STACK, scenario: str = "a") -> Notice:
     return Notice("stalled", "", message, detail, scenario=scenario, attempt=1)
 
 
-def printed(*notices: Notice, told: tuple[Notice, ...] = ()) -> list[str]:
-    return list(summary.stalls(notices, Paint(on=False), told={id(one) for one in told}))
+def printed(*notices: Notice) -> list[str]:
+    return list(summary.stalls(notices, Paint(on=False)))
 
 
 def test_stalls__the_same_place_by_two_limits__then_its_stack_once() -> None:
@@ -35,8 +35,3 @@ def test_stalls__the_same_place_by_two_limits__then_its_stack_once() -> None:
 def test_stalls__another_test_at_the_same_place__then_its_own_stack() -> None:
     found = printed(stalled("longer than 2s"), stalled("longer than 2s", scenario="b"))
     assert len(found) == 6
-
-
-def test_stalls__printed_while_it_ran__then_only_that_it_was_at_the_end() -> None:
-    before = stalled("longer than 2s")
-    assert printed(before, told=(before,)) == ["! a: longer than 2s"]

@@ -44,6 +44,42 @@ def test_outcome__disk_took_nothing_of_the_end__then_the_agents_own_word_decides
     assert unknown is bool(end.get("failed_to_start"))
 
 
+@pytest.mark.parametrize("live", [False, True])
+def test_lines__a_stall_was_printed_while_the_run_went_on__then_not_once_more_at_the_end(
+    live: bool, tmp_path: Path
+) -> None:
+    view = RunView("01RUN", str(tmp_path), tmp_path, link="attached")
+    journal = begun().add(
+        "attempt.stalled", scenario=SCENARIO, attempt=1, limit="stall", after=3.0, stacks=[]
+    )
+    view.feed(b"".join(lines.encode(line) for line in journal.lines))
+    view.mark("ended")
+    printed = {id(notice) for notice in view.state.notices} if live else set()
+    found = [line for line in summary.lines(view, Paint(on=False), printed) if "no sign of life" in line]
+    assert found == ([] if live else [f"! {SCENARIO}: no sign of life for 3s"])
+
+
+@pytest.mark.parametrize("located", [True, False])
+def test_lines__conftest_raises__then_told_once_and_where_its_own_exception_is_known(
+    located: bool, tmp_path: Path
+) -> None:
+    journal = begun()
+    if located:
+        chain = [{"type": "ImportError", "message": "no such", "frames": []}]
+        failure = {"when": "collect", "cause": "launch", "chain": chain, "text": "ImportError: no such"}
+        journal.add("discover.failed", suite="api", file="conftest.py", message="no such", failure=failure)
+    why = {
+        "code": "pytest.conftest",
+        "why": "a conftest file raised",
+        "command": [],
+        "exit": 4,
+        "signal": None,
+    }
+    journal.add("runner.failed_to_start", suite="api", launch="L1", stderr="", remedy="", **why)
+    found = [line for line in told(journal, tmp_path) if line.startswith("✗")]
+    assert found == (["✗ no such [api]"] if located else ["✗ a conftest file raised [api]"])
+
+
 def begun() -> Journal:
     return Journal().add("run.started", suites=[{"name": "api", "runner": "unittest", "cwd": "/x"}])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import sqlite3
 
@@ -154,6 +155,21 @@ def test_trend__then_oldest_first_and_of_one_environment_where_asked(
     assert [point.counts.get("failed", 0) for point in past.trend(limit=2)] == [1, 0]
     assert past.trend(environment="box7") == []
     assert len(past.trend(root="/srv/app", environment="local")) == 3
+
+
+def test_trends__runs_of_chosen_scenarios_between_whole_ones__then_no_point_of_a_curve_and_counted(
+    store: RunStore, recorded: Recorded
+) -> None:
+    for at in range(1, 6):
+        folder = recorded(at)
+        if at in {2, 4, 5}:
+            plan = {"suites": [{"name": "a", "only": ["pytest:t.py::red"]}, {"name": "b", "only": []}]}
+            (folder.path / "run.json").write_text(json.dumps({**folder.facts(), "plan": plan}))
+    past = Past(History(store))
+    assert [point.chosen for point in past.trend()] == [None, 1, None, 1, 1]
+    trends = past.trends("/srv/app", "local")
+    assert ([point.chosen for point in trends.points], trends.partly) == ([None, None], 3)
+    assert [story.scenario for story in trends.red] == [RED]
 
 
 def test_before__red_after_green__then_the_last_green_and_what_is_different(

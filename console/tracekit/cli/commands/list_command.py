@@ -93,6 +93,7 @@ def _discover(args: argparse.Namespace) -> int:
     from tracekit.cli.live import submitted
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Discover
+    from tracekit.model.notices import blocking_of
     from tracekit.model.selection import select
 
     found = project.project(args)
@@ -111,7 +112,7 @@ def _discover(args: argparse.Namespace) -> int:
     chosen: Iterable[int] = select(state, found.selectors) if found.selectors else range(len(state.ids))
     rows = [state.facts[index] for index in chosen]
     left = rows[printed:]
-    blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
+    blocking = blocking_of(state.notices)
     problems = [
         Problem(notice.code or "discover.failed", notice.message, notice.file or notice.suite, notice.action)
         for notice in blocking

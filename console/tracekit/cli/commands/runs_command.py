@@ -63,6 +63,8 @@ def run(args: argparse.Namespace) -> int:
         child = paint.dim(f"  rerun of {each.parent}") if each.parent else ""
         if purpose := each.facts.get("purpose"):
             child = paint.dim(f"  asked by {edge.clean(str(purpose))}")
+        if (chosen := each.facts.get("chosen")) is not None and not each.parent:
+            child += paint.dim(f"  {chosen:,} chosen")
         if each.pinned is not None:
             child += paint.dim(f"  pinned: {edge.clean(each.pinned)}" if each.pinned else "  pinned")
         if each.imported:

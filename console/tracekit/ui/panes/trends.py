@@ -90,8 +90,9 @@ def project_lines(trends: Trends, width: int, look: Palette, now: int) -> list[L
         .own(f", {last[1]:,} red", look.failed if last[1] else look.dim)
     )
     bad = sum(1 for _, red in told if red)
+    left_out = f"; {count(trends.partly, 'run')} of chosen scenarios left out" if trends.partly else ""
     return [
-        head.own(f" in the last of {count(len(points), 'run')}", look.dim),
+        head.own(f" in the last of {count(len(points), 'run')}{left_out}", look.dim),
         Line(2).gap(2).own(f"{count(bad, 'run')} with a red one, {len(points) - bad:,} without", look.dim),
         *title("passed and red, by run", look),
         *bars(told, width, _HEIGHT, look),
