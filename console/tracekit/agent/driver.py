@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
 from tracekit.agent import isolation, passes, suite_lines
+from tracekit.agent.ours import Ours
 from tracekit.agent.progress import Facts
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.names import RED, E
@@ -103,12 +104,7 @@ class Driver:
         self._memory = _Memory()
         self._spec: Optional[LaunchSpec] = None
         self._stopping = ""
-        self._cancelled: dict[str, tuple[str, str]] = {}
-        self._ended_at: dict[str, int] = {}
-        # We ended a test of the current launch: how its process exits says nothing of the suite.
-        self._meddled = False
-        # Why we ended the current launch where no test ran.
-        self._hung = ""
+        self._ours = Ours()
         self._launches: list[str] = []
         self._ends: dict[str, dict[str, str]] = {}
         # What the current pass put aside; None when it has to be read again.
@@ -183,13 +179,11 @@ class Driver:
 
     def end_scenario(self, scenario: str, verdict: str, reason: str, now_m: int = 0) -> None:
         """When this scenario's process is found dead, it was we who ended it."""
-        self._ended_at[scenario] = now_m
-        self._cancelled[scenario] = (verdict, reason)
-        self._meddled = True
+        self._ours.ended(scenario, verdict, reason, now_m)
 
     def end_launch(self, reason: str) -> None:
         """When the processes of this launch are found dead, it was we who ended them."""
-        self._hung = reason
+        self._ours.hung = reason
 
     def exited(self, line: dict[str, Any], now_m: int) -> list[Command]:
         """A launch is over and all its spools are read; `line` is the supervisor's word."""
@@ -217,16 +211,13 @@ class Driver:
             outcome = self._outcome(facts)
         except ProblemError as fault:
             return [*self._not_started(fault.first, []), *self._advance()]
-        ours, self._meddled = self._meddled, False
-        outcome.lines[:] = [self._hanging(found) for found in outcome.lines]
-        self._hung = ""
         running = facts.running
+        runner = str(self.suite.get("runner", "the runner"))
+        outcome.lines[:] = self._ours.seen_in(outcome.lines, runner)
         commands: list[Command] = [
-            self._write(self._told(_lasted(found, running, ended_m)))
-            for found in outcome.lines
-            if not (ours and found.get("e") == E.SUITE_FAILED)
+            self._write(self._ours.told(_lasted(found, running, ended_m))) for found in outcome.lines
         ]
-        commands += self._not_crashed(facts)
+        commands += [self._write(line) for line in self._ours.not_crashed(facts)]
         self._leave(outcome.not_run, outcome.why)
         if alone and alone not in {*facts.ended, *running, *outcome.not_run}:
             self._leave([alone], outcome.why or "its own process did not run it")
@@ -435,34 +426,6 @@ class Driver:
         )
         adapter = self._adapter(str(self.suite.get("runner", "")))
         return adapter.finished(progress, self._exit_of(before), self._context, self._memory.number + 1)
-
-    def _told(self, line: dict[str, Any]) -> dict[str, Any]:
-        """What we killed ourselves is not a crash."""
-        scenario = line.get("scenario")
-        if line.get("e") == E.ATTEMPT_ENDED and scenario in self._cancelled:
-            verdict, reason = self._cancelled.pop(str(scenario))
-            cause = "hang" if verdict == "timedout" else None
-            return {**line, "verdict": verdict, "cause": cause, "reason": reason}
-        return line
-
-    def _hanging(self, line: dict[str, Any]) -> dict[str, Any]:
-        """A launch that we ended because it hung did not crash."""
-        if not self._hung or line.get("e") != E.RUNNER_FAILED_TO_START:
-            return line
-        told = {"why": f"{self.suite.get('runner', 'the runner')} {self._hung}", "code": "launch.hung"}
-        remedy = "the stacks say where it was: a fixture of a class or a session, a plugin, a thread that never ends"
-        return {**line, **told, "remedy": remedy}
-
-    def _not_crashed(self, facts: Facts) -> list[Command]:
-        """A director of workers takes the end of one for a crash: it cannot know that it was we who ended it."""
-        commands: list[Command] = []
-        for scenario in [name for name in self._cancelled if facts.ended.get(name) == "crashed"]:
-            line = {"e": E.ATTEMPT_ENDED, "scenario": scenario, "attempt": facts.attempts.get(scenario, 1)}
-            told = self._told({**line, "d": 0, "durations": {}})
-            began = facts.began(scenario)
-            ended = self._ended_at.pop(scenario, began)
-            commands.append(self._write({**told, "d": max(0, ended - began)}))
-        return commands
 
     def _cut_short(self, facts: Facts, ended_m: int, alone: str) -> list[Command]:
         commands: list[Command] = []
