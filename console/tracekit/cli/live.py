@@ -34,6 +34,8 @@ _TICK = 0.1
 # A line for each scenario comes within 100 ms all the same: what tests tell is written every 25.
 _PACE = 0.07
 _HEARTBEAT = 30.0
+#: Behind the last test of a suite a person waits for nothing that is seen: after this long it is said for what.
+_NOTHING_RUNS = 5.0
 # A third ctrl-c does not wait for the agent any longer.
 _PATIENT = 2
 _BEING_STARTED = 10.0
@@ -311,6 +313,8 @@ class _Progress:
         self._trouble = ""
         self._noticed = 0
         self._not_run = 0
+        # How many scenarios had ended when nothing was left to run, and since when.
+        self._quiet = (0, 0.0)
         self._named: dict[int, Notice] = {}
         # The stack last printed of each attempt that was silent.
         self._stacks: dict[tuple[str, int], str] = {}
@@ -362,7 +366,7 @@ class _Progress:
             rows += self._late()
             rows += self._silent()
             progress = self._progress() if self._terminal else ""
-            beat = self._heartbeat()
+            beat = [*self._waited_for(), *self._heartbeat()]
         trouble = self._view.trouble
         if self._view.link != self._link or (trouble is not None and trouble.code != self._trouble):
             known, self._link = self._link, self._view.link
@@ -419,6 +423,21 @@ class _Progress:
                     yield edge.clean(f"… {notice.suite or 'the suite'} {notice.message}")
                 else:
                     yield from summary.stalls([notice], self._paint, known=self._stacks)
+
+    def _waited_for(self) -> list[str]:
+        """Everything that is known has ended and the run goes on: said once, each time that comes to be so."""
+        counts, now = self._view.state.counts, self._monotonic()
+        ended = sum(counts.values())
+        if self._terminal or self._view.state.run.ended or counts.get("pending") or counts.get("running"):
+            ended = 0
+        if ended != self._quiet[0]:
+            self._quiet = (ended, now)
+        if not ended or now - self._quiet[1] < _NOTHING_RUNS:
+            return []
+        self._quiet = (ended, math.inf)
+        several = len(self._view.state.run.suites) > 1
+        what = "the next suite, or for a runner to end" if several else "its runner to end"
+        return [self._paint.dim(f"… no test runs: waits for {what}")]
 
     def _heartbeat(self) -> list[str]:
         """Where nobody can see a line that changes: now and then how far the run is, and who has run the longest."""

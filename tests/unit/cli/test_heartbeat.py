@@ -81,6 +81,32 @@ def test_heartbeat__nothing_runs_yet__then_only_how_far_it_is(
     assert "running" not in told
 
 
+@pytest.mark.parametrize(
+    ("suites", "what"), [(["a"], "its runner to end"), (["a", "b"], "the next suite, or ")]
+)
+def test_waited_for__all_that_is_known_has_ended_and_the_run_goes_on__then_said_once(
+    suites: list[str],
+    what: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    clock: Clock,
+) -> None:
+    journal = (
+        Journal().add("run.started", suites=[{"name": name} for name in suites]).found(B).ran("passed", A)
+    )
+    view, shown = live(tmp_path, journal, clock)
+    clock.seconds += 60
+    shown.tick()
+    assert "no test runs" not in capsys.readouterr().out, "one is still to come"
+    view.feed(b"".join(map(lines.encode, Journal("local/main/11-1").ran("passed", B).lines)))
+    for passed in (0, 4.9, 0.1, 10):
+        clock.seconds += passed
+        shown.tick()
+    told = [line for line in capsys.readouterr().out.splitlines() if "no test runs" in line]
+    assert len(told) == 1
+    assert told[0].startswith(f"… no test runs: waits for {what}")
+
+
 def test_wait__something_comes_or_it_ends__then_it_is_told_at_once_and_once(
     tmp_path: Path, clock: Clock
 ) -> None:
