@@ -66,7 +66,12 @@ def test_lines__conftest_raises__then_told_once_and_where_its_own_exception_is_k
     journal = begun()
     if located:
         chain = [{"type": "ImportError", "message": "no such", "frames": []}]
-        failure: dict[str, Any] = {"when": "collect", "cause": "launch", "chain": chain, "text": "ImportError: no such"}
+        failure: dict[str, Any] = {
+            "when": "collect",
+            "cause": "launch",
+            "chain": chain,
+            "text": "ImportError: no such",
+        }
         journal.add("discover.failed", suite="api", file="conftest.py", message="no such", failure=failure)
     why: dict[str, Any] = {
         "code": "pytest.conftest",
