@@ -1,5 +1,6 @@
 //! What recording and draining cost, each beside a reference of the same run; one figure a line, as
-//! `NAME value=… unit=… reference=…`. `record` | `drain` | `trickle` chooses, with a figure's size behind it.
+//! `NAME value=… unit=… reference=…`. `record` | `drain` | `drain-alone` | `trickle`
+//! chooses, with a figure's size behind it.
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -220,6 +221,7 @@ fn main() -> Result<()> {
     let size = |otherwise: u64| arguments.get(1).and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     match arguments.first().map(String::as_str) {
         Some("drain") => drain(size(36_000_000)),
+        Some("drain-alone") => drain_alone(),
         Some("trickle") => trickle(size(10)),
         Some("record") => record(),
         _ => {

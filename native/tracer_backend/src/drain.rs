@@ -8,18 +8,19 @@ use std::{fs, io};
 
 use crate::clock::{Clock, Scale};
 use crate::header::{self, ANCHOR, DROPS, LATER, TSC, Writer};
-use crate::kind::{Home, Meaning};
+use crate::kind::Home;
 use crate::kinds;
 use crate::pairing::LaneState;
 use crate::payload;
 use crate::problem::{Problem, REASONS, Reason, Result};
 use crate::reader::{ProcessFolder, RingFile};
-use crate::ring::{Copied, Record};
+use crate::ring::Copied;
 use crate::row::Row;
 use crate::secrets::Secrets;
 use crate::segment::{Recording, Segment, segments};
 use crate::strings::{Strings, Tag, entries, entries_from};
 use crate::system;
+use crate::taking::{Taking, Texts};
 
 /// Records taken from a ring in one go: few enough to stay near until they are rows.
 const BATCH: usize = 1 << 14;
@@ -72,7 +73,7 @@ struct Ring {
 
 struct Process {
     rings: HashMap<u64, Ring>,
-    texts: Vec<u32>,
+    texts: Texts,
     strings_at: u64,
     strange: bool,
     same_boot: bool,
@@ -350,14 +351,17 @@ impl Drain {
             gap(&mut self.out, ring.lane, lane, first, time, why, passed)?;
         }
         why = Reason::Damaged;
-        for slot in &self.copied {
-            let sequence = slot[0] - 1;
-            let record = Record::from_copied(slot);
-            let time = scale.ns(record.time);
-            if sequence > lane.next {
-                gap(&mut self.out, ring.lane, lane, sequence, time, why, passed)?;
+        let taking = Taking { texts: &process.texts, scale: *scale, lane: ring.lane };
+        let mut left = &self.copied[..];
+        while Taking::in_a_row(left, lane.next) {
+            let filled = self.out.fill(left.len(), |room| taking.fill(left, lane, room))?;
+            left = &left[filled..];
+        }
+        for slot in left {
+            let mut row = taking.row(slot);
+            if row.sequence > lane.next {
+                gap(&mut self.out, ring.lane, lane, row.sequence, row.time, why, passed)?;
             }
-            let mut row = process.row(record, ring.lane, sequence, time);
             lane.feed(&mut row);
             self.out.push(row)?;
         }
@@ -486,7 +490,7 @@ impl Process {
     fn new(folder: &ProcessFolder) -> Self {
         let same_boot = folder.page().map_or(true, |page| page.text(header::BOOT) == system::boot());
         let rings = HashMap::new();
-        Self { rings, texts: Vec::new(), strings_at: 0, strange: false, same_boot, done: false }
+        Self { rings, texts: Texts::none(), strings_at: 0, strange: false, same_boot, done: false }
     }
 
     fn meet(&mut self, inode: u64, file: RingFile) {
@@ -509,15 +513,14 @@ impl Process {
             let begin = self.strings_at;
             bytes.resize(usize::try_from((length - begin).min(STRINGS_PIECE)).unwrap_or(0), 0);
             file.read_exact_at(&mut bytes, begin).map_err(Problem::io("read", &path))?;
-            let next = u32::try_from(self.texts.len() + 1).unwrap_or(u32::MAX);
-            let mut found = if begin == 0 { entries(&bytes) } else { entries_from(&bytes, next) };
+            let mut found = if begin == 0 { entries(&bytes) } else { entries_from(&bytes, self.texts.next()) };
             while let Some(entry) = found.next() {
                 let clean = secrets.string(entry.tag, entry.body);
                 let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
                     Err(Problem::Dropped(_)) => 0,
                     other => other?,
                 };
-                self.texts.push(number);
+                self.texts.add(number);
                 self.strings_at = begin + found.committed() as u64;
             }
             if self.strings_at == begin {
@@ -526,40 +529,4 @@ impl Process {
         }
         Ok(())
     }
-
-    #[inline]
-    fn text(&self, number: u32) -> u32 {
-        let at = usize::try_from(number).unwrap_or(0);
-        at.checked_sub(1).and_then(|at| self.texts.get(at)).copied().unwrap_or(0)
-    }
-
-    #[inline]
-    fn row(&self, record: Record, lane: u32, sequence: u64, time: u64) -> Row {
-        let (id, arg) = MEANINGS[usize::from(record.kind & 63)];
-        let of = |meaning, value| if meaning == Meaning::Text { self.text(value) } else { value };
-        Row {
-            time,
-            duration: 0,
-            kind: record.kind,
-            flags: record.flags,
-            depth: record.depth,
-            lane,
-            scenario: self.text(record.scenario),
-            id: of(id, record.id),
-            arg: of(arg, record.arg),
-            sequence,
-        }
-    }
 }
-
-/// What `id` and `arg` hold, by kind; numbers where the kind is not known.
-static MEANINGS: [(Meaning, Meaning); 64] = {
-    let mut table = [(Meaning::Number, Meaning::Number); 64];
-    let mut at = 0;
-    while at < kinds::TABLE.len() {
-        let facts = &kinds::TABLE[at];
-        table[facts.kind.0 as usize] = (facts.id, facts.arg);
-        at += 1;
-    }
-    table
-};

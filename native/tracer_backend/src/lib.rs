@@ -29,6 +29,7 @@ pub mod segment;
 mod settings;
 pub mod strings;
 mod system;
+mod taking;
 mod told;
 pub mod verify;
 mod waiting;

@@ -4,6 +4,7 @@
 use crate::kind::{Kind, UNPAIRED};
 use crate::kinds;
 use crate::row::Row;
+use crate::waiting::Room;
 
 /// Open calls further out than this are not looked at for a match.
 const REACH: usize = 256;
@@ -32,14 +33,7 @@ impl LaneState {
         self.last = row.time;
         self.next = row.sequence + 1;
         match Kind(row.kind) {
-            kinds::ENTER => {
-                if row.depth == 0 {
-                    row.depth = u16::try_from(self.open.len()).unwrap_or(u16::MAX);
-                }
-                if self.open.len() < DEEPEST {
-                    self.open.push((row.id, row.time));
-                }
-            }
+            kinds::ENTER => row.depth = self.begin(row.id, row.time, row.depth),
             kinds::EXIT | kinds::UNWIND => match self.close(row.id) {
                 Some((began, depth)) => {
                     row.duration = row.time - began;
@@ -60,8 +54,46 @@ impl LaneState {
         }
     }
 
+    /// The same for the next `count` rows at once, which follow each other from this sequence on; none is a gap or an end.
+    pub(crate) fn feed_all(&mut self, room: &mut Room<'_>, count: usize, first: u64) {
+        let (time, kind, id) = (&mut room.time[..count], &room.kind[..count], &room.id[..count]);
+        let (duration, depth) = (&mut room.duration[..count], &mut room.depth[..count]);
+        let mut last = self.last;
+        for at in 0..count {
+            last = last.max(time[at]);
+            time[at] = last;
+            match Kind(kind[at]) {
+                kinds::ENTER => depth[at] = self.begin(id[at], last, depth[at]),
+                kinds::EXIT | kinds::UNWIND => match self.close(id[at]) {
+                    Some((began, deep)) => {
+                        duration[at] = last - began;
+                        depth[at] = if depth[at] == 0 { deep } else { depth[at] };
+                    }
+                    None => room.flags[at] |= UNPAIRED,
+                },
+                _ => {}
+            }
+        }
+        (self.last, self.next) = (last, first + count as u64);
+    }
+
+    /// A call begins; how deep it is, where its record does not say.
+    #[inline]
+    fn begin(&mut self, id: u32, time: u64, told: u16) -> u16 {
+        let depth = if told == 0 { u16::try_from(self.open.len()).unwrap_or(u16::MAX) } else { told };
+        if self.open.len() < DEEPEST {
+            self.open.push((id, time));
+        }
+        depth
+    }
+
     /// When the innermost open call of that name began, and how deep it was. What is open inside it is over, too.
+    #[inline]
     fn close(&mut self, id: u32) -> Option<(u64, u16)> {
+        // Mostly it is the last that began.
+        if let Some((_, began)) = self.open.pop_if(|(open, _)| *open == id) {
+            return Some((began, u16::try_from(self.open.len()).unwrap_or(u16::MAX)));
+        }
         let reach = self.open.len().saturating_sub(REACH);
         let at = reach + self.open[reach..].iter().rposition(|(open, _)| *open == id)?;
         let (_, began) = self.open[at];

@@ -221,6 +221,34 @@ impl Source for Opened<'_> {
         self.file.get().read_exact_at(bytes, at)
     }
 
+    /// Straight into room that nobody has written to: zeroes that are written over at once cost a drain more than a CRC does.
+    fn append(&self, first: u64, count: usize, out: &mut Vec<Copied>) -> io::Result<()> {
+        use std::os::fd::AsRawFd;
+        out.reserve(count);
+        let room = out.spare_capacity_mut();
+        let (start, whole) = (room.as_mut_ptr().cast::<u8>(), count * SLOT_BYTES);
+        let at = HEADER_BYTES as u64 + (first & (self.capacity() - 1)) * SLOT_BYTES as u64;
+        let mut done = 0;
+        while done < whole {
+            let from = libc::off_t::try_from(at + done as u64).map_err(|_| io::ErrorKind::InvalidInput)?;
+            // SAFETY: `done` is less than `whole`, and so many bytes are free behind the length of `out`.
+            let read = unsafe { libc::pread(self.file.get().as_raw_fd(), start.add(done).cast(), whole - done, from) };
+            match usize::try_from(read) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(more) => done += more,
+                Err(_) => {
+                    let fault = io::Error::last_os_error();
+                    if fault.kind() != io::ErrorKind::Interrupted {
+                        return Err(fault);
+                    }
+                }
+            }
+        }
+        // SAFETY: so many slots behind the length were filled just now; any bytes are slots.
+        unsafe { out.set_len(out.len() + count) };
+        Ok(())
+    }
+
     fn fence(&self) {
         fence(Ordering::SeqCst);
     }

@@ -94,6 +94,15 @@ pub trait Source {
     /// # Errors
     /// The file cannot be read, or has become too short.
     fn copy(&self, first: u64, out: &mut [Copied]) -> io::Result<()>;
+    /// Appends copies of so many slots, as `copy` does.
+    ///
+    /// # Errors
+    /// As for `copy`; what `out` held before is still there.
+    fn append(&self, first: u64, count: usize, out: &mut Vec<Copied>) -> io::Result<()> {
+        let start = out.len();
+        out.resize(start + count, [0; 4]);
+        self.copy(first, &mut out[start..])
+    }
     /// Nothing that is read after this is older than what was read before.
     fn fence(&self);
 }
@@ -162,14 +171,12 @@ pub fn look<S: Source>(source: &S, from: u64, most: usize, dead: bool, out: &mut
     }
     let wanted = usize::try_from(head - first).unwrap_or(most).min(most);
     let start = out.len();
-    out.resize(start + wanted, [0; 4]);
+    out.reserve(wanted);
     let next = first + wanted as u64;
     let mut at = first;
     while at < next {
         let piece = (next - at).min(capacity - (at & (capacity - 1)));
-        let offset = start + usize::try_from(at - first).unwrap_or(0);
-        let length = usize::try_from(piece).unwrap_or(0);
-        source.copy(at, &mut out[offset..offset + length])?;
+        source.append(at, usize::try_from(piece).unwrap_or(0), out)?;
         at += piece;
     }
     source.fence();

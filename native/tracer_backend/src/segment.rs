@@ -12,7 +12,7 @@ use crate::own_file;
 use crate::problem::{Problem, Result};
 use crate::row::Row;
 use crate::strings::Strings;
-use crate::waiting::Waiting;
+use crate::waiting::{Room, Waiting};
 
 /// First bytes of a segment, its version at the end.
 pub const MAGIC: [u8; 8] = *b"TKSEG\0\0\x01";
@@ -289,6 +289,23 @@ impl Recording {
         self.waiting.put(&row);
         // Once for each block's worth: a disk that is full is not asked at every event.
         if self.waiting.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    /// As `push`, for as many as there is room for in the block, of so many; how many that were.
+    ///
+    /// # Errors
+    /// As for `push`.
+    pub(crate) fn fill(&mut self, most: usize, put: impl FnOnce(&mut Room<'_>)) -> Result<usize> {
+        if self.waiting.is_full() {
+            self.set_aside();
+        }
+        let mut room = self.waiting.room(most);
+        let count = room.time.len();
+        put(&mut room);
+        if self.waiting.is_full() {
+            self.flush()?;
+        }
+        Ok(count)
     }
 
     /// Makes room for more than a block's worth, since the disk refused that.

@@ -61,6 +61,20 @@ pub(crate) struct Columns<'a> {
     pub(crate) sequence: &'a [u64],
 }
 
+/// Places for events that come next, to be filled; until then they hold whatever was there.
+pub(crate) struct Room<'a> {
+    pub(crate) time: &'a mut [u64],
+    pub(crate) duration: &'a mut [u64],
+    pub(crate) kind: &'a mut [u8],
+    pub(crate) flags: &'a mut [u8],
+    pub(crate) depth: &'a mut [u16],
+    pub(crate) lane: &'a mut [u32],
+    pub(crate) scenario: &'a mut [u32],
+    pub(crate) id: &'a mut [u32],
+    pub(crate) arg: &'a mut [u32],
+    pub(crate) sequence: &'a mut [u64],
+}
+
 impl Default for Waiting {
     fn default() -> Self {
         Self { count: 0, store: Store::new() }
@@ -99,6 +113,26 @@ impl Waiting {
         store.arg[at] = row.arg;
         store.sequence[at] = row.sequence;
         self.count = at + 1;
+    }
+
+    /// Places for so many more, or as many as there is room for; all of them are to be filled.
+    pub(crate) fn room(&mut self, most: usize) -> Room<'_> {
+        let from = self.count.min(MAX_ROWS);
+        let to = MAX_ROWS.min(from.saturating_add(most));
+        self.count = to;
+        let store = &mut *self.store;
+        Room {
+            time: &mut store.time[from..to],
+            duration: &mut store.duration[from..to],
+            kind: &mut store.kind[from..to],
+            flags: &mut store.flags[from..to],
+            depth: &mut store.depth[from..to],
+            lane: &mut store.lane[from..to],
+            scenario: &mut store.scenario[from..to],
+            id: &mut store.id[from..to],
+            arg: &mut store.arg[from..to],
+            sequence: &mut store.sequence[from..to],
+        }
     }
 
     pub(crate) fn columns(&self) -> Columns<'_> {
