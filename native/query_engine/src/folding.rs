@@ -9,6 +9,10 @@ use std::ops::Range;
 use tracer_backend::kind::{LEVEL_MASK, UNPAIRED};
 use tracer_backend::{Kind, Row, kinds};
 
+/// More calls and moments than any screen has lanes and columns for: what is beyond is counted among the rows alone, so
+/// that a file with billions of lanes, which nobody wrote by running tests, is not held in memory.
+const MOST_HELD: usize = 1 << 18;
+
 /// A call, or several that lie in one column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stretch {
@@ -60,19 +64,24 @@ pub(crate) struct Folding {
     open: HashMap<u32, Vec<Row>>,
     moments: HashMap<(u32, u64), Moment>,
     rows: u64,
+    /// Calls, kept apart or still open, that are held.
+    held: usize,
 }
 
 impl Folding {
     pub(crate) fn new(time: Range<u64>, columns: u64, deepest: u16) -> Self {
         let column = (time.end.saturating_sub(time.start) / columns.max(1)).max(1);
         let (calls, open, moments) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { time, column, deepest, calls, open, moments, rows: 0 }
+        Self { time, column, deepest, calls, open, moments, rows: 0, held: 0 }
     }
 
     pub(crate) fn take(&mut self, row: &Row) {
         self.rows += 1;
         match Kind(row.kind) {
             kinds::ENTER if row.depth < self.deepest => {
+                if self.open.len() >= MOST_HELD && !self.open.contains_key(&row.lane) {
+                    return;
+                }
                 let open = self.open.entry(row.lane).or_default();
                 // As deep as another that has no end, which therefore is over: no more are held than there are depths.
                 let above = open.iter().rposition(|one| one.depth < row.depth).map_or(0, |at| at + 1);
@@ -115,6 +124,9 @@ impl Folding {
         let time = (began.max(self.time.start), over.min(self.time.end));
         let column = self.column;
         let start = self.time.start;
+        if self.held >= MOST_HELD && !self.calls.contains_key(&(row.lane, row.depth)) {
+            return;
+        }
         let calls = self.calls.entry((row.lane, row.depth)).or_default();
         match calls.last_mut() {
             Some(before)
@@ -129,7 +141,10 @@ impl Folding {
                     (before.row, before.longest) = (*row, longest);
                 }
             }
-            _ => calls.push(Stretch { row: *row, depth: row.depth, time, count: 1, broke, open, longest }),
+            _ => {
+                calls.push(Stretch { row: *row, depth: row.depth, time, count: 1, broke, open, longest });
+                self.held += 1;
+            }
         }
     }
 
@@ -138,6 +153,9 @@ impl Folding {
             return;
         }
         let place = self.place(row.time);
+        if self.moments.len() >= MOST_HELD && !self.moments.contains_key(&(row.lane, place)) {
+            return;
+        }
         let moment = self.moments.entry((row.lane, place)).or_insert(Moment { row: *row, rank, count: 0 });
         moment.count += 1;
         if rank > moment.rank {
@@ -231,6 +249,22 @@ mod tests {
         }
         let depths: Vec<_> = folding.done().calls.iter().map(|one| (one.depth, one.open)).collect();
         assert_eq!(depths, [(0, true), (1, true)], "the last were of depths 0 and 1");
+    }
+
+    #[test]
+    fn any_number_of_lanes__then_no_more_is_held_than_a_screen_could_show() {
+        let mut folding = Folding::new(0..1000, 50, 4);
+        let lanes = u32::try_from(MOST_HELD).unwrap() + 5000;
+        for lane in 0..lanes {
+            for kind in [kinds::ENTER, kinds::LOG, kinds::EXIT] {
+                folding.take(&Row { lane, ..row(kind, 500, 3, 1) });
+            }
+            // Left open, in a lane of its own.
+            folding.take(&Row { lane: u32::MAX - lane, ..row(kinds::ENTER, 500, 0, 0) });
+        }
+        let found = folding.done();
+        assert_eq!((found.calls.len(), found.moments.len()), (MOST_HELD, MOST_HELD));
+        assert_eq!(found.rows, u64::from(lanes) * 4);
     }
 
     #[test]

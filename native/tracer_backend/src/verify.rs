@@ -14,6 +14,9 @@ use crate::strings::{Tag, entries};
 /// So many faults are told one by one: whoever wrote the files must not decide how much is held of them.
 const MOST_FAULTS: usize = 1000;
 
+/// So many lanes that no string describes are held: a file may claim billions.
+const MOST_STRANGE: usize = 1000;
+
 /// What became of a lane.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LaneReport {
@@ -32,7 +35,6 @@ pub struct LaneReport {
     /// How it ended; nothing while it may go on.
     pub end: Option<String>,
     next: u64,
-    begun: bool,
 }
 
 /// What was found in a trace.
@@ -96,7 +98,7 @@ pub fn verify(folder: &Path) -> Result<Report> {
     if committed < bytes.len() {
         report.fault(format!("{}: {} bytes at the end are not whole", path.display(), bytes.len() - committed));
     }
-    let mut next_block = 0;
+    let (mut next_block, mut strange) = (0, 0);
     let mut buffer = Vec::new();
     for (_, path) in segments(folder)? {
         let segment = match Segment::open(&path) {
@@ -133,10 +135,20 @@ pub fn verify(folder: &Path) -> Result<Report> {
                     let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
                     at.and_then(|at| strings.get(at)).map(|(_, body)| String::from_utf8_lossy(body).into_owned())
                 };
-                let lane = report.lanes.entry(row.lane).or_default();
-                if !lane.begun {
-                    *lane = describe(row.lane, &strings);
+                if !report.lanes.contains_key(&row.lane) {
+                    let (told, known) = describe(row.lane, &strings);
+                    strange += usize::from(!known);
+                    if !known && strange > MOST_STRANGE {
+                        report.fault(format!(
+                            "{}: block {number}: nothing describes lane {}",
+                            path.display(),
+                            row.lane
+                        ));
+                        continue;
+                    }
+                    report.lanes.insert(row.lane, told);
                 }
+                let Some(lane) = report.lanes.get_mut(&row.lane) else { continue };
                 if let Some(fault) = lane.feed(&row, text) {
                     report.fault(format!("{}: block {number}: lane {}: {fault}", path.display(), row.lane));
                 }
@@ -149,23 +161,25 @@ pub fn verify(folder: &Path) -> Result<Report> {
     Ok(report)
 }
 
-fn describe(number: u32, strings: &[(Tag, &[u8])]) -> LaneReport {
+/// A lane as its description begins it, and whether there is one.
+fn describe(number: u32, strings: &[(Tag, &[u8])]) -> (LaneReport, bool) {
     let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let body = match at.and_then(|at| strings.get(at)) {
-        Some((Tag::Lane, body)) => *body,
-        _ => &[],
+    let told = match at.and_then(|at| strings.get(at)) {
+        Some((Tag::Lane, body)) => Some(*body),
+        _ => None,
     };
+    let body = told.unwrap_or_default();
     let text = |name| payload::field(body, name).map(|value| String::from_utf8_lossy(value).into_owned());
     let word = |name| payload::number(body, name).unwrap_or(0);
-    LaneReport {
+    let lane = LaneReport {
         pid: word("pid"),
         tid: word("tid"),
         name: text("name").unwrap_or_default(),
         kind: text("kind").unwrap_or_default(),
         next: word("base"),
-        begun: true,
         ..LaneReport::default()
-    }
+    };
+    (lane, told.is_some())
 }
 
 impl LaneReport {
@@ -186,5 +200,27 @@ impl LaneReport {
             return Some(format!("record {} after its end", row.sequence));
         }
         (row.sequence != expected).then(|| format!("record {} where {expected} was to come", row.sequence))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::row::Row;
+    use crate::scratch::Folder;
+    use crate::segment::Recording;
+
+    #[test]
+    fn verify__a_lane_of_its_own_for_every_row__then_a_fault_and_not_all_of_them_held() {
+        let folder = Folder::new();
+        let mut recording = Recording::open(folder.path()).unwrap();
+        for lane in 1..50_000 {
+            recording.push(Row { lane: lane * 7, kind: kinds::EVENT.0, ..Row::default() }).unwrap();
+        }
+        recording.flush().unwrap();
+        let report = verify(folder.path()).unwrap();
+        assert_eq!(report.lanes.len(), MOST_STRANGE);
+        assert!(report.faults.iter().any(|fault| fault.contains("nothing describes lane")), "{:?}", report.faults);
+        assert!(report.faults.len() <= MOST_FAULTS + 1);
     }
 }
