@@ -23,6 +23,9 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.input.is_empty() {
+            return out.write_str(&self.message); // of the whole, which is too long to be shown
+        }
         // One line, whatever was typed; the caret stands under characters, not bytes.
         let shown = |text: &str| -> String { text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect() };
         let before = self.input.get(..self.offset).unwrap_or_default().chars().count();

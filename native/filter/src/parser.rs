@@ -21,7 +21,7 @@ const FAIL: &str = "@fail";
 /// It cannot be understood, and where.
 pub fn parse(input: &str) -> Result<Filter, Fault> {
     if input.len() > MAX_BYTES {
-        let message = format!("{} bytes; a filter has {MAX_BYTES} at most", input.len());
+        let message = format!("the filter has {} bytes, of {MAX_BYTES} at most; ask for less at once", input.len());
         return Err(Fault::new("", 0, 0, message));
     }
     let mut parser = Parser { input, tokens: tokens(input)?, at: 0, depth: 0, regexes: 0 };
@@ -294,6 +294,10 @@ fn unknown_level(level: &str) -> String {
 fn unknown(name: &str) -> String {
     let known = FIELDS.iter().map(|(known, _)| *known);
     match nearest(name, known.chain(["attr"])) {
+        // What tells processes and threads apart is in the description of their lane.
+        _ if matches!(name, "pid" | "tid" | "thread" | "process") => {
+            format!("no field {name}; lane:WORD finds a process or a thread by its number or name")
+        }
         Some("attr") => format!("no field {name}; attributes are written {ATTRIBUTE}KEY"),
         Some(near) => format!("no field {name}; did you mean {near}?"),
         None => format!("no field {name}; put it in quotes if it is text to look for"),

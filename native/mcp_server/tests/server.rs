@@ -57,6 +57,7 @@ async fn tool__with_wrong_arguments__then_refused_by_name() {
     for (arguments, words) in [
         (json!({}), "query: a string is needed"),
         (json!({"query": 7}), "query: a string is needed"),
+        (json!({"query": "recent_events", "limt": 5}), "no argument \"limt\"; there are: query, limit"),
         (json!({"query": "recent_events", "limit": 0}), "limit: a number from 1 to 1000"),
         (json!({"query": "recent_events", "limit": "many"}), "limit: a number from 1 to 1000"),
         (json!({"query": "nothing"}), "there are: recent_events"),
