@@ -121,15 +121,25 @@ class Tracer:
         self.turns: Dict[Tuple[str, str], Tuple[int, int, int]] = {}
         self.setup = self.text("setup")
         self.watch_logs()
-        for source in (self._audit, self._monitor):
-            try:
-                source()
-            except Missing as missing:
-                say(str(missing))
-            except Exception as error:
-                say(f"{type(error).__name__}: {error}")
+        #: What is told of within a scenario alone, and begins with the first: importing and collecting pay nothing.
+        self.later: List[Callable[[], None]] = [self._audit]
+        self._begin(self._monitor)
 
     # -- sources
+
+    def _begin(self, source: Callable[[], None]) -> None:
+        try:
+            source()
+        except Missing as missing:
+            self.say(str(missing))
+        except Exception as error:
+            self.say(f"{type(error).__name__}: {error}")
+
+    def listen(self) -> None:
+        """A scenario begins, or was inherited: what waited for the first one begins."""
+        later, self.later = self.later, []
+        for source in later:
+            self._begin(source)
 
     def watch_logs(self) -> None:
         """Stand before the handlers of loggers, once the program has a `logging`."""
@@ -179,6 +189,9 @@ class Tracer:
         events = monitoring.events
         box = self.box
         wanted: List[Tuple[int, Any]] = [(events.RAISE, box.raised)]
+        settings = self.settings
+        library = os.path.dirname(os.path.abspath(os.__file__))
+        box.choose_raised(settings.roots, settings.include, [library])
         if calls:
             self._choose(monitoring.DISABLE)
             wanted += [
@@ -193,7 +206,15 @@ class Tracer:
         for event, callback in wanted:
             monitoring.register_callback(self.tool, event, callback)
             chosen |= event
-        monitoring.set_events(self.tool, chosen)
+
+        def turn_on() -> None:
+            if self.tool >= 0 and monitoring.get_tool(self.tool) == NAME:
+                monitoring.set_events(self.tool, chosen)
+
+        if calls:
+            turn_on()
+        else:
+            self.later.append(turn_on)
 
     def _choose(self, disable: Any) -> None:
         settings = self.settings
@@ -214,6 +235,8 @@ class Tracer:
             number = self.known[scenario] = self.box.text(json.loads(scenario))
         if self.logging is None:
             self.watch_logs()
+        if self.later:
+            self.listen()
         self.scenario = number
         self._scenario(number, attempt)
 
@@ -281,7 +304,8 @@ def start_child(environ: Dict[str, str]) -> Optional[Tracer]:
     """
     tracer = start(environ, lambda _why: None)
     if tracer is not None:
-        tracer.box.inherit(tracer.settings.rings)
+        if tracer.box.inherit(tracer.settings.rings):
+            tracer.listen()
         tracer.box.mark(PROCESS, tracer.text("started"), os.getppid(), 0)
         if tracer.logging is None:
             _when_logging(tracer)

@@ -115,6 +115,57 @@ def test_events__by_default__then_marks_logs_and_failures_of_every_process_in_th
     assert not list((sandbox.home / "state").rglob("rings"))
 
 
+QUIET = """import inspect, json, logging, sys, unittest
+
+sys.path.insert(0, "site-packages")
+import acme
+
+
+class Quiet(unittest.TestCase):
+    def test_quiet(self):
+        inspect.signature(acme.swallow)
+        logging.getLogger("new").isEnabledFor(30)
+        acme.swallow()
+        for read in (json.loads, acme.raises):
+            try:
+                read("{")
+            except ValueError:
+                pass
+"""
+ACME = """def raises(text):
+    raise ValueError(text)
+
+def swallow():
+    try:
+        raises("within")
+    except ValueError:
+        pass
+"""
+
+
+@pytest.mark.parametrize("version", ["3.12", "3.13"])
+def test_events__what_the_library_raises_and_catches_itself__then_told_once_it_comes_to_others_code(
+    sandbox: Sandbox, version: str
+) -> None:
+    root = sandbox.project(
+        {
+            "test_quiet.py": QUIET,
+            "site-packages/acme.py": ACME,
+            "tracekit.toml": f'[suite.shop]\nrunner = "unittest"\npython = "{pythons.need(version)}"\n',
+        }
+    )
+    done = sandbox.run("run", root, "--json")
+    assert verdicts(done) == {"test_quiet": "passed"}, done.err
+    rows = events(sandbox, root, done.run_id(), "kind:exception")
+    told = [(row["name"], row["level"], row["file"].rpartition("/")[2], row["line"]) for row in rows]
+    assert told == [
+        ("ValueError", "debug", "acme.py", 2),
+        ("JSONDecodeError", "info", "test_quiet.py", 14),
+        ("ValueError", "debug", "acme.py", 2),
+        ("ValueError", "info", "test_quiet.py", 14),
+    ]
+
+
 @pytest.mark.parametrize("version", ["", "3.13"])
 def test_events__of_tests_that_were_killed__then_their_last_calls_and_the_line_before_death(
     sandbox: Sandbox, version: str

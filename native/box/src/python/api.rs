@@ -5,6 +5,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicPtr, Ordering::Relaxed};
 
 /// An object of the interpreter; what lies behind these words is its own affair.
 #[repr(C)]
@@ -18,6 +19,31 @@ pub(crate) struct Object {
 pub(crate) type Ref = *mut Object;
 /// A function that Python calls: itself, arguments, and how many.
 pub(crate) type Function = extern "C" fn(Ref, *const Ref, isize) -> Ref;
+
+/// The name of an attribute: an object that is made once, for the whole life of the process.
+pub(crate) struct Name {
+    text: &'static CStr,
+    made: AtomicPtr<Object>,
+}
+
+impl Name {
+    pub(crate) const fn new(text: &'static CStr) -> Self {
+        Self { text, made: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    #[inline]
+    fn of(&self, api: &Api) -> Ref {
+        let made = self.made.load(Relaxed);
+        if made.is_null() { self.make(api) } else { made }
+    }
+
+    #[cold]
+    fn make(&self, api: &Api) -> Ref {
+        let made = (api.intern)(self.text.as_ptr());
+        self.made.store(made, Relaxed);
+        made
+    }
+}
 
 /// A row in a table of methods.
 #[repr(C)]
@@ -112,7 +138,8 @@ api! {
     signed = c"PyLong_AsLongLong"(Ref) -> i64;
     float = c"PyFloat_AsDouble"(Ref) -> f64;
     error_now = c"PyErr_Occurred"() -> Ref;
-    attribute = c"PyObject_GetAttrString"(Ref, *const c_char) -> Ref;
+    attribute = c"PyObject_GetAttr"(Ref, Ref) -> Ref;
+    intern = c"PyUnicode_InternFromString"(*const c_char) -> Ref;
     plain_attribute = c"PyObject_GenericGetAttr"(Ref, Ref) -> Ref;
     item_of = c"PyDict_GetItem"(Ref, Ref) -> Ref;
     this_thread = c"PyThread_get_thread_ident"() -> u64;
@@ -264,6 +291,12 @@ impl Api {
         arguments.get(at).and_then(|object| self.bytes(*object)).unwrap_or_default()
     }
 
+    /// A list of texts as an argument, without its empty ones; none for anything else.
+    pub(crate) fn texts_in(&self, arguments: &[Ref], at: usize) -> Vec<Vec<u8>> {
+        let items = arguments.get(at).and_then(|list| self.items(*list)).unwrap_or_default();
+        items.into_iter().filter_map(|item| self.bytes(item)).filter(|text| !text.is_empty()).collect()
+    }
+
     /// A new string.
     pub(crate) fn say(&self, text: &str) -> Ref {
         let length = isize::try_from(text.len()).unwrap_or(0);
@@ -271,8 +304,9 @@ impl Api {
     }
 
     /// An attribute, which the caller drops; nothing, and no error, where there is none.
-    pub(crate) fn get(&self, object: Ref, name: &CStr) -> Option<Ref> {
-        let found = (self.attribute)(object, name.as_ptr());
+    pub(crate) fn get(&self, object: Ref, name: &Name) -> Option<Ref> {
+        let name = name.of(self);
+        let found = if name.is_null() { name } else { (self.attribute)(object, name) };
         if found.is_null() {
             (self.clear_error)();
             return None;
@@ -281,7 +315,7 @@ impl Api {
     }
 
     /// The text of an attribute; empty where it is none.
-    pub(crate) fn text_of(&self, object: Ref, name: &CStr) -> Vec<u8> {
+    pub(crate) fn text_of(&self, object: Ref, name: &Name) -> Vec<u8> {
         self.get(object, name).map_or_else(Vec::new, |found| {
             let text = self.bytes(found).unwrap_or_default();
             (self.drop)(found);
@@ -290,7 +324,7 @@ impl Api {
     }
 
     /// The number in an attribute; 0 where it is none.
-    pub(crate) fn number_of(&self, object: Ref, name: &CStr) -> u64 {
+    pub(crate) fn number_of(&self, object: Ref, name: &Name) -> u64 {
         self.get(object, name).map_or(0, |found| {
             let number = self.number_in(&[found], 0);
             (self.drop)(found);

@@ -9,13 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tracer_backend::kinds;
 
-use crate::python::api::{Api, Ref, api, kind_of, name_of_kind, optional};
+use crate::python::api::{Api, Name, Ref, api, kind_of, name_of_kind, optional};
 use crate::python::state::{record, registry, text};
 
 /// Code that was met lately, by its address.
 const NEAR: usize = 4096;
 /// Code beyond this is not kept: a program that makes code without end must not keep all of it alive.
 const MOST_CODE: usize = 1 << 17;
+
+static FILE: Name = Name::new(c"co_filename");
+static FIRST_LINE: Name = Name::new(c"co_firstlineno");
+static QUALIFIED: Name = Name::new(c"co_qualname");
+static NAME: Name = Name::new(c"co_name");
+static CODE: Name = Name::new(c"__code__");
 
 struct Known {
     near: Vec<(usize, u32, u32)>,
@@ -47,10 +53,7 @@ fn known() -> Option<&'static mut Known> {
 pub(crate) extern "C" fn choose(_: Ref, arguments: *const Ref, count: isize) -> Ref {
     let Some(api) = api() else { return ptr::null_mut() };
     let given = api.arguments(arguments, count);
-    let texts = |at: usize| -> Vec<Vec<u8>> {
-        let items = given.get(at).and_then(|list| api.items(*list)).unwrap_or_default();
-        items.into_iter().filter_map(|item| api.bytes(item)).filter(|text| !text.is_empty()).collect()
-    };
+    let texts = |at| api.texts_in(given, at);
     let disable = given.first().copied().unwrap_or(api.none);
     (api.take)(disable);
     let chosen = Known {
@@ -86,8 +89,8 @@ impl Known {
             self.near[near] = (address, *id, *line);
             return (*id, *line);
         }
-        let file = api.text_of(code, c"co_filename");
-        let line = u32::try_from(api.number_of(code, c"co_firstlineno")).unwrap_or(0);
+        let file = api.text_of(code, &FILE);
+        let line = u32::try_from(api.number_of(code, &FIRST_LINE)).unwrap_or(0);
         let id = match (self.wants(&file), registry()) {
             (true, Some(registry)) => text(registry, &self.name(api, code, &file)),
             _ => 0,
@@ -104,10 +107,7 @@ impl Known {
     /// Whether code of this file is wanted: the longest rule that speaks of it decides.
     fn wants(&self, file: &[u8]) -> bool {
         let longest = |rules: &[Vec<u8>]| rules.iter().filter(|rule| speaks(rule, file)).map(Vec::len).max();
-        let own = self.roots.iter().any(|root| under(root, file))
-            && ![&b"site-packages"[..], b"dist-packages", b".venv", b".tox", b".nox"]
-                .iter()
-                .any(|part| speaks(part, file));
+        let own = self.roots.iter().any(|root| under(root, file)) && !installed(file);
         match (longest(&self.include), longest(&self.exclude)) {
             (Some(yes), no) => no.is_none_or(|no| yes >= no),
             (None, Some(_)) => false,
@@ -128,18 +128,23 @@ impl Known {
         let path = path.strip_suffix(b"/__init__").unwrap_or(path);
         let mut name: Vec<u8> = path.iter().map(|byte| if *byte == b'/' { b'.' } else { *byte }).collect();
         name.push(b'.');
-        let qualified = api.text_of(code, c"co_qualname");
-        name.extend_from_slice(&if qualified.is_empty() { api.text_of(code, c"co_name") } else { qualified });
+        let qualified = api.text_of(code, &QUALIFIED);
+        name.extend_from_slice(&if qualified.is_empty() { api.text_of(code, &NAME) } else { qualified });
         name
     }
 }
 
-fn under(root: &[u8], file: &[u8]) -> bool {
+/// Whether a file was installed, wherever that may be.
+pub(crate) fn installed(file: &[u8]) -> bool {
+    [&b"site-packages"[..], b"dist-packages", b".venv", b".tox", b".nox"].iter().any(|part| speaks(part, file))
+}
+
+pub(crate) fn under(root: &[u8], file: &[u8]) -> bool {
     file.strip_prefix(root).is_some_and(|rest| root.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
 /// Whether a rule, whole parts of a path, stands in a path: `a/b` in `/x/a/b/c.py` and in `/x/a/b.py`.
-fn speaks(rule: &[u8], file: &[u8]) -> bool {
+pub(crate) fn speaks(rule: &[u8], file: &[u8]) -> bool {
     let file = file.strip_suffix(b".py").unwrap_or(file);
     file.windows(rule.len()).enumerate().any(|(at, part)| {
         let before = at == 0 || file[at - 1] == b'/';
@@ -352,7 +357,7 @@ pub(crate) extern "C" fn hook(_: Ref, arguments: *const Ref, count: isize) -> Re
     let before = get(interpreter);
     // SAFETY: under the interpreter's lock.
     unsafe { *FRAMES.0.get() = Some(Frames { interpreter, get, set, plain, before }) };
-    let Some(code) = api.get(sample, c"__code__") else { return refuse("what is to be tried is no function") };
+    let Some(code) = api.get(sample, &CODE) else { return refuse("what is to be tried is no function") };
     EXPECTED.0.set(code);
     SEEN.store(false, Relaxed);
     set(interpreter, evaluate as Evaluator as *mut c_void);

@@ -6,7 +6,7 @@ use std::ptr;
 
 use tracer_backend::kinds;
 
-use crate::python::api::{Api, Method, Ref, api, kind_of};
+use crate::python::api::{Api, Method, Name, Ref, api, kind_of};
 use crate::python::state::{message, record, registry, text};
 
 struct Original(UnsafeCell<Ref>);
@@ -16,6 +16,14 @@ unsafe impl Sync for Original {}
 
 static ORIGINAL: Original = Original(UnsafeCell::new(ptr::null_mut()));
 static METHOD: Method = Method::new(c"callHandlers", handle);
+
+static MESSAGE: Name = Name::new(c"message");
+static WRITTEN: Name = Name::new(c"msg");
+static ARGS: Name = Name::new(c"args");
+static LEVEL: Name = Name::new(c"levelno");
+static LOGGER: Name = Name::new(c"name");
+static FILE: Name = Name::new(c"pathname");
+static LINE: Name = Name::new(c"lineno");
 
 fn original() -> Ref {
     // SAFETY: set once, under the interpreter's lock, before the method can be called.
@@ -60,11 +68,11 @@ fn tell(api: &Api, line: Ref, behind: bool) -> bool {
     let words = match safe_words(api, line) {
         Some(words) => words,
         None if !behind => return false,
-        None => Some(api.text_of(line, c"message"))
+        None => Some(api.text_of(line, &MESSAGE))
             .filter(|made| !made.is_empty())
-            .unwrap_or_else(|| api.text_of(line, c"msg")),
+            .unwrap_or_else(|| api.text_of(line, &WRITTEN)),
     };
-    let level = match api.number_of(line, c"levelno") {
+    let level = match api.number_of(line, &LEVEL) {
         50.. => 6,
         40.. => 5,
         30.. => 4,
@@ -72,8 +80,8 @@ fn tell(api: &Api, line: Ref, behind: bool) -> bool {
         10.. => 2,
         _ => 1,
     };
-    let name = text(registry, &api.text_of(line, c"name"));
-    let (file, at) = (api.text_of(line, c"pathname"), api.number_of(line, c"lineno"));
+    let name = text(registry, &api.text_of(line, &LOGGER));
+    let (file, at) = (api.text_of(line, &FILE), api.number_of(line, &LINE));
     let arg = message(registry, &words, &file, at);
     record(kinds::LOG, level, name, arg);
     true
@@ -81,8 +89,8 @@ fn tell(api: &Api, line: Ref, behind: bool) -> bool {
 
 /// The text of a line whose parts are built-in values.
 fn safe_words(api: &Api, line: Ref) -> Option<Vec<u8>> {
-    let written = api.get(line, c"msg")?;
-    let given = api.get(line, c"args");
+    let written = api.get(line, &WRITTEN)?;
+    let given = api.get(line, &ARGS);
     let words = match given {
         _ if kind_of(written) != api.text_type => None,
         None => api.bytes(written),

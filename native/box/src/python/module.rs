@@ -6,7 +6,7 @@ use crate::python::{audit, calls, draining, exceptions, logs, marks, threads};
 /// The version of the stable interface that we keep to.
 const STABLE: std::ffi::c_int = 3;
 
-static METHODS: [Method; 27] = [
+static METHODS: [Method; 28] = [
     Method::new(c"open", marks::open),
     Method::new(c"close", marks::close),
     Method::new(c"text", marks::text),
@@ -19,6 +19,7 @@ static METHODS: [Method; 27] = [
     Method::new(c"watch_logs", logs::watch),
     Method::new(c"watch_threads", threads::watch),
     Method::new(c"watch_audit", audit::watch),
+    Method::new(c"choose_raised", exceptions::choose),
     Method::new(c"raised", exceptions::raised),
     Method::new(c"exception", exceptions::exception),
     Method::new(c"choose_calls", calls::choose),
