@@ -91,6 +91,8 @@ pub struct Drain {
     processes: HashMap<PathBuf, Process>,
     copied: Vec<Copied>,
     last_flush: u64,
+    /// Whether these are the last looks.
+    finishing: bool,
     /// Lanes that ended since then.
     ended: usize,
     faults: Vec<String>,
@@ -111,6 +113,7 @@ impl Drain {
             processes: HashMap::new(),
             copied: Vec::new(),
             last_flush: 0,
+            finishing: false,
             ended: 0,
             faults: Vec::new(),
         };
@@ -188,6 +191,7 @@ impl Drain {
     /// The folder of the box cannot be written.
     pub fn finish(&mut self) -> Result<Passed> {
         let mut all = Passed::default();
+        self.finishing = true;
         loop {
             let passed = self.pass(u64::MAX, true)?;
             all = Passed { taken: all.taken + passed.taken, lost: all.lost + passed.lost, alive: passed.alive };
@@ -195,6 +199,7 @@ impl Drain {
                 break;
             }
         }
+        self.finishing = false;
         self.flush(u64::MAX)?;
         self.out.sync()?;
         Ok(all)
@@ -315,7 +320,9 @@ impl Drain {
             left = left.saturating_sub(self.copied.len() as u64);
             // Damaged ones were among those that were looked at: what is behind them is still to come.
             if self.copied.len() as u64 + batch.looked.damaged < BATCH as u64 {
-                if batch.closed || !alive {
+                // Behind the end of a lane nothing is taken any more: what was shut from outside ends with its process,
+                // or with the run.
+                if !alive || batch.closed && (self.finishing || !batch.shut) {
                     self.end_lane(ring, if batch.closed { "closed" } else { "process gone" })?;
                 }
                 break;

@@ -137,6 +137,10 @@ fn slowly(registry: &Registry, home: Home, what: u64, ids: u64) -> std::result::
     if home == Home::Calls && !registry.settings().calls {
         return Ok(()); // not asked for, so not missing
     }
+    if gate::inside() {
+        registry.shared.refuse_within(Reason::ThreadEnded);
+        return Err(Reason::ThreadEnded);
+    }
     if !registry.is_open() {
         return Err(drop_one(registry, Reason::Closed));
     }

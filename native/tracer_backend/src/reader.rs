@@ -40,6 +40,8 @@ pub struct Batch {
     pub looked: Looked,
     /// Whether the writer said that nothing follows.
     pub closed: bool,
+    /// Whether another thread said so for it: a record that the writer had begun may still follow while it lives.
+    pub shut: bool,
 }
 
 impl RingFile {
@@ -120,8 +122,9 @@ impl RingFile {
             return Ok(None);
         }
         // What came before the state that was read first is all that this writer wrote.
-        let closed = before.word(STATE) != crate::header::OPEN && before.word(BASE) == writer.base;
-        Ok(Some(Batch { writer, looked, closed }))
+        let state = before.word(STATE);
+        let closed = state != crate::header::OPEN && before.word(BASE) == writer.base;
+        Ok(Some(Batch { writer, looked, closed, shut: closed && state == crate::header::SHUT }))
     }
 
     /// Tells the writer's process that everything before this sequence is safe, and leaves a later moment of both

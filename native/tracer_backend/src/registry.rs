@@ -40,6 +40,8 @@ pub(crate) struct Shared {
     root: Option<PathBuf>,
     /// The scenarios of threads by their names, where somebody told them.
     threads: HashMap<String, Vec<u8>>,
+    /// What was refused to a thread that stood in the gate itself, to be counted by the next one that comes through.
+    within: [AtomicU64; REASONS],
     /// Only behind the gate.
     inner: UnsafeCell<Inner>,
 }
@@ -102,7 +104,18 @@ impl Shared {
             inner.begin_again(self.root.as_deref());
             inner.page.set_scenario(self.scenario.load(Relaxed));
         }
+        for reason in Reason::ALL {
+            let refused = &self.within[reason as usize];
+            if refused.load(Relaxed) > 0 {
+                inner.page.count_many(reason, refused.swap(0, Relaxed));
+            }
+        }
         inner
+    }
+
+    /// Counts what this thread, which holds the gate, could not record.
+    pub(crate) fn refuse_within(&self, reason: Reason) {
+        self.within[reason as usize].fetch_add(1, Relaxed);
     }
 }
 
@@ -172,6 +185,7 @@ impl Registry {
             settings,
             root: root.map(Path::to_path_buf),
             threads,
+            within: [const { AtomicU64::new(0) }; REASONS],
             inner: UnsafeCell::new(inner),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -237,6 +251,10 @@ impl Registry {
 
     /// The number of a string, as `text`.
     pub fn string(&self, tag: Tag, body: &[u8]) -> u32 {
+        if gate::inside() {
+            self.shared.refuse_within(Reason::StringsFull);
+            return 0;
+        }
         let mut passed = Passed::new();
         let inner = self.shared.behind(&mut passed);
         inner.strings.number(tag, body).unwrap_or_else(|_| {

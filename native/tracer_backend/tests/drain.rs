@@ -403,3 +403,28 @@ fn verify__more_faults_than_anybody_reads__then_the_first_and_how_many_more() {
     let report = verify(folder.path()).unwrap();
     assert_eq!((report.faults.len(), report.faults[1000].as_str()), (1001, "499 more"));
 }
+
+#[test]
+fn record__begun_before_its_registry_was_closed_and_stored_behind_a_look_of_the_drain__then_taken() {
+    use std::os::unix::fs::FileExt;
+    use tracer_backend::header::{HEAD, HEADER_BYTES};
+    let run = Run::new();
+    let registry = run.registry(small());
+    registry.record(Home::Calls, event(1)).unwrap();
+    let mut drain = run.drain();
+    registry.close();
+    drain.pass(0, true).unwrap();
+    // The thread had looked whether records are taken, was held up, and goes on now.
+    let folder = ProcessFolder::all(&run.rings()).unwrap().remove(0);
+    let ring = folder.rings().unwrap().remove(0);
+    let ring = fs::OpenOptions::new().write(true).open(ring).unwrap();
+    let [time, what, ids] = Record { time: u64::MAX >> 20, ..event(2) }.words();
+    let slot: Vec<u8> = [2, time, what, ids].into_iter().flat_map(u64::to_ne_bytes).collect();
+    ring.write_all_at(&slot, (HEADER_BYTES + slot.len()) as u64).unwrap();
+    ring.write_all_at(&2_u64.to_ne_bytes(), (HEAD * 8) as u64).unwrap();
+    drain.finish().unwrap();
+    let told: Vec<_> = run.rows().into_iter().filter(|row| row.kind == kinds::EVENT.0).map(|row| row.arg).collect();
+    assert_eq!(told, [1, 2]);
+    let report = verify(run.folder.path()).unwrap();
+    assert!(report.complete(), "{report:?}");
+}
