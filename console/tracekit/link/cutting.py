@@ -11,12 +11,10 @@ import asyncio
 
 import asyncssh
 
+from tracekit.link.unsealing import HEAD, LONGEST, SEAL, Unsealing
+
 # So much is read at once, where so much is there.
 _BUFFER = 1 << 20
-# In front of a packet stands the length of what follows in clear, and behind that its seal.
-_HEAD, _SEAL = 4, 16
-# No packet is longer than that to the library either; what says so is not the head of one.
-_LONGEST = 1 << 19
 
 
 def cut(connection: asyncssh.SSHClientConnection) -> None:
@@ -25,15 +23,18 @@ def cut(connection: asyncssh.SSHClientConnection) -> None:
     # The library has no word for it. Without it, or over a hop, all is as it was.
     transport = getattr(connection, "_transport", None)
     if isinstance(transport, asyncio.Transport) and "gcm" in str(cipher):
-        transport.set_protocol(Cutting(connection, transport))
+        transport.set_protocol(Cutting(connection, transport, Unsealing(connection)))
 
 
 class Cutting(asyncio.BufferedProtocol):
     """Stands between a transport and the library's own protocol."""
 
-    def __init__(self, inner: asyncio.Protocol, transport: asyncio.Transport) -> None:
+    def __init__(
+        self, inner: asyncio.Protocol, transport: asyncio.Transport, unsealing: Unsealing | None = None
+    ) -> None:
         self._inner = inner
         self._transport = transport
+        self._unsealing = unsealing
         self._view = memoryview(bytearray(_BUFFER))
         # What is still to come of a packet, or the first bytes of a head that came in two parts.
         self._owed = 0
@@ -53,18 +54,23 @@ class Cutting(asyncio.BufferedProtocol):
                 begun = end
                 if self._transport.is_closing():
                     return  # the library has done with it, and would take up again where it stopped
-            head = self._head + bytes(view[max(end, 0) : min(end + _HEAD, nbytes)])
+            if self._unsealing is not None and end == begun and not self._head:
+                begun = end = self._unsealing.take(view, begun, nbytes)
+                if self._transport.is_closing():
+                    return
+            head = self._head + bytes(view[max(end, 0) : min(end + HEAD, nbytes)])
             self._head = b""
-            if len(head) < _HEAD:
+            if len(head) < HEAD:
                 self._head = head
                 break
             length = int.from_bytes(head, "big")
-            if length > _LONGEST:
+            if length > LONGEST:
                 # This is no head: it was not silent. Then the library gets what comes as it comes, as it always did.
                 self._transport.set_protocol(self._inner)
                 break
-            end += _HEAD + length + _SEAL
-        give(bytes(view[begun:nbytes]))
+            end += HEAD + length + SEAL
+        if nbytes > begun:
+            give(bytes(view[begun:nbytes]))
         self._owed = max(end - nbytes, 0)
 
     def eof_received(self) -> bool | None:
