@@ -152,6 +152,23 @@ def test_prepare__fails__then_nothing_is_run_and_no_test_is_red(here: Here) -> N
     assert [line["code"] for line in done.of("suite.failed")] == ["suite.blocked"]
 
 
+def test_service__asked_by_a_command_of_the_project__then_there_behind_what_prepares_it(here: Here) -> None:
+    service = (
+        "[env.box7.service.api]",
+        'start = ["./serve"]',
+        'ready = { command = ["cat", "made"], within = "1s" }',
+    )
+    here.profile(*service)
+    unwell = here.run()
+    assert (unwell.code, launches(unwell)) == (5, ["sync", "services"]), unwell.err
+    assert "No such file" in unwell.of("service.unhealthy")[0]["why"]
+    assert not unwell.verdicts()
+    here.profile('prepare = ["touch made"]', *service)
+    well = here.run()
+    assert (well.code, launches(well)) == (0, ["sync", "prepare", "services", "all scenarios"]), well.err
+    assert [line["service"] for line in well.of("service.ready")] == ["api"]
+
+
 def test_artefacts__by_glob__then_here_as_blobs_without_secrets(here: Here) -> None:
     here.profile('artefacts = ["out/*.log"]')
     done = here.run()

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
-from tracekit.agent import isolation, passes, suite_lines
+from tracekit.agent import expecting, isolation, passes, suite_lines
 from tracekit.agent.ours import Ours
 from tracekit.agent.progress import Facts
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
@@ -91,7 +91,7 @@ class Driver:
     ) -> None:
         self._plan = plan
         # What prepares the run stands before its suites, and nothing runs behind one of these that failed.
-        first = list(plan.get("preparing", ()))
+        first = [*plan.get("preparing", ()), *expecting.step(plan)]
         self._preparing = frozenset(str(step.get("name", "")) for step in first)
         self._suites: list[dict[str, Any]] = [
             *first,

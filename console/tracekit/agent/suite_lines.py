@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tracekit.agent.expecting import NAME as SERVICES
 from tracekit.wire.names import E
 from tracekit.wire.problems import Problem
 
@@ -52,12 +53,16 @@ def left_out(suite: Mapping[str, Any], problem: Problem) -> dict[str, Any]:
 
 def blocked(suite: Mapping[str, Any], need: str) -> dict[str, Any]:
     """A suite that it needs did not pass, so it was not begun."""
+    if need == SERVICES:
+        message, remedy = "not run: a service that it needs is not well", "start the service, then run again"
+    else:
+        message, remedy = f"not run: it needs {need}, which did not pass", f"mend {need} first, then run both"
     return {
         "e": E.SUITE_FAILED,
         "suite": suite.get("name", ""),
         "exit": None,
-        "message": f"not run: it needs {need}, which did not pass",
+        "message": message,
         "detail": "",
-        "remedy": f"mend {need} first, then run both",
+        "remedy": remedy,
         "code": "suite.blocked",
     }

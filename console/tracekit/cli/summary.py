@@ -31,6 +31,7 @@ MAX_NOT_RUN = 5
 MAX_STACK = 16
 MAX_LEAK = 120
 _REBOOTED = "rebooted"
+_UNWELL = "box.service"
 _BLOCKING = ("launch", "discovery")
 #: Warnings of the agent's own, which are said in words; the tests' own are counted.
 _OURS = frozenset({"isolate", "unavailable"})
@@ -49,6 +50,8 @@ def outcome(view: RunView) -> int:
         excused = len(view.state.excused())
     if sum(verdicts.get(word, 0) for word in RED) > excused:
         return EXIT_RED
+    if any(notice.code == _UNWELL for notice in blocking):
+        return UNREACHABLE
     if blocking:
         # Another code than 1 only where every suite says the same: no interpreter anywhere, or no tests at all.
         codes = {exit_code([Problem(notice.code, "")]) if notice.code else EXIT_RED for notice in blocking}

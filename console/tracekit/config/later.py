@@ -8,7 +8,7 @@ from tracekit.wire.problems import Problem
 
 # Keys of which something is done.
 _PARTLY = {
-    "service": "is started by no run in this version; `tracekit box check` asks a box whether its services are well",
+    "service": "is started by no run in this version: a run waits for it, and `tracekit box check` asks it, too",
 }
 
 

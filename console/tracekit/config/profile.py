@@ -64,6 +64,10 @@ class Suite(NamedTuple):
     optional: bool = False  # found beside others by nobody's wish: it is left out where its tool is not there
 
 
+#: What a run would choose for a service that it starts.
+OF_A_RUN = ("{port}", "{tmp}")
+
+
 class Check(NamedTuple):
     """How a service is asked whether it is well: exactly one of tcp, http, log and command."""
 
@@ -104,6 +108,12 @@ class Environment(NamedTuple):
     def remote(self) -> bool:
         return self.host is not None
 
+    @property
+    def exports(self) -> tuple[Variable, ...]:
+        """What its services give to the tests; not what only a service has that a run starts: its port and folder."""
+        given = (each for service in self.services for each in service.export)
+        return tuple(each for each in given if not any(hole in (each.value or "") for hole in OF_A_RUN))
+
 
 class Profile(NamedTuple):
     name: str | None  # of a bundled profile; None for a project's own
@@ -116,6 +126,14 @@ class Profile(NamedTuple):
 
     def suite(self, name: str) -> Suite | None:
         return next((suite for suite in self.suites if suite.name == name), None)
+
+    def exporting(self, environment: str) -> Profile:
+        """The profile as it is in an environment: its suites have what its services export, below what is their own."""
+        where = self.environment(environment)
+        given = where.exports if where is not None else ()
+        if not given:
+            return self
+        return self._replace(suites=tuple(suite._replace(env=(*given, *suite.env)) for suite in self.suites))
 
     def environment(self, name: str) -> Environment | None:
         return next((environment for environment in self.environments if environment.name == name), None)

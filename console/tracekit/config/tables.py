@@ -294,7 +294,7 @@ ENVIRONMENT: Final = Table(
         Key(
             "service",
             "tables",
-            "Processes that the tests need; `tracekit box check` asks a box whether they are well.",
+            "Processes that the tests need: a run waits until they are well, and `tracekit box check` asks them, too.",
             example="",
             default=(),
             table=SERVICE,

@@ -25,6 +25,7 @@ from tracekit.engine.boxes import box_name, noted
 from tracekit.engine.places import Places
 from tracekit.engine.relocate import relocated
 from tracekit.engine.revision import revision
+from tracekit.engine.services import expected
 from tracekit.wire.ids import id_prefix, split_scenario_id
 from tracekit.wire.lines import to_json
 from tracekit.wire.names import PLAN_SCHEMA
@@ -46,6 +47,7 @@ _ONE_RUN = frozenset(
         "tree",
         "preparing",
         "artefacts",
+        "services",
     }
 )
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -145,8 +147,9 @@ def plan_for(
     """Plan a project; raises ProblemError for every fault of its configuration."""
     flags = {"profile": profile, "environment": environment}
     config = loader.load(root, flags=flags, environ=places.environ)
+    profile_there = config.profile.exporting(environment)
     plan = to_plan(
-        config.profile,
+        profile_there,
         config.settings,
         run=places.new_id(),
         seed=seed if seed is not None else int.from_bytes(places.randomness(4), "big") % _MAX_SEED,
@@ -162,8 +165,9 @@ def plan_for(
     _isolate(plan, isolate)
     _trace(plan, trace)
     _bound(plan, at_once)
-    planned = _planned(plan, config.profile, profile, root, places)
     where = config.profile.environment(environment)
+    plan.update(_services(where, mode))
+    planned = _planned(plan, profile_there, profile, root, places)
     if where is None or not where.remote:
         # What stands on a box is not for us to name: its sources are there already.
         if mode == "run":
@@ -226,8 +230,10 @@ def plan_again(
     again = {**kept, "run": places.new_id(), "parent": parent, "suites": suites, **extra}
     _isolate(again, isolate)
     _trace(again, trace)
-    planned = _planned(again, config.profile, chosen, root, places)
-    where = config.profile.environment(str(plan.get("environment", "")))
+    there = str(plan.get("environment", ""))
+    where = config.profile.environment(there)
+    again.update(_services(where, str(plan.get("mode", "run"))))
+    planned = _planned(again, config.profile.exporting(there), chosen, root, places)
     if where is not None and where.remote:
         planned = replace(planned, environment=where)
         if where.artefacts:
@@ -249,6 +255,12 @@ def plan_again(
             )
         )
     return planned
+
+
+def _services(where: Environment | None, mode: str) -> dict[str, Any]:
+    """What is waited for before the suites; whoever only asks what there is needs none of it."""
+    found = expected(where.services) if where is not None and mode == "run" else []
+    return {"services": found} if found else {}
 
 
 def _provenance(root: str, places: Places) -> dict[str, Any]:
@@ -341,7 +353,8 @@ def variables_again(
     if environ is not None and (hidden or _MARK.search(to_json(had))):
         root, chosen = str(facts.get("root", "")), facts.get("profile")
         profile = loader.load(root, flags={"profile": chosen}, environ=environ, implicit=False).profile
-        known = {**secrets_in(environ), **secrets(profile, environ)}
+        there = str(dict(facts.get("plan") or {}).get("environment", ""))
+        known = {**secrets_in(environ), **secrets(profile.exporting(there), environ)}
         had = {**_with(had, known), **{name: known[name] for name in hidden if name in known}}
     whole = {name: value for name, value in had.items() if not _MARK.search(to_json(value))}
     return whole, tuple(sorted({*had, *hidden} - whole.keys()))

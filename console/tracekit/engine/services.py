@@ -5,17 +5,17 @@ Pure: what the profile says in, questions and standings out. Nothing here starts
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracekit.config.profile import OF_A_RUN, Check
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
-    from tracekit.config.profile import Check, Service
+    from tracekit.config.profile import Service
 
 WELL, UNWELL, UNASKED = "well", "unwell", "unasked"
-# A run's own: between runs there is nothing that has them.
-_OF_A_RUN = ("{port}", "{tmp}")
 _AT_HOME = " (asked in ~: the project's files are on the box only while it runs there)"
 
 
@@ -49,6 +49,18 @@ def questions(services: Sequence[Service], place: str = "") -> tuple[list[dict[s
     return asked, unasked
 
 
+def expected(services: Sequence[Service]) -> list[dict[str, Any]]:
+    """What a run asks before its suites, where it runs: for how long it may take, and how it would be started."""
+    asked, _ = questions(services)
+    known = {service.name: service for service in services}
+    found = []
+    for question in asked:
+        service = known[str(question["name"])]
+        within = service.ready.within if service.ready is not None else Check().within
+        found.append({**question, "within": within, "start": shlex.join(service.start)})
+    return found
+
+
 def _question(check: Check) -> dict[str, Any] | None:
     if check.tcp is not None:
         return {"tcp": check.tcp}
@@ -60,7 +72,7 @@ def _question(check: Check) -> dict[str, Any] | None:
 def _of_a_run(question: Mapping[str, Any]) -> bool:
     (value,) = question.values()
     words = [value] if isinstance(value, str) else value
-    return any(hole in word for word in words for hole in _OF_A_RUN)
+    return any(hole in word for word in words for hole in OF_A_RUN)
 
 
 def standings(

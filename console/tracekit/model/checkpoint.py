@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracekit.model.records import Key
 
 NAME = "tracekit.checkpoint"
-VERSION = 3
+VERSION = 4
 # Far above any run that fits on a screen, far below what would exhaust a machine.
 MAX_SIZE = 2 << 30
 _MAX_HEADER = 4096

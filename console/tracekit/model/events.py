@@ -93,6 +93,14 @@ class BoxLink(Event):
     offset: NotRequired[int]
 
 
+class ServiceAsked(Event):
+    """`service.ready`, `service.unhealthy`: how a service was before the suites of a run."""
+
+    service: str
+    after: float
+    why: NotRequired[str]
+
+
 class SuiteFound(Event):
     suite: str
     runner: str
@@ -389,6 +397,8 @@ TYPES: dict[str, type] = {
     E.BOX_LOST: BoxLink,
     E.BOX_RESUMED: BoxLink,
     E.CLOCK: ClockRead,
+    E.SERVICE_READY: ServiceAsked,
+    E.SERVICE_UNHEALTHY: ServiceAsked,
     E.SUITE_FOUND: SuiteFound,
     E.SCENARIO_FOUND: ScenarioFound,
     E.SCENARIOS_FOUND: ScenariosFound,

@@ -239,6 +239,16 @@ class BoxFacts:
 
 
 @dataclass(slots=True)
+class ServiceFacts:
+    """How a service was before the suites of a run; `why` says it of one that was not well."""
+
+    box: str
+    name: str
+    after: float
+    why: str = ""
+
+
+@dataclass(slots=True)
 class RunFacts:
     """The run itself, as told by its first and last lines."""
 
@@ -265,3 +275,4 @@ class RunFacts:
     why: str = ""
     quarantine: tuple[Quarantined, ...] = ()
     boxes: dict[str, BoxFacts] = field(default_factory=dict)
+    services: list[ServiceFacts] = field(default_factory=list)

@@ -304,6 +304,8 @@ class Fold:
         E.RUN_ENDED: _run,
         E.SUITE_FOUND: _run,
         E.BOX_FACTS: _run,
+        E.SERVICE_READY: _run,
+        E.SERVICE_UNHEALTHY: _run,
         E.TRACE_LOST: _trace,
         E.TRACE_ENDED: _trace,
         E.DISCOVER_FAILED: take_notice,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit.model import coerce
-from tracekit.model.facts import BoxFacts, RunFacts, SuiteFacts
+from tracekit.model.facts import BoxFacts, RunFacts, ServiceFacts, SuiteFacts
 from tracekit.model.quarantine import quarantined
 from tracekit.wire.names import E
 
@@ -27,16 +27,18 @@ class RunLines:
         self.ended: dict[str, tuple[Key, Line]] = {}
         self.suites: dict[str, tuple[Key, Line]] = {}
         self.boxes: dict[str, tuple[Key, Line]] = {}
+        self.services: dict[str, tuple[Key, Line]] = {}
 
     @property
     def kept(self) -> tuple[dict[str, tuple[Key, Line]], ...]:
         """All of them, as a checkpoint holds them."""
-        return self.started, self.ended, self.suites, self.boxes
+        return self.started, self.ended, self.suites, self.boxes, self.services
 
     def copy(self) -> RunLines:
         """Another one that knows the same."""
         other = RunLines()
         other.started, other.ended, other.suites = dict(self.started), dict(self.ended), dict(self.suites)
+        other.boxes, other.services = dict(self.boxes), dict(self.services)
         return other
 
     def add(self, key: Key, line: Line) -> None:
@@ -49,6 +51,8 @@ class RunLines:
             _keep(self.ended, box, key, line, latest=True)
         elif event == E.BOX_FACTS:
             _keep(self.boxes, box, key, line, latest=True)
+        elif event in (E.SERVICE_READY, E.SERVICE_UNHEALTHY):
+            _keep(self.services, f"{box}/{coerce.text(line.get('service'))}", key, line, latest=True)
         else:
             _keep(self.suites, coerce.text(line.get("suite")), key, line, latest=False)
 
@@ -59,6 +63,9 @@ class RunLines:
         if first is not None:
             _begin(facts, *first)
         facts.boxes = {box: _box(line) for box, (_, line) in sorted(self.boxes.items())}
+        facts.services = [
+            _service(line, key) for _, (key, line) in sorted(self.services.items(), key=lambda item: item[0])
+        ]
         facts.suites = self._suites(coerce.rows(first[1].get("suites")) if first is not None else [])
         last = max(self.ended.values(), key=_key, default=None)
         if last is not None and self.started.keys() <= self.ended.keys():
@@ -137,6 +144,16 @@ def _box(line: Line) -> BoxFacts:
         memory=coerce.natural(get("memory")),
         disk_free=coerce.natural(disk.get("free")),
         unavailable=tuple(missing),
+    )
+
+
+def _service(line: Line, key: Key) -> ServiceFacts:
+    unwell = line.get("e") == E.SERVICE_UNHEALTHY
+    return ServiceFacts(
+        box=key[1].partition("/")[0],
+        name=coerce.text(line.get("service")),
+        after=coerce.seconds(line.get("after")),
+        why=(coerce.text(line.get("why")) or "it does not say why") if unwell else "",
     )
 
 

@@ -25,6 +25,9 @@ class E:
     BOX_LOST = "box.lost"
     BOX_RESUMED = "box.resumed"
     CLOCK = "clock"
+    # Before a run's suites: a service that its tests need.
+    SERVICE_READY = "service.ready"
+    SERVICE_UNHEALTHY = "service.unhealthy"
     SUITE_FOUND = "suite.found"
     SCENARIO_FOUND = "scenario.found"
     # Neighbours with one parent, as columns: a big project is a line for each class or file, not for each test.

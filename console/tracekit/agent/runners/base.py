@@ -125,6 +125,10 @@ def adapter(name: str) -> Adapter:
         from tracekit.agent.runners.prepare import PrepareAdapter
 
         return PrepareAdapter()
+    if name == "services":
+        from tracekit.agent.runners.services import ServicesAdapter
+
+        return ServicesAdapter()
     what = f"no runner is called {name!r}"
     raise ProblemError(
         Problem(

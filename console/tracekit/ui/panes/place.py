@@ -35,6 +35,7 @@ def place_lines(
         lines += _section("process", _process(attempt), look)
     for name, box in list(run.boxes.items())[:20]:
         lines += _section("machine" if len(run.boxes) == 1 else f"machine of {name}", _machine(box), look)
+    lines += _section("services", _services(run), look)
     lines += _section("run", _run(run), look)
     lines += _section("sources", _sources(run), look)
     lines += _section("made with", ((name, str(value)) for name, value in run.versions.items()), look)
@@ -83,6 +84,12 @@ def _machine(box: BoxFacts) -> Told:
     yield "disk", f"{box.disk_free / 2**30:.1f} GiB free" if box.disk_free else ""
     for what, why in box.unavailable:
         yield f"no {what}", why
+
+
+def _services(run: RunFacts) -> Told:
+    for service in run.services:
+        where = f"{service.name} on {service.box}" if len(run.boxes) > 1 else service.name
+        yield where, service.why or (f"well, after {service.after:.1f}s" if service.after >= 1 else "well")
 
 
 def _run(run: RunFacts) -> Told:
