@@ -65,6 +65,12 @@ def test_red():
 """
 
 
+COMMANDS = (
+    "p 'in commands: ' + str(any(b'open-' + b'sesame' in open(each, 'rb').read() for each in "
+    "__import__('glob').glob('/proc/[0-9]*/cmdline') if os.path.exists(each)))"
+)
+
+
 def test_debug__scenario_ran_on_a_box__then_its_debugger_has_this_terminal_and_the_console_comes_back(
     tmp_path: Path,
 ) -> None:
@@ -79,15 +85,28 @@ def test_debug__scenario_ran_on_a_box__then_its_debugger_has_this_terminal_and_t
                 'env = { GREETING = ", hello", PASS = { secret = true, from = "env:KEPT" },',
             )
         )
-        pair.trust()
-        assert pair.sandbox.run("run", pair.here, "--env", "box7").code == 1
-        person = Person(pair, "--replay", "last")
+        person = Person(pair)
         try:
+            person.sees("may its code run")
+            person.types("j\r")
+            person.sees("test_red")
+            person.types("e")
+            person.sees("This box is not known")
+            person.types("j\r")  # once
+            person.sees("GiB · clock")
+            person.types("j\r")
+            person.sees("runs begin on box7")
+            person.types("a")
             person.sees("assert held")
+            # What was accepted once holds for what this console starts, too.
             person.types("JD")
             person.sees("on box7: cd ")
-            person.sees("without PASS, whose secret stays here")
             person.sees("(Pdb)")
+            # It has the secret, which stands in no command there, in no file, and not on this screen.
+            person.types("p 'it has ' + os.environ['PASS'].replace('-', '+')\r")
+            person.sees("it has open+sesame")
+            person.types(COMMANDS + "\r")
+            person.sees("in commands: False")
             person.types("p held + ' at ' + os.ttyname(0)\r")
             person.sees(f"{box.user}, hello at /dev/pts/")
             person.types("q\r")
@@ -95,6 +114,8 @@ def test_debug__scenario_ran_on_a_box__then_its_debugger_has_this_terminal_and_t
             person.types("\r")
             person.sees("SCENARIOS")
             person.leaves()
+            assert not [one for one in box.home.rglob("given") if one.is_fifo()]
+            assert b"open-sesame" not in bytes(person.terminal.raw)
         finally:
             person.terminal.close()
 
@@ -199,7 +220,9 @@ def test_editor_key__frame_of_a_box__then_the_file_of_this_machine_is_opened(pai
     try:
         assert terminal.until(lambda: terminal.shows("test_one")), "\n".join(terminal.display)
         terminal.keys("Jo")
-        assert terminal.until(opened.exists), "\n".join(terminal.display)
+        assert terminal.until(lambda: opened.exists() and bool(opened.read_text())), "\n".join(
+            terminal.display
+        )
         assert opened.read_text().split() == ["+2", str(pair.here / "test_it.py")]
     finally:
         terminal.close()

@@ -6,9 +6,10 @@ import os
 import shlex
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
+from tracekit.cli import once
 from tracekit.store.preview import preview
 from tracekit.store.trust import TrustStore
 from tracekit.wire.problems import Problem
@@ -109,11 +110,15 @@ class DeskEditor:
 class DeskDebugger:
     """`tracekit debug` in this terminal; a person who is done with it presses enter to come back."""
 
+    def __init__(self, accepted: Collection[str] = ()) -> None:
+        #: The host keys that this console takes without asking again; more may come.
+        self._accepted = accepted
+
     def debug(self, root: str, run: str, scenario: str) -> Problem | None:
         """Run it; gives the problem instead of raising it."""
         command = [sys.executable, "-m", "tracekit.cli.main", "debug", run, scenario]
         try:
-            done = subprocess.run(command, cwd=root or None, check=False)
+            done = subprocess.run(command, cwd=root or None, env=once.handing(self._accepted), check=False)
             sys.stdout.write(f"\n[it ended with {done.returncode}; enter goes back to the console] ")
             sys.stdout.flush()
             sys.stdin.readline()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tracekit.cli import once
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ class Seen:
 class DeskBoxes:
     """The boxes of a project, as the command line knows them."""
 
-    def __init__(self, ways: Ways) -> None:
+    def __init__(self, ways: Ways, accepted: Collection[str] = ()) -> None:
         self._ways = ways
+        #: The host keys that this console takes without asking again; more may come.
+        self._accepted = accepted
 
     def rows(self, root: str) -> Sequence[Row]:
         """The boxes behind this machine; raises ProblemError where the profile cannot be read."""
@@ -66,7 +69,7 @@ class DeskBoxes:
         """Be a terminal on the box until its shell ends; what it has to say stands there meanwhile."""
         command = [sys.executable, "-m", "tracekit.cli.main", "box", "shell", name, *([run] if run else [])]
         try:
-            done = subprocess.run(command, cwd=root or None, check=False)
+            done = subprocess.run(command, cwd=root or None, env=once.handing(self._accepted), check=False)
         except OSError as fault:
             return Problem("box.shell", f"no shell was opened: {fault.strerror or fault}", name, "try again")
         if done.returncode in {_PROBLEM, _UNREACHABLE}:

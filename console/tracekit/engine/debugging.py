@@ -6,8 +6,9 @@ that ran it. Nothing here runs anything.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ class ByHand:
     box: Spot | None = None
     #: Variables that it had and has not now: they held secrets.
     without: tuple[str, ...] = ()
+    #: Variables of a box that hold secrets: never a part of a command, which everybody on that machine can read.
+    secret: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 def by_hand(folder: RunFolder, state: RunState, scenario: str, environ: Mapping[str, str]) -> ByHand:
@@ -51,8 +54,13 @@ def by_hand(folder: RunFolder, state: RunState, scenario: str, environ: Mapping[
     if facts.runner not in _WORDS:
         what = f"there is no debugger of ours for {facts.runner}"
         raise ProblemError(Problem("debug.runner", what, scenario, "o opens its code in your editor"))
-    # What a command is given there, everybody on that machine can read.
     given, without = variables_again(suite, folder.facts(), environ if box is None else None)
+    secret: dict[str, str] = {}
+    if box is not None and without:
+        # One that is not known here any more is only left out: the person is told, and the debugger is of use.
+        with contextlib.suppress(ProblemError):
+            every, without = variables_again(suite, folder.facts(), environ, remote=True)
+            secret = {name: value for name, value in every.items() if name not in given}
     if box is None:
         given = {**environ, **given}
         python = interpreter.find(suite.get("python"), cwd, root, given).path
@@ -64,7 +72,7 @@ def by_hand(folder: RunFolder, state: RunState, scenario: str, environ: Mapping[
     args = [str(word) for word in suite.get("args") or ()]
     workers = any((attempt.worker or "").startswith("gw") for attempt in state.attempts(state.index[whole]))
     words = (python, *_WORDS[facts.runner](name, args, workers))
-    return ByHand(words, cwd, given, box, without)
+    return ByHand(words, cwd, given, box, without, secret)
 
 
 def _suite(folder: RunFolder, name: str) -> dict[str, Any]:

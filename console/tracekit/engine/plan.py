@@ -342,11 +342,16 @@ def _replaced(value: Any, pairs: Sequence[tuple[str, str]]) -> Any:
 
 
 def variables_again(
-    suite: Mapping[str, Any], facts: Mapping[str, Any], environ: Mapping[str, str] | None
+    suite: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    environ: Mapping[str, str] | None,
+    *,
+    remote: bool = False,
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """The variables of a recorded suite, and the names of those that are left out, because they held a secret.
 
-    Secrets are had again where there is an `environ` to take them from. Raises ProblemError where one cannot be.
+    Secrets are had again where there is an `environ` to take them from; for another machine those of the profile
+    alone, as when it ran there. Raises ProblemError where one cannot be.
     """
     had = {name: str(value) for name, value in dict(suite.get("env") or {}).items()}
     hidden = [str(name) for name in suite.get("secret_env") or ()]
@@ -354,7 +359,8 @@ def variables_again(
         root, chosen = str(facts.get("root", "")), facts.get("profile")
         profile = loader.load(root, flags={"profile": chosen}, environ=environ, implicit=False).profile
         there = str(dict(facts.get("plan") or {}).get("environment", ""))
-        known = {**secrets_in(environ), **secrets(profile.exporting(there), environ)}
+        own = {} if remote else secrets_in(environ)
+        known = {**own, **secrets(profile.exporting(there), environ)}
         had = {**_with(had, known), **{name: known[name] for name in hidden if name in known}}
     whole = {name: value for name, value in had.items() if not _MARK.search(to_json(value))}
     return whole, tuple(sorted({*had, *hidden} - whole.keys()))

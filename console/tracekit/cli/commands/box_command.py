@@ -311,7 +311,7 @@ def _remove(args: argparse.Namespace) -> int:
 def _shell(args: argparse.Namespace) -> int:
     import anyio
 
-    from tracekit.cli import asking
+    from tracekit.cli import asking, once
     from tracekit.engine.boxes import Ways
     from tracekit.engine.plan import variables_again
     from tracekit.link.shell import command, shell
@@ -329,6 +329,6 @@ def _shell(args: argparse.Namespace) -> int:
         for suite in plan.get("suites", ())[:1]:
             directory = str(suite.get("cwd", directory))
             variables, _ = variables_again(suite, facts, None)
-    ways = Ways(places, asker=asking.asker())
+    ways = Ways(places, asker=asking.asker(), once=once.handed())
     link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
-    return anyio.run(shell, link, command(directory, variables))
+    return anyio.run(shell, link, lambda _: command(directory, variables))

@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import subprocess
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tracekit.cli import edge, project
@@ -53,8 +54,7 @@ def run(args: argparse.Namespace) -> int:
     there = f"on {found.box.name}: " if found.box is not None else ""
     edge.write(edge.clean(f"{there}cd {shlex.quote(found.cwd)} && {shlex.join(found.words)}"))
     if found.without:
-        what = "whose secret stays here" if there else "whose secret is not known any more"
-        edge.say_error(edge.clean(f"without {', '.join(found.without)}, {what}"))
+        _left_out(found.without, "whose secret is not known any more")
     if args.only_print:
         return edge.OK
     if found.box is not None:
@@ -74,9 +74,20 @@ def _there(found: ByHand, box: Spot) -> int:
     """Be a terminal on the box that ran it, until the debugger there ends."""
     import anyio
 
-    from tracekit.cli import asking
+    from tracekit.cli import asking, once
     from tracekit.engine.boxes import Ways
     from tracekit.link.shell import command, shell
 
-    link = Ways(project.places(), asker=asking.asker()).link(box.host, box.user, box.port, box.pinned)
-    return anyio.run(shell, link, command(found.cwd, found.environ, found.words))
+    ways = Ways(project.places(), asker=asking.asker(), once=once.handed())
+    link = ways.link(box.host, box.user, box.port, box.pinned)
+
+    def line(room: str) -> str:
+        if found.secret and not room:
+            _left_out(sorted(found.secret), "for whose secret the box has no safe way in")
+        return command(found.cwd, found.environ, found.words, room)
+
+    return anyio.run(shell, link, line, found.secret)
+
+
+def _left_out(names: Sequence[str], why: str) -> None:
+    edge.say_error(edge.clean(f"without {', '.join(names)}, {why}"))
