@@ -135,6 +135,21 @@ def test_board__rerun_that_fails_at_it_again__it_is_told_once() -> None:
     assert board.trouble == 1
 
 
+def test_board__service_was_not_well_and_is_in_the_rerun__it_is_told_no_more() -> None:
+    first = Journal()
+    first.start()
+    words = {"exit": 1, "stderr": "service db is not well", "remedy": "start it", "code": "box.service"}
+    first.line("runner.failed_to_start", suite=":services", command=[], **words)
+    first.finish()
+    assert _over(first).trouble == 1
+    again = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)
+    again.start(parent=first.run)
+    again.passes(again.found("chat/test_ws.py", "test_ping_is_answered", line=120), 5)
+    again.finish()
+    board = _over(first, again)
+    assert (board.trouble, board.notices()) == (0, [])
+
+
 def test_board__run_of_all_over_it__then_only_what_that_run_says() -> None:
     first = journals.collection_error()
     fresh = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)

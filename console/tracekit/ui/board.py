@@ -178,6 +178,8 @@ class Board:
 
     def _came_to(self, notice: Notice, place: int) -> bool:
         """Whether a later run speaks for a test of what this notice is about."""
+        if notice.suite.startswith(":"):
+            return True  # no suite of a profile: what stands before them, which every run does anew
         rows = (
             self.files.get(path_key(notice.suite, notice.file), ()) if notice.file else range(len(self.ids))
         )
