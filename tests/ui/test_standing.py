@@ -15,7 +15,7 @@ from tracekit.link.login import Question
 from tracekit.ui.screens.asked import Refused
 from tracekit.ui.screens.past import PastScreen
 from tracekit.ui.widgets.flatlist import FlatList
-from tracekit.wire.problems import Problem
+from tracekit.wire.problems import Problem, ProblemError
 
 WRONG = Problem("ssh.host_key_changed", "the host key has changed", "ci@box7.lab:22", "look at it")
 
@@ -49,6 +49,35 @@ def test_work__its_screen_was_left_meanwhile__then_it_does_not_go_on(leave: bool
         future.set_result(None)
         await settle(pilot, shown)
         assert done == (["ended"] if leave else ["went on", "ended"])
+
+    drive(failing, story)
+
+
+def test_work__what_it_waited_for_failed_after_its_screen_was_left__then_the_console_goes_on() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "H")
+        screen, done = shown.app.screen, list[str]()
+        assert isinstance(screen, PastScreen)
+        future = asyncio.get_running_loop().create_future()
+        screen.run_worker(waits(future, done))
+        await pilot.pause()
+        screen.dismiss(None)
+        future.set_exception(ProblemError((WRONG,)))
+        await settle(pilot, shown)
+        assert done == ["ended"]
+        assert shown.app._exception is None
+
+    drive(failing, story)
+
+
+def test_question__asked_while_the_console_ends__then_it_ends_as_it_was_to() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        shown.app.exit(0, return_code=0)
+        shown.app.ask("Stop it?", (), (("no", "no"),), lambda _: None)
+        assert shown.app._task is not None
+        await asyncio.wait({shown.app._task})
+        assert shown.app._exception is None
+        assert shown.app.return_code == 0
 
     drive(failing, story)
 

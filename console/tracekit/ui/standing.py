@@ -73,9 +73,11 @@ class Standing(_Base):
         self, method_name: str, message: Message
     ) -> Iterable[tuple[type, Callable[[Message], Any]]]:
         """Of a screen that goes, only the library goes on hearing, and what is there for the end."""
+        # The library mounts no parts any more once the console is to end, yet it still says that they were.
+        hears = self.stands and not (isinstance(message, events.Mount) and self.app._exit)  # noqa: SLF001 - it has no other way to say
         for made_by, method in super()._get_dispatch_methods(method_name, message):
             ours = made_by.__module__.partition(".")[0] == _OURS
-            if not ours or self.stands or isinstance(message, _LAST):
+            if not ours or hears or isinstance(message, _LAST):
                 yield made_by, method
 
 
@@ -100,6 +102,6 @@ class WhileStanding(Generic[Result]):
                 fault = error
             if not self._widget.stands:
                 self._work.close()
-                if fault is not None:
-                    raise fault
+                if fault is not None and not isinstance(fault, Exception):
+                    raise fault  # a cancellation; what a wait failed by, the work would have heard, and it is gone
                 return None
