@@ -9,6 +9,8 @@ small and printed; `python -m tests.torture.keys WORLD SEED [STEP …]` plays it
 from __future__ import annotations
 
 import contextlib
+import gc
+import os
 import random
 import sys
 import time
@@ -20,25 +22,29 @@ from tests.torture.keys_steps import plan
 from tests.torture.keys_worlds import PREPARED
 from tests.torture.registry import Outcome
 
-MINUTES, CI_MINUTES = 30.0, 0.4
+MINUTES, CI_MINUTES = 60.0, 0.4
 WORLDS = (*PREPARED, *REAL)
 LENGTH, CI_LENGTH = 250, 100
 SEED = 20_26
 SMALLER_TRIES, SMALLER_SECONDS = 60, 60.0
 MOST = 5
+#: Of an hour's sessions, that many come before memory counts: every screen has been met and every cache filled.
+WARM = 1 / 3
+MOST_GROWN = 24 * 1024 * 1024
 
 
 def main(scale: float) -> Outcome:
-    """Half an hour of it at full scale; in CI as long as a minute holds."""
+    """An hour of it at full scale, each time of other sessions; in CI as long as a minute holds."""
     if scale >= 1:
-        return torture(SEED, 60 * MINUTES, LENGTH)
+        return torture(random.SystemRandom().randrange(10_000, 10**9), 60 * MINUTES, LENGTH)
     return torture(SEED, 60 * CI_MINUTES, CI_LENGTH)
 
 
 def torture(seed: int, seconds: float, length: int) -> Outcome:
     """Sessions with seeds from this one on, over each of the worlds in turn, for so long."""
-    outcome, end = Outcome(), time.monotonic() + seconds
-    sessions = steps = paints = 0
+    outcome, began = Outcome(), time.monotonic()
+    end = began + seconds
+    sessions = steps = paints = warm = 0
     seen: set[str] = set()
     with machine() as on:
         while time.monotonic() < end and len(outcome.faults) < MOST:
@@ -46,19 +52,33 @@ def torture(seed: int, seconds: float, length: int) -> Outcome:
             planned = plan(number, length)
             told = play(world, number, planned, on if world in REAL else None)
             sessions, steps, paints = sessions + 1, steps + told.steps, paints + told.paints
+            if not warm and time.monotonic() > began + seconds * WARM:
+                warm = held()
             if told.breach is not None and told.breach.key not in seen:
                 seen.add(told.breach.key)
                 small = smaller(world, number, planned[: told.steps], told.breach, on)
                 outcome.fault(f"{world} {number}: {told.breach.words}\n   steps: {small!r}")
         if left := on.left():
             outcome.fault(f"{len(left)} processes are left: {left}")
+    if seconds >= 60 * MINUTES and warm and (grown := held() - warm) > MOST_GROWN:
+        outcome.fault(f"memory grew by {grown >> 20} MiB after the first {WARM * seconds / 60:.0f} minutes")
     outcome.figures = {
+        "seed": seed,
+        "warm_mib": warm >> 20,
+        "end_mib": held() >> 20,
         "sessions": sessions,
         "steps": steps,
         "paints": paints,
         "breaches": len(outcome.faults),
     }
     return outcome
+
+
+def held() -> int:
+    """The bytes of memory that this process holds, without what only waits to be collected."""
+    gc.collect()
+    with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123 - a file of the kernel's
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def run(scale: float) -> str:
