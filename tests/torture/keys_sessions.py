@@ -68,9 +68,9 @@ class Glass:
         self._whole = False  # all of it was painted at this size
         self._pairs = [(screen, pyte.Stream(screen)) for screen in (pyte.Screen(1, 1), pyte.Screen(1, 1))]
 
-    def take(self, _screen: object, update: object) -> None:
+    def take(self, screen: object, update: object) -> None:
         """One painting, as the library hands it over, in the bytes that the console makes of it."""
-        if not isinstance(update, CompositorUpdate) or self._app._batch_count:
+        if not isinstance(update, CompositorUpdate) or self._app._batch_count or self._app.outgrown(screen):
             return
         self.paints += 1
         if self._app.size != self._size:

@@ -6,6 +6,8 @@ import random
 from typing import Any
 
 import pytest
+from textual.app import App
+from textual.geometry import Size
 
 from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
@@ -244,3 +246,24 @@ def test_output__hundred_thousand_lines__pane_keeps_no_more_than_it_shows() -> N
         assert len(pane._painted) <= 1024  # type: ignore[attr-defined]
 
     drive(lambda: showing(FakeView(journal)), story)
+
+
+def test_painting__screen_laid_out_for_another_size__nothing_of_it_is_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    view = FakeView(journals.failing())
+    written: list[object] = []
+
+    async def story(pilot: Any, shown: Console) -> None:
+        app: Any = shown.app
+        screen = app.board_screen
+        monkeypatch.setattr(App, "_display", lambda _app, _screen, update: written.append(update))
+        app._display(screen, "as it is")
+        was = screen._compositor.size
+        screen._compositor.size = Size(was.width - 1, was.height)
+        app._display(screen, "too narrow")
+        screen._compositor.size = was
+        app._display(screen, "as it is again")
+        assert written == ["as it is", "as it is again"]
+
+    drive(lambda: showing(view), story)

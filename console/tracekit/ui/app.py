@@ -137,7 +137,12 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
 
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Of what the library would paint, what does not stand there yet."""
-        super()._display(screen, cast("RenderableType | None", self.fewer(renderable)))
+        if not self.outgrown(screen):
+            super()._display(screen, cast("RenderableType | None", self.fewer(renderable)))
+
+    def outgrown(self, screen: object) -> bool:
+        """Whether a screen is still laid out for another size than the terminal has by now: its lines would wrap."""
+        return isinstance(screen, Screen) and screen._compositor.size != self.size  # noqa: SLF001 - known nowhere else
 
     def fewer(self, update: object) -> object:
         """The same painting in fewer bytes; what is made of it must reach the terminal."""
