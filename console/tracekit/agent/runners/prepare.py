@@ -9,7 +9,6 @@ from __future__ import annotations
 import signal
 from typing import Any
 
-from tracekit.agent.passes import Pass
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.names import E
 
@@ -28,16 +27,6 @@ class PrepareAdapter(Adapter):
         command = tuple(str(word) for word in suite["command"])
         kind = str(suite["kind"])
         return LaunchSpec(f"L{number}", str(suite["name"]), command, str(suite["cwd"]), env, (), {}, kind)
-
-    def again(
-        self,
-        suite: dict[str, Any],
-        context: Context,
-        number: int,
-        asked: Pass,
-        attempts: dict[str, int],
-    ) -> LaunchSpec:
-        return self.start(suite, context, number)
 
     def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
         if exit.code == 0:

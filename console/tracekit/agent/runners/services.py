@@ -13,7 +13,6 @@ import sys
 from typing import Any
 
 from tracekit.agent.expecting import START
-from tracekit.agent.passes import Pass
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
 from tracekit.wire.names import E
 
@@ -36,17 +35,6 @@ class ServicesAdapter(Adapter):
         return LaunchSpec(
             f"L{number}", str(suite["name"]), command, place, env, (), {file: request}, "services"
         )
-
-    def again(
-        self,
-        suite: dict[str, Any],
-        context: Context,
-        number: int,
-        asked: Pass,
-        attempts: dict[str, int],
-    ) -> LaunchSpec:
-        """The same question once more."""
-        return self.start(suite, context, number)
 
     def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
         """Whether the suites may begin."""
