@@ -126,6 +126,19 @@ def test_run__service_comes_while_it_waits__then_tests_run_and_have_what_it_expo
     assert (again.code, waits(again)) == (5, ["services"]), again.err
 
 
+def test_run__service_that_is_slow_to_answer_stays_unwell__then_told_is_what_it_says_and_not_that_time_was_short(
+    sandbox: Sandbox, port: int
+) -> None:
+    # The last answer comes when the time is over, whenever the one before it came.
+    root = project(
+        sandbox, port, 'command = ["sh", "-c", "sleep 0.4; echo it migrates; exit 1"], within = "1s"'
+    )
+    done = sandbox.run("run", root, "--json")
+    assert done.code == 5, done.err
+    (unwell,) = done.of("service.unhealthy")
+    assert unwell["why"] == "sh ends with 1: it migrates"
+
+
 def test_list__service_is_not_well__then_scenarios_are_listed_all_the_same(
     sandbox: Sandbox, port: int
 ) -> None:

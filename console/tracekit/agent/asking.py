@@ -23,7 +23,7 @@ PATIENCE = 5.0
 #: Of one question.
 MOST = 256
 _KINDS = ("tcp", "http", "command")
-_SAID, _HEARD = 200, 4096
+_SAID, _HEARD, _CUT = 200, 4096, "\N{HORIZONTAL ELLIPSIS}"
 # How often a command that says nothing is looked at, and how much is read that it said before its end.
 _LOOK, _LEFT = 0.05, 1 << 16
 
@@ -55,7 +55,7 @@ def ask(checks: list[dict[str, Any]], patience: float = PATIENCE) -> list[dict[s
 
     def one(at: int) -> None:
         try:
-            said[at] = _ask(checks[at], patience)
+            said[at] = _ask(checks[at], _own(checks[at], patience))
         except (OSError, ValueError) as fault:
             said[at] = getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
 
@@ -66,7 +66,18 @@ def ask(checks: list[dict[str, Any]], patience: float = PATIENCE) -> list[dict[s
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
     told = dict(said)
-    return [{"name": check["name"], "said": told[at][:_SAID]} for at, check in enumerate(checks)]
+    return [{"name": check["name"], "said": _short(told[at])} for at, check in enumerate(checks)]
+
+
+def _own(check: dict[str, Any], patience: float) -> float:
+    """How long this one may take: no longer than it may take to be well at all."""
+    within = check.get("within")
+    return min(patience, float(within)) if isinstance(within, (int, float)) and within > 0 else patience
+
+
+def _short(said: str) -> str:
+    """Cut to a line, between two words: a part of a secret is nothing that can be taken out later."""
+    return said if len(said) <= _SAID else f"{said[: _SAID + 1].rpartition(' ')[0]} {_CUT}"
 
 
 def _ask(check: dict[str, Any], patience: float) -> str:
@@ -175,7 +186,7 @@ def _heard(process: subprocess.Popen[bytes], deadline: float) -> bytes:
     It is over when the command is: what it leaves behind may hold its output open for as long as it likes.
     """
     stream: Any = process.stdout
-    heard, rest = b"", _LEFT
+    heard, rest, cut = b"", _LEFT, False
     while rest > 0:
         left = deadline - time.monotonic()
         ended = process.poll() is not None
@@ -183,10 +194,12 @@ def _heard(process: subprocess.Popen[bytes], deadline: float) -> bytes:
             data = os.read(stream.fileno(), _HEARD)
             if not data:
                 break
+            cut = cut or len(heard) + len(data) > _HEARD
             heard = (heard + data)[-_HEARD:]
             rest -= len(data) if ended else 0
         elif ended:
             break
         if left <= 0:
             break
-    return heard
+    # What is left of a word may be a part of a secret.
+    return b"".join([f"{_CUT} ".encode(), *heard.split(None, 1)[1:]]) if cut else heard

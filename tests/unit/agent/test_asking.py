@@ -133,6 +133,32 @@ def test_ask__command_says_much_just_before_it_ends__then_its_last_line_is_told(
     assert said({"command": ["sh", "-c", script]}) == "sh ends with 1: the last"
 
 
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        # The end of a long answer is cut off, and the beginning of one that nobody keeps as a whole.
+        (
+            "printf '%0150d ' 0; echo {0} and more",
+            "sh ends with 1: " + "0" * 150 + " \N{HORIZONTAL ELLIPSIS}",
+        ),
+        (
+            "printf %s {0}; printf '%04050d at last' 0",
+            "sh ends with 1: \N{HORIZONTAL ELLIPSIS} at last",
+        ),
+    ],
+)
+def test_ask__what_it_says_is_long__then_cut_between_words_and_no_part_of_a_secret_is_left(
+    script: str, told: str
+) -> None:
+    secret = "a-password-of-" + "many-letters-" * 8
+    assert said({"command": ["sh", "-c", script.format(secret) + "; exit 1"]}) == told
+
+
+def test_ask__it_may_take_no_longer_than_that_to_be_well__then_nobody_waits_longer_for_it() -> None:
+    waited = said({"command": ["sleep", "300"], "within": 0.2}, 200.0)
+    assert waited == "sleep does not end within 0.2 s"
+
+
 def test_ask__project_is_on_the_box__then_commands_are_started_in_its_folder(tmp_path: Path) -> None:
     here = {"command": ["sh", "-c", 'test "$PWD" = "$0"', str(tmp_path)], "at": str(tmp_path)}
     assert said(here) == ""
