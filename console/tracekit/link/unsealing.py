@@ -72,7 +72,13 @@ class Unsealing:
             padding, kind, number, size = _FRONT.unpack_from(open_, front)
             # Sound or not: what stood there is another's.
             open_[front:place] = covered
-            if not sound or kind != _DATA or not size or _FRONT.size + size + padding != length:
+            if (
+                not sound
+                or kind != _DATA
+                or not size
+                or not padding
+                or _FRONT.size + size + padding != length
+            ):
                 break
             if channel is None:
                 whose, channel = number, self._channel(number)
