@@ -84,6 +84,10 @@ def test_run__service_is_not_well__then_no_test_is_red_and_it_ends_as_an_unhealt
     assert said.code == 5
     assert "a service that the tests need is not well" in said.out
     assert "nothing ran" in said.out
+    # Before that it is told at once what no test begins for.
+    waited = "waits for service api: 127.0.0.1:"
+    assert said.out.index(waited) < said.out.index("a service that the tests need is not well")
+    assert said.out.count(waited) == 1
 
 
 def test_run__service_comes_while_it_waits__then_tests_run_and_have_what_it_exports(

@@ -64,6 +64,10 @@ def wait(services: Sequence[dict[str, Any]], teller: Teller) -> int:
                 teller.line(E.SERVICE_UNHEALTHY, service=name, after=after, why=why)
                 sys.stderr.write(f"service {name} is not well after {after:g} s: {why}\n")
             elif said.get(name) != why:
+                if name not in said:
+                    # Whoever looks on sees no test begin, and wants to know why.
+                    told = f"waits for service {name}: {why}"
+                    teller.line(E.PHASE_STARTED, phase="service", id=name, message=told)
                 said[name] = why
                 _say(f"waiting for service {name}: {why}")
         if left:

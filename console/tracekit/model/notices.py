@@ -28,6 +28,8 @@ _KINDS: dict[str, str] = {
     E.BOX_LOST: "link",
     E.BOX_RESUMED: "link",
 }
+#: The phases of which it is told at once what they wait for.
+_WAITED_FOR = frozenset({"lock", "service"})
 _WAITS = {
     "input": "waits for input, which tests do not have",
     "debugger": "waits for input in a debugger, which tests do not have",
@@ -78,7 +80,7 @@ def notice_of(line: dict[str, Any], t: int) -> Notice | None:
     """The notice a line gives, or None."""
     event = coerce.text(line.get("e"))
     kind = _KINDS.get(event)
-    if kind is None or (event == E.PHASE_STARTED and line.get("phase") != "lock"):
+    if kind is None or (event == E.PHASE_STARTED and line.get("phase") not in _WAITED_FOR):
         return None
     get = line.get
     failure = get("failure")
