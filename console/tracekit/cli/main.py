@@ -18,14 +18,7 @@ from tracekit.wire.problems import Problem, ProblemError
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and give its exit code."""
-    words = list(sys.argv[1:] if argv is None else argv)
-    if not words or words[0] in {"-h", "--help", "help"}:
-        sys.stdout.write(registry.overview())
-        return edge.OK if words else edge.USAGE
-    if words[0] in {"-V", "--version"}:
-        sys.stdout.write(f"tracekit {__version__}\n")
-        return edge.OK
-    return _guarded(words[0], words[1:])
+    return _guarded(list(sys.argv[1:] if argv is None else argv))
 
 
 def program() -> None:
@@ -49,13 +42,14 @@ def _leave(code: int) -> None:
 def tui(argv: Sequence[str] | None = None) -> int:
     """Open the console."""
     words = list(sys.argv[1:] if argv is None else argv)
-    return _guarded("tui", words)
+    return _guarded(["tui", *words])
 
 
-def _guarded(name: str, words: list[str]) -> int:
+def _guarded(words: list[str]) -> int:
     _prepare_streams()
     try:
-        code = _dispatch(name, words)
+        code = _dispatch(words)
+        # What could not be written is found out here, and not behind the exit code.
         sys.stdout.flush()
         return code
     except ProblemError as fault:
@@ -66,8 +60,6 @@ def _guarded(name: str, words: list[str]) -> int:
     except BrokenPipeError:
         edge.swallow_output()
         return edge.SIGNAL + 13
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else edge.USAGE
     except OSError as fault:
         if (
             fault.errno not in {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
@@ -103,7 +95,21 @@ def _prepare_streams() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _dispatch(name: str, words: list[str]) -> int:
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in {"-h", "--help", "help"}:
+        sys.stdout.write(registry.overview())
+        return edge.OK if words else edge.USAGE
+    if words[0] in {"-V", "--version"}:
+        sys.stdout.write(f"tracekit {__version__}\n")
+        return edge.OK
+    try:
+        return _command(words[0], words[1:])
+    except SystemExit as leaving:
+        # How a parser of arguments ends, which has said all that there is to say, as its help.
+        return leaving.code if isinstance(leaving.code, int) else edge.USAGE
+
+
+def _command(name: str, words: list[str]) -> int:
     if name != "tui" and name not in registry.SUMMARIES:
         import difflib
 
