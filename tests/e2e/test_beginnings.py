@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cli import Sandbox, processes_with
+from tests.support.cli import PATIENCE, Sandbox, processes_with
 from tests.support.until import until
 from tracekit.agent.carry import MARKER
 from tracekit.link.bridge import Bridge
@@ -97,6 +97,44 @@ def test_bridge__waits__then_nothing_is_there_before_it_is_needed_and_then_a_dae
         assert list(state.glob("agent/*/daemon.json"))
     finally:
         bridge.close()
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe\0", b"", b"../other 1"], ids=["binary", "empty", "elsewhere"])
+def test_run__pointer_to_the_built_agent_is_damaged__then_it_is_built_anew(
+    sandbox: Sandbox, damage: bytes
+) -> None:
+    root = sandbox.project({"test_one.py": PASSES})
+    assert sandbox.run("run", root).code == 0
+    (pointer,) = (sandbox.home / "cache" / "tracekit" / "agent").glob("*.built")
+    pointer.write_bytes(damage)
+    done = sandbox.run("run", root)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_run__built_agent_was_cut_short__then_it_is_built_anew(sandbox: Sandbox) -> None:
+    root = sandbox.project({"test_one.py": PASSES})
+    assert sandbox.run("run", root).code == 0
+    (built,) = (sandbox.home / "cache" / "tracekit" / "agent").glob("*.pyz")
+    built.write_bytes(built.read_bytes()[:1000])
+    done = _elsewhere(sandbox).run("run", root)
+    assert (done.code, done.err) == (0, "")
+
+
+WORDS = (["--version"], ["--help"], ["run", "--help"])
+
+
+@pytest.mark.parametrize("words", WORDS, ids=" ".join)
+def test_program__standard_output_takes_nothing__then_told_and_2_and_a_closed_one_is_no_fault(
+    sandbox: Sandbox, words: list[str]
+) -> None:
+    with Path("/dev/full").open("wb") as full:
+        process = sandbox.start(*words, stdout=full)
+        err = process.communicate(timeout=PATIENCE)[1].decode()
+    assert process.returncode == 2
+    assert err.startswith("tracekit: standard output cannot be written: ")
+    closed = ["sh", "-c", 'exec "$@" >&-', "sh", sys.executable, "-m", "tracekit.cli.main", *words]
+    done = sandbox.run(command=closed)
+    assert (done.code, done.err) == (0, "")
 
 
 def _reads(pid: int) -> bool:

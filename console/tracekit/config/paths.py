@@ -40,8 +40,20 @@ def _place(environ: Mapping[str, str], variable: str, below_home: str) -> str:
     # A relative one is invalid by the standard and would scatter runs over working directories.
     if not os.path.isabs(base):
         home = environ.get("HOME", "")
-        base = os.path.join(home if os.path.isabs(home) else os.path.expanduser("~"), below_home)
+        base = os.path.join(home if os.path.isabs(home) else _home(), below_home)
     return os.path.join(base, "tracekit")
+
+
+def _home() -> str:
+    """The home of the user as the machine has it, where the environment names none, or a relative one."""
+    import pwd
+
+    try:
+        found = pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        found = ""
+    # A container may run us as a user whom nobody has written down.
+    return found if os.path.isabs(found) else "/"
 
 
 def usable_state_dir(environ: Mapping[str, str]) -> str:

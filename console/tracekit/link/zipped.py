@@ -62,7 +62,7 @@ def _built(cache: Path, kind: str, make: Callable[[Path], list[Path]]) -> list[P
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         # Once an installation; every later start finds it built.
         made = make(folder)
-        _write(pointer, " ".join(path.name for path in made).encode())
+        _write(pointer, " ".join(f"{path.name} {path.stat().st_size}" for path in made).encode())
     except OSError as fault:
         raise ProblemError(
             Problem(
@@ -76,9 +76,11 @@ def _built(cache: Path, kind: str, make: Callable[[Path], list[Path]]) -> list[P
 
 
 def _found(folder: Path, kind: str) -> list[Path]:
-    with contextlib.suppress(OSError):
-        found = [folder / name for name in _pointer(folder, kind).read_text().split()]
-        if all(path.is_file() for path in found):
+    # What is not as it was written, as after a power cut, is built anew.
+    with contextlib.suppress(OSError, ValueError):
+        words = _pointer(folder, kind).read_text("ascii").split()
+        found = [folder / name for name in words[::2]]
+        if [path.stat().st_size for path in found] == [int(size) for size in words[1::2]]:
             return found
     return []
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import pwd
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,6 +30,16 @@ def test_paths__by_variable_or_home__then_as_xdg_says(
     # A relative one is invalid by the standard.
     assert place({"HOME": "/home/u", variable: "data"}) == f"/home/u/{below}/tracekit"
     assert place({"HOME": "/home/u", variable: ""}) == f"/home/u/{below}/tracekit"
+
+
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "relative"}, {"HOME": "~"}])
+def test_paths__home_is_not_named_or_relative__then_below_the_users_own(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Whatever the process's own says: a relative one would scatter runs over working directories.
+    monkeypatch.setenv("HOME", "elsewhere")
+    own = pwd.getpwuid(os.getuid()).pw_dir
+    assert paths.state_dir(environ) == f"{own}/.local/state/tracekit"
 
 
 def test_usable_state_dir__not_there_yet__then_made_for_the_user_alone(tmp_path: Path) -> None:
