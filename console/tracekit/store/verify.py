@@ -29,6 +29,8 @@ class Verified:
 
     run_id: str
     journal_lines: int = 0
+    #: Lines that are missing, in a recording which says itself that it is incomplete.
+    lines_lost: int = 0
     sources: int = 0
     output_bytes: int = 0
     blobs: int = 0
@@ -53,6 +55,8 @@ class _Told:
     """What the lines of a journal say together, to be held against each other at its end."""
 
     windows: list[tuple[int, int, int]] = field(default_factory=list)
+    #: Where a source's count jumps: how many lines are missing, in words, and where.
+    jumps: list[tuple[int, str, str]] = field(default_factory=list)
     #: The latest attempt of each scenario and how it ended; sub-tests are counted with their parents.
     ends: dict[str, tuple[int, str]] = field(default_factory=dict)
     end: dict[str, object] | None = None
@@ -144,12 +148,13 @@ def _journal(path: Path, found: Verified, *, held: bool) -> None:
                 found.add("bad_line", str(fault), where)
                 continue
             found.journal_lines += 1
-            _line(obj, where, next_n, found)
+            _line(obj, where, next_n, found, told)
             _tell(obj, number, told)
     found.sources = len(next_n)
     if not found.ended and not held:
         action = "its last lines are lost: what the journal holds can still be shown"
         found.add("no_end", "the run has no end and nobody holds it", str(path), action)
+    _jumps(told, found)
     _output_size(told, path, found)
     _verdicts(told, path, found)
     _overlaps(told, path, found)
@@ -177,6 +182,14 @@ def _attempt(obj: dict[str, object], told: _Told) -> None:
         return
     if attempt >= told.ends.get(scenario, (0, ""))[0]:
         told.ends[scenario] = (attempt, verdict)
+
+
+def _jumps(told: _Told, found: Verified) -> None:
+    if told.end is not None and told.end.get("recording") == "incomplete":
+        found.lines_lost = sum(missing for missing, _, _ in told.jumps)
+        return
+    for _, what, where in told.jumps:
+        found.add("gap", what, where)
 
 
 def _output_size(told: _Told, path: Path, found: Verified) -> None:
@@ -212,7 +225,7 @@ def _overlaps(told: _Told, path: Path, found: Verified) -> None:
         covered = max(covered, offset + length)
 
 
-def _line(obj: dict[str, object], where: str, next_n: dict[str, int], found: Verified) -> None:
+def _line(obj: dict[str, object], where: str, next_n: dict[str, int], found: Verified, told: _Told) -> None:
     version, source, number = obj.get("v"), obj.get("src"), obj.get("n")
     if version != LINE_VERSION:
         found.add("other_version", f"line version {version}, this program reads {LINE_VERSION}", where)
@@ -225,7 +238,10 @@ def _line(obj: dict[str, object], where: str, next_n: dict[str, int], found: Ver
     expected = next_n.get(source, 1)
     if number != expected:
         what = f"{source} goes from {expected - 1} to {number}"
-        found.add("gap" if number > expected else "repeated", what, where)
+        if number > expected:
+            told.jumps.append((number - expected, what, where))
+        else:
+            found.add("repeated", what, where)
     next_n[source] = number + 1
     event = obj.get("e")
     if event == E.RUN_ENDED:

@@ -141,6 +141,19 @@ def test_verify__later_attempt_and_subtest__then_only_the_last_of_each_test_coun
     assert verify(folder).problems == []
 
 
+def test_verify__lines_missing_in_a_recording_that_says_it_is_incomplete__then_counted_and_no_damage(
+    recorded: Recorded,
+) -> None:
+    folder = recorded()
+    whole = folder.journal.read_bytes()
+    told = whole.replace(b'"e":"run.ended",', b'"e":"run.ended","recording":"incomplete",')
+    assert told != whole
+    folder.journal.write_bytes(_drop_line(told, 3))
+    found = verify(folder)
+    assert [problem for problem in found.problems if problem.code == "verify.gap"] == []
+    assert found.lines_lost == 1
+
+
 @pytest.mark.parametrize(
     ("code", "damage"),
     [

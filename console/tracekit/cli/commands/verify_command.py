@@ -46,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
                 "ok": not found.problems,
                 "ended": found.ended,
                 "journal_lines": found.journal_lines,
+                "lines_lost": found.lines_lost,
                 "sources": found.sources,
                 "output_bytes": found.output_bytes,
                 "blobs": found.blobs,
@@ -61,8 +62,10 @@ def run(args: argparse.Namespace) -> int:
             edge.say_error(f"… and {found.more} more")
         state = "whole" if not found.problems else "damaged"
         open_end = "" if found.ended else ", not ended"
+        # Damage is what nobody spoke of; a full disk's losses the run tells itself.
+        lost = f" and {found.lines_lost} lost on a full disk" if found.lines_lost else ""
         edge.say(
-            f"run {found.run_id} is {state}{open_end}: {found.journal_lines} lines of {found.sources} sources, "
+            f"run {found.run_id} is {state}{open_end}: {found.journal_lines} lines{lost} of {found.sources} sources, "
             f"{found.output_bytes} bytes of output{_trace(found)}"
         )
     return edge.RED if found.problems else edge.OK
