@@ -263,7 +263,7 @@ class LiveRun:
             "files": {**self._whole, **self._traced(), **pump.recording.committed} if pump else {},
             "state": {"ended": "ended", "waiting": "waiting"}.get(self.phase, "live"),
             "reason": "",
-            "incomplete": bool(pump and pump.recording.faults),
+            "incomplete": bool(pump and pump.recording.incomplete),
         }
         if self.phase == "ended":
             finish = (pump.finish if pump else None) or {"reason": "agent-died"}

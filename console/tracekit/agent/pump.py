@@ -18,7 +18,7 @@ from tracekit.agent.lastwords import LastWords
 from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec
 from tracekit.agent.stacks import Stacks, members, silent, voices
-from tracekit.agent.system import RESERVE, System, read_range, read_tail
+from tracekit.agent.system import RESERVE, System, free_space, read_range, read_tail
 from tracekit.agent.waiting import place_of, waits_for
 from tracekit.agent.watch import Alarm, Watch
 from tracekit.wire.lines import LineError, decode
@@ -31,6 +31,8 @@ PATIENCE = 2.0
 # An exit that the supervisor told us but cannot write down is believed after this long.
 LOST_EXIT = 0.5
 SPLIT = 4 << 20
+#: With less room than this left, a process that died may have lost its last lines.
+ROOM = 64 << 10
 #: Of so many processes of a launch that hangs outside its tests the stacks are told.
 MOST_ASKED = 4
 
@@ -280,9 +282,19 @@ class Pump:
             self._tail(f"{base}.out", TAIL),
             # A death's own words are long: the frames of all threads, and the names of every extension module.
             self._tail(f"{base}.err", 8 * TAIL),
-            # A process of the tests takes it where the disk has no room for a line.
-            "" if os.path.exists(os.path.join(self.ingest.directory, RESERVE)) else self.ingest.directory,
+            self.ingest.directory if self._starved() else "",
+            self._full(),
         )
+
+    def _full(self) -> bool:
+        try:
+            return free_space(self.ingest.directory) < ROOM
+        except OSError:
+            return True
+
+    def _starved(self) -> bool:
+        """Whether the disk was full for the tests: one of their processes takes then what was set aside for lines."""
+        return not os.path.exists(os.path.join(self.ingest.directory, RESERVE))
 
     def _tail(self, path: str, most: int) -> bytes:
         """The end of what a launch printed, redacted before it is cut."""
@@ -299,7 +311,9 @@ class Pump:
                 self.finish = command.line
                 self._finish_since = self._clock.seconds()
                 batch.own += self.ending()
-                state = "incomplete" if self.recording.faults else "complete"
+                # They leave out what no verdict depends on, even where everything of ours found room.
+                self.recording.starved = self._starved()
+                state = "incomplete" if self.recording.incomplete else "complete"
                 batch.own.append({**command.line, "recording": state})
         batch.note["driver"] = self.driver.snapshot()
         self._commit(batch)

@@ -73,12 +73,19 @@ class Recording:
         self.journal_length = 0
         self.output_length = 0
         self.faults = 0
+        #: Whether the tests' own processes had no room, and left things out.
+        self.starved = False
         self._unreported = 0
         self.why = ""
 
     @property
     def committed(self) -> dict[str, int]:
         return {JOURNAL_FILE: self.journal_length, OUTPUT_FILE: self.output_length}
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether anything of the run may be missing in it."""
+        return bool(self.faults) or self.starved
 
     @property
     def next_output(self) -> int:

@@ -17,7 +17,7 @@ from tracekit.agent.pump import Pump
 from tracekit.agent.recording import Recording
 from tracekit.agent.redact import Redactor
 from tracekit.agent.runners.base import Context, LaunchSpec
-from tracekit.agent.system import Clock, Files, System
+from tracekit.agent.system import RESERVE, Clock, Files, System
 
 RUN = "01K00000000000000000000000"
 SUPERVISOR = "supervisor-1-1.ndjson"
@@ -65,6 +65,7 @@ class World:
         self.place = root / "local"
         self.spool = self.place / "spool"
         self.spool.mkdir(parents=True)
+        (self.spool / RESERVE).write_bytes(b"set aside")
         self.secrets = secrets or {}
         self.clock = Time()
         self.specs: dict[str, LaunchSpec] = {}
@@ -257,6 +258,22 @@ def test_full_disk__at_every_call__then_the_verdicts_stay_and_the_recording_says
             assert [gap["why"] for gap in gaps] in ([], [os.strerror(errno.ENOSPC)])
             assert world.journal()[-2]["e"] in {"run.ended", "ingested", "attempt.ended", "output"}
     assert faults > 20
+
+
+@pytest.mark.parametrize(("taken", "state"), [(True, "incomplete"), (False, "complete")])
+def test_full_disk__only_the_tests_own_processes_had_no_room__then_the_recording_says_incomplete(
+    tmp_path: Path, taken: bool, state: str
+) -> None:
+    world = World(tmp_path, Files())
+    if taken:
+        # As a process of the tests does, which leaves steps and output out from then on.
+        (world.spool / RESERVE).unlink()
+    while not world.pump.closed:
+        world.survive(Files())
+    world.pump.close()
+    assert world.pump.recording.faults == 0
+    assert world.pump.recording.incomplete is taken
+    assert [line["recording"] for line in world.journal() if line["e"] == "run.ended"] == [state]
 
 
 def test_full_disk__room_again_after_the_end__then_the_rest_is_recorded(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ class Exit:
     stderr_tail: bytes
     #: The folder whose disk took not all that was told, where it was so full that what is set aside was used up.
     starved: str = ""
+    #: Whether it is as full now, where its process has just ended.
+    full: bool = False
 
 
 @dataclass(frozen=True)
