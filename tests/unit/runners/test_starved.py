@@ -42,8 +42,34 @@ def test_read__disk_full_and_process_ended_in_order__then_nothing_crashed_and_no
     assert end.resume == []
 
 
+DEATHS = {"signal": (None, 11, "killed by SIGSEGV"), "exit": (77, None, "exited with status 77")}
+
+
+@pytest.mark.parametrize("death", list(DEATHS))
 @pytest.mark.parametrize("runner", list(READERS))
-def test_read__disk_full_and_process_killed__then_what_ran_crashed(runner: str) -> None:
+def test_read__process_died_and_no_room_for_its_last_lines__then_nobody_is_named_but_the_death_is_told(
+    runner: str, death: str
+) -> None:
+    code, number, words = DEATHS[death]
+    end = READERS[runner](progress(), Exit(code, number, b"", b"", "/spool", full=True))
+
+    assert [(line["e"], line["code"]) for line in end.lines] == [("runner.failed_to_start", "disk.full")]
+    assert words in end.lines[0]["why"]
+    assert (end.not_run, end.resume) == (["c"], [])
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__process_killed_with_room_again_and_two_ends_unheard__then_nobody_is_named(runner: str) -> None:
+    heard = progress()
+    heard.running["c"] = {"attempt": 1}
+
+    end = READERS[runner](heard, Exit(None, 11, b"", b"", "/spool"))
+
+    assert [line["e"] for line in end.lines] == ["runner.failed_to_start"]
+
+
+@pytest.mark.parametrize("runner", list(READERS))
+def test_read__disk_was_full_and_process_killed_with_room_again__then_what_ran_crashed(runner: str) -> None:
     end = READERS[runner](progress(), Exit(None, 11, b"", b"", "/spool"))
 
     assert [line["verdict"] for line in end.lines if line["e"] == "attempt.ended"] == ["crashed"]

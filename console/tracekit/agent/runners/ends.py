@@ -52,7 +52,7 @@ def told_disk_full(end: End, progress: Progress, exit: Exit, *, discovering: boo
     left = not_begun(progress)
     if not _unheard(progress, exit, [] if discovering else left):
         return False
-    said = "" if exit.code is None else f"; the runner itself {how(exit)}"
+    said = "" if exit.code is None and exit.signal is None else f"; the runner itself {how(exit)}"
     why = f"the disk was full, and not every end of a test could be written down{said}"
     remedy = f"free space on the disk of {exit.starved}, and run again"
     end.lines.append(failed_to_start(progress, exit, Fault("disk.full", remedy, why)))
@@ -61,8 +61,12 @@ def told_disk_full(end: End, progress: Progress, exit: Exit, *, discovering: boo
 
 
 def _unheard(progress: Progress, exit: Exit, left: list[str]) -> bool:
-    """Whether a process that seems to have ended in order did more than what it could write down."""
-    if not exit.starved or not progress.any_probe_line or exit.signal is not None or odd(exit):
+    """Whether a process did more than what it could write down."""
+    if not exit.starved or not progress.any_probe_line:
+        return False
+    died = exit.signal is not None or odd(exit)
+    if died and not exit.full and len(progress.running) < 2:
+        # There is room again, and so the last lines are there, which say in which test it died.
         return False
     session = progress.session_ended
     if session is None:
