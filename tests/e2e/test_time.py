@@ -164,8 +164,8 @@ def test_stall__stuck_in_code_that_never_gives_up_the_interpreter__then_its_stac
 import ctypes
 
 def test_stuck():
-    # PyDLL keeps the interpreter's lock for the whole call.
-    ctypes.PyDLL(None).sleep(4)
+    # PyDLL keeps the interpreter's lock for the whole call, which any signal ends: here the one that asks for stacks.
+    ctypes.PyDLL(None).sleep(120)
 """
     root = sandbox.project({"test_it.py": text, "tracekit.toml": '[suite.it]\nstall = "1s"\n'})
     done = sandbox.run("run", root, "--json")

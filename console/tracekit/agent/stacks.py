@@ -19,8 +19,10 @@ if TYPE_CHECKING:
     from tracekit.agent.native_stacks import NativeStacks
 
 SUFFIX = ".stacks"
-# A process that does not answer by then cannot: it is stopped, or blocks its signals.
+# How long its tasks are waited for behind its threads: code that never gives up the interpreter tells none.
 PATIENCE = 1.0
+# A process that says nothing by then cannot: it is stopped, or blocks its signals. One that got no processor yet will.
+MOST_PATIENCE = 5.0
 MOST = 256 * 1024
 _NAME = re.compile(r"^(?P<role>.+)-(?P<pid>\d+)-(?P<started>\d+)\.ndjson$")
 _THREAD = re.compile(r"^(?P<current>Current thread|Thread) (?P<thread>0x[0-9a-fA-F]+)(?: \[(?P<name>.*?)\])?")
@@ -104,8 +106,9 @@ class Stacks:
                 continue
             if asked.process is not None:
                 data = read_range(asked.process.stacks, asked.offset, MOST)
+                patience = PATIENCE if _whole(data) else MOST_PATIENCE
                 whole = _END in data if asked.process.tasks else _whole(data)
-                if not whole and now - asked.at < PATIENCE:
+                if not whole and now - asked.at < patience:
                     continue
             self._asked.remove(asked)
             found.append(Answer(asked.alarm, parse(data.decode("utf-8", "replace"))))
