@@ -118,6 +118,19 @@ def test_run__half_of_it_finds_no_room__then_all_that_is_told_is_so_and_the_same
     assert p8_disks.breaches(small_disk, kind) == []
 
 
+@pytest.mark.parametrize(("last", "green"), [("!= -1", True), ("!= 500", False)])
+def test_reports__of_runs_that_are_whole__then_a_green_one_is_told_from_a_red_one(
+    tmp_path: Path, last: str, green: bool
+) -> None:
+    # What a run on a full disk is held to is worth something only where it can be broken.
+    sandbox = Sandbox(tmp_path / "home")
+    sandbox.run("run", sandbox.project({"test_many.py": MANY.replace("!= 500", last)}), "-s", "*[500]")
+    for option, is_green in p8_disks.GREENS.items():
+        file = sandbox.home / f"report{option}"
+        assert sandbox.run("export", "last", option, file).code == 0
+        assert is_green(file.read_text()) is green
+
+
 def test_run__disk_is_full_before__then_2_and_what_to_do(small_disk: Sandbox) -> None:
     root = small_disk.project({"test_noisy.py": NOISY})
     filler = small_disk.home / "state" / "filler"
