@@ -78,6 +78,20 @@ def test_recover__everything_died__then_whole_shown_and_told_in_counts(tmp_path:
     assert (row["reason"], row["live"]) == ("agent-died", False)
 
 
+def test_verify__copy_in_a_folder_of_another_name__then_the_run_that_it_is(
+    tmp_path: Path,
+) -> None:
+    sandbox = Sandbox(tmp_path / "home")
+    root = sandbox.project({"test_it.py": "def test_it(): ...\n"})
+    assert sandbox.run("run", root).code == 0
+    (run,) = (sandbox.state / "runs").iterdir()
+    copy = tmp_path / "evidence"
+    shutil.copytree(run, copy)
+    done = sandbox.run("verify", copy)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(f"run {run.name} is whole")
+
+
 def test_recover__secrets_gone_with_the_shell__then_asked_for_and_never_written(tmp_path: Path) -> None:
     sandbox = Sandbox(tmp_path / "home", {"API_TOKEN": SECRET})
     run = died(sandbox)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from tracekit.agent.paths import read_json
 from tracekit.cli import edge, project
 from tracekit.store.runs import RunFolder, RunStore
 from tracekit.store.verify import Verified, verify
+from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import RUN_FILE
 
 
@@ -30,12 +32,17 @@ def _trace(found: Verified) -> str:
     return f", {found.events} events{missing}"
 
 
+def _copied(path: Path) -> RunFolder | None:
+    """A run that was copied from elsewhere is named by its folder, which may be called anything."""
+    if not (path / RUN_FILE).is_file():
+        return None
+    own = (read_json(str(path / RUN_FILE)) or {}).get("run")
+    return RunFolder(path, own if isinstance(own, str) and is_run_id(own) else path.name)
+
+
 def run(args: argparse.Namespace) -> int:
     """Verify; exit code 1 means damage."""
-    # A run that was copied from elsewhere is named by its folder.
-    path = Path(args.run)
-    folder = RunFolder(path, path.name) if (path / RUN_FILE).is_file() else None
-    found = verify(folder or RunStore(project.places().state).find(args.run))
+    found = verify(_copied(Path(args.run)) or RunStore(project.places().state).find(args.run))
     if args.json:
         for problem in found.problems:
             edge.say_json("tracekit.problem/1", problem.to_json())
@@ -63,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         state = "whole" if not found.problems else "damaged"
         open_end = "" if found.ended else ", not ended"
         # Damage is what nobody spoke of; a full disk's losses the run tells itself.
-        lost = f" and {found.lines_lost} lost on a full disk" if found.lines_lost else ""
+        lost = f" and {found.lines_lost} lost for want of room" if found.lines_lost else ""
         edge.say(
             f"run {found.run_id} is {state}{open_end}: {found.journal_lines} lines{lost} of {found.sources} sources, "
             f"{found.output_bytes} bytes of output{_trace(found)}"
