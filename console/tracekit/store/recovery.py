@@ -18,6 +18,8 @@ from typing import Any
 from tracekit.agent.ingest import Ingest
 from tracekit.agent.recording import Batch, Recording, Restored
 from tracekit.agent.redact import Redactor
+from tracekit.agent.runners.base import Exit
+from tracekit.agent.runners.ends import how
 from tracekit.agent.system import RESERVE, System
 from tracekit.model.scenarios import group_facts
 from tracekit.store import packing, recorded
@@ -31,8 +33,6 @@ _DIED = "everything that ran it died"
 _FULL = "the disk was full: how they ended could not be written down"
 _SUPERVISOR = re.compile(r"supervisor-\d+-\d+\.ndjson")
 _NAMED = 1000
-#: What runners give by themselves.
-_ORDERLY = range(6)
 
 
 @dataclass
@@ -231,26 +231,26 @@ def _close(recording: Recording, first: dict[str, Any], batch: Batch, done: Reco
 
 
 def _unheard(place: Path, told: _Told) -> list[str]:
-    """The launches whose process ended in order, on a disk so full that what was set aside for lines was used up."""
+    """The launches on a disk so full that what was set aside for lines was used up.
+
+    How full it was when a process died nobody can see any more: its last lines may be lost as well.
+    """
     if (place / SPOOL_DIR / RESERVE).exists() or not (place / SPOOL_DIR).is_dir():
         return []
-    return [
-        name
-        for name, line in told.exits.items()
-        if line.get("signal") is None and line.get("exit") in _ORDERLY
-    ]
+    return sorted({*told.launches, *told.exits})
 
 
 def _disk_full(directory: str, told: _Told, launch: str) -> dict[str, Any]:
-    exited = told.exits[launch]
-    said = f"the runner itself exited with status {exited.get('exit')}"
+    exited = told.exits.get(launch, {})
+    code, number = exited.get("exit"), exited.get("signal")
+    said = _DIED if not exited else f"the runner itself {how(Exit(code, number, b'', b''))}"
     return {
         "e": E.RUNNER_FAILED_TO_START,
         "suite": told.launches.get(launch, {}).get("suite", ""),
         "launch": launch,
         "command": list(told.launches.get(launch, {}).get("command") or ()),
-        "exit": exited.get("exit"),
-        "signal": None,
+        "exit": code,
+        "signal": number,
         "stderr": "",
         "remedy": f"free space on the disk of {directory}, and run again",
         "code": "disk.full",

@@ -161,6 +161,7 @@ def test_recover__launch_is_known_to_have_ended__then_its_test_is_crashed_with_t
     store: RunStore,
 ) -> None:
     dying = begun(store)
+    (dying.spool / "reserve").write_bytes(b"set aside")
     ended = {
         "n": 1,
         "t": 1,
@@ -176,6 +177,30 @@ def test_recover__launch_is_known_to_have_ended__then_its_test_is_crashed_with_t
     (end,) = [line for line in dying.of("attempt.ended") if line["scenario"] == B]
     assert (end["verdict"], end["cause"], end["signal"]) == ("crashed", "crash", 9)
     assert verify(dying.folder).problems == []
+
+
+def test_recover__process_died_on_a_full_disk__then_nobody_is_named_and_the_death_is_told(
+    store: RunStore,
+) -> None:
+    # What was set aside is gone: its last lines may have found no room.
+    dying = begun(store)
+    ended = {
+        "n": 1,
+        "t": 1,
+        "m": 9,
+        "e": "phase.ended",
+        "phase": "launch",
+        "id": "L1",
+        "exit": None,
+        "signal": 9,
+    }
+    (dying.spool / "supervisor-3-4.ndjson").write_bytes(lines.encode(ended))
+    recovered(store, dying)
+    assert [line for line in dying.of("attempt.ended") if line["scenario"] == B] == []
+    (told,) = dying.of("runner.failed_to_start")
+    assert (told["code"], told["signal"]) == ("disk.full", 9)
+    assert "killed by SIGKILL" in told["why"]
+    assert dying.of("run.ended")[-1]["recording"] == "incomplete"
 
 
 def test_recover__died_before_the_first_commit__then_it_begins_and_ends(store: RunStore) -> None:
