@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -45,6 +46,17 @@ class Children(unittest.TestCase):
         subprocess.run(["sh", "-c", command], check=True)
 """
 SECRET = "hunter2 in plain words"
+LINES = 100_000
+FLOOD = """\
+import logging, os, signal
+
+
+def test_flood():
+    logger = logging.getLogger("flood")
+    for number in range(LINES):
+        logger.warning("line %d of many", number)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
 HANGS = """class Hangs(unittest.TestCase):
     def test_hangs(self):
         say("test_hangs")
@@ -487,3 +499,24 @@ def test_events__followed__then_rows_come_while_the_test_runs_and_it_ends_with_t
     assert [json.loads(line)["name"] for line in rest.splitlines()] == ["late"]
     assert followed.returncode == 0
     live.communicate()
+
+
+def test_events__of_a_flood_of_log_lines_and_a_crash_behind_it__then_each_is_read_again_everywhere(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.project({"test_flood.py": FLOOD.replace("LINES", str(LINES))})
+    done = sandbox.run("run", root, "--json")
+    assert verdicts(done) == {"test_flood": "crashed"}, done.err
+    run = done.run_id()
+    wanted = [f"line {number} of many" for number in range(LINES)]
+    assert [line["lost"] for line in done.of("trace.ended")] == [0]
+    assert [row["text"] for row in events(sandbox, root, run, "kind:log")] == wanted
+    found = [row["text"] for row in events(sandbox, root, run, "kind:log text:*777*")]
+    assert found == [words for words in wanted if "777" in words]
+    told = json.loads(sandbox.run("export", run, "--chrome", "-", cwd=root).out)["traceEvents"]
+    exported = [event for event in told if "of many" in json.dumps(event)]
+    assert len(exported) == LINES
+    target = root / "trace.pftrace"
+    assert sandbox.run("export", run, "--perfetto", target, cwd=root).code == 0
+    assert set(re.findall(rb"line \d+ of many", target.read_bytes())) == {words.encode() for words in wanted}
+    assert sandbox.run("verify", run, cwd=root).code == 0

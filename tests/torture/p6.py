@@ -61,7 +61,7 @@ def _watch(place: Path, writing: threading.Thread, outcome: Outcome) -> tuple[in
             if row.name != "a name of the flood":
                 outcome.fault(f"a torn row was shown: {row}")
         view.shown(max(0, total - ROWS), ROWS, COLUMNS)
-        view.rate(40)
+        view.kinds()
         looks += 1
         if looks == 1:
             before = _resident()

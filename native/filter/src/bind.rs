@@ -11,25 +11,6 @@ use crate::matcher::Matcher;
 use crate::row::Question;
 use crate::term::{Field, Filter, Term, Test};
 
-/// The strings of a trace; the first has number 1.
-pub trait Dictionary {
-    /// How many there are.
-    fn count(&self) -> u32;
-    /// One of them.
-    fn string(&self, number: u32) -> Option<(Tag, &[u8])>;
-}
-
-impl Dictionary for [(Tag, Vec<u8>)] {
-    fn count(&self) -> u32 {
-        u32::try_from(self.len()).unwrap_or(u32::MAX)
-    }
-
-    fn string(&self, number: u32) -> Option<(Tag, &[u8])> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.get(at).map(|(tag, body)| (*tag, body.as_slice()))
-    }
-}
-
 /// What a filter may ask that no row knows.
 #[derive(Clone, Debug, Default)]
 pub struct Context {
@@ -100,7 +81,6 @@ pub struct Bound {
     pub(crate) context: Context,
     /// Tells filters apart.
     pub(crate) number: u64,
-    seen: u32,
 }
 
 /// Every kind.
@@ -111,19 +91,18 @@ pub fn bind(filter: &Filter, context: Context) -> Bound {
     static NUMBERS: AtomicU64 = AtomicU64::new(1);
     let question = Question::new(filter, &mut 0);
     let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-    Bound { root: node(filter, &context), question, context, number, seen: 0 }
+    Bound { root: node(filter, &context), question, context, number }
 }
 
 impl Bound {
-    /// Learns the strings that it has not seen yet. Call it before blocks that need them.
-    pub fn learn<D: Dictionary + ?Sized>(&mut self, strings: &D) {
-        let count = strings.count();
-        for number in self.seen + 1..=count {
-            if let Some((tag, body)) = strings.string(number) {
-                learn(&mut self.root, number, tag, body);
-            }
-        }
-        self.seen = self.seen.max(count);
+    /// Learns a string of the trace. Each once, and before blocks that need it.
+    pub fn learn(&mut self, number: u32, tag: Tag, body: &[u8]) {
+        learn(&mut self.root, number, tag, body);
+    }
+
+    /// Whether it asks for what is in payloads; the others need not be learned.
+    pub fn asks_payloads(&self) -> bool {
+        asks_payloads(&self.root)
     }
 }
 
@@ -133,6 +112,15 @@ fn learn(node: &mut Node, number: u32, tag: Tag, body: &[u8]) {
         Node::Not(part) => learn(part, number, tag, body),
         Node::Leaf(Leaf::In(_, _, set)) => set.learn(number, tag, body),
         Node::Leaf(_) => {}
+    }
+}
+
+fn asks_payloads(node: &Node) -> bool {
+    match node {
+        Node::All(parts) | Node::Any(parts) => parts.iter().any(asks_payloads),
+        Node::Not(part) => asks_payloads(part),
+        Node::Leaf(Leaf::In(_, _, set)) => matches!(set.part, Part::Message | Part::Field(_)),
+        Node::Leaf(_) => false,
     }
 }
 

@@ -28,7 +28,7 @@ mod spoken;
 mod term;
 mod value;
 
-pub use bind::{Bound, Context, Dictionary, bind};
+pub use bind::{Bound, Context, bind};
 pub use block::Selection;
 pub use fault::Fault;
 pub use matcher::Memo;

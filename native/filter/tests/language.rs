@@ -67,10 +67,14 @@ fn rows() -> Vec<Row> {
     ]
 }
 
+fn learn(bound: &mut Bound, first: u32, strings: &[(Tag, Vec<u8>)]) {
+    (first..).zip(strings).for_each(|(number, (tag, body))| bound.learn(number, *tag, body));
+}
+
 fn bound(filter: &str) -> Bound {
     let context = Context { begin: BEGIN, failures: vec![BEGIN + 4 * MS], env: "staging".into(), run: "01K".into() };
     let mut bound = bind(&parse(filter).expect(filter), context);
-    bound.learn(strings().as_slice());
+    learn(&mut bound, 1, &strings());
     bound
 }
 
@@ -164,9 +168,9 @@ fn strings__that_come_later__then_learned_without_asking_again() {
     let block = decode(&bytes).unwrap();
     let mut bound = bind(&parse("name:checkout").unwrap(), Context::default());
     let strings = strings();
-    bound.learn(&strings[..3]);
+    learn(&mut bound, 1, &strings[..3]);
     assert_eq!(bound.select(&block).count(), 0);
-    bound.learn(strings.as_slice());
+    learn(&mut bound, 4, &strings[3..]);
     assert_eq!(bound.select(&block).count(), 4);
 }
 
@@ -305,5 +309,26 @@ fn filter__written_out_again__then_means_the_same() {
     ] {
         let Ok(once) = parse(filter) else { continue };
         assert_eq!(parse(&once.to_string()).unwrap(), once, "{filter}");
+    }
+}
+
+#[test]
+fn payloads__asked_for_by_a_filter_or_not__then_known_before_they_are_read() {
+    for filter in ["refused", "text:refused", "attr.user:ada", "-has:attr.user", "kind:log (level:error or ada)"] {
+        assert!(bound(filter).asks_payloads(), "{filter}");
+    }
+    for filter in ["", "kind:log level:error", "name:checkout", "scenario:*pay -lane:worker", "t>+1s dur>1ms suite:api"]
+    {
+        let mut without = bind(&parse(filter).unwrap(), Context { begin: BEGIN, ..Context::default() });
+        assert!(!without.asks_payloads(), "{filter}");
+        for (number, (tag, body)) in (1..).zip(&strings()) {
+            if *tag != Tag::Payload {
+                without.learn(number, *tag, body);
+            }
+        }
+        let mut bytes = Vec::new();
+        encode(&rows(), Place::default(), &mut bytes);
+        let block = decode(&bytes).unwrap();
+        assert_eq!(without.select(&block), bound(filter).select(&block), "{filter}");
     }
 }

@@ -61,7 +61,7 @@ fn main() -> ExitCode {
         }
         let context = Context { begin: 3, failures: vec![7, u64::MAX], ..Context::default() };
         let mut bound = bind(&filter, context);
-        bound.learn(strings.as_slice());
+        (1..).zip(&strings).for_each(|(number, (tag, body))| bound.learn(number, *tag, body));
         let Some(block) = decode(&bytes) else { return };
         let selection = bound.select(&block);
         assert!(selection.rows().all(|row| row < rows.len()) && selection.count() <= rows.len());

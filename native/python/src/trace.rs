@@ -23,6 +23,8 @@ fn lossy(bytes: &[u8]) -> String {
 /// No bar of a timeline is longer than that.
 const FOLDED_COLUMNS: usize = 256;
 
+/// Number, process, thread, name and kind.
+type LaneRow = (u32, u64, u64, String, String);
 type FoldedCall = (u32, u16, u64, u64, Safe, u64, bool, bool);
 type FoldedMoment = (u32, u64, u8, String, Safe, u64);
 
@@ -259,15 +261,6 @@ impl TraceView {
         counted.map_err(|problem| fault(&problem))
     }
 
-    /// How many rows that pass lie in each of so many equal stretches of the whole time.
-    fn rate(&mut self, py: Python<'_>, stretches: usize) -> PyResult<Vec<u64>> {
-        let source = &mut self.source;
-        match source {
-            Source::Trace(view) => py.detach(|| view.rate(stretches.min(1 << 16))).map_err(|problem| fault(&problem)),
-            Source::Journal(_) => Ok(Vec::new()),
-        }
-    }
-
     /// The calls and moments that pass, in nanoseconds `since` to `until`, folded to so many columns and no deeper than
     /// `deepest`. A call: lane, depth, from, to, safe name, how many, whether one broke, whether it is open. A moment:
     /// lane, when, how bad, kind, safe words, how many. And how many rows were looked at.
@@ -282,24 +275,27 @@ impl TraceView {
         let Source::Trace(view) = &mut self.source else { return Ok((Vec::new(), Vec::new(), 0)) };
         let folded = py.detach(|| view.folded(since..until, columns, deepest)).map_err(|problem| fault(&problem))?;
         let safe = |bytes: &[u8]| Safe::of(bytes, FOLDED_COLUMNS);
-        let calls = folded.calls.iter().map(|call| {
+        let mut told = |row| view.told(row).map_err(|problem| fault(&problem));
+        let mut calls = Vec::with_capacity(folded.calls.len());
+        for call in &folded.calls {
             let (lane, (from, to)) = (call.row.lane, call.time);
-            let name = safe(&view.told(&call.row).name);
-            (lane, call.depth, from, to, name, call.count, call.broke, call.open)
-        });
-        let moments = folded.moments.iter().map(|moment| {
-            let told = view.told(&moment.row);
+            let name = safe(&told(&call.row)?.name);
+            calls.push((lane, call.depth, from, to, name, call.count, call.broke, call.open));
+        }
+        let mut moments = Vec::with_capacity(folded.moments.len());
+        for moment in &folded.moments {
+            let told = told(&moment.row)?;
             let words = if told.text.is_empty() { &told.name } else { &told.text };
-            (told.lane, told.time, moment.rank, told.kind.clone(), safe(words), moment.count)
-        });
-        Ok((calls.collect(), moments.collect(), folded.rows))
+            moments.push((told.lane, told.time, moment.rank, told.kind.clone(), safe(words), moment.count));
+        }
+        Ok((calls, moments, folded.rows))
     }
 
     /// Each lane: its number, process, thread, name and kind.
-    fn lanes(&self) -> Vec<(u32, u64, u64, String, String)> {
-        let Source::Trace(view) = &self.source else { return Vec::new() };
-        let lanes = view.lanes();
-        lanes.into_iter().map(|lane| (lane.number, lane.pid, lane.tid, lossy(&lane.name), lossy(&lane.kind))).collect()
+    fn lanes(&self) -> PyResult<Vec<LaneRow>> {
+        let Source::Trace(view) = &self.source else { return Ok(Vec::new()) };
+        let lanes = view.lanes().map_err(|problem| fault(&problem))?.into_iter();
+        Ok(lanes.map(|lane| (lane.number, lane.pid, lane.tid, lossy(&lane.name), lossy(&lane.kind))).collect())
     }
 
     /// How many rows were looked at.

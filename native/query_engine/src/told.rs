@@ -1,7 +1,8 @@
 //! A row of a trace in words: its numbers looked up, a payload taken apart.
 
+use tracer_backend::dictionary::Dictionary;
 use tracer_backend::kind::{Meaning, UNPAIRED, level_name};
-use tracer_backend::{Kind, Row, Tag, kinds, payload};
+use tracer_backend::{Kind, Result, Row, Tag, kinds, payload};
 
 /// A row with what its numbers stand for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,15 +42,18 @@ pub struct Told {
 }
 
 /// The string of a number; empty for 0 and for one that is not there.
-pub(crate) fn string(strings: &[(Tag, Vec<u8>)], number: u32) -> (Tag, &[u8]) {
-    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    at.and_then(|at| strings.get(at)).map_or((Tag::Text, &[]), |(tag, body)| (*tag, body.as_slice()))
+fn string(strings: &mut Dictionary, number: u32) -> Result<(Tag, &[u8])> {
+    Ok(strings.get(number)?.unwrap_or((Tag::Text, &[])))
+}
+
+fn text(strings: &mut Dictionary, number: u32) -> Result<Vec<u8>> {
+    Ok(string(strings, number)?.1.to_vec())
 }
 
 impl Told {
-    pub(crate) fn new(row: &Row, strings: &[(Tag, Vec<u8>)]) -> Self {
-        let text = |number| string(strings, number).1.to_vec();
-        let lane = string(strings, row.lane).1;
+    pub(crate) fn new(row: &Row, strings: &mut Dictionary) -> Result<Self> {
+        let scenario = text(strings, row.scenario)?;
+        let lane = string(strings, row.lane)?.1;
         let kind = Kind(row.kind);
         let mut told = Self {
             time: row.time,
@@ -60,7 +64,7 @@ impl Told {
             pid: payload::number(lane, "pid").unwrap_or(0),
             tid: payload::number(lane, "tid").unwrap_or(0),
             thread: payload::field(lane, "name").unwrap_or_default().to_vec(),
-            scenario: text(row.scenario),
+            scenario,
             sequence: row.sequence,
             ..Self::default()
         };
@@ -68,20 +72,20 @@ impl Told {
         told.duration = (ends && row.flags & UNPAIRED == 0).then_some(row.duration);
         let meanings = kind.facts().map_or((Meaning::Number, Meaning::Number), |facts| (facts.id, facts.arg));
         match meanings {
-            (Meaning::Text, _) => told.name = text(row.id),
+            (Meaning::Text, _) => told.name = text(strings, row.id)?,
             (Meaning::Number, Meaning::Number) => {
                 told.value = Some(u64::from(row.id) << 32 | u64::from(row.arg));
-                return told;
+                return Ok(told);
             }
             _ => {}
         }
         match (kind, meanings.1) {
             (kinds::ENTER, _) => told.line = row.arg.into(),
             (_, Meaning::Number) => told.value = Some(row.arg.into()),
-            (_, Meaning::Text) => told.say(string(strings, row.arg)),
+            (_, Meaning::Text) => told.say(string(strings, row.arg)?),
             _ => {}
         }
-        told
+        Ok(told)
     }
 
     fn say(&mut self, (tag, body): (Tag, &[u8])) {

@@ -2,15 +2,14 @@
 //! are asked for are ever decoded.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs;
 use std::ops::Range;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use tracekit_filter::{Bound, Context, Fault};
 use tracer_backend::block::Block;
+use tracer_backend::dictionary::Dictionary;
 use tracer_backend::segment::{Segment, segments, strings_path};
-use tracer_backend::strings::{entries, entries_from};
 use tracer_backend::{Kind, Problem, Result, Row, Tag, payload};
 
 use crate::folding::{Folded, Folding};
@@ -44,8 +43,7 @@ pub struct LaneTold {
 #[derive(Debug)]
 pub struct View {
     folder: PathBuf,
-    strings: Vec<(Tag, Vec<u8>)>,
-    strings_at: u64,
+    strings: Dictionary,
     segments: Vec<Segment>,
     /// The number of the last file that was looked at.
     newest: Option<u64>,
@@ -73,8 +71,7 @@ impl View {
     pub fn open(folder: &Path) -> Result<Self> {
         let mut view = Self {
             folder: folder.to_path_buf(),
-            strings: Vec::new(),
-            strings_at: 0,
+            strings: Dictionary::new(&strings_path(folder)),
             segments: Vec::new(),
             newest: None,
             strange: (0, 0),
@@ -104,10 +101,14 @@ impl View {
     /// # Errors
     /// The outer one: files cannot be read. The inner one: the filter cannot be understood, and nothing changed.
     pub fn set_filter(&mut self, text: &str, within: &Within, most: usize) -> Result<std::result::Result<(), Fault>> {
-        self.filter = match within.bound(text, &self.context, self.times) {
+        let mut filter = match within.bound(text, &self.context, self.times) {
             Ok(filter) => filter,
             Err(fault) => return Ok(Err(fault)),
         };
+        if let Some(bound) = &mut filter {
+            self.strings.each(bound.asks_payloads(), |number, tag, body| bound.learn(number, tag, body))?;
+        }
+        self.filter = filter;
         self.passing.clear();
         self.seen = (0, 0);
         self.total = 0;
@@ -158,39 +159,23 @@ impl View {
     }
 
     fn read_strings(&mut self) -> Result<()> {
-        let path = strings_path(&self.folder);
-        let fault = |cause| Problem::Io { what: "read", path: path.clone(), cause };
-        let file = match File::open(&path) {
-            Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-            other => other.map_err(fault)?,
-        };
-        let length = file.metadata().map_err(fault)?.len();
-        if length <= self.strings_at {
-            return Ok(());
-        }
-        let mut bytes = vec![0; usize::try_from(length - self.strings_at).unwrap_or(0)];
-        file.read_exact_at(&mut bytes, self.strings_at).map_err(fault)?;
-        let next = u32::try_from(self.strings.len() + 1).unwrap_or(u32::MAX);
-        let mut found = if self.strings_at == 0 { entries(&bytes) } else { entries_from(&bytes, next) };
-        for entry in found.by_ref() {
-            self.strings.push((entry.tag, entry.body.to_vec()));
-        }
-        self.strings_at += found.committed() as u64;
-        Ok(())
+        let filter = &mut self.filter;
+        self.strings.poll(|number, tag, body| {
+            if let Some(bound) = filter {
+                bound.learn(number, tag, body);
+            }
+        })
     }
 
     /// Counts the rows of blocks that were not looked at yet; a filter reads at most so many of them.
     fn count(&mut self, most: usize) -> Result<()> {
-        if let Some(bound) = &mut self.filter {
-            bound.learn(self.strings.as_slice());
-        }
         self.behind = false;
         let mut left = most;
         let (mut at, mut block) = self.seen;
         let mut until = self.count_passing();
         while let Some(segment) = self.segments.get(at) {
             while let Some((_, zone)) = segment.block(block) {
-                if zone.strings > self.strings_at {
+                if zone.strings > self.strings.committed() {
                     self.seen = (at, block);
                     return Ok(()); // its strings are on the way
                 }
@@ -276,11 +261,19 @@ impl View {
     /// Files cannot be read.
     pub fn rows(&mut self, from: u64, most: usize) -> Result<Vec<Told>> {
         let mut out = Vec::new();
-        self.each(from, most, |row, strings| out.push(Told::new(row, strings)))?;
+        self.each(from, most, |row, strings| {
+            out.push(Told::new(row, strings)?);
+            Ok(())
+        })?;
         Ok(out)
     }
 
-    fn each(&mut self, from: u64, most: usize, mut take: impl FnMut(&Row, &[(Tag, Vec<u8>)])) -> Result<()> {
+    fn each(
+        &mut self,
+        from: u64,
+        most: usize,
+        mut take: impl FnMut(&Row, &mut Dictionary) -> Result<()>,
+    ) -> Result<()> {
         let mut left = most;
         let mut at = self.passing.partition_point(|passing| passing.until <= from);
         let mut position = self.until(at);
@@ -290,7 +283,7 @@ impl View {
             let skip = usize::try_from(from.saturating_sub(position)).unwrap_or(usize::MAX);
             if let Some(block) = segment.load(passing.block, &mut self.buffer)? {
                 for row in chosen(self.filter.as_ref(), &block).skip(skip).take(left) {
-                    take(&block.row(row), &self.strings);
+                    take(&block.row(row), &mut self.strings)?;
                     left -= 1;
                 }
             } else {
@@ -330,24 +323,12 @@ impl View {
     /// Files cannot be read.
     pub fn kinds(&mut self) -> Result<Vec<(String, u64)>> {
         let mut counts = [0_u64; 256];
-        self.each(0, usize::MAX, |row, _| counts[usize::from(row.kind)] += 1)?;
+        self.each(0, usize::MAX, |row, _| {
+            counts[usize::from(row.kind)] += 1;
+            Ok(())
+        })?;
         let named = (0..=u8::MAX).zip(counts).filter(|(_, count)| *count > 0);
         Ok(named.map(|(kind, count)| (Kind(kind).name().into_owned(), count)).collect())
-    }
-
-    /// How many rows that pass lie in each of so many equal stretches between the first and the last moment.
-    ///
-    /// # Errors
-    /// Files cannot be read.
-    pub fn rate(&mut self, stretches: usize) -> Result<Vec<u64>> {
-        let mut counts = vec![0; stretches];
-        let (Some((first, last)), 1..) = (self.times, stretches) else { return Ok(counts) };
-        let span = u128::from(last - first) + 1;
-        self.each(0, usize::MAX, |row, _| {
-            let far = u128::from(row.time.clamp(first, last) - first) * stretches as u128 / span;
-            counts[usize::try_from(far).unwrap_or(0)] += 1;
-        })?;
-        Ok(counts)
     }
 
     /// The calls and moments that pass, between two moments, folded to so many columns; no deeper than that.
@@ -356,28 +337,45 @@ impl View {
     /// Files cannot be read.
     pub fn folded(&mut self, time: Range<u64>, columns: u64, deepest: u16) -> Result<Folded> {
         let mut folding = Folding::new(time, columns, deepest);
-        self.each(0, usize::MAX, |row, _| folding.take(row))?;
+        self.each(0, usize::MAX, |row, _| {
+            folding.take(row);
+            Ok(())
+        })?;
         Ok(folding.done())
     }
 
     /// A row in words.
-    pub fn told(&self, row: &Row) -> Told {
-        Told::new(row, &self.strings)
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn told(&mut self, row: &Row) -> Result<Told> {
+        Told::new(row, &mut self.strings)
+    }
+
+    /// How many strings it holds in memory: payloads are none of them.
+    pub fn bodies(&self) -> usize {
+        self.strings.bodies()
     }
 
     /// Every lane.
-    pub fn lanes(&self) -> Vec<LaneTold> {
-        let described = (1..).zip(&self.strings).filter(|(_, (tag, _))| *tag == Tag::Lane);
+    ///
+    /// # Errors
+    /// Files cannot be read.
+    pub fn lanes(&self) -> Result<Vec<LaneTold>> {
         let bytes = |body: &[u8], name: &str| payload::field(body, name).unwrap_or_default().to_vec();
-        described
-            .map(|(number, (_, body))| LaneTold {
-                number,
-                pid: payload::number(body, "pid").unwrap_or(0),
-                tid: payload::number(body, "tid").unwrap_or(0),
-                name: bytes(body, "name"),
-                kind: bytes(body, "kind"),
-            })
-            .collect()
+        let mut lanes = Vec::new();
+        self.strings.each(false, |number, tag, body| {
+            if tag == Tag::Lane {
+                lanes.push(LaneTold {
+                    number,
+                    pid: payload::number(body, "pid").unwrap_or(0),
+                    tid: payload::number(body, "tid").unwrap_or(0),
+                    name: bytes(body, "name"),
+                    kind: bytes(body, "kind"),
+                });
+            }
+        })?;
+        Ok(lanes)
     }
 }
 

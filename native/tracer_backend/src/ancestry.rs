@@ -1,12 +1,11 @@
 //! What a process inherits that was started and not forked: the scenario that its parent, or whoever is further up and
 //! records into the same folder, is in at that moment.
 
-use std::fs;
 use std::path::Path;
 
+use crate::dictionary::Dictionary;
 use crate::header::SCENARIO;
 use crate::reader::ProcessFolder;
-use crate::strings::entries;
 use crate::system::parent_of;
 
 /// Further up nobody is looked for.
@@ -21,8 +20,9 @@ pub fn inherited_scenario(rings: &Path) -> Option<Vec<u8>> {
         let own = |folder: &&ProcessFolder| folder.process.pid == pid && folder.process.alive();
         if let Some(folder) = all.iter().find(own) {
             let number = u32::try_from(folder.page().ok()?.word(SCENARIO)).ok().filter(|number| *number > 0)?;
-            let bytes = fs::read(folder.strings()).ok()?;
-            return entries(&bytes).find(|entry| entry.number == number).map(|entry| entry.body.to_vec());
+            let mut strings = Dictionary::new(&folder.strings());
+            strings.poll(|_, _, _| {}).ok()?;
+            return strings.get(number).ok()?.map(|(_, body)| body.to_vec());
         }
     }
     None

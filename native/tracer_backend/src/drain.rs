@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use crate::clock::{Clock, Scale};
+use crate::dictionary::Reading;
 use crate::header::{self, ANCHOR, DROPS, LATER, TSC, Writer};
 use crate::kind::Home;
 use crate::kinds;
@@ -18,14 +19,12 @@ use crate::ring::Copied;
 use crate::row::Row;
 use crate::secrets::Secrets;
 use crate::segment::{Recording, Segment, segments};
-use crate::strings::{Strings, Tag, entries, entries_from};
+use crate::strings::{Strings, Tag};
 use crate::system;
 use crate::taking::{Taking, Texts};
 
 /// Records taken from a ring in one go: few enough to stay near until they are rows.
 const BATCH: usize = 1 << 14;
-/// Bytes of a process's strings that are held at once, however long its file is: many times the longest string.
-const STRINGS_PIECE: u64 = 1 << 20;
 /// More than this lost in one piece is not what a ring can tell.
 const BELIEVABLE: u64 = 1 << 42;
 /// Between two flushes while nobody watches.
@@ -74,7 +73,7 @@ struct Ring {
 struct Process {
     rings: HashMap<u64, Ring>,
     texts: Texts,
-    strings_at: u64,
+    strings: Reading,
     strange: bool,
     same_boot: bool,
     done: bool,
@@ -497,7 +496,7 @@ impl Process {
     fn new(folder: &ProcessFolder) -> Self {
         let same_boot = folder.page().map_or(true, |page| page.text(header::BOOT) == system::boot());
         let rings = HashMap::new();
-        Self { rings, texts: Texts::none(), strings_at: 0, strange: false, same_boot, done: false }
+        Self { rings, texts: Texts::none(), strings: Reading::begin(), strange: false, same_boot, done: false }
     }
 
     fn meet(&mut self, inode: u64, file: RingFile) {
@@ -508,32 +507,18 @@ impl Process {
 
     /// Numbers the process's new strings for the box.
     fn read_strings(&mut self, folder: &ProcessFolder, out: &mut Strings, secrets: &Secrets) -> Result<()> {
-        use std::os::unix::fs::FileExt;
         let path = folder.strings();
         let Ok(file) = fs::File::open(&path) else { return Ok(()) };
         let length = file.metadata().map_err(Problem::io("look at", &path))?.len();
-        if length <= self.strings_at {
-            return Ok(());
-        }
-        let mut bytes = Vec::new();
-        while self.strings_at < length {
-            let begin = self.strings_at;
-            bytes.resize(usize::try_from((length - begin).min(STRINGS_PIECE)).unwrap_or(0), 0);
-            file.read_exact_at(&mut bytes, begin).map_err(Problem::io("read", &path))?;
-            let mut found = if begin == 0 { entries(&bytes) } else { entries_from(&bytes, self.texts.next()) };
-            while let Some(entry) = found.next() {
-                let clean = secrets.string(entry.tag, entry.body);
-                let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
-                    Err(Problem::Dropped(_)) => 0,
-                    other => other?,
-                };
-                self.texts.add(number);
-                self.strings_at = begin + found.committed() as u64;
-            }
-            if self.strings_at == begin {
-                break; // what follows is not whole, or no string
-            }
-        }
-        Ok(())
+        let texts = &mut self.texts;
+        self.strings.on(&file, &path, length, |_, entry| {
+            let clean = secrets.string(entry.tag, entry.body);
+            let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
+                Err(Problem::Dropped(_)) => 0,
+                other => other?,
+            };
+            texts.add(number);
+            Ok(())
+        })
     }
 }

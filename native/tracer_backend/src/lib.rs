@@ -5,6 +5,7 @@
 mod ancestry;
 pub mod block;
 pub mod clock;
+pub mod dictionary;
 pub mod drain;
 mod gate;
 pub mod header;
@@ -13,6 +14,7 @@ pub mod kind;
 pub mod kinds;
 mod lanes;
 mod mapping;
+mod numbers;
 mod own_file;
 mod pairing;
 pub mod payload;

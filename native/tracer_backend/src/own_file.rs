@@ -66,6 +66,15 @@ impl OwnFile {
         append(&self.file, bytes, end)
     }
 
+    /// Reads through the descriptor, or through the path where somebody took that.
+    pub(crate) fn read<T>(&self, read: impl FnOnce(&File) -> io::Result<T>) -> io::Result<T> {
+        if self.ours() {
+            return read(&self.file);
+        }
+        let again = File::open(&self.path)?;
+        if identity(&again)? == self.is { read(&again) } else { Err(io::ErrorKind::NotFound.into()) }
+    }
+
     pub(crate) fn sync_data(&self) -> io::Result<()> {
         self.file.sync_data()
     }
@@ -98,6 +107,11 @@ mod tests {
         unsafe { libc::dup2(theirs.as_raw_fd(), own.file.as_raw_fd()) };
         own.append(b"two", 3).unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"onetwo");
+        // SAFETY: as above, the new one.
+        unsafe { libc::dup2(theirs.as_raw_fd(), own.file.as_raw_fd()) };
+        let mut found = [0; 6];
+        own.read(|file| file.read_exact_at(&mut found, 0)).unwrap();
+        assert_eq!(&found, b"onetwo");
         assert_eq!(std::fs::read(&other).unwrap(), b"theirs");
     }
 }

@@ -7,6 +7,8 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::dictionary::{NEAR, Reading, read_back};
+use crate::numbers::{Numbers, Place, Recognised};
 use crate::own_file::OwnFile;
 use crate::problem::{Problem, Result};
 
@@ -125,7 +127,8 @@ fn cut(body: &[u8]) -> &[u8] {
     &body[..end]
 }
 
-/// The writer of a segment, and what it has written by its content.
+/// The writer of a segment, and what it has written by its content. Of payloads only fingerprints of the last ones are
+/// kept: one that comes again long after gets another number.
 #[derive(Debug)]
 pub struct Strings {
     path: PathBuf,
@@ -133,12 +136,13 @@ pub struct Strings {
     length: u64,
     most: u64,
     known: HashMap<(Tag, Arc<[u8]>), u32>,
-    all: Vec<(Tag, Arc<[u8]>)>,
+    recognised: Recognised,
+    numbers: Numbers,
     buffer: Vec<u8>,
 }
 
 impl Strings {
-    /// Strings of a process without a folder.
+    /// Strings of a process without a folder; they hold their payloads, since there is nothing to read them back from.
     pub fn in_memory() -> Self {
         Self {
             path: PathBuf::new(),
@@ -146,7 +150,8 @@ impl Strings {
             length: MAGIC.len() as u64,
             most: MAX_SEGMENT,
             known: HashMap::new(),
-            all: Vec::new(),
+            recognised: Recognised::default(),
+            numbers: Numbers::default(),
             buffer: Vec::new(),
         }
     }
@@ -179,16 +184,20 @@ impl Strings {
         }
         let file =
             OpenOptions::new().read(true).write(true).open(path).map_err(Problem::io("open the strings", path))?;
-        let bytes = std::fs::read(path).map_err(Problem::io("read the strings", path))?;
-        if !bytes.starts_with(&MAGIC) {
+        let mut magic = MAGIC;
+        let read = file.read_exact_at(&mut magic, 0);
+        if read.is_err() || magic != MAGIC {
             return Err(Problem::format("not a string segment of this version", path));
         }
         let mut strings = Self { path: path.to_path_buf(), file: None, ..Self::in_memory() };
-        let mut found = entries(&bytes);
-        for entry in found.by_ref() {
-            strings.keep(entry.tag, Arc::from(entry.body));
-        }
-        strings.length = found.committed() as u64;
+        let until = file.metadata().map_err(Problem::io("read the strings", path))?.len();
+        let mut reading = Reading::begin();
+        reading.on(&file, path, until, |at, entry| {
+            let print = strings.print(entry.tag, entry.body);
+            strings.keep(entry.tag, entry.body, print, Some(at));
+            Ok(())
+        })?;
+        strings.length = reading.at().max(MAGIC.len() as u64);
         file.set_len(strings.length).map_err(Problem::io("cut", path))?;
         strings.file = Some(OwnFile::new(file, path).map_err(Problem::io("open the strings", path))?);
         Ok(strings)
@@ -199,18 +208,29 @@ impl Strings {
         self.most = bytes;
     }
 
-    fn keep(&mut self, tag: Tag, body: Arc<[u8]>) -> u32 {
-        let number = self.next_number();
-        self.all.push((tag, Arc::clone(&body)));
-        self.known.entry((tag, body)).or_insert(number);
+    fn print(&self, tag: Tag, body: &[u8]) -> Option<(u64, u64)> {
+        (tag == Tag::Payload).then(|| self.recognised.fingerprint(body))
+    }
+
+    /// The number of a string from here on; `at` is its place in the file.
+    fn keep(&mut self, tag: Tag, body: &[u8], print: Option<(u64, u64)>, at: Option<u64>) -> u32 {
+        let number = self.numbers.next();
+        if let (Some(_), Some(at)) = (print, at) {
+            self.numbers.leave(at);
+        } else {
+            let body: Arc<[u8]> = Arc::from(body);
+            self.numbers.hold(tag, Arc::clone(&body));
+            if print.is_none() {
+                self.known.entry((tag, body)).or_insert(number);
+            }
+        }
+        if let Some(print) = print {
+            self.recognised.add(print, number);
+        }
         number
     }
 
-    fn next_number(&self) -> u32 {
-        u32::try_from(self.all.len() + 1).unwrap_or(u32::MAX)
-    }
-
-    /// The number of a string; one that was never seen is in the file when this returns.
+    /// The number of a string; one that was not seen, or long ago, is in the file when this returns.
     ///
     /// # Errors
     /// It cannot be kept: the disk or the budget is full.
@@ -219,21 +239,27 @@ impl Strings {
         if body.is_empty() && tag == Tag::Text {
             return Ok(0);
         }
-        let body: Arc<[u8]> = Arc::from(body);
-        if let Some(number) = self.known.get(&(tag, Arc::clone(&body))) {
-            return Ok(*number);
+        let print = self.print(tag, body);
+        let known = match print {
+            Some(print) => self.recognised.number(print),
+            None => self.known.get(&(tag, Arc::from(body))).copied(),
+        };
+        if let Some(number) = known {
+            return Ok(number);
         }
-        let number = self.next_number();
+        let number = self.numbers.next();
         self.buffer.clear();
-        encode(number, tag, &body, &mut self.buffer);
+        encode(number, tag, body, &mut self.buffer);
         if number == u32::MAX || self.length + self.buffer.len() as u64 > self.most {
             return Err(Problem::Dropped(crate::problem::Reason::StringsFull));
         }
+        let mut at = None;
         if let Some(file) = &mut self.file {
             file.append(&self.buffer, self.length).map_err(Problem::io("write a string to", &self.path))?;
+            at = Some(self.length);
         }
         self.length += self.buffer.len() as u64;
-        Ok(self.keep(tag, body))
+        Ok(self.keep(tag, body, print, at))
     }
 
     /// Begins with what another process had numbered, so that its numbers keep their meaning after a fork. Texts are
@@ -242,23 +268,34 @@ impl Strings {
     /// # Errors
     /// It cannot be written.
     pub fn inherit(&mut self, parent: &Self) -> Result<()> {
-        self.buffer.clear();
-        for (tag, body) in parent.all() {
-            let body = if tag == Tag::Text { body } else { &[] };
-            encode(self.next_number(), tag, body, &mut self.buffer);
-            self.keep(tag, Arc::from(body));
+        let mut bytes = Vec::new();
+        for place in parent.numbers.all() {
+            let (tag, body) = match place {
+                Place::Held(Tag::Text, body) => (Tag::Text, &**body),
+                Place::Held(tag, _) => (tag, &[][..]),
+                Place::At(_) => (Tag::Payload, &[][..]),
+            };
+            let at = self.file.as_ref().map(|_| self.length + bytes.len() as u64);
+            encode(self.numbers.next(), tag, body, &mut bytes);
+            let print = self.print(tag, body);
+            self.keep(tag, body, print, at);
         }
         if let Some(file) = &mut self.file {
-            file.append(&self.buffer, self.length).map_err(Problem::io("write strings to", &self.path))?;
+            file.append(&bytes, self.length).map_err(Problem::io("write strings to", &self.path))?;
         }
-        self.length += self.buffer.len() as u64;
+        self.length += bytes.len() as u64;
         Ok(())
     }
 
-    /// The string of a number.
+    /// The string of a number; nothing where it cannot be read back.
     pub fn get(&self, number: u32) -> Option<(Tag, Arc<[u8]>)> {
-        let at = usize::try_from(number.checked_sub(1)?).ok()?;
-        self.all.get(at).map(|(tag, body)| (*tag, Arc::clone(body)))
+        let at = match self.numbers.place(number)? {
+            Place::Held(tag, body) => return Some((tag, Arc::clone(body))),
+            Place::At(at) => at,
+        };
+        let mut bytes = Vec::new();
+        self.file.as_ref()?.read(|file| read_back(file, at, number, NEAR, &mut bytes)).ok()?;
+        entries_from(&bytes, number).next().map(|entry| (entry.tag, Arc::from(entry.body)))
     }
 
     /// How many bytes of the file are whole.
@@ -266,9 +303,14 @@ impl Strings {
         self.length
     }
 
-    /// Every string, the first has number 1.
-    pub fn all(&self) -> impl Iterator<Item = (Tag, &[u8])> {
-        self.all.iter().map(|(tag, body)| (*tag, &**body))
+    /// How many strings there are.
+    pub fn count(&self) -> u32 {
+        self.numbers.next() - 1
+    }
+
+    /// How many of them have their bodies in memory.
+    pub fn bodies(&self) -> usize {
+        self.numbers.bodies()
     }
 
     /// Waits until the file is on the disk.
@@ -283,6 +325,7 @@ impl Strings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::numbers::RECOGNISED;
     use crate::scratch::Folder;
 
     #[test]
@@ -364,5 +407,92 @@ mod tests {
         std::fs::write(&path, b"something else").unwrap();
         assert!(Strings::resume(&path).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"something else");
+    }
+
+    fn line(number: u32) -> Vec<u8> {
+        let mut body = Vec::new();
+        crate::payload::put(&mut body, "text", format!("line {number}").as_bytes());
+        body
+    }
+
+    #[test]
+    fn number__a_flood_of_payloads__then_no_body_is_held_and_each_is_read_back() {
+        const LINES: u32 = 100_000;
+        let folder = Folder::new();
+        let path = folder.path().join("strings");
+        let mut strings = Strings::create(&path).unwrap();
+        assert_eq!(strings.number(Tag::Text, b"the logger").unwrap(), 1);
+        for number in 0..LINES {
+            assert_eq!(strings.number(Tag::Payload, &line(number)).unwrap(), number + 2);
+        }
+        let check = |strings: &Strings| {
+            assert_eq!((strings.count(), strings.bodies()), (LINES + 1, 1));
+            assert!(strings.recognised.count() <= 2 * RECOGNISED);
+            assert_eq!(strings.get(1).unwrap().1[..], b"the logger"[..]);
+            for number in 0..LINES {
+                let (tag, body) = strings.get(number + 2).unwrap();
+                assert_eq!((tag, &body[..]), (Tag::Payload, &line(number)[..]));
+            }
+            assert!(strings.get(0).is_none() && strings.get(LINES + 2).is_none());
+        };
+        check(&strings);
+        drop(strings);
+        let mut strings = Strings::resume(&path).unwrap();
+        check(&strings);
+        assert_eq!(strings.number(Tag::Payload, &line(LINES - 1)).unwrap(), LINES + 1, "of the last ones");
+        assert_eq!(strings.number(Tag::Payload, &line(0)).unwrap(), LINES + 2, "long ago");
+        assert_eq!(strings.number(Tag::Text, b"the logger").unwrap(), 1, "texts for ever");
+    }
+
+    #[test]
+    fn number__a_payload_that_comes_again_and_again_within_a_flood__then_one_number() {
+        let folder = Folder::new();
+        let mut strings = Strings::create(&folder.path().join("strings")).unwrap();
+        let often = strings.number(Tag::Payload, b"often").unwrap();
+        for number in 0..100_000 {
+            strings.number(Tag::Payload, &line(number)).unwrap();
+            if number % 5000 == 0 {
+                assert_eq!(strings.number(Tag::Payload, b"often").unwrap(), often);
+            }
+        }
+    }
+
+    #[test]
+    fn get__payloads_of_every_length__then_whole() {
+        let folder = Folder::new();
+        let mut strings = Strings::create(&folder.path().join("strings")).unwrap();
+        for length in [0, 1, NEAR - RECORD_HEAD, NEAR - RECORD_HEAD + 1, NEAR, MAX_STRING - 1, MAX_STRING] {
+            let number = strings.number(Tag::Payload, &vec![b'x'; length]).unwrap();
+            assert_eq!(strings.get(number).unwrap().1.len(), length);
+        }
+        assert_eq!(strings.bodies(), 0);
+    }
+
+    #[test]
+    fn get__of_a_process_without_a_folder__then_its_payloads_too() {
+        let mut strings = Strings::in_memory();
+        for number in 0..40_000 {
+            assert_eq!(strings.number(Tag::Payload, &line(number)).unwrap(), number + 1);
+        }
+        assert!((0..40_000).all(|number| strings.get(number + 1).unwrap().1[..] == line(number)[..]));
+    }
+
+    #[test]
+    fn inherit__after_a_flood__then_texts_and_every_number_and_no_payload() {
+        let folder = Folder::new();
+        let mut parent = Strings::create(&folder.path().join("parent")).unwrap();
+        for number in 0..1000 {
+            parent.number(Tag::Payload, &line(number)).unwrap();
+        }
+        let text = parent.number(Tag::Text, b"a text").unwrap();
+        let path = folder.path().join("child");
+        let mut child = Strings::create(&path).unwrap();
+        child.inherit(&parent).unwrap();
+        assert_eq!((child.count(), child.bodies()), (1001, 1));
+        assert_eq!(child.number(Tag::Text, b"a text").unwrap(), text);
+        assert_eq!(child.get(7).unwrap(), (Tag::Payload, Arc::from(&[][..])));
+        assert_eq!(child.number(Tag::Payload, &line(3)).unwrap(), 1002);
+        assert_eq!(child.get(1002).unwrap().1[..], line(3)[..]);
+        assert_eq!(entries(&std::fs::read(&path).unwrap()).count(), 1002);
     }
 }

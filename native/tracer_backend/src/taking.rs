@@ -20,11 +20,6 @@ impl Texts {
         Self(vec![0])
     }
 
-    /// The number of the next one in the process.
-    pub(crate) fn next(&self) -> u32 {
-        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
-    }
-
     pub(crate) fn add(&mut self, number: u32) {
         self.0.push(number);
     }

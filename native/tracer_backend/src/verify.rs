@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use crate::dictionary::Dictionary;
 use crate::kinds;
 use crate::payload;
 use crate::problem::{Problem, Result};
 use crate::segment::{Segment, segments, strings_path};
-use crate::strings::{Tag, entries};
+use crate::strings::Tag;
 
 /// So many faults are told one by one: whoever wrote the files must not decide how much is held of them.
 const MOST_FAULTS: usize = 1000;
@@ -88,15 +89,11 @@ impl Report {
 pub fn verify(folder: &Path) -> Result<Report> {
     let mut report = Report::default();
     let path = strings_path(folder);
-    let bytes = match fs::read(&path) {
-        Err(cause) if cause.kind() == std::io::ErrorKind::NotFound => Vec::new(),
-        other => other.map_err(Problem::io("read", &path))?,
-    };
-    let mut found = entries(&bytes);
-    let strings: Vec<(Tag, &[u8])> = found.by_ref().map(|entry| (entry.tag, entry.body)).collect();
-    let committed = found.committed();
-    if committed < bytes.len() {
-        report.fault(format!("{}: {} bytes at the end are not whole", path.display(), bytes.len() - committed));
+    let mut strings = Dictionary::new(&path);
+    strings.poll(|_, _, _| {})?;
+    let (committed, length) = (strings.committed(), strings.length());
+    if committed < length {
+        report.fault(format!("{}: {} bytes at the end are not whole", path.display(), length - committed));
     }
     let (mut next_block, mut strange) = (0, 0);
     let mut buffer = Vec::new();
@@ -119,7 +116,7 @@ pub fn verify(folder: &Path) -> Result<Report> {
                 report.fault(format!("{}: block {} where {next_block} was to come", path.display(), zone.number));
             }
             next_block = zone.number.wrapping_add(1);
-            if zone.strings > committed as u64 {
+            if zone.strings > committed {
                 report.fault(format!("{}: block {number} needs strings that are not there", path.display()));
             }
             let Some(block) = segment.load(number, &mut buffer)? else {
@@ -131,12 +128,8 @@ pub fn verify(folder: &Path) -> Result<Report> {
                 report.fault(format!("{}: the head of block {number} hides some of its rows", path.display()));
             }
             for row in block.iter() {
-                let text = |number: u32| {
-                    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-                    at.and_then(|at| strings.get(at)).map(|(_, body)| String::from_utf8_lossy(body).into_owned())
-                };
                 if !report.lanes.contains_key(&row.lane) {
-                    let (told, known) = describe(row.lane, &strings);
+                    let (told, known) = describe(row.lane, &mut strings);
                     strange += usize::from(!known);
                     if !known && strange > MOST_STRANGE {
                         report.fault(format!(
@@ -149,6 +142,10 @@ pub fn verify(folder: &Path) -> Result<Report> {
                     report.lanes.insert(row.lane, told);
                 }
                 let Some(lane) = report.lanes.get_mut(&row.lane) else { continue };
+                let text = |number: u32| {
+                    let found = strings.get(number).ok().flatten();
+                    found.map(|(_, body)| String::from_utf8_lossy(body).into_owned())
+                };
                 if let Some(fault) = lane.feed(&row, text) {
                     report.fault(format!("{}: block {number}: lane {}: {fault}", path.display(), row.lane));
                 }
@@ -162,10 +159,9 @@ pub fn verify(folder: &Path) -> Result<Report> {
 }
 
 /// A lane as its description begins it, and whether there is one.
-fn describe(number: u32, strings: &[(Tag, &[u8])]) -> (LaneReport, bool) {
-    let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-    let told = match at.and_then(|at| strings.get(at)) {
-        Some((Tag::Lane, body)) => Some(*body),
+fn describe(number: u32, strings: &mut Dictionary) -> (LaneReport, bool) {
+    let told = match strings.get(number).ok().flatten() {
+        Some((Tag::Lane, body)) => Some(body),
         _ => None,
     };
     let body = told.unwrap_or_default();
@@ -183,7 +179,7 @@ fn describe(number: u32, strings: &[(Tag, &[u8])]) -> (LaneReport, bool) {
 }
 
 impl LaneReport {
-    fn feed(&mut self, row: &crate::row::Row, text: impl Fn(u32) -> Option<String>) -> Option<String> {
+    fn feed(&mut self, row: &crate::row::Row, text: impl FnOnce(u32) -> Option<String>) -> Option<String> {
         let expected = self.next;
         let after_end = self.end.is_some();
         self.next = row.sequence.wrapping_add(1);

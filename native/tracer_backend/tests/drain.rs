@@ -14,7 +14,7 @@ use tracer_backend::reader::ProcessFolder;
 use tracer_backend::segment::{Recording, Segment, segments, strings_path};
 use tracer_backend::strings::entries;
 use tracer_backend::verify::verify;
-use tracer_backend::{Home, Reason, Record, Registry, Row, Settings, Tag, kinds};
+use tracer_backend::{Home, Reason, Record, Registry, Row, Settings, Tag, kinds, payload};
 
 fn small() -> Settings {
     Settings { calls_bytes: 32 * 256, durable_bytes: 32 * 64, ..Settings::default() }
@@ -427,4 +427,51 @@ fn record__begun_before_its_registry_was_closed_and_stored_behind_a_look_of_the_
     assert_eq!(told, [1, 2]);
     let report = verify(run.folder.path()).unwrap();
     assert!(report.complete(), "{report:?}");
+}
+
+#[test]
+fn drain__flood_of_log_lines_and_a_crash_in_it__then_every_line_with_its_words() {
+    const LINES: u32 = 20_000;
+    const PIECE: u32 = 1000;
+    let line = |number: u32| {
+        let mut body = Vec::new();
+        payload::put(&mut body, "text", format!("line {number}").as_bytes());
+        body
+    };
+    let run = Run::new();
+    let registry = run.registry(Settings::default());
+    let mut drain = run.drain();
+    let ended = in_child(|| {
+        for number in 0..LINES {
+            let arg = registry.string(Tag::Payload, &line(number));
+            if registry.record(Home::Durable, Record { kind: kinds::LOG.0, arg, ..Record::default() }).is_err() {
+                return 1;
+            }
+            // The rings hold fewer: a drain beside it, which dies and begins again as well.
+            if number % PIECE == PIECE - 1 {
+                if number % (4 * PIECE) == PIECE - 1 {
+                    drain = run.drain();
+                }
+                if drain.pass(0, true).is_err() {
+                    return 2;
+                }
+            }
+        }
+        // SAFETY: this process, as if from outside.
+        unsafe { libc::kill(libc::getpid(), libc::SIGKILL) };
+        3
+    });
+    assert_eq!(ended.status, 1000 + libc::SIGKILL);
+    run.drain().finish().unwrap();
+    let strings = run.strings();
+    let found: Vec<&str> = run
+        .rows()
+        .iter()
+        .filter(|row| row.kind == kinds::LOG.0)
+        .map(|row| strings[row.arg as usize - 1].1.as_str())
+        .collect();
+    let wanted: Vec<String> = (0..LINES).map(|number| String::from_utf8(line(number)).unwrap()).collect();
+    assert_eq!(found, wanted);
+    let report = verify(run.folder.path()).unwrap();
+    assert!(report.sound() && report.lost() == 0, "{:?}", report.faults);
 }

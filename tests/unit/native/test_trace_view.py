@@ -64,7 +64,6 @@ def test_view__of_a_trace__then_its_rows_by_number(folder: Path) -> None:
     assert row.text.startswith("item 49 ")
     assert view.rows(104, 10) == []
     assert [len(view.rows(start, 30)) for start in (0, 90, 103)] == [30, 14, 1]
-    assert sum(view.rate(10)) == 104
     (lane,) = view.lanes()
     assert lane[4] == "durable"
 
