@@ -351,8 +351,9 @@ class FakeTrust:
         self.trusted = True
         self.asked.append(root)
 
-    def preview(self, root: str) -> Sequence[str]:
-        return ("chat/test_ws.py  4 tests", "chat/test_rooms.py  6 tests", "auth/test_tokens.py  3 tests")
+    def preview(self, root: str) -> tuple[Sequence[str], bool]:
+        seen = ("chat/test_ws.py  4 tests", "chat/test_rooms.py  6 tests", "auth/test_tokens.py  3 tests")
+        return seen, True
 
 
 @dataclass

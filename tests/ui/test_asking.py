@@ -74,11 +74,12 @@ def asked(shown: Console) -> Any:
 # -- trust ---------------------------------------------------------------------------------------------------
 
 
-def test_trust__more_names_than_fit__says_how_many_more() -> None:
+@pytest.mark.parametrize("whole", [True, False])
+def test_trust__more_names_than_fit__says_how_many_more_and_whether_that_is_all(whole: bool) -> None:
     def make() -> Console:
         shown = untrusted()
         names = [f"chat/test_{number}.py  2 tests" for number in range(31)]
-        shown.trust.preview = lambda root: names  # type: ignore[method-assign]
+        shown.trust.preview = lambda root: (names, whole)  # type: ignore[method-assign]
         return shown
 
     async def story(pilot: Any, shown: Console) -> None:
@@ -86,6 +87,7 @@ def test_trust__more_names_than_fit__says_how_many_more() -> None:
         assert "chat/test_7.py  2 tests" in shown.screen_text()
         assert "chat/test_8.py" not in shown.screen_text()
         assert "23 more" in shown.screen_text()
+        assert ("at least 23 more" in shown.screen_text()) is not whole
 
     drive(make, story)
 
@@ -136,7 +138,7 @@ def test_trust__preview_cannot_be_read__is_asked_all_the_same() -> None:
     def make() -> Console:
         shown = untrusted()
 
-        def broken(root: str) -> tuple[str, ...]:
+        def broken(root: str) -> tuple[tuple[str, ...], bool]:
             raise PermissionError(root)
 
         shown.trust.preview = broken  # type: ignore[method-assign]

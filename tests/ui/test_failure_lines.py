@@ -91,7 +91,7 @@ def test_warning_on_behalf_of_another__then_its_last_words_and_the_own_frames_co
 
     assert told.index("RuntimeWarning: never awaited") < told.index("▸ test_a.py:17  in f")
     assert told.index("▸ test_a.py:17  in f") < told.index("the rest of its message")
-    assert told.index("while handling NotRead  test_a.py:17") < told.index("/p/hook.py:4  in f")
+    assert told.index("while handling NotRead  not read  test_a.py:17") < told.index("/p/hook.py:4  in f")
     assert told[-5:] == ["the rest of its message", "a", "b", "c", "RuntimeWarning: never awaited"]
 
 
@@ -195,3 +195,19 @@ def test_message_with_a_difference_of_its_own__ours_is_told_and_that_is_not() ->
     assert told[0] == "panic  Expected values to be equal:"
     assert told[-2:] == ["-  total: 13", "+  total: 12"]
     assert "+ actual - expected" not in told
+
+
+def test_what_led_to_it__other_words__then_they_are_begun_and_no_place_of_others_beside_them() -> None:
+    head = _link("ConnectError", "All connection attempts failed", _frame("a.py", 3))
+    below = _frame("/usr/lib/socket.py", 9, own=False)
+    told = _told(head, _link("OSError", "refused " * 20 + "\nand more", below, relation="cause"))
+    line = next(text for text in told if text.startswith("caused by OSError"))
+    assert line.startswith("caused by OSError  refused refused")
+    assert line.endswith("…")
+    assert "socket.py" not in line
+
+
+def test_what_led_to_it__the_same_words__then_its_place_alone() -> None:
+    head = _link("ConnectError", "refused", _frame("a.py", 3))
+    told = _told(head, _link("ConnectError", "refused", _frame("/srv/app/b.py", 9), relation="cause"))
+    assert next(text for text in told if text.startswith("caused by")) == "caused by ConnectError  b.py:9"

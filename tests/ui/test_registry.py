@@ -123,6 +123,24 @@ def test_footer__every_hint__is_an_action_with_its_own_key() -> None:
 
 
 @pytest.mark.parametrize(
+    ("make", "offered"),
+    [
+        (journals.failing, {"f failed", "F follow", "J next failure"}),
+        (journals.green, {"F follow"}),
+        (journals.discovered, set[str]()),
+    ],
+)
+def test_footer__keys_that_need_something__only_where_it_is(
+    make: Callable[[], journals.Journal], offered: set[str]
+) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        foot = shown.screen_text().splitlines()[-1]
+        assert {each for each in ("f failed", "F follow", "J next failure") if each in foot} == offered
+
+    drive(lambda: showing(FakeView(make())), story)
+
+
+@pytest.mark.parametrize(
     "make", [journals.failing, journals.launch_failure, journals.nothing_found, journals.running]
 )
 def test_keys__all_pressed_one_after_the_other__nothing_fails(make: Callable[[], journals.Journal]) -> None:

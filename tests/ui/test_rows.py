@@ -17,6 +17,7 @@ from tracekit.model.facts import OutputSpan
 from tracekit.model.status import Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.output import LONGEST, OutputIndex
+from tracekit.ui.safe import clean, shorten_name
 from tracekit.ui.sections import LEAF, file_section
 
 
@@ -267,3 +268,18 @@ def test_painting__screen_laid_out_for_another_size__nothing_of_it_is_written(
         assert written == ["as it is", "as it is again"]
 
     drive(lambda: showing(view), story)
+
+
+@pytest.mark.parametrize("width", [24, 33, 40])
+def test_long_name__cases_of_one_test__then_each_keeps_its_parameters(width: int) -> None:
+    names = [f"test_redirect_of_a_request_with_a_body[{case}]" for case in ("get-301", "post-303", "put-307")]
+    told = [shorten_name(clean(name), width).text for name in names]
+    assert [text[text.index("[") :] for text in told] == ["[get-301]", "[post-303]", "[put-307]"]
+    assert all(text.startswith("test_") and "…" in text for text in told)
+
+
+def test_long_name__parameters_longer_than_the_row__then_both_of_their_ends_stay() -> None:
+    told = shorten_name(clean("test_urlparse[" + "http://a" * 9 + "-80-None]"), 36).text
+    assert told.startswith("test_ur")
+    assert "[http://a" in told
+    assert told.endswith("-80-None]")

@@ -144,6 +144,6 @@ class DeskTrust:
         """Keep a yes."""
         self._store.remember(root)
 
-    def preview(self, root: str) -> Sequence[str]:
-        """Names that can be seen without running anything."""
+    def preview(self, root: str) -> tuple[Sequence[str], bool]:
+        """Names that can be seen without running anything, and whether these are all of them."""
         return preview(Path(root))

@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from tracekit.store.survey import SKIPPED
 
@@ -19,10 +20,21 @@ _FILE = re.compile(r"test_.*\.py|.*_test\.py")
 _NAME = re.compile(rb"^[ \t]*(?:async[ \t]+)?def[ \t]+(test\w*)", re.MULTILINE)
 
 
-def preview(root: Path) -> list[str]:
+class Seen(NamedTuple):
+    """The names, and whether the scan came to its end: of one that did not, nobody knows how many there are."""
+
+    names: list[str]
+    whole: bool
+
+
+def preview(root: Path) -> Seen:
     """Up to two hundred `file::name` of tests, by their text alone."""
     names: list[str] = []
+    left = _MAX_FILES
     for file in _files(root):
+        left -= 1
+        if left < 0 or len(names) > MAX_NAMES:
+            return Seen(names[:MAX_NAMES], whole=False)
         try:
             with file.open("rb") as stream:
                 text = stream.read(_MAX_BYTES)
@@ -30,13 +42,10 @@ def preview(root: Path) -> list[str]:
             continue
         place = file.relative_to(root)
         names += [f"{place}::{name.decode('utf-8', 'replace')}" for name in _NAME.findall(text)]
-        if len(names) >= MAX_NAMES:
-            break
-    return names[:MAX_NAMES]
+    return Seen(names[:MAX_NAMES], len(names) <= MAX_NAMES)
 
 
 def _files(root: Path) -> Iterator[Path]:
-    left = _MAX_FILES
     for folder, folders, files in os.walk(root):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name not in SKIPPED)
         if "pyvenv.cfg" in files:
@@ -44,7 +53,4 @@ def _files(root: Path) -> Iterator[Path]:
             continue
         for name in sorted(files):
             if _FILE.fullmatch(name):
-                left -= 1
-                if left < 0:
-                    return
                 yield Path(folder) / name

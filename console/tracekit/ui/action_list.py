@@ -27,6 +27,7 @@ class Action:
     context: tuple[str, ...] = (CONSOLE,)
     hint: int = 0  # place in the footer, 1 first; 0: not in the footer
     command: str = ""  # the same on the command line
+    needs: str = ""  # what there must be before the footer offers it: a "run" that ran something, a "red" row
 
     def shown(self, *, ascii_only: bool = False) -> str:
         """The first key, as a person reads it."""
@@ -78,7 +79,16 @@ ACTIONS: tuple[Action, ...] = (
         BOTH,
     ),
     Action("move.page_up", ("ctrl+u", "pageup"), "page up", "half a page up", MOVE, "move('page_up')", BOTH),
-    Action("move.next_failure", ("J",), "next failure", "next failed scenario", MOVE, "failure(1)", hint=12),
+    Action(
+        "move.next_failure",
+        ("J",),
+        "next failure",
+        "next failed scenario",
+        MOVE,
+        "failure(1)",
+        hint=12,
+        needs="red",
+    ),
     Action(
         "move.previous_failure", ("K",), "previous failure", "previous failed scenario", MOVE, "failure(-1)"
     ),
@@ -120,6 +130,7 @@ ACTIONS: tuple[Action, ...] = (
         LOOK,
         "tab('events')",
         hint=13,
+        needs="run",
         command="tracekit events RUN FILTER",
     ),
     Action(
@@ -181,6 +192,7 @@ ACTIONS: tuple[Action, ...] = (
         RUN,
         "run_failed",
         hint=2,
+        needs="red",
         command="tracekit rerun --failed",
     ),
     Action("run.all", ("a",), "all", "run everything", RUN, "run_all", hint=11, command="tracekit run"),
@@ -263,6 +275,7 @@ ACTIONS: tuple[Action, ...] = (
         VIEW,
         "follow",
         hint=5,
+        needs="run",
     ),
     Action("view.pause", ("space",), "pause", "hold the screen still; the run goes on", VIEW, "pause"),
     Action("view.zoom", ("z",), "zoom", "give the whole width to one side", VIEW, "zoom"),

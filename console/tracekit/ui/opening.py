@@ -60,10 +60,11 @@ class Opening(_Base):
 
         async def look() -> None:
             names = await _in_thread(lambda: self.ports.trust.preview(root))
-            found = names or ()
+            found, whole = names or ((), True)
             seen = [f"  {name}" for name in found[:MOST_SEEN]]
             if len(found) > MOST_SEEN:
-                seen.append(f"  {len(found) - MOST_SEEN:,} more")
+                more = f"{len(found) - MOST_SEEN:,} more"
+                seen.append(f"  {more}" if whole else f"  at least {more}")
             text = [
                 root,
                 "",

@@ -207,7 +207,7 @@ class Trust(Protocol):
 
     def known(self, root: str) -> bool: ...
     def remember(self, root: str) -> None: ...
-    def preview(self, root: str) -> Sequence[str]: ...
+    def preview(self, root: str) -> tuple[Sequence[str], bool]: ...
 
 
 class Editor(Protocol):
@@ -357,8 +357,8 @@ class Trusting:
     def remember(self, root: str) -> None:
         return
 
-    def preview(self, root: str) -> Sequence[str]:
-        return ()
+    def preview(self, root: str) -> tuple[Sequence[str], bool]:
+        return (), True
 
 
 @dataclass(frozen=True)

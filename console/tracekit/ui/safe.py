@@ -178,9 +178,23 @@ def shorten(text: Safe, width: int, glyph: str = "…") -> Safe:
 
 
 def shorten_name(text: Safe, width: int, glyph: str = "…") -> Safe:
-    """A name cut in its middle: long names of one file begin alike, and parameters stand at the end."""
+    """A name cut in its middle: long names of one file begin alike, and parameters stand at the end.
+
+    What comes before the parameters is cut first, down to a third: of many cases of one test nothing else differs.
+    """
     if text.columns <= width or width < 16:
         return shorten(text, width, glyph)
+    at = text.text.find("[") if text.text.endswith("]") else -1
+    if at <= 0:
+        return _ends(text, width, glyph)
+    case = _ends(clean(text.text[at:]), width - width // 3, glyph)
+    return clean(_ends(clean(text.text[:at]), width - case.columns, glyph).text + case.text)
+
+
+def _ends(text: Safe, width: int, glyph: str) -> Safe:
+    """Beginning and end of a text, with a mark between them."""
+    if text.columns <= width:
+        return text
     room = width - cell_len(glyph)
     tail, columns = "", 0
     for char in reversed(text.text):

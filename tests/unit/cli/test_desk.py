@@ -272,6 +272,6 @@ def test_trust__asked_once__then_known(tmp_path: Path) -> None:
     trust = DeskTrust(tmp_path / "state")
     (tmp_path / "test_a.py").write_text("def test_one(): ...")
     assert not trust.known(str(tmp_path))
-    assert trust.preview(str(tmp_path)) == ["test_a.py::test_one"]
+    assert trust.preview(str(tmp_path)) == (["test_a.py::test_one"], True)
     trust.remember(str(tmp_path))
     assert trust.known(str(tmp_path))

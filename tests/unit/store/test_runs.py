@@ -13,7 +13,7 @@ from tests.unit.store.conftest import Recorded, journal_line
 from tracekit.engine.history import History, open_path
 from tracekit.store import checkpoints
 from tracekit.store.catalogue import Catalogue
-from tracekit.store.preview import preview
+from tracekit.store.preview import MAX_NAMES, preview
 from tracekit.store.runs import RunStore
 from tracekit.store.trust import TrustStore
 from tracekit.store.verify import verify
@@ -294,4 +294,13 @@ def test_preview__then_names_without_running_a_line(tmp_path: Path) -> None:
         "raise SystemExit\ndef test_one(): ...\nclass T:\n  async def test_two(self): ...\n"
     )
     (tmp_path / "helper.py").write_text("def test_no(): ...\n")
-    assert preview(tmp_path) == ["test_a.py::test_one", "test_a.py::test_two"]
+    assert preview(tmp_path) == (["test_a.py::test_one", "test_a.py::test_two"], True)
+
+
+@pytest.mark.parametrize(("many", "whole"), [(MAX_NAMES, True), (MAX_NAMES + 1, False)])
+def test_preview__as_many_names_as_are_told_or_one_more__says_whether_these_are_all(
+    tmp_path: Path, many: int, whole: bool
+) -> None:
+    (tmp_path / "test_a.py").write_text("".join(f"def test_{at}(): ...\n" for at in range(many)))
+    names, all_of_them = preview(tmp_path)
+    assert (len(names), all_of_them) == (MAX_NAMES, whole)

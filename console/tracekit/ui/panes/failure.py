@@ -13,7 +13,7 @@ from typing import Any
 from tracekit.model.facts import Assertion, Attempt, ExceptionFacts, Failure, Frame, Handled
 from tracekit.model.handling import handled_before
 from tracekit.ui.panes.frames import frame_lines, frames_lines, place_of
-from tracekit.ui.safe import Line, safe_lines
+from tracekit.ui.safe import Line, clean, safe_lines, shorten
 from tracekit.ui.theme import Palette
 
 MAX_DIFF = 400
@@ -21,6 +21,7 @@ MAX_TEXT = 400
 MAX_CHAIN = 12
 MAX_BEHIND = 3
 MAX_NOTE = 30
+MAX_SAID = 56  # columns of a message whose whole stands further down
 MAX_MESSAGE = 60
 # Of a long message the beginning stands before the place, the rest below it.
 FIRST_LINES = 4
@@ -71,7 +72,7 @@ def _failure(failure: Failure, assertions: list[Assertion], look: Palette, root:
             told = _unsaid(assertions, exception.message)
             head = replace(exception, message=_without(exception.message, told))
             lines += _exception(head, look, first=True, most=FIRST_LINES)
-            lines += _behind(failure.chain[1:], look, root)
+            lines += _behind(failure.chain[1:], exception.message, look, root)
             for assertion in told:
                 lines += [Line(), *_assertion(assertion, look)]
         else:
@@ -123,13 +124,21 @@ def _same(one: Assertion, other: Assertion) -> bool:
     )
 
 
-def _behind(links: Sequence[ExceptionFacts], look: Palette, root: str) -> list[Line]:
-    """What led to the first one, in a line each: their frames stand further down."""
+def _behind(links: Sequence[ExceptionFacts], told: str, look: Palette, root: str) -> list[Line]:
+    """What led to the first one, in a line each: their frames stand further down. A message is begun where it says
+    anything beside what was `told` already.
+    """
     lines = []
     for link in links[:MAX_BEHIND]:
         line = Line(6).gap(4).own(RELATIONS.get(link.relation or "", "after") + " ", look.dim)
         line.name(type_of(link), look.failed)
-        own = [frame for frame in link.frames if frame.own] or link.frames
+        said = next((text.strip() for text in link.message.splitlines() if text.strip()), "")
+        if said and said not in told:
+            line.own("  ").put(shorten(clean(said), MAX_SAID, look.glyphs.dots), look.text)
+            told = f"{told}\n{said}"
+            own = [frame for frame in link.frames if frame.own]  # a place of others says less than the words
+        else:
+            own = [frame for frame in link.frames if frame.own] or link.frames
         lines.append(line.own("  ").name(place_of(own[-1], root), look.dim) if own else line)
     return lines
 

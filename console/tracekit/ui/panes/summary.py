@@ -43,17 +43,20 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
     lines += _verdicts(board.progress(), look)
     lines += _apart(board, look)
     lines.append(Line())
-    took = (run.ended_t or now) - run.started_t if run.started_t else 0
+    looked = (
+        run.mode == "discover"
+    )  # it ran nothing: no seed steered it, and nobody waits to hear how it ended
+    took = (run.ended_t or now) - run.started_t if run.started_t and not looked else 0
     for word, value in (
         ("run", run.run_id),
         ("of", run.parent or ""),
         ("project", run.root or view.root),
         ("profile", run.profile or ""),
         ("where", run.environment),
-        ("seed", f"0x{run.seed:x}" if run.seed is not None and run.seed >= 0 else ""),
-        ("began", moment(run.started_t) + " UTC" if run.started_t else ""),
+        ("seed", f"0x{run.seed:x}" if run.seed is not None and run.seed >= 0 and not looked else ""),
+        ("looked" if looked else "began", moment(run.started_t) + " UTC" if run.started_t else ""),
         ("took", clock(took) if took else ""),
-        ("ended", run.reason),
+        ("ended", "" if looked and run.reason == "finished" else run.reason),
     ):
         if value:
             lines.append(Line(12).gap(2).own(f"{word:<9}", look.dim).name(value, look.text))

@@ -34,7 +34,7 @@ from tracekit.ui.screens.noticing import Noticing
 from tracekit.ui.screens.travelling import Travelling
 from tracekit.ui.sections import CAUSE, LEAF
 from tracekit.ui.standing import Standing
-from tracekit.ui.theme import QUIET
+from tracekit.ui.theme import GREEN, QUIET
 from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.detail import Detail
 from tracekit.ui.widgets.events import EventRows, EventsPane
@@ -223,6 +223,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         header.show(self.header_facts(now))
         if self.fit is Fit.TINY:
             self.query_one("#tiny", TitleRow).show(header.line(max(1, self.size.width)))
+        self.query_one("#footer", Footer).offer(self._there)
         self.query_one("#tree-title", TitleRow).show(self._tree_title())
         time = self.time_facts
         self.query_one("#timebar", TitleRow).set_class(time is not None, "-on")
@@ -253,11 +254,11 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
             state="live" if live else "",
             over=total - waiting,
             total=total,
-            passed=tally[Status.PASSED] + tally[Status.XPASSED],
+            passed=sum(tally[status] for status in GREEN),
             red=sum(tally[status] for status in RED_STATUSES) - self.board.apart.excused,
             flaky=self.board.apart.flaky,
             excused=self.board.apart.excused,
-            skipped=sum(tally[status] for status in (*QUIET, Status.XFAILED)),
+            skipped=sum(tally[status] for status in QUIET),
             elapsed=elapsed,
             dropped=view.state.dropped if view is not None else 0,
             link="then" if self.travelling else link_word(view) if view is not None else "",
@@ -265,6 +266,13 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
             paused=self.paused,
             filtered=bool(self.filter_text) and self.filter_fault is None,
         )
+
+    @property
+    def _there(self) -> frozenset[str]:
+        """What keys of the footer may need."""
+        ran = any(view.state.run.mode != "discover" for view in self.board.views)
+        told = (("run", ran), ("red", self.board.counted_red or self.board.apart.excused))
+        return frozenset(name for name, there in told if there)
 
     def _tree_title(self) -> Line:
         look = self.look
@@ -432,8 +440,8 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         if name in {*self.detail.tabs, "run"} or (self.detail.row < 0 and name == "steps"):
             self.detail.choose(name if name in {*self.detail.tabs, "run"} else "overview")
             if self.fit is Fit.SINGLE and not self.in_detail:
-                # It is turned behind the tree, where nobody sees it.
-                self.say(f"{self.detail.tab} is turned to: tab shows it", about="tab")
+                # Behind the tree nobody would see it.
+                self.to_detail()
         else:
             self.say("this row has no such tab")
 

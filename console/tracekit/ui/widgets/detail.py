@@ -59,6 +59,11 @@ KINDS = {
     "link": "link",
     "warning": "warning",
 }
+#: What some are called where the whole names do not fit: a word that is cut anywhere reads as a mistake.
+SHORT = {"timeline": "Time", "history": "Hist", "output": "Out"}
+_SOME, _NONE = frozenset({"timeline", "history"}), frozenset[str]()
+#: One try after the other: letters of a name, and the names that are short ones.
+NARROWER = ((9, _NONE), (9, _SOME), (9, frozenset(SHORT)), (4, _NONE), (3, _NONE), (0, _NONE), (-1, _NONE))
 OF_THE_PAST = frozenset({"why", "history", "env"})
 OF_ROWS = ("overview", "output", "events", "timeline", "env")
 
@@ -326,15 +331,15 @@ class Detail(Standing, Vertical):
         """Tabs, and whether output follows: names give way to that, then the other tabs, the chosen name never."""
         right, width = self._follow_state() if tab == "output" else Line(), self._bar_width
         line = self._names(tab, 9, roomy=True)
-        for letters in (9, 4, 3, 0, -1):
+        for letters, short in NARROWER:
             if line.columns + right.columns + bool(right.columns) <= width:
                 break
-            line = self._names(tab, letters)
+            line = self._names(tab, letters, short)
         return (
             line.gap(max(1, width - 1 - line.columns - right.columns)).join(right) if right.columns else line
         )
 
-    def _names(self, tab: str, letters: int, *, roomy: bool = False) -> Line:
+    def _names(self, tab: str, letters: int, short: frozenset[str] = _NONE, *, roomy: bool = False) -> Line:
         look, line = self._palette, Line().gap(1)
         shown = (*self.tabs, "run") if tab == "run" else self.tabs
         for place, name in enumerate(shown):
@@ -343,7 +348,8 @@ class Detail(Standing, Vertical):
             if name == tab:
                 line.own(f"[{number} {name.capitalize()}]", look.accent)
             elif letters >= 0:
-                line.own(f"{number} {name.capitalize()[:letters]}".rstrip(), look.dim)
+                word = SHORT[name] if name in short else name.capitalize()[:letters]
+                line.own(f"{number} {word}".rstrip(), look.dim)
         return line
 
     def _follow_state(self) -> Line:

@@ -16,6 +16,9 @@ from tracekit.ui.widgets.rolling import Lined
 
 LOUD_LINKS = frozenset({"no link", "lost", "connecting", "then"})
 
+#: What keys may need; a screen that says nothing has all of it.
+ALL = frozenset({"run", "red"})
+
 
 @dataclass(frozen=True)
 class HeaderFacts:
@@ -121,6 +124,13 @@ class Footer(Lined, Widget):
         self._message: Line | None = None
         self._until = 0
         self._about = ""
+        self._have = ALL
+
+    def offer(self, have: frozenset[str]) -> None:
+        """What there is now: a key that has nothing to do yet is no hint."""
+        if have != self._have:
+            self._have = have
+            self.refresh()
 
     def say(self, text: str, now: int, *, warn: bool = False, about: str = "") -> None:
         """Show a message for a few seconds, or until the next, or until what it is `about` is over."""
@@ -146,6 +156,8 @@ class Footer(Lined, Widget):
             return self._message
         look, line = self._palette, Line().gap(1)
         for action in self._hints:
+            if action.needs and action.needs not in self._have:
+                continue
             key = action.shown(ascii_only=look.glyphs.passed.isascii())
             if line.columns + len(key) + len(action.label) + 3 > width:
                 break
