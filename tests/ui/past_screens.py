@@ -12,6 +12,7 @@ from tests.ui.shots import BOTH, LINE, SINGLE, SMALL, STACKED, WIDE, Shot, keys,
 from tracekit.engine.archive import Digest
 from tracekit.engine.past import Difference, Held, Story, TrendPoint, Trends, story_of
 from tracekit.model.comparing import Why, compare
+from tracekit.model.facts import Unrun
 from tracekit.model.results import Result, results
 from tracekit.store.catalogue import RunSummary, Verdict
 from tracekit.wire.problems import Problem
@@ -88,7 +89,13 @@ def runs() -> Console:
             (("warning", "redis is refused on 127.0.0.1:6379: what needs it is skipped"),),
             ("pytest:chat/test_load.py::test_1000_rooms",),
             1,
-            "the run was asked for failed ones only",
+            (
+                Unrun(
+                    "the run was asked for failed ones only",
+                    1,
+                    ("pytest:chat/test_load.py::test_1000_rooms",),
+                ),
+            ),
             outstanding=RED_ONES[1:],
         ),
         FIRST: Digest(FIRST, notices=(("warning", "cancelled by ana"),)),
@@ -135,7 +142,14 @@ def hostile_runs() -> Console:
         replace(row, **odd, facts=git),
         replace(row, run_id="01KAH0C5M0DEMORVNH0ST11E01", parent="?"),
     ]
-    told = Digest(row.run_id, ((escape + wide, 2**40),), ((bidi, f"{escape}\n{wide}"),), (wide,), 3, bidi)
+    told = Digest(
+        row.run_id,
+        ((escape + wide, 2**40),),
+        ((bidi, f"{escape}\n{wide}"),),
+        (wide,),
+        3,
+        (Unrun(bidi, 3, (wide,)),),
+    )
     shown.engine.shelf.digests = {row.run_id: told}
     return shown
 

@@ -7,7 +7,7 @@ which the journal carries in the same commit as the lines it decided, so that no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
 
@@ -55,6 +55,9 @@ class _Memory:
     why: str = ""
     not_run: list[str] = field(default_factory=list)
     not_run_count: int = 0
+    # The same by their reasons, and how many there are of each.
+    unrun: dict[str, list[str]] = field(default_factory=dict)
+    unrun_counts: dict[str, int] = field(default_factory=dict)
     failed_to_start: bool = False
     reason: str = ""
     finished: bool = False
@@ -218,7 +221,7 @@ class Driver:
             self._write(self._ours.told(_lasted(found, running, ended_m))) for found in outcome.lines
         ]
         commands += [self._write(line) for line in self._ours.not_crashed(facts)]
-        self._leave(outcome.not_run, outcome.why)
+        self._leave(outcome.not_run, outcome.why, outcome.whys)
         if alone and alone not in {*facts.ended, *running, *outcome.not_run}:
             self._leave([alone], outcome.why or "its own process did not run it")
         if any(found.get("e") == E.RUNNER_FAILED_TO_START for found in outcome.lines):
@@ -463,11 +466,18 @@ class Driver:
         self._leave([str(name) for name in suite.get("only") or ()], "failed to start")
         return [Write(suite_lines.not_started(suite, problem, command))]
 
-    def _leave(self, names: list[str], why: str) -> None:
-        self._memory.not_run_count += len(names)
-        self._memory.not_run += names[: max(0, NAMED - len(self._memory.not_run))]
-        if names and not self._memory.why:
-            self._memory.why = why
+    def _leave(self, names: list[str], why: str, whys: Optional[Mapping[str, str]] = None) -> None:
+        memory = self._memory
+        for name in names:
+            reason = (whys or {}).get(name) or why
+            counted = memory.unrun.setdefault(reason, [])
+            memory.unrun_counts[reason] = memory.unrun_counts.get(reason, 0) + 1
+            if len(memory.not_run) < NAMED:
+                memory.not_run.append(name)
+                counted.append(name)
+        memory.not_run_count += len(names)
+        if names and not memory.why:
+            memory.why = (whys or {}).get(names[0]) or why
 
     def _end(self) -> list[Command]:
         if self._memory.finished:
@@ -489,6 +499,11 @@ class Driver:
             "not_run_count": memory.not_run_count,
             "why": memory.why or self._stopping,
         }
+        if len(memory.unrun) > 1:
+            counts = memory.unrun_counts
+            line["unrun"] = [
+                {"why": why, "count": counts[why], "not_run": ids} for why, ids in memory.unrun.items()
+            ]
         return [*told, Finish(line)]
 
     @property

@@ -409,10 +409,10 @@ def _hurt(state: RunState) -> str:
 
 def _not_run(state: RunState, paint: Paint) -> Iterator[str]:
     run = state.run
-    if not run.not_run_count:
-        return
-    yield ""
-    why = f": {clean(run.why)}" if run.why else ""
-    yield f"{run.not_run_count} not run{why}"
-    for scenario in run.not_run[:MAX_NOT_RUN]:
-        yield paint.dim(f"    {clean(scenario)}")
+    if run.unrun:
+        yield ""
+    for left in run.unrun:
+        why = f": {clean(left.why)}" if left.why else ""
+        yield f"{left.count} not run{why}"
+        for scenario in left.ids[:MAX_NOT_RUN]:
+            yield paint.dim(f"    {clean(scenario)}")

@@ -16,7 +16,7 @@ from tracekit.wire.problems import Problem, ProblemError
 if TYPE_CHECKING:
     from tracekit.engine.past import Held, Past, Story, Trends
     from tracekit.engine.view import RunView
-    from tracekit.model.facts import SuiteFacts
+    from tracekit.model.facts import SuiteFacts, Unrun
     from tracekit.store.catalogue import RunSummary
 
 _MOST = 200
@@ -33,7 +33,8 @@ class Digest:
     notices: tuple[tuple[str, str], ...] = ()
     not_run: tuple[str, ...] = ()
     not_run_count: int = 0
-    why: str = ""
+    #: The same by their reasons.
+    unrun: tuple[Unrun, ...] = ()
     suites: tuple[SuiteFacts, ...] = ()
     damaged: int = 0
     missing: int = 0
@@ -74,7 +75,7 @@ class Archive:
                 tuple((each.kind, each.message) for each in state.notices[:_MOST]),
                 tuple(told.not_run[:_MOST]),
                 told.not_run_count,
-                told.why,
+                tuple(told.unrun),
                 tuple(told.suites),
                 state.damaged,
                 state.missing_total,

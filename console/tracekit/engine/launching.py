@@ -24,7 +24,7 @@ from tracekit.engine.follow import Follower
 from tracekit.engine.plan import Planned, plan_again, plan_for
 from tracekit.engine.requests import Attach, Discover, Launch, Rerun
 from tracekit.engine.view import RunView
-from tracekit.model.matching import one_of
+from tracekit.model.matching import meant, one_of
 from tracekit.model.rerun import failed, outstanding, runnable
 from tracekit.store.copies import Copy
 from tracekit.store.runs import RunFolder, damaged
@@ -344,11 +344,17 @@ def _extra(**wishes: int | bool) -> dict[str, Any]:
 
 
 def _meant(state: RunState, text: str, run_id: str) -> list[str]:
-    """The scenario that a text means in a run, or all of a suite or a cell that it names."""
+    """The scenario that a text means in a run, or all of that run that a selector with a field chooses."""
     if text in state.index:
         return [text]
-    if text.startswith("suite:"):
-        from tracekit.model.selection import select
+    from tracekit.model.selection import asks_a_field, select
 
-        return [state.ids[index] for index in select(state, [text]) if state.facts[index].parent < 0]
+    # A part of an id may look like a field; what is there decides. A suite is written in ids as a field is.
+    if asks_a_field(text) and (text.startswith("suite:") or not meant(text, state.ids)):
+        found = [state.ids[index] for index in select(state, [text])]
+        if not found:
+            action = f"`tracekit show {run_id}` shows what there is"
+            what = "nothing of this run matches the selector"
+            raise ProblemError(Problem("select.nothing", what, text, action))
+        return found
     return [one_of(text, state.ids, run_id)]

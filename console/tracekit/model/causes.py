@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tracekit.model.facts import Assertion, CauseGroup, ExceptionFacts, Failure, Notice
 from tracekit.model.masking import mask, one_line
 from tracekit.model.records import Record, assertions_of, failures_of
+from tracekit.wire.ids import SUBTEST_MARK
 
 if TYPE_CHECKING:
     from tracekit.model.state import RunState
 
 _OPERAND = 80
+#: Parts may be named by paths of any length.
+_DEEPEST = 32
 _TITLE = 160
 _BY_VERDICT = {"crashed": "crash", "timedout": "hang"}
 _ABOUT_CODE = frozenset({"ImportError", "ModuleNotFoundError", "NameError", "AttributeError", "SyntaxError"})
@@ -40,6 +43,8 @@ class CauseIndex:
         self.stale: set[int] = set()
         self._of: dict[int, Cause] = {}
         self._rows: dict[str, dict[int, Cause]] = {}
+        # The red parts of parts, by the id of each that holds them.
+        self._below: dict[str, set[int]] = {}
         self._made: list[CauseGroup] = []
         self._notices = 0
 
@@ -48,6 +53,7 @@ class CauseIndex:
         other = CauseIndex()
         other.stale, other._of = set(self.stale), dict(self._of)
         other._rows = {key: dict(rows) for key, rows in self._rows.items()}
+        other._below = {holder: set(rows) for holder, rows in self._below.items()}
         other._made, other._notices = self._made, self._notices
         return other
 
@@ -72,11 +78,33 @@ class CauseIndex:
             del rows[i]
             if not rows:
                 del self._rows[old.key]
-        if state.red(i):
-            new = cause_of(state.latest_record(i))
+        red = state.red(i)
+        if red:
+            record = state.latest_record(i)
+            # What only holds red parts of its own is as little a cause as the test that holds it.
+            held = self._below.get(state.ids[i]) and not failures_of(record)
+            new = None if held else cause_of(record)
             if new is not None:
                 self._of[i] = new
                 self._rows.setdefault(new.key, {})[i] = new
+        for holder in _holders(state.ids[i]):
+            held_rows = self._below.setdefault(holder, set())
+            before = bool(held_rows)
+            (held_rows.add if red else held_rows.discard)(i)
+            if not held_rows:
+                del self._below[holder]
+            if bool(held_rows) != before and holder in state.index:
+                self._look(state, state.index[holder])
+
+
+def _holders(scenario: str) -> list[str]:
+    """The ids of the parts that a part stands in, the innermost first."""
+    base, mark, part = scenario.partition(SUBTEST_MARK)
+    found: list[str] = []
+    while "/" in part and len(found) < _DEEPEST:
+        part = part.rpartition("/")[0]
+        found.append(base + mark + part)
+    return found
 
 
 def cause_of(record: Record) -> Cause | None:

@@ -62,12 +62,21 @@ class RunStarted(Event):
     quarantine: NotRequired[list[QuarantineEntry]]
 
 
+class UnrunRow(TypedDict):
+    """Those that were not run for one reason, where there are several reasons."""
+
+    why: str
+    count: int
+    not_run: list[str]
+
+
 class RunEnded(Event):
     reason: str
     verdicts: dict[str, int]
     not_run: list[str]
     not_run_count: int
     why: str
+    unrun: NotRequired[list[UnrunRow]]
 
 
 class BoxFacts(Event):

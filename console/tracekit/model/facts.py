@@ -238,6 +238,15 @@ class BoxFacts:
     unavailable: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Unrun:
+    """What was not run for one reason: how many, and which as far as they are named."""
+
+    why: str
+    count: int
+    ids: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class ServiceFacts:
     """How a service was before the suites of a run; `why` says it of one that was not well."""
@@ -273,6 +282,12 @@ class RunFacts:
     not_run: list[str] = field(default_factory=list)
     not_run_count: int = 0
     why: str = ""
+    #: What was not run by its reasons.
+    unrun: list[Unrun] = field(default_factory=list)
     quarantine: tuple[Quarantined, ...] = ()
     boxes: dict[str, BoxFacts] = field(default_factory=dict)
     services: list[ServiceFacts] = field(default_factory=list)
+
+    def why_of(self, scenario: str) -> str:
+        """Why this one was not run, as far as the run says."""
+        return next((left.why for left in self.unrun if scenario in left.ids), self.why)

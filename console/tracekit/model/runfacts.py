@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tracekit.model import coerce
-from tracekit.model.facts import BoxFacts, RunFacts, ServiceFacts, SuiteFacts
+from tracekit.model.facts import BoxFacts, RunFacts, ServiceFacts, SuiteFacts, Unrun
 from tracekit.model.quarantine import quarantined
 from tracekit.wire.names import E
 
@@ -80,7 +80,12 @@ class RunLines:
         for _, line in sorted(self.ended.values(), key=_key):
             ids = coerce.texts(line.get("not_run"))
             facts.not_run.extend(ids)
-            facts.not_run_count += max(coerce.natural(line.get("not_run_count")), len(ids))
+            count = max(coerce.natural(line.get("not_run_count")), len(ids))
+            facts.not_run_count += count
+            rows = coerce.rows(line.get("unrun"))
+            facts.unrun += [_unrun(row) for row in rows]
+            if count and not rows:
+                facts.unrun.append(Unrun(coerce.text(line.get("why")), count, tuple(ids)))
             for word, count in coerce.naturals(line.get("verdicts")).items():
                 facts.verdicts[word] = facts.verdicts.get(word, 0) + count
 
@@ -127,6 +132,11 @@ def _finish(facts: RunFacts, key: Key, line: Line) -> None:
     facts.ended_t = key[0]
     facts.reason = coerce.text(line.get("reason"))
     facts.why = coerce.text(line.get("why"))
+
+
+def _unrun(row: Line) -> Unrun:
+    ids = tuple(coerce.texts(row.get("not_run")))
+    return Unrun(coerce.text(row.get("why")), max(coerce.natural(row.get("count")), len(ids)), ids)
 
 
 def _box(line: Line) -> BoxFacts:

@@ -19,7 +19,7 @@ from tracekit.model.status import BY_WORD, RED_STATUSES, Status
 from tracekit.wire.ids import SUBTEST_MARK
 from tracekit.wire.problems import Problem, ProblemError
 
-__all__ = ["FIELDS", "Selector", "may_be_id", "parse_selector", "select"]
+__all__ = ["FIELDS", "Selector", "asks_a_field", "may_be_id", "parse_selector", "select"]
 
 # Asked only by a selector that names a flag: whether a scenario is flaky takes a look at its attempts.
 Flags = Callable[[], frozenset[str]]
@@ -55,6 +55,21 @@ class Selector:
 def parse_selector(text: str) -> Selector:
     """Read a selector; raises ProblemError with offset, caret and the nearest known field."""
     return Selector(text, parse(text))
+
+
+def asks_a_field(text: str) -> bool:
+    """Whether a text asks for a field anywhere, and so is more than an id or a part of one."""
+    try:
+        return _has_field(parse(text))
+    except ProblemError:
+        # A field that is asked for wrongly is still no id: its fault is told where it is selected by.
+        return text.partition(":")[0] in FIELDS and ":" in text
+
+
+def _has_field(node: Node) -> bool:
+    if isinstance(node, Not):
+        return _has_field(node.inner)
+    return any(map(_has_field, node.parts)) if isinstance(node, Junction) else bool(node.field)
 
 
 def select(of: RunState | Sequence[ScenarioFacts], texts: Iterable[str] = ()) -> list[int]:

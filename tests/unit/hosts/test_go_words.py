@@ -32,3 +32,20 @@ def test_words__what_is_left_out__then_whole_tests_by_name_and_parts_by_go() -> 
     assert words.chosen == ("-v", "-skip=TestA/part")
     assert not GoWords.of(["-skip", "("]).skips("TestA")
     assert not GoWords.of([]).skips("TestA")
+
+
+@pytest.mark.parametrize(
+    ("args", "names", "pattern"),
+    [
+        ([], ["TestA", "TestB"], "^(TestA|TestB)$"),
+        (["-run", "TestA/one"], ["TestA"], "^(TestA)$/one"),
+        (["-run", "TestA/one/two|TestB"], ["TestA", "TestB"], "^(TestB)$|^(TestA)$/one/two"),
+        (["-run", "TestA/one|A$"], ["TestA"], "^(TestA)$"),
+        (["-run", "TestA/one"], ["TestB"], "^(TestB)$"),
+        (["-run", "(/"], ["TestA"], "^(TestA)$"),
+    ],
+)
+def test_words__tests_by_name__then_each_with_the_parts_that_are_chosen(
+    args: list[str], names: list[str], pattern: str
+) -> None:
+    assert GoWords.of(args).pattern(names) == pattern

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.model.journals import A, B, Journal, exception, fold
@@ -191,6 +193,21 @@ def test_causes__row_that_turned_green_in_a_later_attempt__then_gone() -> None:
     for line in Journal(src="local/main/2").ran("passed", attempt=2).lines:
         folded.feed(line)
     assert folded.state.causes() == []
+
+
+def test_causes__parts_that_only_hold_red_parts__then_no_group_of_their_own() -> None:
+    outer, inner = f"{A} ▸ outer", f"{A} ▸ outer/inner"
+    held: dict[str, Any] = {"reason": "a sub-test failed", "cause": "assertion"}
+    journal = Journal().ran("failed", outer, parent=A, **held)
+    assert [group.indices for group in journal.state.causes()] == [[journal.state.index[outer]]]
+    journal.red(inner, exception("ValueError", "x")).ran("failed", A, **held)
+    folded = fold(journal.lines)
+    assert [(group.title, group.indices) for group in folded.state.causes()] == [
+        ("ValueError: x", [folded.state.index[inner]])
+    ]
+    for line in Journal(src="local/main/2").ran("passed", inner, attempt=2).lines:
+        folded.feed(line)
+    assert [group.title for group in folded.state.causes()] == ["failed: a sub-test failed"]
 
 
 def test_causes__asked_again_without_a_change__then_nothing_is_made_anew() -> None:

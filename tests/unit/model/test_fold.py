@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.model.journals import RUN, SUB, A, B, Journal, Line, fold, to_bytes, view
@@ -156,6 +158,27 @@ def test_subtest__before_its_parent_was_found__then_gets_its_place_later() -> No
 def test_subtest__of_what_its_id_does_not_begin_with__then_no_parent(parent: object) -> None:
     state = Journal().start(A, parent=parent).state
     assert (state.ids, state.facts[0].parent) == ([A], -1)
+
+
+def test_run_ended__several_reasons__then_each_scenario_has_its_own() -> None:
+    rows = [
+        {"why": "a report was cut", "count": 1, "not_run": [A]},
+        {"why": "no tool", "count": 3, "not_run": [B]},
+    ]
+    facts: dict[str, Any] = {
+        "reason": "finished",
+        "not_run": [A, B],
+        "not_run_count": 4,
+        "why": "a report was cut",
+    }
+    run = Journal().add("run.ended", **facts, unrun=rows).state.run
+    assert [(left.why, left.count, left.ids) for left in run.unrun] == [
+        ("a report was cut", 1, (A,)),
+        ("no tool", 3, (B,)),
+    ]
+    assert (run.why_of(B), run.why_of("another")) == ("no tool", "a report was cut")
+    (one,) = Journal().add("run.ended", **facts).state.run.unrun
+    assert (one.why, one.count, one.ids) == ("a report was cut", 4, (A, B))
 
 
 def test_subtests__thousands_deep__then_folded_without_recursion() -> None:

@@ -61,6 +61,11 @@ class Cases:
         """Whether a case is red."""
         return any(told.verdict in RED for told in self._known.values())
 
+    @property
+    def begun(self) -> list[str]:
+        """The scenarios that have begun, in that order."""
+        return list(self._known)
+
     def counts(self) -> dict[str, int]:
         """How many ended how, parts apart."""
         ends = [told.verdict for name, told in self._known.items() if SUBTEST_MARK not in name]
@@ -196,7 +201,7 @@ class Cases:
                 self._teller.output(stream, whose, text.encode("utf-8", "replace"))
         cause: Optional[str] = None
         more = {"reason": case.message} if case.message and case.verdict not in RED else {}
-        if case.verdict in RED and not case.text.strip() and self._parts_red(scenario):
+        if case.verdict in RED and self._says_nothing(case) and self._parts_red(scenario):
             cause, more = "assertion", {"reason": "a sub-test failed"}
         elif case.verdict in RED:
             kind, message = named(case.kind, case.message, case.text)
@@ -214,6 +219,10 @@ class Cases:
         if told is not None and not told.verdict:
             cause = "crash" if left.verdict == "crashed" else None
             self._close(scenario, told, Word(left.verdict, cause, left.why), _UNKNOWN)
+
+    def _says_nothing(self, case: Case) -> bool:
+        """Whether it is red without a word of why."""
+        return not case.text.strip()
 
     def _parts_red(self, scenario: str) -> bool:
         start = scenario + ("/" if SUBTEST_MARK in scenario else SUBTEST_MARK)

@@ -28,6 +28,7 @@ from tracekit.agent.system import System
 from tracekit.wire.names import E
 
 LIST_SECONDS = 60.0
+_MOST_NAMES = 10
 _CHOICE = re.compile(r"\{names(?P<joint>[^}]?)\}")
 #: Formats that are one document: nothing can be said before its end.
 _WHOLE = frozenset({"junit", "ctrf"})
@@ -52,6 +53,7 @@ class Command:
         self._cases = self._made_cases()
         self._cases.program = os.path.basename(self._run[0]) if self._run else ""
         self._fault = ""
+        self._listed_names: set[str] = set()
         self._note: Optional[dict[str, Any]] = None
         # What lay at the place of the report when the command began, by its path: it tells nothing of this launch.
         self._older: dict[str, tuple[int, int]] = {}
@@ -69,6 +71,7 @@ class Command:
         names = self._names()
         if names is None:
             return 1
+        self._listed_names = {self._request.prefix + name for name in names}
         self._tell(names)
         if self._request.discovers:
             return self._ended(0)
@@ -328,17 +331,30 @@ class Command:
         """The command is over: what of it is not yet told."""
         if self._stopping:
             return self._ended(2)
+        self._unlisted()
         fault = self._fault
         if self._format and not (fault or self._cases.any or end.code or self._note):
             fault = "the report tells of no test"
         if not self._cases.conclude(end, self._note, fault):
             return self._ended(0)
-        message = fault or "no test is red"
+        message = fault or ("" if self._cases.red else "no test is red")
         if end.code or not fault:
-            message += f", and the command {end.how}"
+            message += f"{', and ' if message else ''}the command {end.how}"
         facts = {"exit": end.code, "message": message, "detail": said(end), "code": "command.report"}
         remedy = "see what the command printed, and `report` of the suite"
         return self._ended(1, failed={**facts, "remedy": remedy})
+
+    def _unlisted(self) -> None:
+        """Tell of tests that the report has and the list has not: nobody finds those but by a whole run."""
+        if not (self._list and self._apart) or self._request.only is not None:
+            return
+        more = [name for name in self._cases.begun if name not in self._listed_names]
+        if more:
+            names = ", ".join(one.removeprefix(self._request.prefix) for one in more[:_MOST_NAMES])
+            rest = f" and {len(more) - _MOST_NAMES} more" if len(more) > _MOST_NAMES else ""
+            message = f"the report tells of tests that `list` does not name: {names}{rest}"
+            action = "mend the command in `list` of the suite"
+            self._told.line(E.WARNING, message=message, category="command", action=action)
 
 
 def _mark(path: str) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any, Optional
 
@@ -32,6 +32,7 @@ from tracekit.wire.names import E
 
 _TEST = re.compile(r"(?:Test|Example|Fuzz)\w*")
 _FUNCTION = re.compile(r"^func (?P<name>(?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
+_MAIN = "TestMain"
 _VETTED = re.compile(r"^# \[", re.MULTILINE)
 _DIED = re.compile(rb'"Output":"(exit status \d+|signal: [\w ]+)')
 _ERRORS = 16 * 1024
@@ -63,6 +64,10 @@ class GoCases(Cases):
         if (case.path[-1] == PACKAGE or case.verdict in _OF_THE_PROCESS) and self._ended_by_us():
             return  # go only says what we did
         super()._case(replace(case, file=self._file(case)) if case.file else case)
+
+    def _says_nothing(self, case: Case) -> bool:
+        # What a test prints stands where its complaints do: those have a place, or a form of their own.
+        return not (case.file or case.kind or case.compared)
 
     def _file(self, case: Case) -> str:
         """A file is named without its directory, or from the machine's root: here it is below the suite's."""
@@ -219,18 +224,37 @@ class Go(Command):
                 self._tests[scenario] = (package, text.strip())
         for package, text in texts.items():
             self._broken(package, text)
+        self._mains_that_list_nothing(pattern, texts)
         if done.returncode and not self._tests and not texts:
             self._failed(command, "go cannot list the tests", "see what go says", exit=done.returncode)
             return False
         return True
 
+    def _mains_that_list_nothing(self, pattern: str, broken: Collection[str]) -> None:
+        """Tell of packages whose own main ends before it lists or runs the tests that their files hold."""
+        told = {package for package, _ in self._tests.values()}
+        for package, directory in self._modules.items():
+            if package in told or package in broken or pattern != "." or not self._asked_in(directory):
+                continue
+            there = _functions(self._request.cwd, directory)
+            names = [name for name in there if not name.startswith("Example") and name != _MAIN]
+            if _MAIN not in there or not names:
+                continue
+            several = "s" if len(names) > 1 else ""
+            message = f"{_MAIN} lists no test, and the package has {len(names)} test{several}: {_some(names)}"
+            file, line = there[_MAIN]
+            action = f"have {_MAIN} call m.Run(); until then go says ok and runs none of them"
+            facts = {"category": "go", "file": file, "line": line, "action": action}
+            self._told.line(E.WARNING, suite=self._request.suite, message=f"{directory}: {message}", **facts)
+
+    def _asked_in(self, directory: str) -> bool:
+        only, start = self._request.only, f"{self._request.prefix}{directory}::"
+        return only is None or any(name.startswith(start) for name in only)
+
     def _broken(self, package: str, text: str) -> None:
         """A package that does not compile keeps none of the others from being run, as in go itself."""
-        only = self._request.only
         directory = self._modules.get(package, package)
-        if only is not None and not any(
-            name.startswith(f"{self._request.prefix}{directory}::") for name in only
-        ):
+        if not self._asked_in(directory):
             return
         first = next((line for line in text.splitlines() if ".go:" in line), text.strip().partition("\n")[0])
         place = re.match(r"(?:vet: )?(?:\./)?(?P<file>[^:]+\.go):(?P<line>\d+)", first)
@@ -328,9 +352,14 @@ class Go(Command):
             packages.setdefault((package, name if scenario in suspects else ""), []).append(name)
         # -count=1: a test that was asked for is run, and not remembered.
         return [
-            [*base, "-count=1", "-run", f"^({'|'.join(names)})$", package]
+            [*base, "-count=1", "-run", self._words.pattern(names), package]
             for (package, _), names in packages.items()
         ]
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _objects(text: str) -> list[dict[str, Any]]:

@@ -47,6 +47,21 @@ class GoWords:
         parts = "|".join("/".join(parts) for parts in _cut(self.skip) if len(parts) > 1)
         return (*self.rest, f"-skip={parts}") if parts else self.rest
 
+    def pattern(self, names: Sequence[str]) -> str:
+        """The pattern for these tests alone, each with those of its parts that the arguments choose."""
+        parts = {name: self._parts(name) for name in names}
+        whole = [name for name in names if not parts[name]]
+        found = [f"^({'|'.join(whole)})$"] if whole else []
+        return "|".join(found + [f"^({name})$/{part}" for name in names for part in parts[name]])
+
+    def _parts(self, name: str) -> list[str]:
+        """What is chosen of one test's parts; nothing where it is chosen whole, or not at all."""
+        try:
+            fits = [parts for parts in _cut(self.run) if self.run and re.search(parts[0], name)]
+        except re.error:
+            return []
+        return [] if any(len(parts) == 1 for parts in fits) else ["/".join(parts[1:]) for parts in fits]
+
     def skips(self, name: str) -> bool:
         """Whether a whole test is left out; a pattern for parts leaves none out."""
         try:

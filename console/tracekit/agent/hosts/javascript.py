@@ -37,6 +37,7 @@ _LIST_SECONDS = 60.0
 _TOLD_BY_FILE = frozenset({"jest", "vitest"})
 #: A file that dies again and again costs a start each time.
 _MOST_ROUNDS = 50
+_THROWN = re.compile(r"^(?:Uncaught )?(?P<what>[A-Z]\w*(?: \[\w+\])?: .+)$", re.MULTILINE)
 _NOT_LOADED = re.compile(
     r"^(?:Uncaught )?(?P<what>(?:SyntaxError|Error \[ERR_MODULE_NOT_FOUND\]|Error: Cannot find module|"
     r"Error \[ERR_[A-Z_]+\]|TypeError \[ERR_UNKNOWN_FILE_EXTENSION\]).*)$",
@@ -83,6 +84,7 @@ class JavaScript:
         if only is None and request.isolate:
             only = self._without_isolated()
         self._all(only)
+        self._left_out()
         return self._concluded()
 
     def _stop(self, *_: object) -> None:
@@ -101,6 +103,13 @@ class JavaScript:
     def _ended(self, status: int, **more: Any) -> int:
         self._told.settle()
         reason = "cancelled" if self._stopping else ""
+        whys = dict(self._cases.whys)
+        for name in self._cases.places if self._cases.broken else ():
+            file = name.removeprefix(self._request.prefix).partition("::")[0]
+            if file in self._cases.broken:
+                whys.setdefault(name, f"{file} does not load")
+        if whys:
+            more["whys"] = whys
         self._told.line(E.SESSION_ENDED, exitstatus=status, reason=reason, **more)
         return status
 
@@ -114,6 +123,8 @@ class JavaScript:
     def _list(self, calls: Sequence[Call]) -> None:
         for followed, call in self._follow(calls, discovers=True, seconds=_LIST_SECONDS):
             told = self._unloaded(followed, call, self._cases.places) or self._cases.any
+            if isinstance(self._tool, Node) and followed.ended is not None:
+                told = self._whole_file(followed, call) or told
             if not told and followed.ended is not None and followed.ended.code != 0:
                 # Its tool did not come as far as to look for tests.
                 self._failed_end = (followed.ended, list(call.words))
@@ -131,6 +142,48 @@ class JavaScript:
         line = {"e": "discover.failed", "file": call.file, "message": found.group("what"), "detail": text}
         self._cases.told(followed, line)
         return True
+
+    def _whole_file(self, followed: Followed, call: Call) -> bool:
+        """Of a file that was listed: what there is to say of it as a whole."""
+        if call.file in self._cases.broken:
+            return True
+        if self._holds_tests(call.file):
+            if followed.ended is not None and followed.ended.code:
+                self._ends_early(call.file, followed.ended)
+            return True
+        # A file without any test is one test, as it is for node.
+        self._cases.told(
+            followed, {"e": E.SCENARIO_FOUND, "names": [call.file], "file": call.file, "line": 1}
+        )
+        return True
+
+    def _holds_tests(self, file: str) -> bool:
+        prefix = f"{self._request.prefix}{file}::"
+        return any(name.startswith(prefix) for name in self._cases.places)
+
+    def _ends_early(self, file: str, end: End) -> None:
+        """A file that names tests and is over before the first of them."""
+        text = end.err.decode("utf-8", "replace")
+        found = _THROWN.search(text)
+        message = found.group("what") if found else f"the file {end.how} before any of its tests"
+        self._cases.unloaded({"file": file, "message": message, "detail": text or said(end)})
+
+    def _left_out(self) -> None:
+        """Tell of the tests in groups that were left out whole: their tool does not come to them."""
+        only, prefix = self._request.only, self._request.prefix
+        groups = {
+            f"{prefix}{group}::": told
+            for group, told in self._cases.left_out.items()
+            if only is None or any(one.startswith(f"{prefix}{group}::") for one in only)
+        }
+        if groups and not self._stopping and isinstance(self._tool, Node):
+            self._list(
+                [self._tool.listing(file) for file in dict.fromkeys(file for file, _ in groups.values())]
+            )
+            for name in list(self._cases.places):
+                reason = next((why for start, (_, why) in groups.items() if name.startswith(start)), None)
+                if reason is not None:
+                    self._cases.skip(name, reason)
 
     # -- running
 
@@ -174,6 +227,14 @@ class JavaScript:
             self._failed_end = (end, list(call.words))
             return []
         if call.file and not call.only and not self._said_of(call.file):
+            if isinstance(self._tool, Node):
+                self._list([self._tool.listing(call.file)])
+            if call.file in self._cases.broken:
+                return again
+            if self._holds_tests(call.file):
+                if not self._all_left_out(call.file):
+                    self._ends_early(call.file, end)
+                return again
             self._file_itself(followed, call, end)
             return again
         if end.code != 0 and not self._cases.red and not self._cases.broken:
@@ -196,6 +257,11 @@ class JavaScript:
         known = list(self._cases.places) if asked is None else asked
         prefix = f"{self._request.prefix}{call.file}::" if call.file else self._request.prefix
         return missing([one for one in known if one.startswith(prefix)], self._cases)
+
+    def _all_left_out(self, file: str) -> bool:
+        prefix = f"{self._request.prefix}{file}::"
+        groups = tuple(f"{self._request.prefix}{group}::" for group in self._cases.left_out)
+        return all(name.startswith(groups) for name in self._cases.places if name.startswith(prefix))
 
     def _said_of(self, file: str) -> bool:
         prefix = f"{self._request.prefix}{file}::"

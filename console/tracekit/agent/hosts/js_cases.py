@@ -34,6 +34,10 @@ class ScriptCases(Cases):
         #: Files that could not be loaded, and what the tool said that belongs to no test.
         self.broken: set[str] = set()
         self.faults: list[dict[str, str]] = []
+        #: Groups that were left out as a whole, and why; what they hold their tool does not look at.
+        self.left_out: dict[str, tuple[str, str]] = {}
+        #: Why those did not run that were found and have no end, as far as somebody says.
+        self.whys: dict[str, str] = {}
         #: Files that are done, as far as the tool tells that.
         self.done: set[str] = set()
         self._running: dict[str, Followed] = {}
@@ -78,13 +82,17 @@ class ScriptCases(Cases):
         event = line.get("e")
         names = [str(name) for name in line.get("names") or ()]
         if event == "discover.failed":
-            self._unloaded(line)
+            self.unloaded(line)
         elif event == "fault":
             self.faults.append({key: str(line.get(key, "")) for key in ("message", "detail")})
         elif event in {"file.ended", "file.started", "file.died", "collected"}:
             followed.notes.append((str(event), str(line.get("file", ""))))
             if event == "file.ended":
                 self.done.add(str(line.get("file", "")))
+        elif event == "not.run" and names:
+            self.whys[self._request.prefix + "::".join(names)] = str(line.get("reason", ""))
+        elif event == "left.out" and names:
+            self.left_out["::".join(names)] = (names[0], str(line.get("reason", "")))
         elif event == "files.planned" and type(line.get("count")) is int:
             self._files[followed] = line["count"]
         elif event == "file.found" and followed in self._files:
@@ -100,6 +108,12 @@ class ScriptCases(Cases):
             part = line.get("part")
             scenario = subtest_id(scenario, str(part)) if part is not None else scenario
             self._test(followed, str(event), scenario, names, line)
+
+    def skip(self, scenario: str, reason: str) -> None:
+        """Tell that it was left out with what it stands in, where it has had no end."""
+        told = None if self.verdict(scenario) else self.begin(scenario)
+        if told is not None:
+            self._over(scenario, told, {"verdict": "skipped", "reason": reason})
 
     def heard(self, followed: Followed, stream: str, data: bytes) -> None:
         """Bytes of that process: of the one test that runs in it, else of nobody."""
@@ -277,7 +291,7 @@ class ScriptCases(Cases):
         data = str(line.get("text", "")).encode("utf-8", "replace")
         self._teller.output(stream, whose, data, attribution)
 
-    def _unloaded(self, line: dict[str, Any]) -> None:
+    def unloaded(self, line: dict[str, Any]) -> None:
         """A module that does not load keeps none of the others from being run."""
         file = str(line.get("file", ""))
         if file in self.broken:

@@ -181,10 +181,12 @@ class Node(Tool):
 
     def some(self, chosen: Sequence[tuple[str, str]]) -> list[Call]:
         """Each file that holds some of them."""
-        return [
-            self._call(file, tuple(one for one, _ in of), discovers=False)
-            for file, of in self.by_file(chosen).items()
-        ]
+        calls = []
+        for file, of in self.by_file(chosen).items():
+            # A file without any test is one test itself, and runs whole.
+            only = tuple(one for one, _ in of) if any(names for _, names in of) else None
+            calls.append(self._call(file, only, discovers=False))
+        return calls
 
     def listing(self, file: str) -> Call:
         """What one file holds."""

@@ -69,6 +69,8 @@ class Outcome:
     next: Optional[LaunchSpec]
     not_run: list[str]
     why: str
+    #: Of those whose reason is another.
+    whys: dict[str, str] = field(default_factory=dict)
 
 
 class Adapter:

@@ -22,6 +22,7 @@ class End:
     lines: list[dict[str, Any]] = field(default_factory=list)
     not_run: list[str] = field(default_factory=list)
     why: str = ""
+    whys: dict[str, str] = field(default_factory=dict)
     resume: list[str] = field(default_factory=list)
     resume_reason: str = ""
 

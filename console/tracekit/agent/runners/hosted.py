@@ -61,12 +61,12 @@ class HostedAdapter(Adapter):
         """What the end of a launch means, and the launch that resumes the rest when the host was killed."""
         end = hosted_ends.read(progress, exit, self.name, discovering=_discovers(context))
         if not end.resume:
-            return Outcome(end.lines, None, end.not_run, end.why)
+            return Outcome(end.lines, None, end.not_run, end.why, end.whys)
         attempts = _attempts(progress.launch)
         following = self._launch(
             progress.suite, context, number, Pass(end.resume, end.resume_reason), attempts
         )
-        return Outcome(end.lines, following, end.not_run, end.why)
+        return Outcome(end.lines, following, end.not_run, end.why, end.whys)
 
     def stop_signal(self) -> int:
         """The signal on which a host ends its tests, and then itself."""

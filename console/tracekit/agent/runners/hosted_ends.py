@@ -56,8 +56,12 @@ def read(progress: Progress, exit: Exit, runner: str, *, discovering: bool) -> E
         if failed:
             end.lines.append({"e": E.SUITE_FAILED, "suite": progress.launch.suite, **session["failed"]})
         end.not_run = left
+        given = session.get("whys")
+        end.whys = {str(name): str(why) for name, why in given.items()} if isinstance(given, dict) else {}
         if left:
-            end.why = f"{runner} stopped: {session.get('reason') or 'it ended early'}"
+            # What a host says of its own end is nearer to the reason than that there was one.
+            said = session.get("reason") or (session["failed"].get("message") if failed else "")
+            end.why = f"{runner} stopped: {said or 'it ended early'}"
         # Why there are none has been said where it failed; and who was asked for less need not have found any.
         silent = not (failed or partial(progress.launch.reason) or progress.suite.get("only"))
         if silent and not (progress.collected or progress.aside or progress.errors):

@@ -25,7 +25,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         action="append",
         metavar="ID",
         dest="ids",
-        help="exactly this scenario; or `suite:NAME`, all of a suite",
+        help="this scenario; or what a selector with a field chooses of that run: `suite:NAME`, `kind:fuzz`",
     )
     parser.add_argument(
         "--until-failure",

@@ -207,10 +207,11 @@ def _digest(digest: Digest, each: Placed, look: Palette) -> list[Line]:
         lines += _more(len(digest.notices) - _NOTICES, look)
     if digest.not_run_count:
         lines += title(f"{count(digest.not_run_count, 'scenario')} not run", look)
-        if digest.why:
-            lines.append(Line(4).gap(4).own("because ", look.dim).name(digest.why, look.text))
-        lines += [Line(6).gap(4).name(scenario, look.dim) for scenario in digest.not_run[:_LISTED]]
-        lines += _more(digest.not_run_count - min(_LISTED, len(digest.not_run)), look)
+        for left in digest.unrun:
+            if left.why:
+                lines.append(Line(4).gap(4).own("because ", look.dim).name(left.why, look.text))
+            lines += [Line(6).gap(4).name(scenario, look.dim) for scenario in left.ids[:_LISTED]]
+            lines += _more(left.count - min(_LISTED, len(left.ids)), look)
     if digest.damaged or digest.missing:
         lines += title("recording", look)
         told = f"{digest.damaged} damaged lines, {digest.missing} missing lines"

@@ -171,12 +171,13 @@ def _not_run(run: RunFacts, look: Palette) -> list[Line]:
     if not run.not_run_count:
         return []
     lines = title(f"{count(run.not_run_count, 'scenario')} not run", look)
-    if run.why:
-        lines.append(Line(4).gap(4).own("because ", look.dim).name(run.why, look.text))
-    lines += [Line(6).gap(4).name(scenario, look.dim) for scenario in run.not_run[:MAX_NOT_RUN]]
-    more = run.not_run_count - min(len(run.not_run), MAX_NOT_RUN)
-    if more > 0:
-        lines.append(Line().gap(4).own(f"{more:,} more", look.faint))
+    for left in run.unrun:
+        if left.why:
+            lines.append(Line(4).gap(4).own("because ", look.dim).name(left.why, look.text))
+        lines += [Line(6).gap(4).name(scenario, look.dim) for scenario in left.ids[:MAX_NOT_RUN]]
+        more = left.count - min(len(left.ids), MAX_NOT_RUN)
+        if more > 0:
+            lines.append(Line().gap(4).own(f"{more:,} more", look.faint))
     return lines
 
 

@@ -36,7 +36,7 @@ def why_unrun(board: Board, row: int) -> tuple[str, str, str]:
         run, lost = view.state.run, board.status[row] == Status.LOST or view.link == "lost"
         scenario = board.ids[row]
         left_out = scenario in run.not_run or run.not_run_count > len(run.not_run)
-        ended, reason, why = run.ended, run.reason, run.why if left_out else ""
+        ended, reason, why = run.ended, run.reason, run.why_of(scenario) if left_out else ""
     if run.mode == "discover":
         return "not run yet", "", RUN_IT
     if view.cut:

@@ -128,11 +128,25 @@ module.exports = class Tracekit {
       if (file.begun.size || file.again) {
         this.died(file, plain(error.message || first(text)));
         tell('file.died', { file: below(test.path) });
-      } else tell('discover.failed', { file: below(test.path), message: plain(error.message || first(text)).replace(/\s*\n\s*/g, ' ').slice(0, 4096), detail: text });
+      } else if ((result.testResults || []).length) this.around(test, error);
+      else tell('discover.failed', { file: below(test.path), message: plain(error.message || first(text)).replace(/\s*\n\s*/g, ' ').slice(0, 4096), detail: text });
     }
     this.output(test, result, places);
     tell('file.ended', { file: below(test.path) });
     this.running.delete(test.path);
+  }
+
+  // A hook behind the last test of its group, or a promise that nobody waits for: what failed is none of the tests.
+  around(test, error) {
+    const names = [below(test.path), '(hook)'];
+    if (request.discovers || !wantedBelow(names[0])) return;
+    const text = plain(error.stack || error.message || '').trim();
+    const message = plain(error.message || first(text)).replace(/^Error: /, '');
+    const rows = frames(text);
+    tell('scenario.found', { names, file: rows.at(-1)?.file || names[0], line: rows.at(-1)?.line || 0, tags: ['hook'] });
+    tell('attempt.started', { names });
+    failure(names, { name: 'Error', message, stack: text }, 'teardown', { chain: [{ ...chain({ name: 'Error', message }, rows)[0], message }], text });
+    tell('attempt.ended', { names, verdict: 'error', d: 0, cause: 'teardown', reason: 'a hook around its tests failed' });
   }
 
   output(test, result, places) {
@@ -155,6 +169,10 @@ module.exports = class Tracekit {
 
   getLastError() {}
 };
+
+function wantedBelow(file) {
+  return !request.only || request.only.some((one) => one.startsWith(`${file}::`));
+}
 
 function first(text) {
   return text.split('\n').map((line) => line.trim()).find((line) => line && !line.startsWith('●')) || 'it could not be run';

@@ -69,6 +69,7 @@ module.exports = class Tracekit {
     const end = (test, verdict, more) => {
       const names = begin(test);
       begun.delete(names.join('::'));
+      over.add(names.join('::'));
       tell('attempt.ended', { names, verdict, d: lasted(test.duration ?? 0), at: at(), ...more });
     };
     const failed = (names, error) => {
@@ -86,12 +87,14 @@ module.exports = class Tracekit {
     }
     const marked = Boolean(!parallel && runner.suite.hasOnly && runner.suite.hasOnly());
     const every = [];
-    if (marked) walk(runner.suite, (test) => every.push(test));
+    const hooks = [];
+    const over = new Set();
+    if (!parallel) walk(runner.suite, (test) => every.push(test));
     runner.on('start', () => {
       // By now mocha has taken out what is not marked, and tells nothing of it.
       const left = new Set();
       if (marked) walk(runner.suite, (test) => left.add(test));
-      for (const test of every) if (!left.has(test)) end(test, 'skipped', { reason: 'others are marked .only' });
+      for (const test of every) if (marked && !left.has(test)) end(test, 'skipped', { reason: 'others are marked .only' });
     });
     runner.on('test', begin);
     runner.on('pass', (test) => end(test, 'passed'));
@@ -113,6 +116,7 @@ module.exports = class Tracekit {
     });
     // A hook that fails before a test is that test's error; any other has a row of its own.
     const broke = (broken, error) => {
+      hooks.push(broken);
       const test = broken.ctx?.currentTest;
       if (test && (test[NAMES] || parallel) && broken.title.startsWith('"before each"')) {
         const names = begin(test);
@@ -128,9 +132,23 @@ module.exports = class Tracekit {
       failure(names, error, 'setup');
       tell('attempt.ended', { names, verdict: 'error', d: lasted(broken.duration ?? 0), cause: 'setup', at: at() });
     };
-    runner.on('end', () => tell('session.ended', { at: at() }));
+    runner.on('end', () => {
+      // Behind a hook that failed mocha says nothing of what it stands around.
+      for (const test of every) {
+        const names = named(test);
+        if (over.has(names.join('::')) || begun.has(names.join('::'))) continue;
+        const hook = hooks.find((one) => stands(one.parent, test));
+        tell('not.run', { names, reason: hook ? `${hook.title} failed` : 'mocha stopped before it' });
+      }
+      tell('session.ended', { at: at() });
+    });
   }
 };
+
+function stands(above, test) {
+  for (let suite = test.parent; suite; suite = suite.parent) if (suite === above) return true;
+  return false;
+}
 
 function suites(suite) {
   const names = [];

@@ -22,7 +22,7 @@ const labels = (globalThis[Symbol.for('tracekit.labels')] = only ? new Map() : u
 function called(words) {
   const fn = words.find((word) => typeof word === 'function');
   const first = words[0];
-  if (typeof first === 'string') return [first, fn];
+  if (typeof first === 'string' && first) return [first, fn];
   return [(fn && fn.name) || '<anonymous>', fn];
 }
 
@@ -67,12 +67,21 @@ function suite(run) {
     const [name, body] = called(words);
     const [key, label] = numbered(above, name);
     const names = [...above, label];
-    if (request.discovers) return body ? around.run(names, () => body({ name, signal: new AbortController().signal })) : undefined;
+    if (request.discovers) return body ? around.run(names, () => entered(body, name)) : undefined;
     const start = `${names.join('::')}::`;
     if (!only.some((one) => one.startsWith(start))) return Promise.resolve();
     keep(key, label, true);
     return run.apply(this, words.map((word) => (word === body && body ? (...more) => around.run(names, () => body(...more)) : word)));
   };
+}
+
+// A body that fails keeps nothing behind it from being found: node says of it that it failed, and goes on.
+function entered(body, name) {
+  try {
+    return Promise.resolve(body({ name, signal: new AbortController().signal })).catch(() => undefined);
+  } catch {
+    return Promise.resolve();
+  }
 }
 
 function wrapped(found, make) {

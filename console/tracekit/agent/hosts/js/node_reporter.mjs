@@ -11,6 +11,9 @@ const taken = new Map();
 const open = new Map();
 const lined = new Map();
 const byId = new Map();
+// How often a place was lined up and has ended: what waits for ever node ends twice.
+const due = new Map();
+const over = new Map();
 const known = globalThis[Symbol.for('tracekit.labels')];
 
 const placed = (data) => `${data.nesting}|${data.file}|${data.line}|${data.column}|${data.name}`;
@@ -24,7 +27,25 @@ function isSuite(data) {
   // Before node 22 nothing says so at its beginning: the source does.
   const text = lines(below(data.file))[data.line - 1] || '';
   const at = Math.max(data.column - 1, 0);
-  return /\b(?:describe|suite)\b[\w.\s]*$/.test(text.slice(0, at) + text.slice(at).split('(')[0]);
+  const called = /[\w$.\s]*$/.exec(text.slice(0, at) + text.slice(at).split('(')[0])[0];
+  const groups = groupsOf(below(data.file));
+  return called.trim().split(/\s+/).pop().split('.').some((word) => groups.has(word));
+}
+
+// What a file calls its groups by: node's own names, and others that it gives them.
+const groupsIn = new Map();
+function groupsOf(file) {
+  if (groupsIn.has(file)) return groupsIn.get(file);
+  const text = lines(file).join('\n');
+  const found = new Set(['describe', 'suite']);
+  for (let before = 0; before !== found.size; ) {
+    before = found.size;
+    const one = `(?:${[...found].map((name) => name.replaceAll('$', '\\$')).join('|')})`;
+    const named = `(?<![\\w$.])${one}\\s+as\\s+([\\w$]+)|(?<![\\w$.])${one}\\s*:\\s*([\\w$]+)|([\\w$]+)\\s*=\\s*(?:[\\w$]+\\([^()]*\\)\\.)?(?:[\\w$]+\\.)*${one}(?:\\.(?:skip|only|todo))?\\s*(?:[;,)]|\\n|$)`;
+    for (const [, imported, taken, given] of text.matchAll(new RegExp(named, 'g'))) found.add(imported ?? taken ?? given);
+  }
+  groupsIn.set(file, found);
+  return found;
 }
 
 function begin(heard) {
@@ -64,13 +85,18 @@ function begin(heard) {
 function end(data, passed) {
   const place = placed(data);
   let one = open.get(place)?.shift();
+  const ends = (over.get(place) || 0) + 1;
+  over.set(place, ends);
+  if (!one && due.has(place) && ends > due.get(place)) return;
   if (!one) {
     if (data.details?.type === 'suite' || data.name === below(process.argv[1]) || data.file === undefined) return orphan(data, passed);
     begin(data);
     one = open.get(place)?.shift();
   }
   if (one.suite) {
-    if (!passed && data.details?.error?.failureType !== 'subtestsFailed') suite(one, data);
+    // Its body never ran, so nobody here knows what it holds.
+    if (isSkipped(data)) tell('left.out', { names: one.names, reason: typeof data.skip === 'string' ? data.skip : '' });
+    else if (!passed && data.details?.error?.failureType !== 'subtestsFailed') suite(one, data);
     return;
   }
   const error = data.details?.error;
@@ -79,13 +105,17 @@ function end(data, passed) {
   const why = typeof data.skip === 'string' ? data.skip : typeof data.todo === 'string' ? data.todo : data.todo ? 'todo' : '';
   let verdict = passed ? 'passed' : 'failed';
   let more = why ? { reason: why } : {};
-  if (data.skip !== undefined && data.skip !== false) verdict = 'skipped';
+  if (isSkipped(data)) verdict = 'skipped';
   else if (data.todo !== undefined && data.todo !== false) verdict = passed ? 'skipped' : 'xfailed';
   else if (!passed && kind === 'testTimeoutFailure') more = { verdict: 'timedout', cause: 'hang', reason: String(error.message || error.cause || '') };
   else if (!passed && kind === 'cancelledByParent') more = { verdict: 'failed', reason: String(error.message || '') };
   if (!passed && verdict !== 'skipped' && kind !== 'subtestsFailed') told(head, error, kind, more.cause);
   else if (!passed && kind === 'subtestsFailed') more.reason = 'a sub-test failed';
   tell('attempt.ended', { ...head, verdict, d: lasted(data.details?.duration_ms ?? 0), ...more, at: printed() });
+}
+
+function isSkipped(data) {
+  return data.skip !== undefined && data.skip !== false;
 }
 
 function told(head, error, kind, cause) {
@@ -112,7 +142,11 @@ function orphan(data, passed) {
 const reporter = new Transform({ writableObjectMode: true, transform: (_event, _encoding, done) => done() });
 reporter.on('pipe', (source) => {
   let completes = false;
-  source.on('test:enqueue', (data) => data.type && lined.set(placed(data), data.type));
+  source.on('test:enqueue', (data) => {
+    const place = placed(data);
+    due.set(place, (due.get(place) || 0) + 1);
+    if (data.type) lined.set(place, data.type);
+  });
   source.on('test:dequeue', begin);
   source.on('test:complete', (data) => {
     completes = true;

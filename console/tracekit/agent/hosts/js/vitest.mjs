@@ -64,7 +64,12 @@ export default class Tracekit {
       }
     };
     walk(file, [root]);
-    if (file.result?.errors?.length && !(file.tasks || []).length) this.broken(name, file.result.errors);
+    if ((file.tasks || []).length) return;
+    if (file.result?.errors?.length) this.broken(name, file.result.errors);
+    // vitest says so at its very end, which may never come.
+    else if (!request.discovers && this.vitest && !this.vitest.config?.passWithNoTests) {
+      this.broken(name, [{ name: 'Error', message: 'No test suite found in file' }]);
+    }
   }
 
   several() {
@@ -208,7 +213,8 @@ export default class Tracekit {
       if (found.length && task.type === 'suite' && (task.tasks || []).length) this.around(task, found, file);
     };
     walk(file);
-    if (errors?.length && !(file.tasks || []).length && !file.result?.errors?.length) this.broken(below(file.filepath), errors);
+    const found = errors?.length ? errors : file.result?.errors || [];
+    if (found.length && !(file.tasks || []).length) this.broken(below(file.filepath), found);
   }
 
   // A hook around a suite that failed: the suite's own row says so.
