@@ -70,7 +70,7 @@ def test_select__escape__lets_go_and_stays_in_the_pane() -> None:
 
 def test_select__wrapped_line__is_copied_whole() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "8", "tab")
+        await press(pilot, shown, "J", "8")
         pane = focused(shown)
         assert isinstance(pane, LinesPane)
         long = next(number for number, row in enumerate(pane._wrapped) if "tracekit run" in row.text)

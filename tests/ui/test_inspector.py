@@ -367,7 +367,8 @@ def test_run_timeline__workers__a_lane_each_with_its_share_what_ends_the_run_and
     size: tuple[int, int],
 ) -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "g", "5", "tab")
+        # Where there is room for one of both only, the key itself goes over to the detail.
+        await press(pilot, shown, "g", "5", *(["tab"] if size[0] >= 80 else []))
         assert labelled(shown) == {"gw0": "39%", "gw1": "28%", "gw2": "45%"}
         text = shown.screen_text()
         assert "ends with test_rebuild 3.10s on gw2" in text

@@ -92,7 +92,7 @@ def test_header__run_ends__stands_for_the_whole_chain_again() -> None:
 
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "f")
-        assert "13/13  ✓11 ✗0" in shown.screen_text().splitlines()[0]
+        assert "13/13  ✓12 ✗0" in shown.screen_text().splitlines()[0]
 
     drive(make, story)
 
