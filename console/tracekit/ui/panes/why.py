@@ -50,6 +50,7 @@ def why_lines(
         lines = [Line(2).gap(2).own(_lost(view), look.warn), Line()]
     else:
         lines = failure_lines(attempt, look, root, raised)
+    lines += _parts(board, row, look)
     lines += stall_lines(view.state.notices, board.facts[row], attempt, look, root)
     if attempt.verdict is None or board.status[row] not in RED_STATUSES:
         return lines
@@ -76,6 +77,23 @@ def headline(attempt: Attempt) -> str:
             if text.strip():
                 return text.strip()
     return attempt.reason or ""
+
+
+def _parts(board: Board, row: int, look: Palette) -> list[Line]:
+    """The red rows right below it, with what went wrong in each: a test that only holds them says nothing itself."""
+    below = board.files.get(board.file[row], ())
+    reds = [one for one in below if board.parent[one] == row and board.status[one] in RED_STATUSES]
+    lines = title(f"{count(len(reds), 'part')} of it red", look) if reds else []
+    for one in reds[:MOST_SHARED]:
+        status = board.status[one]
+        line = Line(6).gap(4).own(look.glyphs.of(status), look.of(status)).gap(1)
+        line.put(shorten(clean(board.facts[one].name), 60, look.glyphs.dots), look.text)
+        line.pick = GoTo(board.ids[one])
+        said = next((headline(attempt) for _, attempt in reversed(board.attempts(one))), "")
+        lines += [line, Line(8).gap(6).name(said, look.failure)] if said else [line]
+    if len(reds) > MOST_SHARED:
+        lines.append(Line().gap(4).own(f"{len(reds) - MOST_SHARED:,} more", look.faint))
+    return lines
 
 
 def _shared(board: Board, row: int, look: Palette) -> list[Line]:
