@@ -12,6 +12,7 @@ from textual.geometry import Size
 from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.support.journals import SECOND, Journal
+from tests.torture.keys_sessions import Glass
 from tests.ui.conftest import drive
 from tracekit.model.facts import OutputSpan
 from tracekit.model.status import Status
@@ -283,3 +284,24 @@ def test_long_name__parameters_longer_than_the_row__then_both_of_their_ends_stay
     assert told.startswith("test_ur")
     assert "[http://a" in told
     assert told.endswith("-80-None]")
+
+
+def test_tree__a_board_without_rows__then_those_of_the_one_before_are_painted_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        app: Any = shown.app
+        glass = Glass(app)
+        monkeypatch.setattr(app, "_display", glass.take)
+        app.redraw()
+        await pilot.pause()
+        app.screen.refresh(layout=True)
+        await settle(pilot, shown)
+        assert "test_reconnect_keeps_history" in "\n".join(glass.text)
+        app.board_screen.scenarios.use(Board())
+        await pilot.pause()
+        await pilot.pause()
+        rows = [line[: app.board_screen.scenarios.size.width] for line in glass.text[2:-1]]
+        assert not any("test_reconnect_keeps_history" in row or "CAUSES" in row for row in rows)
+
+    drive(lambda: showing(FakeView(journals.failing())), story)

@@ -86,6 +86,8 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         self._causes_open, self.sections, self._allowed = set(), [], None
         self._waiting, self._tops_waiting = set(), False
         self._arrange()
+        # A board without a row brings nothing that would paint over those of the one before.
+        self.refresh()
 
     def sync(self, delta: Delta) -> None:
         """Take over what the board has found: statuses by row at once, structure as often as it is cheap."""
