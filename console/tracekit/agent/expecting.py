@@ -17,11 +17,6 @@ from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.system import System
 from tracekit.wire.names import E
 
-#: What a bare interpreter is given to run it: where the agent's files are stands behind it.
-START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from tracekit.agent.expecting import main; sys.exit(main(sys.argv[2:]))"
-)
 #: The suite that stands for it: no profile can call one so, since a name of theirs has no colon.
 NAME = ":services"
 _AGAIN = 0.25

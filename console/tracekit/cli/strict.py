@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from tracekit.cli import edge
 from tracekit.engine.view import RunView
+from tracekit.model.notices import BLOCKING
 from tracekit.wire.names import RED
 
 MOST = 3
@@ -41,7 +42,7 @@ def _only_unknown(view: RunView) -> bool:
     if any(view.verdicts().get(word) for word in RED) or not view.end.get("incomplete"):
         return False
     with view.lock:
-        blocking = any(notice.kind in {"launch", "discovery"} for notice in view.state.notices)
+        blocking = any(notice.kind in BLOCKING for notice in view.state.notices)
         return not blocking and (view.state.run.reason or view.end.get("reason")) in {"finished", "", None}
 
 

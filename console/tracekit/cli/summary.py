@@ -5,7 +5,6 @@ It reads a view and gives lines; it prints nothing itself.
 
 from __future__ import annotations
 
-import posixpath
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Sequence
 
@@ -17,9 +16,9 @@ from tracekit.cli.painting import SLOW, Paint, counted
 from tracekit.engine.view import RunView
 from tracekit.model.facts import Handled
 from tracekit.model.handling import handled_before
-from tracekit.model.notices import blocking_of
+from tracekit.model.notices import BLOCKING, blocking_of
 from tracekit.model.runfacts import ELSEWHERE
-from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status
+from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status, below
 from tracekit.model.words import seconds
 from tracekit.wire.names import RED
 from tracekit.wire.problems import Problem
@@ -32,7 +31,6 @@ MAX_STACK = 16
 MAX_LEAK = 120
 _REBOOTED = "rebooted"
 _UNWELL = "box.service"
-_BLOCKING = ("launch", "discovery")
 #: Warnings of the agent's own, which are said in words; the tests' own are counted.
 _OURS = frozenset({"isolate", "unavailable"})
 
@@ -45,7 +43,7 @@ def outcome(view: RunView) -> int:
     if view.link == "replay" and (view.state.damaged or not view.folded):
         return EXIT_USAGE
     with view.lock:
-        blocking = [notice for notice in view.state.notices if notice.kind in _BLOCKING]
+        blocking = [notice for notice in view.state.notices if notice.kind in BLOCKING]
         reason = view.state.run.reason or str(view.end.get("reason", ""))
         excused = len(view.state.excused())
     if sum(verdicts.get(word, 0) for word in RED) > excused:
@@ -373,7 +371,7 @@ def _times(count: int) -> str:
 
 def placed(file: str, line: int, folder: str = "") -> str:
     """A file below the project, and the line where one is known: a class's own fixture has none."""
-    file = posixpath.normpath(posixpath.join(folder, file)) if folder and file else file
+    file = below(folder, file)
     return f"{file}:{line}" if line else file
 
 

@@ -23,6 +23,7 @@ from tracekit.engine.follow import Follower, rare_collections
 from tracekit.engine.plan import Planned, plan_for
 from tracekit.engine.requests import Discover
 from tracekit.engine.view import RunView
+from tracekit.model.notices import BLOCKING
 from tracekit.model.reach import may_hold
 from tracekit.model.state import Notice
 from tracekit.store.copies import Copy
@@ -246,7 +247,7 @@ class _Asking:
     def _read(self) -> Inventory | None:
         with self.view.lock:
             state = self.view.state
-            blocking = [notice for notice in state.notices if notice.kind in {"launch", "discovery"}]
+            blocking = [notice for notice in state.notices if notice.kind in BLOCKING]
             if not state.run.ended or state.run.reason != "finished" or self.view.problem is not None:
                 return None
         # What is told of a file is asked again file by file; where a whole suite is missing nothing is kept.

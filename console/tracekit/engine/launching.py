@@ -25,6 +25,7 @@ from tracekit.engine.plan import Planned, plan_again, plan_for
 from tracekit.engine.requests import Attach, Discover, Launch, Rerun
 from tracekit.engine.view import RunView
 from tracekit.model.matching import meant, one_of
+from tracekit.model.notices import BLOCKING
 from tracekit.model.rerun import failed, outstanding, runnable
 from tracekit.store.copies import Copy
 from tracekit.store.runs import RunFolder, damaged
@@ -254,7 +255,7 @@ class Launching:
             missing = [
                 _uncollected(notice)
                 for notice in notices
-                if notice.kind in {"launch", "discovery"}
+                if notice.kind in BLOCKING
                 and may_hold(
                     request.selectors, notice.suite, runners.get(notice.suite, ""), notice.file or ""
                 )

@@ -17,6 +17,7 @@ from tracekit.engine.imports import importers
 from tracekit.engine.requests import Discover, Launch, Request
 from tracekit.engine.saves import Save, is_source
 from tracekit.engine.view import RunView
+from tracekit.model.notices import BLOCKING
 from tracekit.model.rerun import failed
 from tracekit.model.selection import select
 from tracekit.model.state import Notice, RunState
@@ -33,7 +34,6 @@ _READY_MS = 200
 # Where the system gives no events: too many folders, too few watches.
 _LOOK_EVERY = 1.0
 _TICK = 0.1
-_BLOCKING = frozenset({"launch", "discovery"})
 
 
 class Watcher:
@@ -214,7 +214,7 @@ _ANSWERS = frozenset(status for status in Status if status.over) - {
 
 
 def _blocking(state: RunState) -> list[Notice]:
-    return [notice for notice in state.notices if notice.kind in _BLOCKING]
+    return [notice for notice in state.notices if notice.kind in BLOCKING]
 
 
 def _file(state: RunState, i: int, root: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracekit.model.facts import Assertion, CauseGroup, ExceptionFacts, Failure, Notice
 from tracekit.model.masking import mask, one_line
+from tracekit.model.notices import BLOCKING
 from tracekit.model.records import Record, assertions_of, failures_of
 from tracekit.wire.ids import SUBTEST_MARK
 
@@ -238,7 +239,7 @@ def _of_notices(notices: list[Notice]) -> list[CauseGroup]:
     groups: dict[str, CauseGroup] = {}
     words: dict[str, set[str]] = {}
     for at, notice in enumerate(notices):
-        if notice.kind not in {"launch", "discovery"}:
+        if notice.kind not in BLOCKING:
             continue
         cause = _notice_cause(notice)
         group = groups.setdefault(cause.key, CauseGroup(cause.key, cause.cause, "", []))

@@ -256,8 +256,7 @@ class RunState:
 
     def file_below(self, suite: str, file: str) -> str:
         """A file of a suite as one names it at the run's root."""
-        folder = self.folder_of(suite)
-        return posixpath.normpath(posixpath.join(folder, file)) if folder and file else file
+        return below(self.folder_of(suite), file)
 
     # -- for the fold
 
@@ -540,3 +539,8 @@ class RunState:
         self.told[i] = status
         self.status[i] = self._table[status]
         self._counts = None
+
+
+def below(folder: str, file: str) -> str:
+    """A file in a folder; the file itself where there is no folder, or no file."""
+    return posixpath.normpath(posixpath.join(folder, file)) if folder and file else file

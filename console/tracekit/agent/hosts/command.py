@@ -13,7 +13,7 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Optional
 
 from tracekit.agent.hosts.cases import Cases, said
@@ -28,7 +28,7 @@ from tracekit.agent.system import System
 from tracekit.wire.names import E
 
 LIST_SECONDS = 60.0
-_MOST_NAMES = 10
+MOST_NAMES = 10
 _CHOICE = re.compile(r"\{names(?P<joint>[^}]?)\}")
 #: Formats that are one document: nothing can be said before its end.
 _WHOLE = frozenset({"junit", "ctrf"})
@@ -286,9 +286,9 @@ class Command:
         """The rest of the report, or all of it."""
         if self._format in _WHOLE:
             self._documents()
-        elif reading is not None and self._reports() and not self._came(self._reports()):
             return
-        elif reading is not None:
+        paths = self._reports()
+        if reading is not None and (not paths or self._came(paths)):
             self._read_by(reading.close)
 
     def _came(self, paths: list[str]) -> list[str]:
@@ -350,11 +350,16 @@ class Command:
             return
         more = [name for name in self._cases.begun if name not in self._listed_names]
         if more:
-            names = ", ".join(one.removeprefix(self._request.prefix) for one in more[:_MOST_NAMES])
-            rest = f" and {len(more) - _MOST_NAMES} more" if len(more) > _MOST_NAMES else ""
-            message = f"the report tells of tests that `list` does not name: {names}{rest}"
+            names = some([one.removeprefix(self._request.prefix) for one in more])
+            message = f"the report tells of tests that `list` does not name: {names}"
             action = "mend the command in `list` of the suite"
             self._told.line(E.WARNING, message=message, category="command", action=action)
+
+
+def some(names: Sequence[str]) -> str:
+    """The first of these names, and how many more there are."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _mark(path: str) -> tuple[int, int]:

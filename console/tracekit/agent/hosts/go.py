@@ -17,7 +17,7 @@ from typing import Any, Optional
 from tracekit.agent import at_once
 from tracekit.agent.hosts import goroutines
 from tracekit.agent.hosts.cases import Cases, said
-from tracekit.agent.hosts.command import Command
+from tracekit.agent.hosts.command import MOST_NAMES, Command, some
 from tracekit.agent.hosts.crew import End
 from tracekit.agent.hosts.go_words import GoWords
 from tracekit.agent.hosts.request import Request
@@ -39,7 +39,6 @@ _ERRORS = 16 * 1024
 _OF_THE_PROCESS = frozenset({"crashed", "timedout"})
 #: A package that dies again and again costs a start each time.
 _MOST_ROUNDS = 50
-_MOST_NAMES = 10
 
 
 class GoCases(Cases):
@@ -241,7 +240,7 @@ class Go(Command):
             if _MAIN not in there or not names:
                 continue
             several = "s" if len(names) > 1 else ""
-            message = f"{_MAIN} lists no test, and the package has {len(names)} test{several}: {_some(names)}"
+            message = f"{_MAIN} lists no test, and the package has {len(names)} test{several}: {some(names)}"
             file, line = there[_MAIN]
             action = f"have {_MAIN} call m.Run(); until then go says ok and runs none of them"
             facts = {"category": "go", "file": file, "line": line, "action": action}
@@ -334,7 +333,7 @@ class Go(Command):
         suspects = list(self._found_apart.suspects)
         if not suspects or self._stopped() or self._found_apart.any_crashed(suspects):
             return {}
-        names = ", ".join(one.removeprefix(self._request.prefix) for one in suspects[:_MOST_NAMES])
+        names = ", ".join(one.removeprefix(self._request.prefix) for one in suspects[:MOST_NAMES])
         message = f"the process of a package ended while these ran, and none of them ends it alone: {names}"
         remedy = "run them together again: `tracekit rerun` with each of their names"
         return {"failed": {"exit": 1, "message": message, "detail": "", "code": "go.died", "remedy": remedy}}
@@ -355,11 +354,6 @@ class Go(Command):
             [*base, "-count=1", "-run", self._words.pattern(names), package]
             for (package, _), names in packages.items()
         ]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _objects(text: str) -> list[dict[str, Any]]:

@@ -132,7 +132,7 @@ class JavaScript:
     def _unloaded(self, followed: Followed, call: Call, known: Any) -> bool:
         """Tell of a file that did not load; False where it did, as far as one can see."""
         end = followed.ended
-        prefix = f"{self._request.prefix}{call.file}::"
+        prefix = self._under(call.file)
         if end is None or not end.code or not call.file or any(name.startswith(prefix) for name in known):
             return False
         text = end.err.decode("utf-8", "replace")
@@ -157,8 +157,12 @@ class JavaScript:
         )
         return True
 
+    def _under(self, place: str) -> str:
+        """What the ids of all that stands in a file, or in a group of one, begin with."""
+        return f"{self._request.prefix}{place}::"
+
     def _holds_tests(self, file: str) -> bool:
-        prefix = f"{self._request.prefix}{file}::"
+        prefix = self._under(file)
         return any(name.startswith(prefix) for name in self._cases.places)
 
     def _ends_early(self, file: str, end: End) -> None:
@@ -170,11 +174,11 @@ class JavaScript:
 
     def _left_out(self) -> None:
         """Tell of the tests in groups that were left out whole: their tool does not come to them."""
-        only, prefix = self._request.only, self._request.prefix
+        only = self._request.only
         groups = {
-            f"{prefix}{group}::": told
+            self._under(group): told
             for group, told in self._cases.left_out.items()
-            if only is None or any(one.startswith(f"{prefix}{group}::") for one in only)
+            if only is None or any(one.startswith(self._under(group)) for one in only)
         }
         if groups and not self._stopping and isinstance(self._tool, Node):
             self._list(
@@ -255,16 +259,16 @@ class JavaScript:
         elif self._request.runner in _TOLD_BY_FILE and not self._cases.has_come_to_all(followed):
             self._list(self._tool.all(discovers=True))
         known = list(self._cases.places) if asked is None else asked
-        prefix = f"{self._request.prefix}{call.file}::" if call.file else self._request.prefix
+        prefix = self._under(call.file) if call.file else self._request.prefix
         return missing([one for one in known if one.startswith(prefix)], self._cases)
 
     def _all_left_out(self, file: str) -> bool:
-        prefix = f"{self._request.prefix}{file}::"
-        groups = tuple(f"{self._request.prefix}{group}::" for group in self._cases.left_out)
+        prefix = self._under(file)
+        groups = tuple(map(self._under, self._cases.left_out))
         return all(name.startswith(groups) for name in self._cases.places if name.startswith(prefix))
 
     def _said_of(self, file: str) -> bool:
-        prefix = f"{self._request.prefix}{file}::"
+        prefix = self._under(file)
         return any(name.startswith(prefix) for name in self._cases.ended())
 
     def _file_itself(self, followed: Followed, call: Call, end: End) -> None:

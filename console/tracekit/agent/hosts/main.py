@@ -9,12 +9,6 @@ from tracekit.agent.hosts.request import load
 from tracekit.agent.system import System
 from tracekit.wire.problems import Problem
 
-#: What a bare interpreter is given to run one: where the agent's files are stands behind it.
-START = (
-    "import sys; sys.path.insert(0, sys.argv[1]); "
-    "from tracekit.agent.hosts.main import main; sys.exit(main(sys.argv[2:]))"
-)
-
 
 def main(words: Sequence[str]) -> int:
     """Run the host of one launch; gives its exit status."""

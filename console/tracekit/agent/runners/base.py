@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Optional
 
@@ -71,6 +73,13 @@ class Outcome:
     why: str
     #: Of those whose reason is another.
     whys: dict[str, str] = field(default_factory=dict)
+
+
+def own_program(module: str, request: str) -> tuple[str, ...]:
+    """The command that runs a module of the agent's own, with a request in a file, by a bare interpreter."""
+    start = f"import sys; sys.path.insert(0, sys.argv[1]); from {module} import main; sys.exit(main(sys.argv[2:]))"
+    app = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+    return (sys.executable, "-I", "-S", "-c", start, app, request)
 
 
 class Adapter:

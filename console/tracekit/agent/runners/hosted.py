@@ -10,15 +10,13 @@ import json
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Mapping
 from typing import Any, Optional
 
 from tracekit.agent import at_once, isolation, tracing
-from tracekit.agent.hosts.main import START
 from tracekit.agent.passes import Pass
 from tracekit.agent.runners import hosted_ends
-from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
+from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress, own_program
 from tracekit.agent.runners.programs import find
 from tracekit.wire.ids import id_prefix
 
@@ -102,8 +100,7 @@ class HostedAdapter(Adapter):
             "more": found,
         }
         file = launch + _REQUEST
-        app = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-        command = (sys.executable, "-I", "-S", "-c", START, app, os.path.join(context.spool, file))
+        command = own_program("tracekit.agent.hosts.main", os.path.join(context.spool, file))
         env = {
             **{key: str(value) for key, value in suite.get("env", {}).items()},
             **self.environ(environ, found),

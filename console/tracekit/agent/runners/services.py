@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
 from typing import Any
 
-from tracekit.agent.expecting import START
-from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress
+from tracekit.agent.runners.base import Adapter, Context, Exit, LaunchSpec, Outcome, Progress, own_program
 from tracekit.wire.names import E
 
 _TAIL = 4096
@@ -29,8 +27,7 @@ class ServicesAdapter(Adapter):
         place = str(suite["cwd"])
         asked = [{**each, "at": place} if "command" in each else each for each in suite["services"]]
         request = json.dumps({"spool": context.spool, "services": asked}).encode("ascii")
-        app = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
-        command = (sys.executable, "-I", "-S", "-c", START, app, os.path.join(context.spool, file))
+        command = own_program("tracekit.agent.expecting", os.path.join(context.spool, file))
         env = {"TRACEKIT_RUN_TOKEN": context.token, "TRACEKIT_TRACE": "off"}
         return LaunchSpec(
             f"L{number}", str(suite["name"]), command, place, env, (), {file: request}, "services"

@@ -225,12 +225,13 @@ def _resolved(text: str, found: project.Project) -> str:
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Discover
     from tracekit.model.globs import glob
+    from tracekit.model.notices import BLOCKING
 
     with Engine(project.places()) as engine:
         view = submitted(engine, Discover(found.root, found.profile, found.settings.environment))
         view.done.wait()
         ids = [facts.id for facts in view.state.facts if facts.parent < 0]
-        whole = not any(notice.kind in {"launch", "discovery"} for notice in view.state.notices)
+        whole = not any(notice.kind in BLOCKING for notice in view.state.notices)
     if "*" in text or "?" in text:
         fits = glob(text)
         if whole and not any(fits(one) or fits(one.partition(":")[2]) for one in ids):
