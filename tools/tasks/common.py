@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -41,16 +43,45 @@ def cache() -> Path:
     return folder
 
 
-def run(command: Sequence[str], cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> int:
-    """Run a command with no standard input, its output passed through; gives its exit code."""
+def run(
+    command: Sequence[str],
+    cwd: Path = ROOT,
+    env: Mapping[str, str] | None = None,
+    patience: float | None = None,
+) -> int:
+    """Run a command with no standard input, its output passed through; gives its exit code.
+
+    One that takes longer than `patience` seconds is ended, with what was still running in words: a stage that waits
+    for ever says nothing, and takes the time of all that come behind it.
+    """
     full = {**os.environ, **env} if env else None
     try:
-        return subprocess.run(
-            list(command), cwd=cwd, env=full, stdin=subprocess.DEVNULL, check=False
-        ).returncode
+        process = subprocess.Popen(
+            list(command), cwd=cwd, env=full, stdin=subprocess.DEVNULL, start_new_session=patience is not None
+        )
     except FileNotFoundError:
         say(f"{command[0]}: not found; `make setup` installs the project's own tools")
         return 127
+    with process:
+        try:
+            return process.wait(patience)
+        except subprocess.TimeoutExpired:
+            say(f"{' '.join(command)}: not done after {patience:.0f} s; ended. Of it there were:")
+            subprocess.run(["ps", "-s", str(process.pid), "-o", "pid,ppid,stat,etime,args"], check=False)
+            _end(process)
+            return 124
+        except BaseException:
+            _end(process)
+            raise
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End a command with all that it started, unless it has a session of its own."""
+    with contextlib.suppress(ProcessLookupError):
+        if os.getsid(process.pid) == process.pid:
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.terminate()
 
 
 @dataclass

@@ -14,6 +14,8 @@ from tools.tasks.common import NATIVE, ROOT, Stages, run, tool
 
 # So many tests that failed among all others are tried once more alone.
 SECOND_TRIES = 4
+# Seconds after which a part waits for something that does not come; on two cores it takes about half of that.
+RUST_PATIENCE, PYTHON_PATIENCE, TORTURE_PATIENCE = 900, 3600, 2400
 FAILED_BEFORE = ROOT / ".pytest_cache" / "v" / "cache" / "lastfailed"
 
 
@@ -21,7 +23,12 @@ def rust() -> int:
     """The workspace's own tests; those that drive Python are left to the Python stage."""
     if not (NATIVE / "Cargo.toml").is_file():
         return 1
-    return run(["cargo", "test", "--workspace", "--locked"], cwd=NATIVE, env={"TRACEKIT_NESTED": "1"})
+    return run(
+        ["cargo", "test", "--workspace", "--locked"],
+        cwd=NATIVE,
+        env={"TRACEKIT_NESTED": "1"},
+        patience=RUST_PATIENCE,
+    )
 
 
 def python() -> int:
@@ -31,7 +38,7 @@ def python() -> int:
     workers = os.environ.get("TEST_WORKERS") or str(min(4, os.cpu_count() or 1))
     spread = ["-n", workers, "--dist", "worksteal"] if workers != "1" else []
     FAILED_BEFORE.unlink(missing_ok=True)
-    code = run([tool("pytest"), "-q", "--durations=15", *spread, "tests"])
+    code = run([tool("pytest"), "-q", "--durations=15", *spread, "tests"], patience=PYTHON_PATIENCE)
     return second_try() if code == 1 else code
 
 
@@ -53,7 +60,8 @@ def second_try() -> int:
 
 def torture() -> int:
     """The promises at a tenth of their figures."""
-    return run([sys.executable, "-m", "tests.torture"], env={"SCALE": os.environ.get("SCALE") or "ci"})
+    scale = {"SCALE": os.environ.get("SCALE") or "ci"}
+    return run([sys.executable, "-m", "tests.torture"], env=scale, patience=TORTURE_PATIENCE)
 
 
 def main(arguments: list[str]) -> int:

@@ -3,6 +3,7 @@
 mod common;
 
 use std::path::Path;
+use std::process::Command;
 use std::{env, fs, thread};
 
 use common::{Folder, in_child};
@@ -19,24 +20,26 @@ fn event(arg: u32) -> Record {
     Record { kind: kinds::EVENT.0, arg, ..Record::default() }
 }
 
-/// What a program with this environment does: its exit code.
-fn started(variables: &[(&str, &Path)], program: fn() -> i32) -> i32 {
-    let child = in_child(|| {
-        for name in NAMES {
-            // SAFETY: a child of a fork has one thread.
-            unsafe { env::remove_var(name) };
-        }
-        for (name, value) in variables {
-            // SAFETY: as above.
-            unsafe { env::set_var(name, value) };
-        }
-        program()
-    });
-    child.status
+/// The two programs: tests of this file that end well in any environment.
+const RECORDS: &str = "program__with_two_threads__then_both_record";
+const STARTS_ANOTHER: &str = "program__that_starts_another__then_both_record";
+
+/// Whether one of the programs ends well in this environment. In a process of its own and not in a fork of this one,
+/// whose environment may be held by a thread that the fork has not got.
+fn started(program: &str, variables: &[(&str, &Path)]) -> bool {
+    let mut command = Command::new(env::current_exe().expect("this program"));
+    for name in NAMES {
+        command.env_remove(name);
+    }
+    command.args(["--exact", program]).envs(variables.iter().copied());
+    let output = command.output().expect("a process");
+    // The harness ends well where it has found no test of that name, too.
+    output.status.success() && String::from_utf8_lossy(&output.stdout).contains("1 passed")
 }
 
 /// A program that records on a thread that has no name, and on one that has.
-fn records() -> i32 {
+#[test]
+fn program__with_two_threads__then_both_record() {
     let registry = Registry::new().expect("memory");
     let recorder = |arg| {
         let registry = registry.clone();
@@ -49,14 +52,18 @@ fn records() -> i32 {
         .expect("a thread")
         .join()
         .expect("a record");
-    0
 }
 
 /// A program that records, and starts one that does.
-fn starts_another() -> i32 {
+#[test]
+fn program__that_starts_another__then_both_record() {
     let registry = Registry::new().expect("memory");
     registry.set_process_scenario(registry.text("the nearest one"));
-    in_child(records).status
+    let child = in_child(|| {
+        program__with_two_threads__then_both_record();
+        0
+    });
+    assert_eq!(child.status, 0);
 }
 
 /// Number and scenario of each event below this folder.
@@ -86,7 +93,7 @@ fn scenario__of_a_process__then_every_thread_s() {
     let folder = Folder::new();
     let rings = folder.path().join("rings");
     let variables = [(RINGS_VARIABLE, rings.as_path()), (SCENARIO_VARIABLE, Path::new("cargo:a.rs::one"))];
-    assert_eq!(started(&variables, records), 0);
+    assert!(started(RECORDS, &variables));
     let whose = "cargo:a.rs::one".to_owned();
     assert_eq!(told(&folder), [(1, whose.clone()), (2, whose)]);
 }
@@ -96,7 +103,7 @@ fn scenario__of_a_thread_by_its_name__then_that_thread_s_only() {
     let folder = Folder::new();
     let (rings, list) = (folder.path().join("rings"), folder.path().join("list"));
     fs::write(&list, "tests::other\tcargo:a.rs::other\ntests::one\tcargo:a.rs::one\nno tab\n\n").unwrap();
-    assert_eq!(started(&[(RINGS_VARIABLE, &rings), (SCENARIOS_VARIABLE, &list)], records), 0);
+    assert!(started(RECORDS, &[(RINGS_VARIABLE, &rings), (SCENARIOS_VARIABLE, &list)]));
     assert_eq!(told(&folder), [(1, String::new()), (2, "cargo:a.rs::one".to_owned())]);
 }
 
@@ -105,7 +112,7 @@ fn scenario__of_a_process_that_a_recording_one_started__then_that_one_s() {
     let folder = Folder::new();
     let rings = folder.path().join("rings");
     let variables = [(RINGS_VARIABLE, rings.as_path()), (SCENARIO_VARIABLE, Path::new("the outer one"))];
-    assert_eq!(started(&variables, starts_another), 0);
+    assert!(started(STARTS_ANOTHER, &variables));
     let whose = "the nearest one".to_owned();
     assert_eq!(told(&folder), [(1, whose.clone()), (2, whose)]);
 }
@@ -115,8 +122,8 @@ fn rings__where_nothing_can_be_written_or_read__then_the_program_works_all_the_s
     let folder = Folder::new();
     let (file, missing) = (folder.path().join("file"), folder.path().join("missing"));
     fs::write(&file, "").unwrap();
-    assert_eq!(started(&[(RINGS_VARIABLE, &file.join("rings")), (SCENARIOS_VARIABLE, &missing)], records), 0);
-    assert_eq!(started(&[], records), 0);
+    assert!(started(RECORDS, &[(RINGS_VARIABLE, &file.join("rings")), (SCENARIOS_VARIABLE, &missing)]));
+    assert!(started(RECORDS, &[]));
     assert_eq!(fs::read(&file).unwrap(), b"");
 }
 
@@ -127,7 +134,7 @@ fn ring__asked_for__then_as_large() {
         let folder = Folder::new();
         let rings = folder.path().join("rings");
         let variables = [(RINGS_VARIABLE, rings.as_path()), (RING_VARIABLE, Path::new(asked))];
-        assert_eq!(started(&variables, records), 0);
+        assert!(started(RECORDS, &variables));
         let process = tracer_backend::reader::ProcessFolder::all(&rings).unwrap().remove(0);
         let ring = process.rings().unwrap().into_iter().find(|path| path.extension() == Some("calls".as_ref()));
         let bytes = fs::metadata(ring.unwrap()).unwrap().len();

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, fs, process};
 
+/// Seconds after which a child ends whatever it does.
+const PATIENCE: u32 = 300;
+
 static COUNT: AtomicU64 = AtomicU64::new(0);
 
 pub(crate) struct Folder(PathBuf);
@@ -41,6 +44,9 @@ pub(crate) fn start_child(work: impl FnOnce() -> i32) -> i32 {
     let pid = unsafe { libc::fork() };
     assert!(pid >= 0, "the system gives no process");
     if pid == 0 {
+        // A child that waits for a thread it has not got is a red test, and no test that never ends.
+        // SAFETY: a number and nothing else.
+        unsafe { libc::alarm(PATIENCE) };
         let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or(101);
         // SAFETY: ends the child at once.
         unsafe { libc::_exit(code) };
