@@ -2,13 +2,14 @@
 
 Sources come from pip's own index as sdists, each into an environment of its own in the cache; the interpreter's own
 tests come with it. `--pairs N` times N pairs of native run and ours, interleaved. What was done is kept, so that a call
-that was interrupted goes on where it was; `--fresh` forgets it. With `--check` the page is only compared, its times
-apart. `--trace` compares the levels of tracing instead (`real_traced`). Must never change a suite: what differs is a
-fault of ours, or is explained in the page.
+that was interrupted goes on where it was, with the product as it is; `--fresh` forgets it. With `--check` the page is
+only compared, its times apart. `--trace` compares the levels of tracing instead (`real_traced`). Must never change a
+suite: what differs is a fault of ours, or is explained in the page.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -123,10 +124,20 @@ def pip(python: Path, *words: str) -> None:
     subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=real_runs.PATIENCE)
 
 
+def product() -> str:
+    """What the product is made of now, in one number: what was seen of another one says nothing of this."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "console").rglob("*")):
+        if path.suffix in {".py", ".so"}:
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
 class Kept:
     """What was done so far, by suite: an interrupted call goes on from it."""
 
     def __init__(self) -> None:
+        self._product = product()
         self._path = cache() / "real-suites" / "results.json"
         self._all: dict[str, Any] = {}
         if self._path.exists():
@@ -134,7 +145,7 @@ class Kept:
 
     def of(self, suite: Suite) -> dict[str, Any]:
         """The results of a suite as it is defined now."""
-        said = json.dumps([repr(suite), sys.version])
+        said = json.dumps([repr(suite), sys.version, self._product])
         found = self._all.get(suite.key)
         if found is None or found["said"] != said:
             found = self._all[suite.key] = {"said": said, "pairs": []}
