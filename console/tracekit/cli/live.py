@@ -426,16 +426,16 @@ class _Progress:
 
     def _waited_for(self) -> list[str]:
         """Everything that is known has ended and the run goes on: said once, each time that comes to be so."""
-        counts, now = self._view.state.counts, self._monotonic()
-        ended = sum(counts.values())
-        if self._terminal or self._view.state.run.ended or counts.get("pending") or counts.get("running"):
-            ended = 0
+        state, now = self._view.state, self._monotonic()
+        # Looked for and not counted: thousands of rows many times a second would take their time from the tests.
+        goes_on = Status.PENDING in state.status or Status.RUNNING in state.status
+        ended = 0 if self._terminal or state.run.ended or goes_on else len(state.status)
         if ended != self._quiet[0]:
             self._quiet = (ended, now)
         if not ended or now - self._quiet[1] < _NOTHING_RUNS:
             return []
         self._quiet = (ended, math.inf)
-        several = len(self._view.state.run.suites) > 1
+        several = len(state.run.suites) > 1
         what = "the next suite, or for a runner to end" if several else "its runner to end"
         return [self._paint.dim(f"… no test runs: waits for {what}")]
 

@@ -7,6 +7,7 @@ came.
 
 from __future__ import annotations
 
+import itertools
 import posixpath
 from array import array
 from bisect import bisect_right, insort
@@ -123,7 +124,8 @@ class RunState:
         that the totals are those of the native runner.
         """
         if self._counts is None:
-            below = bytearray(self.status[i] for children in self.children.values() for i in children)
+            rows = itertools.chain.from_iterable(self.children.values())
+            below = bytes(map(self.status.__getitem__, rows))
             self._subtest_counts = {word: below.count(status) for status, word in enumerate(WORDS)}
             self._counts = {
                 word: self.status.count(status) - self._subtest_counts[word]
