@@ -198,3 +198,57 @@ def test_run__example_that_prints_something_else__then_both_and_their_difference
     assert (told["expected"], told["actual"]) == ("hello\nthere", "hello\nworld")
     assert told["diff"].splitlines()[1:] == [" hello", "-there", "+world"]
     assert [line["cause"] for line in done.of("failure")] == ["assertion"]
+
+
+WORDS_OF_TESTS = """package own
+
+import ("flag"; "testing")
+
+var mine = flag.String("mine", "", "")
+
+func TestOne(t *testing.T) { if *mine != "-run=x" { t.Fatal("not told: " + *mine) } }
+
+func TestTwo(t *testing.T) {
+	t.Run("kept", func(t *testing.T) {})
+	t.Run("part", func(t *testing.T) { t.Fatal("left out") })
+}
+"""
+
+
+def test_run__words_for_the_tests_behind_args__then_they_reach_them_and_packages_do_not(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.home / "own"
+    (root / "below").mkdir(parents=True)
+    (root / "go.mod").write_text("module own\n\ngo 1.21\n", encoding="utf-8")
+    (root / "below" / "own_test.go").write_text(WORDS_OF_TESTS, encoding="utf-8")
+    args = 'args = ["-skip", "TestTwo/part", "-args", "-mine", "-run=x"]'
+    (root / "tracekit.toml").write_text(f'[suite.go]\nrunner = "go"\n{args}\n', encoding="utf-8")
+    whole = {
+        "go@go:below::TestOne": "passed",
+        "go@go:below::TestTwo": "passed",
+        "go@go:below::TestTwo ▸ kept": "passed",
+    }
+    for more in ((), ("-j", "2"), ("-s", "go@go:below::TestTwo", "-s", "go@go:below::TestOne")):
+        done = sandbox.run("run", root, "--json", *more)
+        assert (done.code, done.verdicts()) == (0, whole), done.err
+
+
+def test_run__a_test_that_logs_before_it_complains__then_the_complaint_is_what_it_says(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.home / "words"
+    root.mkdir(parents=True)
+    (root / "go.mod").write_text("module words\n\ngo 1.21\n", encoding="utf-8")
+    body = (
+        'func TestLogs(t *testing.T) {\n\tt.Log("begins")\n\tt.Errorf("is wrong")\n\tt.Log("ends")\n}\n'
+        'func TestOnlyLogs(t *testing.T) {\n\tt.Log("begins")\n\tt.Logf("is wrong")\n\tt.Fail()\n}\n'
+        'func TestPrints(t *testing.T) {\n\tprintln("begins")\n\tprintln("is wrong")\n\tt.FailNow()\n}\n'
+    )
+    (root / "w_test.go").write_text(f'package words\n\nimport "testing"\n\n{body}', encoding="utf-8")
+    done = sandbox.run("run", root, "--json")
+    links = {line["scenario"]: line["chain"][0] for line in done.of("failure")}
+    said = {name: (link["message"], [at["line"] for at in link["frames"]]) for name, link in links.items()}
+    assert said["go:.::TestLogs"] == ("is wrong", [7])
+    assert said["go:.::TestOnlyLogs"] == ("is wrong", [12])
+    assert said["go:.::TestPrints"][0].startswith("it says nothing of why")

@@ -31,6 +31,7 @@ CHECKS = {
     "native-view": (house.one_seam, "console/tracekit/a.py", "def a(b): TraceView(b, journal=True)"),
     "native-name": (house.one_seam, "native/text/src/a.rs", 'let path = folder.join("output.bin");'),
     "no-docstring": (house.docstrings, "console/a.py", "import os"),
+    "left-by-a-run": (house.shipped, "console/tracekit/agent/hosts/js/vitest_began_7.mjs", "x"),
     "long": (house.sizes, "console/a.py", "\n".join(["x = 1"] * 601)),
     "dead-link": (house.links, "docs/a.md", "see [there](nowhere.md)"),
 }
@@ -42,6 +43,7 @@ KEPT = {
     "loopback": (house.hosts, "docs/a.md", "http://127.0.0.1:80/ and https://api.example.com"),
     "fixture": (house.words, "tests/fixtures/a/b.py", "open('/home/x/y')"),
     "poll": (house.honest_tests, "tests/test_a.py", "time.sleep(0.01)  # poll: until the port answers"),
+    "shipped": (house.shipped, "console/tracekit/agent/hosts/js/vitest_began.mjs", "x"),
     "heading": (house.links, "docs/a.md", "# A place\nsee [it](#a-place)"),
 }
 

@@ -320,3 +320,23 @@ def test_run__tests_see_nothing_of_us(sandbox: Sandbox, tmp_path: Path) -> None:
     )
     (root / "pytest.ini").unlink()
     assert sandbox.run("run", root, "--json").verdicts() == {"node:a.test.mjs::a": "passed"}
+
+
+def test_run__a_chosen_test_behind_a_hook_that_fails__then_the_hook_stands_in_its_own_file(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.project(
+        {
+            "package.json": '{"scripts": {"test": "node --test"}}',
+            "a.test.mjs": "import { describe, before, it } from 'node:test';\n\n"
+            "describe('group', () => { before(() => { throw new Error('no'); }); it('a', () => {}); });\n",
+        }
+    )
+    (root / "pytest.ini").unlink()
+    every = sandbox.run("run", root, "--json")
+    chosen = sandbox.run("run", root, "-s", "node:a.test.mjs::group::a", "--json")
+    places = [
+        [(line["file"], line["line"]) for line in done.of("scenario.found") if "hook" in line["tags"]]
+        for done in (every, chosen)
+    ]
+    assert places == [[("a.test.mjs", 3)]] * 2

@@ -58,6 +58,10 @@ TOUCHES = {
 SEAM = {f"console/tracekit/store/{name}.py" for name in ("recorded", "packing", "copies", "tracing")}
 SEAM |= {"native/python/src/trace.rs"}
 BEFORE_PACKING = ("console/tracekit/agent/", "console/tracekit/wire/", "console/tracekit/profiles/")
+# What the hosts of other tools hand them, and who names those files.
+TREE = ROOT
+REPORTERS = "console/tracekit/agent/hosts/js/"
+SHIPS = TREE / "console/tracekit/agent/hosts/javascript.py"
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*)$")
 
@@ -219,6 +223,13 @@ def docstrings(path: Path, lines: Lines) -> Iterator[str]:
         yield f"{where}:1: no docstring: one paragraph, what it is for and what it must never do"
 
 
+def shipped(path: Path, _: Lines) -> Iterator[str]:
+    """What is shipped for other tools is what their host names: a reporter of ours that ran here may have left more."""
+    where = name(path)
+    if where.startswith(REPORTERS) and not re.search(rf'"{re.escape(path.name)}"', SHIPS.read_text("utf-8")):
+        yield f"{where}:1: a file that no host names: remove it, or name it in {SHIPS.relative_to(TREE)}"
+
+
 def anchors(lines: Lines) -> set[str]:
     """The anchors a Markdown file offers."""
     found = set()
@@ -253,6 +264,7 @@ RULES: tuple[Callable[[Path, Lines], Iterable[str]], ...] = (
     safe_code,
     one_seam,
     docstrings,
+    shipped,
     links,
 )
 

@@ -12,7 +12,6 @@ from typing import Any, Optional
 VARIABLE = "TRACEKIT_AT_ONCE"
 #: libtest's own, which documentation tests hear as well.
 THREADS = "RUST_TEST_THREADS"
-_BEHIND = ("-args", "--args")
 
 
 def of(suite: Mapping[str, Any]) -> int:
@@ -47,9 +46,7 @@ def go(size: int, args: Sequence[str], packages: int) -> list[str]:
     if not size:
         return list(args)
     own = ["-p=1", f"-parallel={size}"] if packages == 1 else [f"-p={size}", "-parallel=1"]
-    # The last word counts, and what stands behind -args is the tests' own.
-    at = next((place for place, word in enumerate(args) if word in _BEHIND), len(args))
-    return [*args[:at], *own, *args[at:]]
+    return [*args, *own]  # the last word counts
 
 
 def script(runner: str, size: int, version: int) -> list[str]:

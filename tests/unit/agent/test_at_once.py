@@ -15,7 +15,7 @@ def test_go__nothing_was_said__then_its_arguments_stay() -> None:
 def test_go__packages_and_tests_multiply__then_only_one_of_them_is_more_than_one(
     packages: int, own: list[str]
 ) -> None:
-    assert at_once.go(4, ["-p=7", "-args", "-p=2"], packages) == ["-p=7", *own, "-args", "-p=2"]
+    assert at_once.go(4, ["-p=7"], packages) == ["-p=7", *own]
 
 
 def test_vitest__before_4__then_the_least_number_is_bounded_too() -> None:

@@ -34,6 +34,14 @@ def test_words__what_is_left_out__then_whole_tests_by_name_and_parts_by_go() -> 
     assert not GoWords.of([]).skips("TestA")
 
 
+def test_words__those_of_the_tests_themselves__then_apart_and_never_read() -> None:
+    words = GoWords.of(["-v", "-skip", "TestA/part", "-args", "-run", "mine", "-skip=x"])
+    assert (words.rest, words.run, words.skip) == (("-v",), "", "TestA/part")
+    assert words.chosen == ("-v", "-skip=TestA/part")
+    assert words.own == ("-v", "-skip", "TestA/part")
+    assert words.behind == ("-args", "-run", "mine", "-skip=x")
+
+
 @pytest.mark.parametrize(
     ("args", "names", "pattern"),
     [

@@ -15,7 +15,7 @@ from typing import Any, Optional, Union
 from tracekit.agent.hosts import nextest
 from tracekit.agent.hosts.cargo_binary import Together
 from tracekit.agent.hosts.cargo_build import BuildError, Built, build
-from tracekit.agent.hosts.cargo_list import Listed, listed, reasons
+from tracekit.agent.hosts.cargo_list import Listed, listed, mark, reasons
 from tracekit.agent.hosts.cargo_missing import Paths, Unbuilt
 from tracekit.agent.hosts.cargo_reader import Target
 from tracekit.agent.hosts.cargo_words import Words
@@ -114,6 +114,8 @@ class Cargo:
         # What was chosen or asked for and is not built, by how its ids begin, and why.
         self._unbuilt: dict[str, str] = {}
         self._unlisted: Optional[UnlistedError] = None
+        # The programs that gave no list in time.
+        self._silent: list[str] = []
 
     def run(self) -> int:
         """Build, list and run; gives the exit status."""
@@ -180,6 +182,7 @@ class Cargo:
 
     def _ended(self, status: int, reason: str, **more: Any) -> int:
         more = {**more, "unbuilt": self._unbuilt} if self._unbuilt else more
+        more = {**more, "silent": self._silent} if self._silent else more
         self._told.line(E.SESSION_ENDED, exitstatus=status, reason=reason, **more)
         return status
 
@@ -204,7 +207,9 @@ class Cargo:
         )
         self._filtered = bool(known)
         asked = [target for target, _ in places if target.program not in known]
-        lists = listed(asked, self._asked.threads, lambda: self._crew.stopping)
+        silent = self._request.more.get("silent") or ()
+        lists = listed(asked, self._asked.threads, lambda: self._crew.stopping, silent)
+        self._silent = [mark(target.program) for target, one in zip(asked, lists) if one.silent]
         known.update(zip((target.program for target in asked), lists))
         sources = Sources(self._name, self._code)
         found: list[RustTest] = []

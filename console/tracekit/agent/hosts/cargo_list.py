@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import IO, NamedTuple, Optional
 
 from tracekit.agent.hosts.cargo_reader import Target
@@ -26,6 +26,7 @@ _IGNORED = re.compile(
 # An argument list has a limit; names are short.
 _AT_ONCE = 500
 _PAUSE = 0.005
+_SILENT = f"it did not list its tests within {PATIENCE:g} s when it was asked before"
 
 
 class Listed(NamedTuple):
@@ -35,20 +36,41 @@ class Listed(NamedTuple):
     ignored: frozenset[str] = frozenset()
     whole: bool = False
     why: str = ""
+    #: It was asked, and did not answer in time.
+    silent: bool = False
 
 
 Answer = tuple[int, bytes]
 
 
-def listed(targets: Sequence[Target], size: int, stopped: Callable[[], bool]) -> list[Listed]:
-    """What each holds, asked so many at a time."""
+def mark(program: str) -> str:
+    """What a program's file is now; one that is built anew has another mark."""
+    try:
+        found = os.stat(program)
+    except OSError:
+        return ""
+    return f"{found.st_ino}:{found.st_size}:{found.st_mtime_ns}:{program}"
+
+
+def listed(
+    targets: Sequence[Target], size: int, stopped: Callable[[], bool], silent: Collection[str] = ()
+) -> list[Listed]:
+    """What each holds, asked so many at a time; `silent`: the marks of programs that are known to give no answer."""
     words = ["--list", "--format", "terse"]
-    asked = [(target, [*words, *more]) for target in targets for more in ((), ("--ignored",))]
-    answers = _answers(asked, size, stopped)
+    known = [mark(target.program) in silent for target in targets]
+    ask = [target for target, told in zip(targets, known) if not told]
+    asked = [(target, [*words, *more]) for target in ask for more in ((), ("--ignored",))]
+    answers = iter(_answers(asked, size, stopped))
     found: list[Listed] = []
-    for every, ignored in zip(answers[::2], answers[1::2]):
+    for told in known:
+        if told:
+            found.append(Listed(whole=True, why=_SILENT, silent=True))
+            continue
+        every, ignored = next(answers), next(answers)
         names, why = _names(every)
-        if names is None:
+        if every is None and not stopped():
+            found.append(Listed(whole=True, why=why, silent=True))
+        elif names is None:
             found.append(Listed(whole=True, why=why))
         else:
             left, _ = _names(ignored)

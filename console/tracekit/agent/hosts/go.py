@@ -5,6 +5,7 @@ go itself says which test a line of output belongs to. Sub-tests are parts of th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -24,14 +25,15 @@ from tracekit.agent.hosts.request import Request
 from tracekit.agent.hosts.telling import Teller
 from tracekit.agent.paths import told_name
 from tracekit.agent.reports.cases import Case, Left, parsed
-from tracekit.agent.reports.gotest import PACKAGE
+from tracekit.agent.reports.gotest import PACKAGE, places
 from tracekit.agent.system import System
 from tracekit.agent.waiting import place_of
 from tracekit.wire.ids import SUBTEST_MARK, subtest_id
-from tracekit.wire.names import E
+from tracekit.wire.names import RED, E
 
 _TEST = re.compile(r"(?:Test|Example|Fuzz)\w*")
 _FUNCTION = re.compile(r"^func (?P<name>(?:Test|Example|Fuzz)\w*)\(", re.MULTILINE)
+_LOGS = re.compile(r"\.Logf?\(")
 _MAIN = "TestMain"
 _VETTED = re.compile(r"^# \[", re.MULTILINE)
 _DIED = re.compile(rb'"Output":"(exit status \d+|signal: [\w ]+)')
@@ -53,6 +55,8 @@ class GoCases(Cases):
         #: Tests that ran side by side when their process ended of itself: one of them ended it.
         self.suspects: dict[str, None] = {}
         self._without_end: dict[str, Left] = {}
+        # The lines of files that tests speak from.
+        self._sources: dict[str, list[str]] = {}
 
     def _scenario(self, path: tuple[str, ...]) -> str:
         package, *names = path
@@ -62,7 +66,33 @@ class GoCases(Cases):
     def _case(self, case: Case) -> None:
         if (case.path[-1] == PACKAGE or case.verdict in _OF_THE_PROCESS) and self._ended_by_us():
             return  # go only says what we did
+        case = self._complaint(case)
         super()._case(replace(case, file=self._file(case)) if case.file else case)
+
+    def _complaint(self, case: Case) -> Case:
+        """A red test by the first of its words that its source does not merely log; else by the last."""
+        if case.verdict not in RED or case.kind or case.compared is not None:
+            return case
+        told = places(case.text)
+        if len(told) < 2 or told[0] != (case.file, case.line, case.message):
+            return case
+        for file, line, message in told:
+            if not self._logs(self._file(replace(case, file=file)), line):
+                return replace(case, file=file, line=line, message=message)
+        file, line, message = told[-1]
+        return replace(case, file=file, line=line, message=message)
+
+    def _logs(self, file: str, line: int) -> bool:
+        if file not in self._sources:
+            text = ""
+            with (
+                contextlib.suppress(OSError),
+                open(os.path.join(self._request.cwd, file), encoding="utf-8", errors="replace") as opened,
+            ):
+                text = opened.read(4 << 20)
+            self._sources[file] = text.split("\n")
+        lines = self._sources[file]
+        return 0 < line <= len(lines) and _LOGS.search(lines[line - 1]) is not None
 
     def _says_nothing(self, case: Case) -> bool:
         # What a test prints stands where its complaints do: those have a place, or a form of their own.
@@ -203,7 +233,8 @@ class Go(Command):
             return True
         # Who is chosen by an id is looked for among all.
         pattern = "." if self._request.only is not None else self._words.listed
-        command = [self._go, "test", "-json", "-list", pattern, *self._words.rest, *self._modules]
+        behind = self._words.behind
+        command = [self._go, "test", "-json", "-list", pattern, *self._words.rest, *self._modules, *behind]
         done = subprocess.run(
             command, cwd=self._request.cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=False
         )
@@ -339,11 +370,11 @@ class Go(Command):
         return {"failed": {"exit": 1, "message": message, "detail": "", "code": "go.died", "remedy": remedy}}
 
     def _commands(self, run: Sequence[str], *, whole: bool) -> list[list[str]]:
-        args, most = self._request.args, self._request.at_once
+        words, most = self._words, self._request.at_once
         if whole:
-            bound = at_once.go(most, args, len(self._modules))
-            return [[self._go, "test", "-json", *bound, *self._modules]]
-        base = [self._go, "test", "-json", *at_once.go(most, self._words.chosen, 1)]
+            bound = at_once.go(most, words.own, len(self._modules))
+            return [[self._go, "test", "-json", *bound, *self._modules, *words.behind]]
+        base = [self._go, "test", "-json", *at_once.go(most, words.chosen, 1)]
         packages: dict[tuple[str, str], list[str]] = {}
         suspects = self._found_apart.suspects
         for scenario in run:
@@ -351,7 +382,7 @@ class Go(Command):
             packages.setdefault((package, name if scenario in suspects else ""), []).append(name)
         # -count=1: a test that was asked for is run, and not remembered.
         return [
-            [*base, "-count=1", "-run", self._words.pattern(names), package]
+            [*base, "-count=1", "-run", words.pattern(names), package, *words.behind]
             for (package, _), names in packages.items()
         ]
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+_BEHIND = ("-args", "--args")
 _FLAG = re.compile(r"--?(?:test\.)?(?P<name>run|skip|list)(?:=(?P<value>.*))?", re.DOTALL)
 
 
@@ -19,13 +20,18 @@ class GoWords:
     rest: tuple[str, ...] = ()
     run: str = ""
     skip: str = ""
+    #: All of them, as far as they are go's own.
+    own: tuple[str, ...] = ()
+    #: `-args` and what stands behind it, which is for the tests: go takes nothing of that for a package or a flag.
+    behind: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, args: Sequence[str]) -> GoWords:
         """Read them; of several the last counts, as for go."""
         rest: list[str] = []
         said = {"run": "", "skip": "", "list": ""}
-        left = list(args)
+        at = next((place for place, word in enumerate(args) if word in _BEHIND), len(args))
+        own, left = tuple(args[:at]), list(args[:at])
         while left:
             word = left.pop(0)
             flag = _FLAG.fullmatch(word)
@@ -34,7 +40,7 @@ class GoWords:
                 continue
             value = flag.group("value")
             said[flag.group("name")] = (left.pop(0) if left else "") if value is None else value
-        return cls(tuple(rest), said["run"], said["skip"])
+        return cls(tuple(rest), said["run"], said["skip"], own, tuple(args[at:]))
 
     @property
     def listed(self) -> str:

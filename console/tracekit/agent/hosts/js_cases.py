@@ -40,6 +40,8 @@ class ScriptCases(Cases):
         self.whys: dict[str, str] = {}
         #: Files that are done, as far as the tool tells that.
         self.done: set[str] = set()
+        # Rows of hooks that failed.
+        self._hooks: set[str] = set()
         self._running: dict[str, Followed] = {}
         self._causes: dict[str, str] = {}
         # What a tool calls its tests, the worker that each began in, and what began last in each worker.
@@ -193,7 +195,11 @@ class ScriptCases(Cases):
 
     def _asked(self, scenario: str) -> bool:
         only = self._request.only
-        return only is None or scenario.partition(SUBTEST_MARK)[0] in only or scenario in only
+        if only is None or scenario.partition(SUBTEST_MARK)[0] in only or scenario in only:
+            return True
+        # A hook that failed says why what it stands around did not pass.
+        group = f"{scenario.rpartition('::')[0]}::"
+        return scenario in self._hooks and any(one.startswith(group) for one in only)
 
     def _parent(self, scenario: str) -> dict[str, str]:
         base, mark, _ = scenario.partition(SUBTEST_MARK)
@@ -212,10 +218,12 @@ class ScriptCases(Cases):
         if known is not None and (known == place or not place[1]):
             return
         self.places[scenario] = place
+        tags = [str(tag) for tag in line.get("tags") or ()]
+        if "hook" in tags:
+            self._hooks.add(scenario)
         if not self._asked(scenario):
             return
         facts: dict[str, Any] = {"suite": self._request.suite, "runner": self._request.runner}
-        tags = [str(tag) for tag in line.get("tags") or ()]
         aside = None if self._request.discovers else self._request.aside(scenario)
         more = {} if aside is None else {"isolate": aside}
         self._teller.line(

@@ -250,6 +250,10 @@ def case(path: tuple[str, ...], verdict: str, text: str, took: object) -> Case:
         compared = Compared(example.group("expected"), example.group("actual"), op)
     elif verdict in {"failed", "error"}:
         kind, message, compared = _said(text, message, compared)
+        if verdict == "failed" and place is None and not kind and compared is None:
+            # What it prints is no complaint: where it says nothing, the last of it stands nearest to the reason.
+            printed = text.strip().rpartition("\n")[2].strip()
+            message = f"{_SILENT}; the last that it printed: {printed}" if printed else ""
         message = message or _SILENT
     return Case(
         path=path,
@@ -262,6 +266,14 @@ def case(path: tuple[str, ...], verdict: str, text: str, took: object) -> Case:
         line=line,
         compared=compared,
     )
+
+
+def places(text: str) -> list[tuple[str, int, str]]:
+    """Every place of a test's own words, and those: go says the same of what is logged and of what complains."""
+    return [
+        (found.group("file"), int(found.group("line")[:9]), found.group("message"))
+        for found in _PLACE.finditer(text)
+    ]
 
 
 def _said(text: str, message: str, compared: Optional[Compared]) -> tuple[str, str, Optional[Compared]]:

@@ -21,6 +21,9 @@ from tracekit.agent.runners.programs import find
 from tracekit.wire.ids import id_prefix
 
 _REQUEST = ".request.json"
+#: The marks of programs that gave no list in time, as long as this agent lives: each costs every launch that wait.
+_SILENT: dict[str, None] = {}
+_MOST_SILENT = 200
 
 
 class HostedAdapter(Adapter):
@@ -51,7 +54,9 @@ class HostedAdapter(Adapter):
         """What only this runner's host needs. Raises ProblemError."""
         raise NotImplementedError
 
-    def environ(self, suite: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, str]:
+    def environ(
+        self, suite: Mapping[str, Any], environ: Mapping[str, str], found: Mapping[str, Any]
+    ) -> dict[str, str]:
         """Variables that this runner needs beside the suite's own."""
         return {}
 
@@ -103,13 +108,8 @@ class HostedAdapter(Adapter):
         command = own_program("tracekit.agent.hosts.main", os.path.join(context.spool, file))
         env = {
             **{key: str(value) for key, value in suite.get("env", {}).items()},
-            **self.environ(environ, found),
+            **self.environ(suite, environ, found),
             "TRACEKIT_RUN_TOKEN": context.token,
-            **(
-                {at_once.THREADS: str(at_once.of(suite))}
-                if self.name == "cargo" and at_once.of(suite)
-                else {}
-            ),
             # Programs that link the tracer record; interpreters that they start are asked for nothing.
             "TRACEKIT_TRACE": "off",
             **tracing.linked(context.plan, suite, context.spool),
@@ -129,11 +129,23 @@ class CargoAdapter(HostedAdapter):
         cargo = find("cargo", environ)
         path = os.pathsep.join((os.path.dirname(cargo), environ.get("PATH", os.defpath)))
         nextest = shutil.which("cargo-nextest", path=path) or ""
-        return {"cargo": cargo, "nextest": nextest, "isolation": suite.get("isolation")}
+        facts = {"cargo": cargo, "nextest": nextest, "isolation": suite.get("isolation")}
+        return {**facts, "silent": list(_SILENT)}
 
-    def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
-        """The compiler is where cargo is, and cargo looks for it on PATH."""
-        return beside(str(found["cargo"]), environ)
+    def finished(self, progress: Progress, exit: Exit, context: Context, number: int) -> Outcome:
+        """What the end means; a program that gave no list is not waited for again until it is built anew."""
+        for mark in (progress.session_ended or {}).get("silent") or ():
+            _SILENT[str(mark)] = None
+        while len(_SILENT) > _MOST_SILENT:
+            del _SILENT[next(iter(_SILENT))]
+        return super().finished(progress, exit, context, number)
+
+    def environ(
+        self, suite: Mapping[str, Any], environ: Mapping[str, str], found: Mapping[str, Any]
+    ) -> dict[str, str]:
+        """The compiler is where cargo is, and cargo looks for it on PATH; how many run at once libtest hears here."""
+        most = at_once.of(suite)
+        return {**beside(str(found["cargo"]), environ), **({at_once.THREADS: str(most)} if most else {})}
 
 
 class GoAdapter(HostedAdapter):
@@ -145,7 +157,9 @@ class GoAdapter(HostedAdapter):
         """Where go is."""
         return {"go": find("go", environ)}
 
-    def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
+    def environ(
+        self, suite: Mapping[str, Any], environ: Mapping[str, str], found: Mapping[str, Any]
+    ) -> dict[str, str]:
         """What tests start finds the same go."""
         return beside(str(found["go"]), environ)
 

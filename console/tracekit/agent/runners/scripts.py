@@ -25,7 +25,9 @@ class ScriptAdapter(HostedAdapter):
             return {"node": node, "program": "", "version": _version_of(node)}
         return {"node": node, **_package(self.name, str(suite["cwd"]))}
 
-    def environ(self, environ: Mapping[str, str], found: Mapping[str, Any]) -> dict[str, str]:
+    def environ(
+        self, suite: Mapping[str, Any], environ: Mapping[str, str], found: Mapping[str, Any]
+    ) -> dict[str, str]:
         """What tests start finds the same node."""
         return beside(str(found["node"]), environ)
 

@@ -129,7 +129,8 @@ function told(head, error, kind, cause) {
 // A suite whose own body or hook failed has a row, since no test of it says so.
 function suite(one, data) {
   const names = [...one.names, '(hook)'];
-  tell('scenario.found', { names, file: below(data.file), line: data.line || 0, tags: ['hook'] });
+  // node would say of a group that was chosen that it stands in our own file: `one` knows better.
+  tell('scenario.found', { names, file: below(one.data.file), line: one.data.line || 0, tags: ['hook'] });
   tell('attempt.started', { names, at: printed() });
   told({ names }, data.details?.error, 'hookFailed');
   tell('attempt.ended', { names, verdict: 'error', cause: 'setup', d: 0, at: printed() });

@@ -34,7 +34,8 @@ export default class Tracekit {
       if (!fs.existsSync(index)) return;
       const text = fs.readFileSync(path.join(home, 'vitest_began.mjs'), 'utf8');
       const given = { index: pathToFileURL(index).href, file: request.file };
-      const place = path.join(home, `vitest_began_${process.pid}.mjs`);
+      // Where the run's own files are: this one belongs to it, and not to what reads it.
+      const place = path.join(path.dirname(request.file), `vitest_began_${process.pid}.mjs`);
       fs.writeFileSync(place, text.replace('__GIVEN__', () => JSON.stringify(given)));
       for (const one of vitest.projects || []) one.config.setupFiles = [...(one.config.setupFiles || []), place];
     } catch {
