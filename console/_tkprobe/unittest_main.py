@@ -67,8 +67,10 @@ class Main:
     def _collect(self, paths: List[str], program: Any) -> unittest.TestSuite:
         whole = unittest.TestSuite()
         for path in paths:
-            # A loader keeps the top directory of its first discovery: each path needs one of its own.
-            loader = unittest.TestLoader()
+            # Tests may look at what unittest itself loads by. It keeps the top directory of its first discovery, which
+            # is no other path's.
+            loader: Any = unittest.defaultTestLoader
+            loader._top_level_dir = None  # noqa: SLF001 - as a loader of its own has it
             if program.testNamePatterns:
                 loader.testNamePatterns = program.testNamePatterns
             whole.addTests(loaded(loader, path, program, self.base))

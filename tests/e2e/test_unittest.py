@@ -241,3 +241,20 @@ def test_run__tests_take_their_process_down__then_each_says_where_it_was_and_the
             name,
             True,
         )
+
+
+def test_run__tests_that_look_at_what_they_were_loaded_by__then_it_is_unittests_own(sandbox: Sandbox) -> None:
+    root = sandbox.home / "loaded"
+    text = (
+        "import unittest\n\n\nclass T(unittest.TestCase):\n    def test_a(self):\n        {}\n\n\n"
+        "def load_tests(loader, tests, pattern):\n"
+        "    assert loader is unittest.defaultTestLoader\n    return tests\n"
+    )
+    for place in ("one", "two"):
+        (root / place).mkdir(parents=True)
+        body = f"self.assertIn('{place}', unittest.defaultTestLoader._top_level_dir or '{place}')"
+        (root / place / f"test_{place}.py").write_text(text.format(body if place == "two" else "pass"))
+    (root / "tracekit.toml").write_text('[suite.u]\nrunner = "unittest"\npaths = ["one", "two"]\n')
+    done = sandbox.run("run", root, "--json", env={"VIRTUAL_ENV": sys.prefix})
+    assert short(done) == {"T::test_a": "passed"}, done.err
+    assert (done.code, len(done.verdicts())) == (0, 2)

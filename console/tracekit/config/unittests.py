@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 MAX_FILES = 200
 _MAX_READ = 256 << 10
 _UNITTEST = re.compile(rb"^\s*(?:import|from)\s+unittest\b|\bTestCase\b", re.MULTILINE)
-# What only pytest runs: its own name, and functions outside a class.
-_PYTEST = re.compile(rb"^\s*(?:import|from)\s+pytest\b|^(?:async\s+)?def\s+test", re.MULTILINE)
+# What only pytest runs: its own name, and functions outside a class; one called test_suite hands tests to unittest.
+_PYTEST = re.compile(rb"^\s*(?:import|from)\s+pytest\b|^(?:async\s+)?def\s+test(?!_suite\s*\()", re.MULTILINE)
 
 
 class Style(enum.Enum):

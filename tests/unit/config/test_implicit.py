@@ -147,6 +147,8 @@ def files(base: Path, texts: dict[str, str]) -> Path:
         (("pytest",), {"test_a.py": CASE}, "pytest"),
         ((), {"test_a.py": FUNCTION}, "pytest"),
         ((), {"test_a.py": CASE, "test_b.py": FUNCTION}, "pytest"),
+        ((), {"test_a.py": CASE + "def test_suite():\n    return None\n"}, "unittest"),
+        ((), {"test_a.py": CASE + "def test_suites_are_empty(): ...\n"}, "pytest"),
         ((), {"test_a.py": CASE, "test_b.py": "import pytest\n" + CASE}, "pytest"),
         (("pytest",), {"tests.py": CASE}, "unittest"),
     ],
