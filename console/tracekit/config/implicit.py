@@ -96,10 +96,21 @@ def implicit_profile(root: str, environ: Mapping[str, str] | None = None) -> Pro
                 "config.no_suites",
                 f"no tests found: looked for {LOOKED_FOR}",
                 root,
-                "give the path of a project with tests, or write a tracekit.toml with [suite.NAME]",
+                _elsewhere(root)
+                or "give the path of a project with tests, or write a tracekit.toml with [suite.NAME]",
             )
         )
     return Profile(None, root, suites=suites, environments=(Environment("local"),))
+
+
+def _elsewhere(root: str) -> str:
+    """What to do where tests are run by another tool, as the project's own words for it say; else empty."""
+    found = scripts.test_command(root)
+    if not found:
+        return ""
+    run = ", ".join(f'"{word}"' for word in found)
+    suite = f'`[suite.{found[0]}]`, `runner = "command"` and `run = [{run}]`'
+    return f"`{' '.join(found)}` can be a suite: write a tracekit.toml with {suite}, and `report` if it writes one"
 
 
 def _suites(places: list[_Place]) -> tuple[Suite, ...]:

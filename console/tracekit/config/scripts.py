@@ -19,6 +19,9 @@ _NODE = re.compile(r"\bnode\b[^&|;]*\s--test\b")
 _TESTS = re.compile(r".*[.\-_](?:test|spec)\.[cm]?[jt]sx?|(?:test|test-.*)\.[cm]?[jt]s")
 _SOURCE = re.compile(r".*\.[cm]?[jt]sx?")
 _FOLDERS = frozenset({"test", "tests", "__tests__", "spec"})
+# As make itself looks for them.
+_MAKEFILES = ("GNUmakefile", "makefile", "Makefile")
+_TARGET = re.compile(r"^(tests?|check)\s*:(?!=)", re.MULTILINE)
 _INSTALLED = ("vitest", "jest", "mocha")
 _MAX_READ = 1 << 20
 
@@ -49,6 +52,22 @@ def runner_of(directory: str) -> str:
             if isinstance(installed, dict) and name in installed:
                 return name
     return ""
+
+
+def test_command(directory: str) -> tuple[str, ...]:
+    """What runs the tests of a project by its own words: a target of its Makefile, or npm's script; else nothing."""
+    for name in _MAKEFILES:
+        try:
+            with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as file:
+                targets = set(_TARGET.findall(file.read(_MAX_READ)))
+        except OSError:
+            continue
+        wanted = next((one for one in ("test", "tests", "check") if one in targets), "")
+        if wanted:
+            return ("make", wanted)
+    called = _read(os.path.join(directory, PACKAGE)).get("scripts")
+    text = called.get("test") if isinstance(called, dict) else None
+    return ("npm", "test") if isinstance(text, str) and "no test specified" not in text else ()
 
 
 def _read(path: str) -> dict[str, Any]:

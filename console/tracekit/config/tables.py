@@ -67,7 +67,8 @@ SUITE: Final = Table(
         Key(
             "python",
             "string",
-            "The interpreter of the tests. Without it: the active venv, `.venv`, uv, poetry, tox, conda, `python3`.",
+            "The interpreter of the tests. Without it: the active venv, `.venv`, another one in the project, uv, pdm, "
+            "poetry, hatch, pipenv, tox, conda, `python3`.",
             example='".venv/bin/python"',
             rule="program",
         ),

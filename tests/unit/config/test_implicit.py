@@ -95,6 +95,26 @@ def test_implicit_profile__nothing_that_looks_like_tests__then_says_what_was_loo
     assert raised.value.first.where == str(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("Makefile", "all:\n\ttrue\ncheck: all\n\t./run\n", '"make", "check"'),
+        ("makefile", "check: test\ntest :\n\t./run\n", '"make", "test"'),
+        ("package.json", '{"scripts": {"test": "ava"}}', '"npm", "test"'),
+        ("Makefile", "test:=1\nattest:\n\t./run\n", ""),
+        ("package.json", '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}', ""),
+    ],
+)
+def test_implicit_profile__tests_of_another_tool__then_says_how_they_become_a_suite(
+    tmp_path: Path, name: str, text: str, command: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ProblemError) as raised:
+        implicit_profile(str(tmp_path))
+    action = raised.value.first.action
+    assert (f"`run = [{command}]`" in action) if command else action.startswith("give the path of a project")
+
+
 def test_implicit_profile__a_loop_of_links__then_not_followed(tmp_path: Path) -> None:
     write(tmp_path, "a/b.py")
     (tmp_path / "a" / "loop").symlink_to(tmp_path)

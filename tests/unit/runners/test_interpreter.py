@@ -132,6 +132,71 @@ def test_find__tox_environments__then_the_newest_that_holds_pytest(tmp_path: Pat
     assert found.why == "tox's environment py311"
 
 
+def _environment(place: Path, *, pytest: bool = True) -> str:
+    """An environment that says so itself, with pytest in it or without."""
+    packages = place / "lib" / "python3.11" / "site-packages"
+    (packages / ("pytest" if pytest else "other")).mkdir(parents=True)
+    (place / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    return _python(place / "bin")
+
+
+@pytest.mark.parametrize(
+    "name", ["env", ".venv311", "tools/../env-3.11", ".direnv/python-3.11", ".hatch/test"]
+)
+def test_find__environment_of_another_name_in_the_project__then_it_is_used(name: str, tmp_path: Path) -> None:
+    _environment(tmp_path / "docs-env", pytest=False)
+    (tmp_path / "tools").mkdir()
+    python = _environment((tmp_path / name).resolve())
+    below = tmp_path / "below"
+    below.mkdir()
+
+    found = find(None, str(below), str(tmp_path), _on_path(tmp_path))
+
+    assert found.path == python
+    assert found.why == f"{(tmp_path / name).resolve().relative_to(tmp_path)} in {tmp_path}"
+
+
+def test_find__environment_without_pytest__then_only_under_a_name_that_says_what_it_is(
+    tmp_path: Path,
+) -> None:
+    _environment(tmp_path / "docs-env", pytest=False)
+    assert find(None, str(tmp_path), str(tmp_path), _on_path(tmp_path)).why == "python3 on PATH"
+    python = _environment(tmp_path / "env", pytest=False)
+    assert find(None, str(tmp_path), str(tmp_path), _on_path(tmp_path / "other")).path == python
+
+
+def test_find__hatch_project__then_its_environment_for_tests_by_the_hash_of_its_path(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").touch()
+    mark = base64.urlsafe_b64encode(hashlib.sha256(str(project.resolve()).encode()).digest()).decode()[:8]
+    home = tmp_path / "home" / ".local" / "share" / "hatch" / "env" / "virtual" / "my-app" / mark
+    default = _environment(home / "my-app")
+    _environment(home / "lint", pytest=False)
+    _environment(home.parent / "another0" / "my-app")
+    environ = _on_path(tmp_path)
+
+    assert find(None, str(project), str(project), environ).path == default
+    _environment(home / "hatch-test.py3.9")
+    newest = _environment(home / "hatch-test.py3.12")
+    found = find(None, str(project), str(project), environ)
+    assert found.path == newest
+    assert found.why == f"hatch's environment hatch-test.py3.12 of {project}"
+
+
+def test_find__pipenv_project__then_its_environment_by_the_hash_of_its_file(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    file = project / "Pipfile"
+    file.touch()
+    digest = hashlib.sha256(str(file.resolve()).encode()).digest()[:6]
+    mark = base64.urlsafe_b64encode(digest).decode()
+    python = _environment(tmp_path / "home" / ".local" / "share" / "virtualenvs" / f"project-{mark}")
+
+    found = find(None, str(project), str(project), _on_path(tmp_path))
+    assert (found.path, found.why) == (python, f"pipenv's environment of {project}")
+
+
 @pytest.mark.parametrize(("variable", "word"), [("UV_PROJECT_ENVIRONMENT", "uv"), ("CONDA_PREFIX", "conda")])
 def test_find__environment_of_a_tool_named_by_a_variable__then_it_is_used(
     variable: str, word: str, tmp_path: Path
@@ -166,9 +231,19 @@ def test_install_pytest__then_the_command_is_the_one_of_the_tool_that_made_the_e
     python = _python(tmp_path / ".venv" / "bin")
     here = str(tmp_path)
 
+    pip = tmp_path / ".venv" / "lib" / "python3.11" / "site-packages" / "pip"
+    pip.mkdir(parents=True)
     assert install_pytest(python, here, here) == f"{python} -m pip install pytest"
+    (tmp_path / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\n")
+    pip.rmdir()
+    without = f"{python} -m ensurepip && {python} -m pip install pytest"
+    assert install_pytest(python, here, here) == without
     (tmp_path / ".venv" / "pyvenv.cfg").write_text("home = /usr/bin\nuv = 0.9\n")
     assert install_pytest(python, here, here) == f"uv pip install --python {python} pytest"
+    (tmp_path / "Pipfile").touch()
+    assert install_pytest(python, here, here) == "pipenv install --dev pytest"
+    (tmp_path / "pdm.lock").touch()
+    assert install_pytest(python, here, here) == "pdm add -d pytest"
     (tmp_path / "poetry.lock").touch()
     assert install_pytest(python, here, here) == "poetry add --group dev pytest"
     (tmp_path / "uv.lock").touch()

@@ -17,6 +17,15 @@ from typing import Optional
 
 from tracekit.wire.problems import Problem, ProblemError
 
+_LOOKED_AT = frozenset({".venv", "venv"})
+_ADDS = {
+    "uv.lock": "uv add --dev pytest",
+    "poetry.lock": "poetry add --group dev pytest",
+    "pdm.lock": "pdm add -d pytest",
+    "Pipfile": "pipenv install --dev pytest",
+}
+_USUAL = frozenset({"env", ".env", "ENV", "virtualenv", ".virtualenv"})
+
 
 @dataclass(frozen=True)
 class Interpreter:
@@ -52,6 +61,9 @@ class Search:
         for directory in self._upwards():
             for name in (".venv", "venv"):
                 yield self._in_project(directory, name)
+        for directory in self._upwards():
+            for path in other_environments(directory, self.environ):
+                yield self.environment(path, f"{os.path.relpath(path, directory)} in {directory}")
         yield from self._tools()
         for name in ("python3", "python"):
             found = shutil.which(name, path=self.environ.get("PATH", os.defpath))
@@ -89,6 +101,10 @@ class Search:
                 yield self.python(pdm, f"pdm's choice in {directory}")
             for path in poetry_environments(directory, self.environ):
                 yield self.environment(path, f"poetry's environment of {directory}")
+            for path in hatch_environments(directory, self.environ):
+                yield self.environment(path, f"hatch's environment {os.path.basename(path)} of {directory}")
+            for path in pipenv_environments(directory, self.environ):
+                yield self.environment(path, f"pipenv's environment of {directory}")
             for tool in (".tox", ".nox"):
                 for path in tool_environments(os.path.join(directory, tool)):
                     yield self.environment(path, f"{tool[1:]}'s environment {os.path.basename(path)}")
@@ -146,6 +162,58 @@ def poetry_environments(directory: str, environ: Mapping[str, str]) -> list[str]
     )
 
 
+def other_environments(directory: str, environ: Mapping[str, str]) -> list[str]:
+    """Environments in a directory that have a name of their own, and those that direnv and hatch keep there."""
+    base = glob.escape(directory)
+    patterns = ("*/pyvenv.cfg", ".[!.]*/pyvenv.cfg", ".direnv/*/pyvenv.cfg", ".hatch/*/pyvenv.cfg")
+    found = [os.path.dirname(path) for one in patterns for path in glob.glob(os.path.join(base, one))]
+    held = {path: _has_pytest(path, environ) for path in found if os.path.basename(path) not in _LOOKED_AT}
+    # One for documents, or for a linter, is none for tests.
+    kept = [path for path, holds in held.items() if holds or os.path.basename(path) in _USUAL]
+    return sorted(kept, key=lambda path: (not held[path], path))
+
+
+def hatch_environments(directory: str, environ: Mapping[str, str]) -> list[str]:
+    """Where hatch keeps the environments of a project: those for its tests first, then its default one."""
+    if not any(os.path.isfile(os.path.join(directory, name)) for name in ("pyproject.toml", "hatch.toml")):
+        return []
+    base = environ.get("HATCH_DATA_DIR") or os.path.join(_data_home(environ), "hatch")
+    mark = _marked(os.path.realpath(directory), 32)
+    found = glob.glob(os.path.join(glob.escape(base), "env", "virtual", "*", glob.escape(mark), "*"))
+
+    def rank(path: str) -> tuple[bool, bool, int, bool, str]:
+        name, project = os.path.basename(path), os.path.basename(os.path.dirname(os.path.dirname(path)))
+        version, _ = _version(path)
+        lacks = not _has_pytest(path, environ)
+        return lacks, not name.startswith("hatch-test"), -version, name != project, path
+
+    return sorted(found, key=rank)
+
+
+def pipenv_environments(directory: str, environ: Mapping[str, str]) -> list[str]:
+    """Where pipenv keeps the environment of a project: its name ends in a hash of the Pipfile's path."""
+    file = os.path.join(os.path.realpath(directory), "Pipfile")
+    if not os.path.isfile(file):
+        return []
+    base = environ.get("WORKON_HOME") or os.path.join(_data_home(environ), "virtualenvs")
+    return sorted(glob.glob(os.path.join(glob.escape(os.path.expanduser(base)), f"*-{_marked(file, 6)}*")))
+
+
+def _marked(path: str, size: int) -> str:
+    """The first letters of a path's hash, of so many bytes of which those tools write eight letters."""
+    digest = hashlib.sha256(path.encode("utf-8", "surrogateescape")).digest()[:size]
+    return base64.urlsafe_b64encode(digest).decode("ascii")[:8]
+
+
+def _data_home(environ: Mapping[str, str]) -> str:
+    home = environ.get("HOME", os.path.expanduser("~"))
+    return environ.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+
+
+def _has_pytest(path: str, environ: Mapping[str, str]) -> bool:
+    return may_have("pytest", os.path.join(path, "bin", "python"), environ)
+
+
 def tool_environments(directory: str) -> list[str]:
     """Environments of a tool that makes many: those that hold pytest, newest Python first."""
     if not os.path.isdir(directory):
@@ -172,17 +240,20 @@ def _first_line(path: str) -> str:
 def install_pytest(python: str, cwd: str, root: str) -> str:
     """The command that gives an interpreter pytest, in the words of whatever made it."""
     for directory in dict.fromkeys((cwd, root)):
-        if os.path.isfile(os.path.join(directory, "uv.lock")):
-            return "uv add --dev pytest"
-        if os.path.isfile(os.path.join(directory, "poetry.lock")):
-            return "poetry add --group dev pytest"
+        for name, command in _ADDS.items():
+            if os.path.isfile(os.path.join(directory, name)):
+                return command
     base = os.path.dirname(os.path.dirname(python))
     try:
         with open(os.path.join(base, "pyvenv.cfg"), encoding="utf-8") as file:
             made_by_uv = any(line.startswith("uv ") for line in file)
     except OSError:
         made_by_uv = False
-    return f"uv pip install --python {python} pytest" if made_by_uv else f"{python} -m pip install pytest"
+    if made_by_uv:
+        return f"uv pip install --python {python} pytest"
+    # An environment may have been made without pip.
+    first = "" if may_have("pip", python, {}) else f"{python} -m ensurepip && "
+    return f"{first}{python} -m pip install pytest"
 
 
 def may_have(package: str, python: str, environ: Mapping[str, str]) -> bool:
