@@ -46,6 +46,9 @@ impl Mapping {
     fn allocated(path: &Path, bytes: usize) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).mode(0o600).open(path)?;
         allocate(&file, bytes)?;
+        if cfg!(target_os = "linux") {
+            fill(&file, bytes)?;
+        }
         Self::map(bytes, libc::MAP_SHARED | POPULATE, file.as_raw_fd())
     }
 
@@ -73,6 +76,9 @@ impl Drop for Mapping {
         unsafe { libc::munmap(self.start.as_ptr().cast(), self.bytes) };
     }
 }
+
+/// So much of a file is filled at a time.
+const LARGE: usize = 1 << 17;
 
 #[cfg(target_os = "linux")]
 const POPULATE: libc::c_int = libc::MAP_POPULATE;
@@ -119,15 +125,19 @@ pub(crate) fn take_back(path: &Path, bytes: usize) -> io::Result<()> {
     allocate(&OpenOptions::new().write(true).open(path)?, bytes)
 }
 
-/// For file systems that cannot allocate: zeroes take the blocks, too.
-fn fill(mut file: &File, bytes: usize) -> io::Result<()> {
-    use io::Write;
-    let zeroes = [0; 1 << 13];
-    let mut left = bytes;
-    while left > 0 {
-        let piece = left.min(zeroes.len());
-        file.write_all(&zeroes[..piece])?;
-        left -= piece;
+/// Zeroes, in large pieces: a file system that can holds each in one piece of memory, which is faster to read than as
+/// many single pages. For file systems that cannot allocate they take the blocks, too. The heap of the program that is
+/// recorded has no part in it.
+fn fill(file: &File, bytes: usize) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let memory = Mapping::anonymous(LARGE)?;
+    // SAFETY: the mapping is that long, zeroed, lives to the end of this, and nobody else has it.
+    let zeroes = unsafe { slice::from_raw_parts(memory.start.as_ptr().cast::<u8>(), memory.bytes) };
+    let mut done = 0;
+    while done < bytes {
+        let piece = zeroes.len().min(bytes - done);
+        file.write_all_at(&zeroes[..piece], done as u64)?;
+        done += piece;
     }
     Ok(())
 }
@@ -171,6 +181,17 @@ mod tests {
         mapping.words()[4].store(8, Relaxed);
         let bytes = fs::read(&path).unwrap();
         assert_eq!((bytes[24], bytes[32]), (7, 8));
+    }
+
+    #[test]
+    fn new_file__of_more_than_a_piece__then_as_long_as_asked_for_and_zeroes_to_the_end() {
+        let folder = crate::scratch::Folder::new();
+        for (number, bytes) in [4096, LARGE, 2 * LARGE + 4096].into_iter().enumerate() {
+            let path = folder.path().join(number.to_string());
+            let mapping = Mapping::new_file(&path, bytes, |_| ()).unwrap();
+            assert!(mapping.words().iter().all(|word| word.load(Relaxed) == 0));
+            assert_eq!(fs::read(&path).unwrap(), vec![0; bytes]);
+        }
     }
 
     #[test]
