@@ -5,6 +5,7 @@
 use crate::kind::LEVEL_MASK;
 use crate::row::{COLUMNS, Column, Row};
 use crate::waiting::{Columns, Waiting};
+use crate::wide::wide;
 
 /// First bytes of a block.
 pub const MAGIC: u32 = u32::from_le_bytes(*b"TKB\x01");
@@ -164,56 +165,11 @@ fn lay_all_out(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) {
     for_each_column!(columns, lay_out!(block, layout));
 }
 
-/// The same three for processors with wide registers: most of x86-64, and asked for before they are used.
-#[cfg(target_arch = "x86_64")]
-mod wide {
-    use super::{COLUMNS, Columns, Layout, all_ends, every_value, lay_all_out};
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn ends(columns: Columns<'_>) -> ([u64; COLUMNS], [u64; COLUMNS]) {
-        all_ends(columns)
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn lay_out(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) {
-        lay_all_out(columns, layout, block);
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn present(column: &[u8], mask: u8) -> u64 {
-        every_value(column, mask)
-    }
+wide! {
+    fn ends_of(columns: Columns<'_>) -> ([u64; COLUMNS], [u64; COLUMNS]) = all_ends;
+    fn put_columns(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) -> () = lay_all_out;
+    fn present(column: &[u8], mask: u8) -> u64 = every_value;
 }
-
-#[cfg(target_arch = "x86_64")]
-fn ends_of(columns: Columns<'_>) -> ([u64; COLUMNS], [u64; COLUMNS]) {
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: this processor has the instructions.
-        return unsafe { wide::ends(columns) };
-    }
-    all_ends(columns)
-}
-
-#[cfg(target_arch = "x86_64")]
-fn put_columns(columns: Columns<'_>, layout: &Layout, block: &mut [u8]) {
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: this processor has the instructions.
-        return unsafe { wide::lay_out(columns, layout, block) };
-    }
-    lay_all_out(columns, layout, block);
-}
-
-#[cfg(target_arch = "x86_64")]
-fn present(column: &[u8], mask: u8) -> u64 {
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: this processor has the instructions.
-        return unsafe { wide::present(column, mask) };
-    }
-    every_value(column, mask)
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-use {all_ends as ends_of, every_value as present, lay_all_out as put_columns};
 
 /// The values of a column of bytes that there are, each a bit.
 #[inline(always)]
@@ -222,16 +178,18 @@ fn every_value(column: &[u8], mask: u8) -> u64 {
     column.iter().fold(0, |bits, value| bits | 1 << (value & mask & 63))
 }
 
-/// The filter of the names. Names come in long rows of few: each is looked at where it differs from the one before.
+/// The filter of the names. The same come again and again: one that was there a short while ago is in it already.
 fn bloom(names: &[u32]) -> [u64; BLOOM_WORDS] {
     let mut bloom = [0; BLOOM_WORDS];
-    let mut before = None;
+    // Each name has one place; no name that has this place stands in it at first.
+    let mut lately: [u32; 256] = std::array::from_fn(|place| u32::from(place == 0));
     for name in names {
-        if before != Some(*name) {
+        let place = &mut lately[(name & 255) as usize];
+        if place != name {
+            *place = *name;
             for bit in bloom_bits(*name) {
                 bloom[bit / 64] |= 1 << (bit % 64);
             }
-            before = Some(*name);
         }
     }
     bloom
@@ -249,11 +207,14 @@ pub fn encode(rows: &[Row], place: Place, out: &mut Vec<u8>) {
     for row in rows {
         waiting.put(row);
     }
-    encode_columns(waiting.columns(), place, out);
+    let mut block = Vec::new();
+    let bytes = encode_columns(waiting.columns(), place, &mut block);
+    out.extend_from_slice(&block[..bytes]);
 }
 
-/// Appends a block of these events.
-pub(crate) fn encode_columns(columns: Columns<'_>, place: Place, out: &mut Vec<u8>) {
+/// Puts a block of these events at the beginning of `out`; how many bytes it has. What stood there before is written
+/// over, not cleared: the next block mostly is as long.
+pub(crate) fn encode_columns(columns: Columns<'_>, place: Place, out: &mut Vec<u8>) -> usize {
     let count = columns.time.len();
     let (bases, mosts) = ends_of(columns);
     let bloom_words = if count >= BLOOM_FROM { BLOOM_WORDS } else { 0 };
@@ -265,9 +226,15 @@ pub(crate) fn encode_columns(columns: Columns<'_>, place: Place, out: &mut Vec<u
         bytes += (count * usize::from(widths[at])).next_multiple_of(8);
         offset
     });
-    let start = out.len();
-    out.resize(start + bytes, 0);
-    let block = &mut out[start..];
+    if out.len() < bytes {
+        out.resize(bytes, 0);
+    }
+    let block = &mut out[..bytes];
+    block[..head].fill(0);
+    for at in 0..COLUMNS {
+        let end = offsets[at] + count * usize::from(widths[at]);
+        block[end..end.next_multiple_of(8)].fill(0);
+    }
     let layout = Layout { bases, widths, offsets };
     put_columns(columns, &layout, block);
     for column in Column::ALL {
@@ -300,6 +267,7 @@ pub(crate) fn encode_columns(columns: Columns<'_>, place: Place, out: &mut Vec<u
         }
     }
     seal(block);
+    bytes
 }
 
 /// Writes the checksum of a block, whatever is in it.
@@ -519,6 +487,38 @@ mod tests {
                 assert_eq!(column, rows.iter().map(|row| row.values()[name.index()]).collect::<Vec<_>>());
             }
         }
+    }
+
+    #[test]
+    fn block__where_a_larger_one_stood__then_the_same_bytes_as_in_new_room() {
+        let place = Place { segment: 9, number: 4, strings: 77 };
+        let mut room = vec![0xff; 1 << 20];
+        for count in [1, 7, 1023, 1025] {
+            let rows = rows(count);
+            let mut waiting = Waiting::default();
+            for row in &rows {
+                waiting.put(row);
+            }
+            let bytes = encode_columns(waiting.columns(), place, &mut room);
+            assert_eq!(room[..bytes], encoded(&rows));
+        }
+    }
+
+    #[test]
+    fn block__by_any_registers__then_the_same() {
+        let mut waiting = Waiting::default();
+        for row in &rows(777) {
+            waiting.put(row);
+        }
+        let columns = waiting.columns();
+        let ends = all_ends(columns);
+        assert_eq!(ends_of(columns), ends);
+        let (bases, widths) = (ends.0, [8; COLUMNS]);
+        let layout = Layout { bases, widths, offsets: std::array::from_fn(|at| at * 777 * 8) };
+        let (mut one, mut other) = (vec![0; COLUMNS * 777 * 8], vec![0; COLUMNS * 777 * 8]);
+        put_columns(columns, &layout, &mut one);
+        lay_all_out(columns, &layout, &mut other);
+        assert!(one == other && present(columns.kind, 63) == every_value(columns.kind, 63));
     }
 
     #[test]

@@ -79,6 +79,33 @@ impl Scale {
         let far = u64::try_from(far).unwrap_or(u64::MAX);
         if time >= self.ticks { self.ns.saturating_add(far) } else { self.ns.saturating_sub(far) }
     }
+
+    /// The times of some records, as `ns` has each: at once where all of them lie within some seconds of the first moment.
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // for the instructions that its caller may use
+    pub(crate) fn all(&self, times: &mut [u64]) {
+        const NEAR: u64 = u32::MAX as u64;
+        // All ones where a time lies before the moment: turned with it, and one taken off, a number changes its sign.
+        let before = |time: u64| 0_u64.wrapping_sub(time.wrapping_sub(self.ticks) >> 63);
+        let turned = |far: u64, before: u64| (far ^ before).wrapping_sub(before);
+        let far = |time: u64| turned(time.wrapping_sub(self.ticks), before(time));
+        let farthest = times.iter().fold(0, |all, time| all | far(*time));
+        if self.tsc && farthest <= NEAR && self.slope <= NEAR && (NEAR..=u64::MAX - NEAR).contains(&self.ns) {
+            for time in times {
+                let ns = ((far(*time) & NEAR) * (self.slope & NEAR)) >> 32;
+                *time = self.ns.wrapping_add(turned(ns, before(*time)));
+            }
+        } else {
+            self.each(times);
+        }
+    }
+
+    #[inline(never)]
+    fn each(&self, times: &mut [u64]) {
+        for time in times {
+            *time = self.ns(*time);
+        }
+    }
 }
 
 fn nanoseconds(clock: libc::clockid_t) -> u64 {
@@ -172,6 +199,28 @@ mod tests {
         assert_eq!(Scale::new(false, &at(0, 0), &at(9, 3)).ns(77), 77);
         assert_eq!(Scale::new(true, &at(5, 5), &at(5, 5)).ns(7), 7);
         assert_eq!(Scale::new(true, &at(0, 0), &at(1, u64::MAX)).ns(u64::MAX), u64::MAX);
+    }
+
+    #[test]
+    fn times__many_at_once_near_far_and_before_the_first_moment__then_each_as_by_itself() {
+        let at = |tsc, monotonic_ns| Clock { tsc, monotonic_ns, realtime_ns: 0, spread_ns: 0, flags: 0 };
+        let (late, tick) = (1 << 40, 1 << 33);
+        let scales = [
+            Scale::new(true, &at(tick, late), &at(tick + 3_000, late + 1_000)),
+            Scale::new(true, &at(tick, 7), &at(tick + 3_000, 1_007)),
+            Scale::new(true, &at(tick, u64::MAX - 9), &at(tick + 3_000, u64::MAX)),
+            Scale::new(true, &at(tick, late), &at(tick + 1_000, late + 3_000)),
+            Scale::new(false, &at(tick, late), &at(tick + 3_000, late + 1_000)),
+        ];
+        let near = [tick - 1, tick, tick + 1, tick - 4_000_000_000, tick + 4_000_000_000, tick + u64::from(u32::MAX)];
+        let far = [0, tick - (1 << 32), tick + (1 << 32), u64::MAX];
+        for scale in scales {
+            for times in [near.to_vec(), [&near[..], &far[..]].concat(), Vec::new()] {
+                let mut many = times.clone();
+                scale.all(&mut many);
+                assert_eq!(many, times.iter().map(|time| scale.ns(*time)).collect::<Vec<_>>(), "{scale:?}");
+            }
+        }
     }
 
     #[test]

@@ -21,10 +21,10 @@ use crate::secrets::Secrets;
 use crate::segment::{Recording, Segment, segments};
 use crate::strings::{Strings, Tag};
 use crate::system;
-use crate::taking::{Taking, Texts};
+use crate::taking::{PIECE, Taking, Texts};
 
 /// Records taken from a ring in one go: few enough to stay near until they are rows.
-const BATCH: usize = 1 << 14;
+const BATCH: usize = 1 << 13;
 /// More than this lost in one piece is not what a ring can tell.
 const BELIEVABLE: u64 = 1 << 42;
 /// Between two flushes while nobody watches.
@@ -358,18 +358,20 @@ impl Drain {
         }
         why = Reason::Damaged;
         let taking = Taking { texts: &process.texts, scale: *scale, lane: ring.lane };
-        let mut left = &self.copied[..];
-        while Taking::in_a_row(left, lane.next) {
-            let filled = self.out.fill(left.len(), |room| taking.fill(left, lane, room))?;
-            left = &left[filled..];
-        }
-        for slot in left {
-            let mut row = taking.row(slot);
-            if row.sequence > lane.next {
-                gap(&mut self.out, ring.lane, lane, row.sequence, row.time, why, passed)?;
+        for piece in self.copied.chunks(PIECE) {
+            let mut left = piece;
+            while Taking::in_a_row(left, lane.next) {
+                let filled = self.out.fill(left.len(), |room| taking.fill(left, lane, room))?;
+                left = &left[filled..];
             }
-            lane.feed(&mut row);
-            self.out.push(row)?;
+            for slot in left {
+                let mut row = taking.row(slot);
+                if row.sequence > lane.next {
+                    gap(&mut self.out, ring.lane, lane, row.sequence, row.time, why, passed)?;
+                }
+                lane.feed(&mut row);
+                self.out.push(row)?;
+            }
         }
         passed.taken += self.copied.len() as u64;
         if next > lane.next {

@@ -35,6 +35,7 @@ mod taking;
 mod told;
 pub mod verify;
 mod waiting;
+mod wide;
 
 pub use ancestry::inherited_scenario;
 pub use kind::{Home, Kind};

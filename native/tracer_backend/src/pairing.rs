@@ -54,27 +54,59 @@ impl LaneState {
         }
     }
 
-    /// The same for the next `count` rows at once, which follow each other from this sequence on; none is a gap or an end.
-    pub(crate) fn feed_all(&mut self, room: &mut Room<'_>, count: usize, first: u64) {
-        let (time, kind, id) = (&mut room.time[..count], &room.kind[..count], &room.id[..count]);
-        let (duration, depth) = (&mut room.duration[..count], &mut room.depth[..count]);
-        let mut last = self.last;
-        for at in 0..count {
-            last = last.max(time[at]);
-            time[at] = last;
-            match Kind(kind[at]) {
-                kinds::ENTER => depth[at] = self.begin(id[at], last, depth[at]),
-                kinds::EXIT | kinds::UNWIND => match self.close(id[at]) {
+    /// The same for the next rows at once, which follow each other from this sequence on; none is a gap or an end. They
+    /// have no duration yet. Apart from what is inlined: it needs all the registers that there are.
+    #[inline(never)]
+    pub(crate) fn feed_all(&mut self, room: &mut Room<'_>, first: u64) {
+        let count = room.time.len();
+        self.keep_order(room.time);
+        self.next = first + count as u64;
+        let (time, kind, id) = (&room.time[..count], &room.kind[..count], &room.id[..count]);
+        let (duration, depth, flags) =
+            (&mut room.duration[..count], &mut room.depth[..count], &mut room.flags[..count]);
+        let ends = |kind: u8| kind == kinds::EXIT.0 || kind == kinds::UNWIND.0;
+        let mut at = 0;
+        while at < count {
+            if kind[at] == kinds::ENTER.0 {
+                let next = at + 1;
+                if next < count && id[at] == id[next] && ends(kind[next]) && self.open.len() < DEEPEST {
+                    // A call that calls nobody is over at once, and need not be remembered.
+                    let deep = u16::try_from(self.open.len()).unwrap_or(u16::MAX);
+                    duration[next] = time[next] - time[at];
+                    if depth[at] == 0 {
+                        depth[at] = deep;
+                    }
+                    if depth[next] == 0 {
+                        depth[next] = deep;
+                    }
+                    at = next;
+                } else {
+                    depth[at] = self.begin(id[at], time[at], depth[at]);
+                }
+            } else if ends(kind[at]) {
+                match self.close(id[at]) {
                     Some((began, deep)) => {
-                        duration[at] = last - began;
+                        duration[at] = time[at] - began;
                         depth[at] = if depth[at] == 0 { deep } else { depth[at] };
                     }
-                    None => room.flags[at] |= UNPAIRED,
-                },
-                _ => {}
+                    None => flags[at] |= UNPAIRED,
+                }
+            }
+            at += 1;
+        }
+    }
+
+    /// A lane never goes back.
+    fn keep_order(&mut self, times: &mut [u64]) {
+        // Counted, not searched: a processor compares many at once.
+        let falls: usize = times.iter().zip(times.iter().skip(1)).map(|(one, next)| usize::from(one > next)).sum();
+        if falls > 0 || times.first().is_some_and(|first| *first < self.last) {
+            for time in &mut *times {
+                *time = self.last.max(*time);
+                self.last = *time;
             }
         }
-        (self.last, self.next) = (last, first + count as u64);
+        self.last = times.last().copied().unwrap_or(self.last);
     }
 
     /// A call begins; how deep it is, where its record does not say.

@@ -333,17 +333,17 @@ impl Recording {
             }
             let waiting = self.refused.front_mut().unwrap_or(&mut self.waiting);
             waiting.sort();
-            self.buffer.clear();
             let (segment, number) = (self.segment, self.next_block);
             let place = Place { segment, number, strings: self.strings.committed() };
-            block::encode_columns(waiting.columns(), place, &mut self.buffer);
-            let bytes = self.buffer.len() as u64;
+            let length = block::encode_columns(waiting.columns(), place, &mut self.buffer);
+            let bytes = length as u64;
             if self.length > HEADER as u64 && self.length + bytes > self.most {
                 self.file = None;
                 continue;
             }
             let Some(file) = &self.file else { continue };
-            own_file::append(file, &self.buffer, self.length).map_err(Problem::io("write a block to", &self.path))?;
+            own_file::append(file, &self.buffer[..length], self.length)
+                .map_err(Problem::io("write a block to", &self.path))?;
             self.length += bytes;
             self.total += bytes;
             self.next_block += 1;

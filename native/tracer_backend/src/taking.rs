@@ -9,6 +9,7 @@ use crate::pairing::LaneState;
 use crate::ring::{Copied, Record};
 use crate::row::Row;
 use crate::waiting::Room;
+use crate::wide::wide;
 
 /// The numbers that the strings of a process have in the box, by their numbers there.
 #[derive(Debug)]
@@ -66,45 +67,105 @@ impl Taking<'_> {
     /// Whether these follow each other from `next` on, and none is what only a drain writes.
     pub(crate) fn in_a_row(slots: &[Copied], next: u64) -> bool {
         let (Some(first), Some(last)) = (slots.first(), slots.last()) else { return false };
-        let drains = |slot: &Copied| [kinds::GAP.0, kinds::LANE_END.0].contains(&Record::from_copied(slot).kind);
-        first[0] == next + 1
-            && last[0] - first[0] + 1 == slots.len() as u64
-            && !slots.iter().fold(false, |any, slot| any | drains(slot))
+        first[0] == next + 1 && last[0] - first[0] + 1 == slots.len() as u64 && !any_of_drain(slots)
     }
 
-    /// Puts as many as there is room for into their places.
+    /// Puts as many as there are places into their places. Apart from what is inlined: it needs all the registers there are.
+    #[inline(never)]
     pub(crate) fn fill(&self, slots: &[Copied], lane: &mut LaneState, room: &mut Room<'_>) {
-        let count = room.time.len().min(slots.len());
-        let slots = &slots[..count];
         let Some(first) = slots.first().map(|slot| slot[0] - 1) else { return };
-        room.lane[..count].fill(self.lane);
-        room.duration[..count].fill(0);
-        room.sequence[..count].iter_mut().zip(first..).for_each(|(to, sequence)| *to = sequence);
-        let (time, kind, flags) = (&mut room.time[..count], &mut room.kind[..count], &mut room.flags[..count]);
-        let (depth, scenario) = (&mut room.depth[..count], &mut room.scenario[..count]);
-        let (id, arg) = (&mut room.id[..count], &mut room.arg[..count]);
-        // Records of one scenario come in long rows: it is looked up where it changes.
-        let mut of_all = (0, 0);
-        for (at, slot) in slots.iter().enumerate() {
-            let record = Record::from_copied(slot);
-            time[at] = self.scale.ns(record.time);
-            kind[at] = record.kind;
-            flags[at] = record.flags;
-            depth[at] = record.depth;
-            if record.scenario != of_all.0 {
-                of_all = (record.scenario, self.texts.of(record.scenario));
+        let kinds = spread(slots, &self.scale, room);
+        room.lane.fill(self.lane);
+        room.duration.fill(0);
+        room.sequence.iter_mut().zip(first..).for_each(|(to, sequence)| *to = sequence);
+        self.name(kinds, room);
+        lane.feed_all(room, first);
+    }
+
+    /// Puts the numbers of the box in place of those of the process.
+    fn name(&self, kinds: u64, room: &mut Room<'_>) {
+        let scenario = &mut *room.scenario;
+        // Records of one scenario come in long rows.
+        let of_all = scenario.first().copied().unwrap_or(0);
+        if scenario.iter().fold(0, |other, scenario| other | (scenario ^ of_all)) == 0 {
+            scenario.fill(self.texts.of(of_all));
+        } else {
+            for scenario in scenario {
+                *scenario = self.texts.of(*scenario);
             }
-            scenario[at] = of_all.1;
-            let meanings = MEANINGS[usize::from(record.kind & 63)];
-            id[at] = self.texts.told(meanings.0, record.id);
-            arg[at] = self.texts.told(meanings.1, record.arg);
         }
-        lane.feed_all(room, count, first);
+        for (values, named) in [(&mut *room.id, &NAMED.0), (&mut *room.arg, &NAMED.1)] {
+            if kinds & !named == 0 {
+                for value in values {
+                    *value = self.texts.of(*value);
+                }
+            } else if kinds & named != 0 {
+                for (value, kind) in values.iter_mut().zip(&*room.kind) {
+                    if named >> (kind & 63) & 1 != 0 {
+                        *value = self.texts.of(*value);
+                    }
+                }
+            }
+        }
     }
 }
 
+/// So many records are turned at a time: as many as stay nearest to a processor.
+pub(crate) const PIECE: usize = 256;
+
+/// Takes records apart, as many as there are places; what kinds there are, each a bit. Durations and sequences are
+/// still to be put in.
+#[inline(always)]
+#[allow(clippy::inline_always, clippy::cast_possible_truncation)] // for the instructions that its caller may use; cut on purpose
+fn spread_any(slots: &[Copied], scale: &Scale, to: &mut Room<'_>) -> u64 {
+    // The words first, each beside its like; two of them lie where what belongs there is put last.
+    let (time, what, ids) = (&mut *to.time, &mut *to.sequence, &mut *to.duration);
+    for (((slot, time), what), ids) in slots.iter().zip(&mut *time).zip(&mut *what).zip(&mut *ids) {
+        [_, *time, *what, *ids] = *slot;
+    }
+    scale.all(time);
+    to.kind.iter_mut().zip(&*what).for_each(|(to, what)| *to = *what as u8);
+    to.flags.iter_mut().zip(&*what).for_each(|(to, what)| *to = (*what >> 8) as u8);
+    to.depth.iter_mut().zip(&*what).for_each(|(to, what)| *to = (*what >> 16) as u16);
+    to.scenario.iter_mut().zip(&*what).for_each(|(to, what)| *to = (*what >> 32) as u32);
+    to.id.iter_mut().zip(&*ids).for_each(|(to, ids)| *to = *ids as u32);
+    to.arg.iter_mut().zip(&*ids).for_each(|(to, ids)| *to = (*ids >> 32) as u32);
+    what.iter().fold(0, |kinds, what| kinds | 1 << (*what & 63))
+}
+
+/// Whether any is of a kind that only a drain writes.
+#[inline(always)]
+#[allow(clippy::inline_always)] // as above
+fn any_of_drain_any(slots: &[Copied]) -> bool {
+    slots.iter().fold(false, |any, slot| {
+        let kind = slot[2] & 0xff;
+        any | (kind == u64::from(kinds::GAP.0)) | (kind == u64::from(kinds::LANE_END.0))
+    })
+}
+
+wide! {
+    fn spread(slots: &[Copied], scale: &Scale, to: &mut Room<'_>) -> u64 = spread_any;
+    fn any_of_drain(slots: &[Copied]) -> bool = any_of_drain_any;
+}
+
+/// The kinds whose `id` is a string, each a bit, and those whose `arg` is one.
+static NAMED: (u64, u64) = {
+    let mut named = (0, 0);
+    let mut at = 0;
+    while at < MEANINGS.len() {
+        if matches!(MEANINGS[at].0, Meaning::Text) {
+            named.0 |= 1 << at;
+        }
+        if matches!(MEANINGS[at].1, Meaning::Text) {
+            named.1 |= 1 << at;
+        }
+        at += 1;
+    }
+    named
+};
+
 /// What `id` and `arg` hold, by kind; numbers where the kind is not known.
-static MEANINGS: [(Meaning, Meaning); 64] = {
+const MEANINGS: [(Meaning, Meaning); 64] = {
     let mut table = [(Meaning::Number, Meaning::Number); 64];
     let mut at = 0;
     while at < kinds::TABLE.len() {
@@ -173,6 +234,20 @@ mod tests {
             }
             assert_eq!(waiting.rows().collect::<Vec<_>>(), wanted, "seed {seed}");
             assert_eq!(format!("{many:?}"), format!("{single:?}"), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn spread__by_any_registers__then_the_same() {
+        let texts = Texts::none();
+        let scale = taking(&texts).scale;
+        for (seed, count) in [0, 1, 7, 31, 255, 256].into_iter().enumerate() {
+            let slots = slots(count, seed as u64, &[0, 1, 2, 3, 4, 20, 48, 255]);
+            let (mut one, mut other) = (Waiting::default(), Waiting::default());
+            let kinds = spread(&slots, &scale, &mut one.room(slots.len()));
+            assert_eq!(kinds, spread_any(&slots, &scale, &mut other.room(slots.len())));
+            assert_eq!(one.rows().collect::<Vec<_>>(), other.rows().collect::<Vec<_>>());
+            assert_eq!(any_of_drain(&slots), any_of_drain_any(&slots));
         }
     }
 
