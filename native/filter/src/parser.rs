@@ -83,6 +83,10 @@ impl<'a> Parser<'a> {
             }
             if self.is_word("and") {
                 self.at += 1;
+                let ends = self.next().is_none_or(|next| next.piece == Piece::Close);
+                if parts.is_empty() || ends || self.is_word("and") || self.is_word("or") {
+                    return Err(self.fault(token, "something must stand on both sides of `and`"));
+                }
                 continue;
             }
             parts.push(self.part()?);
@@ -134,6 +138,9 @@ impl<'a> Parser<'a> {
         }
         let name_ends = word.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '.');
         let (name, rest) = word.split_at(name_ends.unwrap_or(word.len()));
+        if let Some(denied) = rest.strip_prefix('!').filter(|denied| name.is_empty() && names_field(denied)) {
+            return Err(self.fault(token, format!("what must not hold is written not {denied}, or -{denied}")));
+        }
         let operator = OPERATORS.iter().find(|(text, _)| rest.starts_with(text));
         let Some((text, operator)) = operator.filter(|_| !name.is_empty()) else {
             let (bare, quoted) = unquoted(word);
@@ -289,6 +296,14 @@ fn unknown_level(level: &str) -> String {
         Some(near) => format!("no level {level}; did you mean {near}?"),
         None => format!("no level {level}; there are {}", levels.join(", ")),
     }
+}
+
+/// Whether a word is a term about a field.
+fn names_field(word: &str) -> bool {
+    let ends = word.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '.');
+    ends.is_some_and(|at| {
+        Field::named(&word[..at]).is_some() && OPERATORS.iter().any(|(text, _)| word[at..].starts_with(text))
+    })
 }
 
 fn unknown(name: &str) -> String {

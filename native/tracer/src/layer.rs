@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Write};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, TryLockError};
 
 use tracer_backend::{Tag, kinds, payload};
 use tracing_core::callsite::Identifier;
@@ -29,9 +29,15 @@ impl TraceLayer {
         Self { tracer, names: Mutex::new(HashMap::new()) }
     }
 
+    /// Never waits: a child of a fork may find the names held by a thread that it has not got. A text that is numbered
+    /// again has the same number, it only takes longer.
     fn name_of(&self, metadata: &Metadata<'_>, text: &str) -> u32 {
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        *names.entry(metadata.callsite()).or_insert_with(|| self.tracer.backend().text(text))
+        let number = || self.tracer.backend().text(text);
+        match self.names.try_lock() {
+            Ok(mut names) => *names.entry(metadata.callsite()).or_insert_with(number),
+            Err(TryLockError::Poisoned(names)) => *names.into_inner().entry(metadata.callsite()).or_insert_with(number),
+            Err(TryLockError::WouldBlock) => number(),
+        }
     }
 
     fn record(&self, event: Event) {
@@ -110,5 +116,40 @@ where
         if let Some(span) = context.span(id) {
             self.record(Event::of(kinds::EXIT, self.name_of(span.metadata(), span.name()), 0));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
+
+    use tracer_backend::Settings;
+    use tracing_subscriber::layer::SubscriberExt;
+
+    use super::*;
+    use crate::event::TimeRange;
+
+    const PATIENCE: Duration = Duration::from_secs(120);
+
+    #[test]
+    fn layer__whose_names_are_held_for_ever__then_records_all_the_same() {
+        let tracer = Tracer::with_settings(Settings::default()).expect("memory");
+        let layer = TraceLayer::new(tracer.clone());
+        // As a child of a fork finds them.
+        std::mem::forget(layer.names.lock());
+        let (say, heard) = channel();
+        let says = thread::spawn(move || {
+            tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+                tracing::info_span!("checkout").in_scope(|| tracing::warn!("sold out"));
+            });
+            say.send(()).expect("somebody who waits");
+        });
+        heard.recv_timeout(PATIENCE).expect("the layer waits for its names");
+        says.join().expect("no panic");
+        let found = tracer.query_events(TimeRange::all());
+        let names: Vec<_> = found.iter().map(|event| event.name.as_deref().unwrap_or("-")).collect();
+        assert_eq!(names, ["checkout", module_path!(), "checkout"]);
     }
 }

@@ -2,7 +2,7 @@
 //! stopped in sleep states, and in use as the kernel's own clock source.
 
 use std::fs;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
 /// Set in `Clock::flags` when the time stamp counter may be used as a clock.
 pub const TSC_TRUSTED: u64 = 1;
@@ -147,8 +147,16 @@ pub fn tsc() -> u64 {
 
 /// Whether the kernel itself keeps time by the counter. Reads files the first time.
 pub fn tsc_trusted() -> bool {
-    static TRUSTED: OnceLock<bool> = OnceLock::new();
-    *TRUSTED.get_or_init(ask_kernel)
+    // No `OnceLock`: a child that was forked while another thread was asking would wait for that thread for ever.
+    static TRUSTED: AtomicU8 = AtomicU8::new(UNKNOWN);
+    const UNKNOWN: u8 = 2;
+    let known = TRUSTED.load(Relaxed);
+    if known != UNKNOWN {
+        return known != 0;
+    }
+    let trusted = ask_kernel();
+    TRUSTED.store(u8::from(trusted), Relaxed);
+    trusted
 }
 
 fn ask_kernel() -> bool {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::{AcqRel, Relaxed, Release};
 use std::sync::{Arc, Weak};
 
 use crate::gate::{self, Passed};
-use crate::header::ENDED;
+use crate::header::{ENDED, Writer};
 use crate::kind::Home;
 use crate::lanes::{Lanes, Pen};
 use crate::place::Page;
@@ -178,15 +178,17 @@ fn held_of(registry: &Registry, held: &mut Vec<Held>, label: Option<u64>) -> usi
     if let (Some(at), None) = (at, label) {
         return at;
     }
+    // Before the gate: whoever names threads may have to wait for another one.
+    let writer = calling_thread(label);
     let mut passed = Passed::new();
     let inner = registry.shared.behind(&mut passed);
-    let mut lanes = inner.lanes_for(label, &calling_thread(label), registry.settings());
+    let mut lanes = inner.lanes_for(label, &writer, registry.settings());
     if lanes.bound.swap(true, AcqRel) {
         // The label is another thread's, or this one's already: the rings are there, which is what was asked for.
         if let Some(at) = at {
             return at;
         }
-        lanes = inner.lanes_for(None, &calling_thread(None), registry.settings());
+        lanes = inner.lanes_for(None, &Writer { label: None, ..writer }, registry.settings());
         lanes.bound.store(true, Release);
     }
     let page = inner.page();
@@ -221,9 +223,9 @@ impl Held {
                 *refused = Some((reason, left - 1));
                 return Err(reason);
             }
+            let writer = calling_thread(self.lanes.label);
             let mut passed = Passed::new();
             let inner = registry.shared.behind(&mut passed);
-            let writer = calling_thread(self.lanes.label);
             let ring = inner.ring(&self.lanes, home, &writer, registry.settings());
             let pen = ring.map(|ring| Box::new(Pen::new(ring)));
             *refused = pen.as_ref().err().map(|reason| (*reason, ASK_AGAIN));

@@ -7,6 +7,8 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::thread;
+use std::time::Duration;
 
 use crate::header::{
     BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, OVER, PID, PROCESS_MAGIC, SCENARIO, START, TRACEPARENT, TSC, VERSION,
@@ -25,6 +27,9 @@ const PID_SHIFT: u32 = 32;
 /// Folders that are there already, of somebody who had this number before, are passed over so many times.
 const MOST_TRIES: usize = 1 << 16;
 const LOCK: &str = "lock";
+/// Who holds the lock makes one ring, which takes less than the first few of these.
+const LOCK_TRIES: u32 = 100;
+const LOCK_PAUSE: Duration = Duration::from_millis(1);
 const PAGE: &str = "process";
 const STRINGS: &str = "strings";
 
@@ -68,13 +73,19 @@ impl Place {
         if path.exists() { self.folder.join(format!("{tid}-{serial}.{kind}")) } else { path }
     }
 
-    /// Held while the room of the run is looked at and taken; without it the limit is only less exact.
+    /// Held while the room of the run is looked at and taken; without it the limit is only less exact, so that a process
+    /// that was stopped while it held it is not waited for.
     pub(crate) fn lock(&self) -> Option<File> {
         let path = self.root.join(LOCK);
         let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path).ok()?;
-        // SAFETY: the descriptor is open; the lock goes with it.
-        unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX) };
-        Some(file)
+        for _ in 0..LOCK_TRIES {
+            // SAFETY: the descriptor is open; the lock goes with it.
+            if unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0 {
+                return Some(file);
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+        None
     }
 }
 

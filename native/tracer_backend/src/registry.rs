@@ -40,7 +40,7 @@ pub(crate) struct Shared {
     root: Option<PathBuf>,
     /// The scenarios of threads by their names, where somebody told them.
     threads: HashMap<String, Vec<u8>>,
-    /// What was refused to a thread that stood in the gate itself, to be counted by the next one that comes through.
+    /// What was refused to a thread that stood in the gate itself, to be counted before it gives the gate back.
     within: [AtomicU64; REASONS],
     /// Only behind the gate.
     inner: UnsafeCell<Inner>,
@@ -114,8 +114,9 @@ impl Shared {
     }
 
     /// Counts what this thread, which holds the gate, could not record.
-    pub(crate) fn refuse_within(&self, reason: Reason) {
+    pub(crate) fn refuse_within(self: &Arc<Self>, reason: Reason) {
         self.within[reason as usize].fetch_add(1, Relaxed);
+        gate::refused(self);
     }
 }
 
@@ -528,7 +529,7 @@ fn reason_of_io(cause: &io::Error) -> Reason {
 static NAMER: OnceLock<fn() -> Option<String>> = OnceLock::new();
 
 /// Has threads that began outside Rust named by whoever knows of them; the first one stays. It is asked once for each
-/// thread, while nothing can be recorded: it must not run what may record.
+/// thread, while that one can record nothing: it must not run what may record.
 pub fn name_threads_by(namer: fn() -> Option<String>) {
     let _ = NAMER.set(namer);
 }

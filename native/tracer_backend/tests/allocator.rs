@@ -1,12 +1,17 @@
 //! An allocator that records each of its calls into the registry: it is called while the registry itself allocates, and
 //! neither waits for itself nor loses anything without a count.
 
+mod common;
+
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::thread;
 
-use tracer_backend::{Home, Record, Registry, Settings, Tag, kinds};
+use common::Folder;
+use tracer_backend::header::DROPS;
+use tracer_backend::reader::ProcessFolder;
+use tracer_backend::{Home, REASONS, Reason, Record, Registry, Settings, Tag, kinds};
 
 struct Telling;
 
@@ -47,7 +52,8 @@ static ALLOCATOR: Telling = Telling;
 
 #[test]
 fn allocator__that_records__then_never_waits_for_itself_and_every_record_is_kept_or_counted() {
-    let registry = REGISTRY.get_or_init(|| Registry::in_memory(Settings::default()).expect("memory"));
+    let folder = Folder::new();
+    let registry = REGISTRY.get_or_init(|| Registry::in_folder(folder.path(), Settings::default()).expect("a disk"));
     let asked: u64 = thread::scope(|scope| {
         let threads: Vec<_> = (0..3)
             .map(|thread| {
@@ -64,10 +70,14 @@ fn allocator__that_records__then_never_waits_for_itself_and_every_record_is_kept
             .collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).sum()
     });
+    // As whoever reads the folder sees it: nobody has passed the gate since.
+    let page = ProcessFolder::all(folder.path()).expect("a folder").remove(0).page().expect("a page");
+    let told: [u64; REASONS] = std::array::from_fn(|reason| page.word(DROPS + reason));
     let lanes = registry.lanes();
     let kept: u64 = lanes.iter().map(|lane| lane.records.len() as u64 + lane.lost).sum();
-    let dropped = registry.drops()[tracer_backend::Reason::ThreadEnded as usize];
+    let dropped = registry.drops()[Reason::ThreadEnded as usize];
     assert!(asked > 600, "{asked} records of allocations");
     assert!(dropped > 0, "some fell into the gate");
     assert_eq!(kept + dropped, asked);
+    assert_eq!(told, registry.drops(), "counted before the gate was given back");
 }

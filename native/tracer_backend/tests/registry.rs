@@ -428,3 +428,15 @@ fn scenario__of_a_process__then_told_in_its_page_and_in_the_one_of_a_forked_chil
     // Nobody above this process records there.
     assert_eq!(tracer_backend::inherited_scenario(folder.path()), None);
 }
+
+#[test]
+fn ring__while_another_process_keeps_the_lock_of_the_run__then_made_without_it() {
+    let folder = Folder::new();
+    let registry = Registry::in_folder(folder.path(), small()).unwrap();
+    let lock = fs::File::create(folder.path().join("lock")).unwrap();
+    // As a process does that was stopped while it made a ring.
+    lock.lock().unwrap();
+    let child = in_child(|| i32::from(registry.record(Home::Durable, event(1)).is_err()));
+    assert_eq!(child.status, 0);
+    drop(lock);
+}

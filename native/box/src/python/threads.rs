@@ -5,7 +5,7 @@ use std::ptr;
 
 use tracer_backend::name_threads_by;
 
-use crate::python::api::{Ref, api};
+use crate::python::api::{Api, Ref, api, kind_of, optional};
 
 /// The interpreter's own table of its threads by their numbers, and what a thread keeps its name under.
 struct Known(UnsafeCell<(Ref, Ref)>);
@@ -51,6 +51,9 @@ fn name() -> Option<String> {
     if thread.is_null() {
         return None;
     }
+    if has_own_way(api, thread, under) {
+        return None;
+    }
     let found = (api.plain_attribute)(thread, under);
     if found.is_null() {
         (api.clear_error)();
@@ -59,4 +62,13 @@ fn name() -> Option<String> {
     let bytes = api.bytes(found).unwrap_or_default();
     (api.drop)(found);
     String::from_utf8(bytes).ok().filter(|name| !name.is_empty())
+}
+
+/// Whether the type of a thread answers for its name itself, as a property does: that would be code of the program.
+fn has_own_way(api: &Api, thread: Ref, under: Ref) -> bool {
+    let Some(lookup) = optional(c"_PyType_Lookup") else { return true };
+    // SAFETY: the function of that name has this signature in every interpreter from 3.9 on; what it finds is borrowed.
+    let lookup = unsafe { std::mem::transmute::<*mut std::ffi::c_void, extern "C" fn(Ref, Ref) -> Ref>(lookup) };
+    let found = lookup(kind_of(thread), under);
+    !found.is_null() && kind_of(found) != api.text_type
 }
