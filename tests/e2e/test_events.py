@@ -213,6 +213,12 @@ def test_events__through_filters__then_what_passes_or_why_not(sandbox: Sandbox) 
     assert around
     wrong = sandbox.run("events", run, "levvel>=error", cwd=root)
     assert (wrong.code, "did you mean level?" in wrong.err, "^^^^^^" in wrong.err) == (2, True, True)
+    # Options may stand between the words, and a filter may begin with what must not hold.
+    logs = sandbox.run("events", run, "--json", "kind:log", cwd=root).lines()
+    assert {row["kind"] for row in logs} == {"log"}
+    others = sandbox.run("events", run, "-kind:log", "--json", cwd=root).lines()
+    assert "log" not in {row["kind"] for row in others}
+    assert len(logs) + len(others) == len(events(sandbox, root, run))
     nothing = sandbox.run("events", run, "nowhere_to_be_found", cwd=root)
     assert (nothing.code, nothing.out) == (4, "")
     counted = sandbox.run("events", run, "--count", "--json", cwd=root).lines()[0]
@@ -395,15 +401,31 @@ def test_events__of_python_children__then_in_the_scenario_that_started_them(
 @pytest.mark.parametrize("version", CALLS)
 def test_events__of_threads_with_names__then_found_and_shown_by_them(sandbox: Sandbox, version: str) -> None:
     text = (
-        "import logging, threading, unittest\n\n\n"
+        "import logging, sys, threading, unittest\n\n\n"
         "def work():\n"
         "    logging.getLogger('in').warning('%s', threading.current_thread().name)\n\n\n"
+        "class Answers(threading.Thread):\n"
+        "    @property\n"
+        "    def _name(self):\n"
+        "        ASKED.append(sys._getframe(1).f_code.co_name)\n"
+        "        return 'answered'\n\n"
+        "    @_name.setter\n"
+        "    def _name(self, value):\n"
+        "        pass\n\n"
+        "    def run(self):\n"
+        "        logging.getLogger('in').warning('by a property')\n\n\n"
+        "ASKED = []\n\n\n"
         "class Named(unittest.TestCase):\n"
         "    def test_named(self):\n"
         "        for name in ('worker-ü', 'their own', 'third'):\n"
         "            thread = threading.Thread(target=work, name=name)\n"
         "            thread.start()\n"
         "            thread.join()\n"
+        "        thread = Answers()\n"
+        "        thread.start()\n"
+        "        thread.join()\n"
+        "        # By Python's own `Thread.name` alone: a tracer that asked would have run code of the program.\n"
+        "        assert set(ASKED) <= {'name'}, ASKED\n"
     )
     root = project(sandbox, version, text=text)
     done = sandbox.run("run", root, "--trace", "calls", "--json")
@@ -411,6 +433,8 @@ def test_events__of_threads_with_names__then_found_and_shown_by_them(sandbox: Sa
     for name in ("worker-ü", "their own", "third"):
         (row,) = events(sandbox, root, done.run_id(), f'kind:log name:in lane:"{name}"')
         assert row["text"] == name
+    (row,) = events(sandbox, root, done.run_id(), 'kind:log text:"by a property"')
+    assert scenario_of(row) == "test_named"
     chrome = json.loads(sandbox.run("export", done.run_id(), "--chrome", "-", cwd=root).out)["traceEvents"]
     named = {
         event["args"]["name"] for event in chrome if event["ph"] == "M" and event["name"] == "thread_name"
@@ -494,10 +518,13 @@ def test_events__followed__then_rows_come_while_the_test_runs_and_it_ends_with_t
     followed = sandbox.start("events", "last", "kind:log", "--follow", "--json", cwd=root)
     assert followed.stdout is not None
     assert json.loads(followed.stdout.readline())["name"] == "early"
+    counts = sandbox.start("events", "last", "kind:log", "--follow", "--count", "--json", cwd=root)
     (root / "go").touch()
     rest, _ = followed.communicate()
     assert [json.loads(line)["name"] for line in rest.splitlines()] == ["late"]
     assert followed.returncode == 0
+    counted, _ = counts.communicate()
+    assert [json.loads(line)["kinds"] for line in counted.splitlines()] == [{"log": 2}]
     live.communicate()
 
 

@@ -43,6 +43,25 @@ class Done:
         return str(self.lines()[0]["run"])
 
 
+class Started(subprocess.Popen[bytes]):
+    """A process that is waited for, and not for ever."""
+
+    def communicate(
+        self, input: bytes | None = None, timeout: float | None = PATIENCE
+    ) -> tuple[bytes, bytes]:
+        """Wait for its end, and give what it said."""
+        try:
+            return super().communicate(input, timeout)
+        except subprocess.TimeoutExpired as hangs:
+            self.kill()
+            said = [(part or b"").decode(errors="replace")[-2000:] for part in (hangs.stdout, hangs.stderr)]
+            raise AssertionError(f"hangs after {timeout:g} s: {self.args!r}\n" + "\n".join(said)) from None
+
+    def wait(self, timeout: float | None = PATIENCE) -> int:
+        """Wait for its end, and give its code; who waits in vain is told for what."""
+        return super().wait(timeout)
+
+
 @dataclass
 class Sandbox:
     """A place for runs that is nobody else's."""
@@ -84,11 +103,9 @@ class Sandbox:
         notes = [json.loads(note.read_text()) for note in (self.state / "agent").glob("*/daemon.json")]
         return [note["pid"] for note in notes if Path(f"/proc/{note['pid']}").exists()]
 
-    def start(
-        self, *words: object, command: list[str] | None = None, **options: Any
-    ) -> subprocess.Popen[bytes]:
+    def start(self, *words: object, command: list[str] | None = None, **options: Any) -> Started:
         """Start `tracekit` with these words, or another command, and hand its process over."""
-        return subprocess.Popen(
+        return Started(
             command or [sys.executable, "-m", "tracekit.cli.main", *map(str, words)],
             **{
                 "env": self.environ,
@@ -103,12 +120,7 @@ class Sandbox:
     def run(self, *words: object, **options: Any) -> Done:
         """Run a command to its end."""
         process = self.start(*words, **options)
-        try:
-            out, err = process.communicate(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            out, err = process.communicate()
-            raise AssertionError(f"hangs: {words}\n{out.decode()[-2000:]}\n{err.decode()[-2000:]}") from None
+        out, err = process.communicate()
         return Done(
             process.returncode, out.decode("utf-8", "surrogateescape"), err.decode("utf-8", "replace")
         )

@@ -96,12 +96,24 @@ def parse(name: str, words: list[str]) -> argparse.Namespace:
         at = words.index("--")
         ours, theirs = words[:at], words[at + 1 :]
     made = parser(name)
-    args = made.parse_args(ours)
+    if made.get_default("filter") is not None:
+        ours = [_no_option(made, word) for word in ours]
+    try:
+        # A word may stand behind an option, too: `events RUN --json FILTER`.
+        args = made.parse_intermixed_args(ours)
+    except TypeError:
+        args = made.parse_args(ours)  # of commands with commands of their own
     if theirs is not None:
         if not hasattr(args, "args"):
             made.error("only `run` hands arguments to a runner")
         args.args = tuple(theirs)
     return args
+
+
+def _no_option(made: argparse.ArgumentParser, word: str) -> str:
+    """A filter that begins with what must not hold, `-kind:log`, kept apart from options; blanks in it mean nothing."""
+    short = word[:1] == "-" and word[1:2] not in {"", "-"}
+    return f" {word}" if short and f"{word[:2]}, " not in made.format_help() else word
 
 
 def overview() -> str:

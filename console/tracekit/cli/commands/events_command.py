@@ -37,7 +37,11 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         help="which rows, in the filter language; all of them otherwise",
     )
     parser.add_argument("--follow", action="store_true", help="go on until the run has ended")
-    parser.add_argument("--count", action="store_true", help="only how many rows there are, by kind")
+    parser.add_argument(
+        "--count",
+        action="store_true",
+        help="only how many rows there are, by kind; with --follow, in the end",
+    )
     parser.add_argument("--json", action="store_true", help="one JSON line a row")
 
 
@@ -53,17 +57,17 @@ def run(args: argparse.Namespace) -> int:
     trace.filter(args.filter)
     if not trace.traced:
         _say_untraced(trace)
-    if args.count and not args.follow:
-        return _counts(trace, args.filter, as_json=args.json)
-    shown = _show(trace, 0, as_json=args.json)
+    shown = 0 if args.count else _show(trace, 0, as_json=args.json)
     while args.follow:
         over = trace.over()
         trace.poll()
-        shown = _show(trace, shown, as_json=args.json)
+        shown = 0 if args.count else _show(trace, shown, as_json=args.json)
         if over:
             break
         edge.flush()
         time.sleep(_FOLLOW_EVERY)
+    if args.count:
+        return _counts(trace, args.filter, as_json=args.json)
     if trace.traced and not len(trace.whole):
         trace.fall_back()
         _say_untraced(trace)
