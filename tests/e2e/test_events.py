@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -308,6 +310,44 @@ def test_events__after_the_death_of_everything__then_recovered_out_of_the_rings(
     assert any(row["name"].endswith(".price") for row in rows)
     verified = sandbox.run("verify", place.parent.name, "--json", cwd=root).lines()[-1]
     assert (verified["ok"], verified["events"] >= len(rows)) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("harm", "why"),
+    [
+        (lambda ring: os.truncate(ring, 70_000), "a ring that is cut short"),
+        (lambda ring: os.truncate(ring, 100), "a header that is cut short"),
+        (lambda ring: patch(ring, 8, b"\x63"), "version 99, this program reads 1"),
+        (lambda ring: patch(ring, 0, b"no ring"), "not a ring"),
+    ],
+    ids=["cut", "header", "version", "other"],
+)
+def test_recover__ring_that_nobody_can_read__then_the_rest_is_there_and_what_is_missing_is_said(
+    sandbox: Sandbox, harm: Callable[[Path], None], why: str
+) -> None:
+    root = project(sandbox, text=TRACED.replace("class Traced", HANGS))
+    live = sandbox.start("run", root, "-s", "*test_hangs", "--trace", "calls", "--json")
+    until((root / "hangs").exists)
+    (rings,) = (sandbox.state / "runs").rglob("rings")
+    kill_everything(sandbox)
+    live.communicate()
+    (ring,) = rings.rglob("*.durable")
+    harm(ring)
+    run = rings.parents[1]
+    assert sandbox.run("recover", run, cwd=root).code == 0
+    assert [row["name"] for row in events(sandbox, root, run.name, "kind:gap")] == ["ring damaged"]
+    journal = [json.loads(line) for line in (rings.parent / "journal.ndjson").read_text().splitlines()]
+    assert [line["why"].rpartition(".durable: ")[2] for line in journal if line["e"] == "gap"] == [why]
+    (ended,) = (line for line in journal if line["e"] == "trace.ended")
+    assert (ended["complete"], ended["why"]) == (False, {"ring damaged": 1})
+    # The ring of calls was whole.
+    assert events(sandbox, root, run.name, "kind:enter name:*.price")
+
+
+def patch(file: Path, at: int, data: bytes) -> None:
+    with file.open("r+b") as stream:
+        stream.seek(at)
+        stream.write(data)
 
 
 @pytest.mark.parametrize("version", ["", "3.9"])

@@ -139,7 +139,7 @@ def _traced(place: Path, secrets: dict[str, str] | None, done: Recovered) -> lis
     from tracekit._native import TraceView, recover_trace, verify_trace
 
     try:
-        done.traced, _ = recover_trace(rings, place, Redactor(secrets).pairs())
+        done.traced, _, strange = recover_trace(rings, place, Redactor(secrets).pairs())
         lanes, records, lost, _, complete, faults = verify_trace(place)
         gaps = TraceView(place)
         gaps.filter("kind:gap")
@@ -149,7 +149,8 @@ def _traced(place: Path, secrets: dict[str, str] | None, done: Recovered) -> lis
     except OSError as fault:
         return [{"e": E.GAP, "what": "trace", "count": 1, "why": str(fault)}]
     told = {"lanes": lanes, "records": records, "lost": lost, "why": dict(missing), "complete": complete}
-    return [{"e": E.TRACE_ENDED, **told, "faults": faults[:_NAMED]}]
+    unread = [{"e": E.GAP, "what": "trace", "count": 1, "why": why} for why in strange[:_NAMED]]
+    return [*unread, {"e": E.TRACE_ENDED, **told, "faults": faults[:_NAMED]}]
 
 
 def _ingested(recording: Recording, ingest: Ingest, restored: Restored) -> Batch:

@@ -353,12 +353,13 @@ pub(crate) fn recover_trace(
     rings: PathBuf,
     folder: PathBuf,
     forms: Vec<(Vec<u8>, Vec<u8>)>,
-) -> PyResult<(u64, u64)> {
+) -> PyResult<(u64, u64, Vec<String>)> {
     py.detach(|| recover(&rings, &folder, forms)).map_err(|problem| fault(&problem))
 }
 
-fn recover(rings: &Path, folder: &Path, forms: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(u64, u64)> {
+fn recover(rings: &Path, folder: &Path, forms: Vec<(Vec<u8>, Vec<u8>)>) -> Result<(u64, u64, Vec<String>)> {
     let limits = Limits { secrets: Secrets::new(forms), ..Limits::default() };
-    let passed = Drain::open(rings, folder, limits)?.finish()?;
-    Ok((passed.taken, passed.lost))
+    let mut drain = Drain::open(rings, folder, limits)?;
+    let passed = drain.finish()?;
+    Ok((passed.taken, passed.lost, drain.faults()))
 }

@@ -237,6 +237,7 @@ impl Drain {
         alive: bool,
         passed: &mut Passed,
     ) -> Result<bool> {
+        let mut unread = 0;
         for (path, inode) in folder.ring_files().unwrap_or_default() {
             if process.rings.contains_key(&inode) {
                 continue;
@@ -248,7 +249,10 @@ impl Drain {
                     }
                     process.meet(inode, file);
                 }
-                Err(problem) => self.fault(process, &problem),
+                Err(problem) => {
+                    unread += 1;
+                    self.fault(process, &problem);
+                }
             }
         }
         let inodes: Vec<u64> = process.rings.keys().copied().collect();
@@ -258,7 +262,9 @@ impl Drain {
             process.rings.insert(inode, ring);
             read?;
         }
-        self.uncounted(folder, process, passed)?;
+        unread += process.rings.values().filter(|ring| ring.damaged).count() as u64;
+        // As long as its process lives a ring may still become readable.
+        self.uncounted(folder, process, if alive && !self.finishing { 0 } else { unread }, passed)?;
         Ok(true)
     }
 
@@ -425,18 +431,24 @@ impl Drain {
         self.out.strings.number(Tag::Lane, clean.as_deref().unwrap_or(&body))
     }
 
-    /// What the process itself could not record, as far as it is not told yet.
-    fn uncounted(&mut self, folder: &ProcessFolder, process: &mut Process, passed: &mut Passed) -> Result<()> {
-        let page = match folder.page() {
-            Ok(page) => page,
+    /// What the process itself could not record, as far as it is not told yet, and one record for each of its rings that
+    /// nobody can read: at least so many.
+    fn uncounted(
+        &mut self,
+        folder: &ProcessFolder,
+        process: &mut Process,
+        unread: u64,
+        passed: &mut Passed,
+    ) -> Result<()> {
+        let mut counts = [0; REASONS];
+        match folder.page() {
+            Ok(page) => counts = std::array::from_fn(|reason| page.word(DROPS + reason)),
             // Killed before it was made: nothing was recorded yet, and nothing refused.
-            Err(Problem::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(problem) => {
-                self.fault(process, &problem);
-                return Ok(());
-            }
-        };
-        let counts: [u64; REASONS] = std::array::from_fn(|reason| page.word(DROPS + reason));
+            Err(Problem::Io { cause, .. }) if cause.kind() == io::ErrorKind::NotFound => {}
+            Err(problem) => self.fault(process, &problem),
+        }
+        let damaged = &mut counts[Reason::Damaged as usize];
+        *damaged = damaged.saturating_add(unread);
         if counts == [0; REASONS] {
             return Ok(());
         }

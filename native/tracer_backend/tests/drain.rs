@@ -338,6 +338,15 @@ fn drain__ring_that_is_no_ring__then_said_and_the_others_are_read() {
     let faults = drain.faults();
     assert!(faults.len() == 1 && faults[0].contains("1.calls"), "{faults:?}");
     assert_eq!(run.rows().iter().filter(|row| row.kind == kinds::EVENT.0).count(), 1);
+    assert_eq!(verify(run.folder.path()).unwrap().lost(), 0, "while its process lives it may become one");
+    for _ in 0..2 {
+        run.drain().finish().unwrap();
+    }
+    let report = verify(run.folder.path()).unwrap();
+    let lost: Vec<_> =
+        report.lanes.values().flat_map(|lane| lane.lost.iter().map(|(why, n)| (why.as_str(), *n))).collect();
+    assert_eq!(lost, [(Reason::Damaged.words(), 2)], "one record for each of them, once");
+    assert!(report.sound() && !report.complete());
 }
 
 #[test]
