@@ -22,8 +22,8 @@ from tracekit.wire.frames import FrameError, FrameType
 _READ = 1 << 18
 # In one turn, so that nobody else waits.
 _BREATHS = 16
-# The fewest that a system writes at once.
-_MOST_PIECES = 16
+# As many as a system writes at once.
+_MOST_PIECES = max(16, os.sysconf("SC_IOV_MAX"))
 # What a bridge may lend: where it reads, and where it writes.
 _ENDS = 2
 # What lies ready for sshd to take: with the usual room we would be woken many times as often for the same bytes.
@@ -138,6 +138,8 @@ class Consoles:
                     break
                 sent = os.writev(console.target, console.out[:_MOST_PIECES])
                 console.out = _behind(console.out, sent)
+                if console.out:
+                    break  # it is full: to try again would only be told so
         except (BlockingIOError, InterruptedError):
             pass
         except OSError:

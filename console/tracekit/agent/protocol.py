@@ -11,7 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Optional, Protocol, Union
 
-from tracekit.wire.frames import MAX_PAYLOAD, FrameDecoder, FrameError, FrameType, frame_pieces
+from tracekit.wire.frames import (
+    MAX_PAYLOAD,
+    Checksum,
+    FrameDecoder,
+    FrameError,
+    FrameType,
+    checksum_of,
+    data_frames,
+)
 from tracekit.wire.messages import MessageAssembler, encode_message
 from tracekit.wire.names import (
     JOURNAL_FILE,
@@ -27,7 +35,7 @@ from tracekit.wire.problems import Problem
 WINDOW = 1 << 20
 TAIL = 64 * 1024
 # As much of a file goes out in one breath: words wait behind no more than that, and fewer breaths cost less.
-BREATH = 4 * MAX_PAYLOAD
+BREATH = 8 * MAX_PAYLOAD
 # Answers that a peer does not read; past it, nothing more is read from that peer.
 CONGESTED = 1 << 20
 _MOST_FILES = 0xFFFF
@@ -109,7 +117,13 @@ class _Follow:
 class Session:
     """One connection."""
 
-    def __init__(self, hello: dict[str, Any], clock: Callable[[], dict[str, int]]) -> None:
+    def __init__(
+        self,
+        hello: dict[str, Any],
+        clock: Callable[[], dict[str, int]],
+        checksum: Checksum = checksum_of,
+    ) -> None:
+        self._checksum = checksum
         self._decoder = FrameDecoder()
         self._assembler = MessageAssembler()
         self._clock = clock
@@ -286,11 +300,8 @@ class Session:
                  "start": copy.sent, "replaced": copy.replaced},
             )  # fmt: skip
             self._bulk.append(announced)
-        view = memoryview(data)
-        for at in range(0, len(data), MAX_PAYLOAD):
-            part = view[at : at + MAX_PAYLOAD]
-            self._bulk += frame_pieces(FrameType.DATA, part, file=copy.number, offset=copy.sent)
-            copy.sent += len(part)
+        self._bulk += data_frames(data, copy.number, copy.sent, self._checksum)
+        copy.sent += len(data)
 
     def take(self) -> bytes:
         """The next bytes to write: control as a whole, else a breath of a file."""

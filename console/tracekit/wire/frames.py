@@ -73,19 +73,12 @@ class FrameError(ValueError):
 
 def encode_frame(kind: int, payload: bytes = b"", *, file: int = 0, offset: int = 0) -> bytes:
     """Encode one frame; raises FrameError when the payload is too long for one."""
-    return b"".join(frame_pieces(kind, payload, file=file, offset=offset))
-
-
-def frame_pieces(
-    kind: int, payload: Union[bytes, memoryview], *, file: int = 0, offset: int = 0
-) -> tuple[bytes, Union[bytes, memoryview], bytes]:
-    """One frame as what stands before its payload, that, and what stands behind it: for who need not copy it."""
     if len(payload) > MAX_PAYLOAD:
         message = f"payload of {len(payload)} bytes, over {MAX_PAYLOAD}"
         raise FrameError(message)
     head = _HEAD.pack(kind, file, offset)
     length = _LENGTH.pack(len(head) + len(payload) + _CRC.size)
-    return length + head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))
+    return b"".join((length, head, payload, _CRC.pack(zlib.crc32(payload, zlib.crc32(head)))))
 
 
 def checksum_of(data: bytes, start: int, end: int, before: int = 0) -> int:
@@ -96,6 +89,22 @@ def checksum_of(data: bytes, start: int, end: int, before: int = 0) -> int:
 
 #: Gives the CRC-32 of a part of some bytes behind others, as `checksum_of` does.
 Checksum = Callable[[bytes, int, int, int], int]
+
+
+def data_frames(
+    data: bytes, file: int, offset: int, checksum: Checksum = checksum_of
+) -> list[Union[bytes, memoryview]]:
+    """DATA frames of some bytes of a file, as what is to be written one behind the other: nothing is put together."""
+    view = memoryview(data)
+    found: list[Union[bytes, memoryview]] = []
+    behind = b""
+    for at in range(0, len(data), MAX_PAYLOAD):
+        end = min(at + MAX_PAYLOAD, len(data))
+        head = _HEAD.pack(FrameType.DATA, file, offset + at)
+        found.append(behind + _LENGTH.pack(len(head) + end - at + _CRC.size) + head)
+        found.append(view[at:end])
+        behind = _CRC.pack(checksum(data, at, end, zlib.crc32(head)))
+    return [*found, behind] if behind else []
 
 
 class _Part(NamedTuple):

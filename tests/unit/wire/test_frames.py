@@ -17,6 +17,7 @@ from tracekit.wire.frames import (
     FrameDecoder,
     FrameError,
     FrameType,
+    data_frames,
     encode_frame,
 )
 from tracekit.wire.messages import MessageAssembler, encode_message
@@ -43,7 +44,24 @@ def test_decoder__any_chunking__then_same_frames(sent: list[Frame], step: int) -
     assert decoder.pending == 0
 
 
-data_frames = st.builds(
+@given(st.integers(0, 3), st.integers(-2, 2), st.integers(0, 1 << 40), st.integers(0, 65535))
+def test_data_frames__any_size__then_the_same_bytes_and_no_frame_longer_than_one_may_be(
+    many: int, more: int, offset: int, file: int
+) -> None:
+    data = bytes(range(256)) * (MAX_PAYLOAD // 256 + 1) * 3
+    data = data[: max(0, many * MAX_PAYLOAD + more)]
+    raw = b"".join(data_frames(data, file, offset))
+    got = FrameDecoder().feed(raw)
+    assert b"".join(frame.payload for frame in got) == data
+    assert raw == b"".join(map(_encoded, got))
+    at = offset
+    for frame in got:
+        assert frame[:3] == (FrameType.DATA, file, at)
+        assert 0 < len(frame.payload) <= MAX_PAYLOAD
+        at += len(frame.payload)
+
+
+some_data = st.builds(
     Frame,
     type=st.just(int(FrameType.DATA)),
     file=st.integers(0, 65535),
@@ -52,7 +70,7 @@ data_frames = st.builds(
 )
 
 
-@given(st.lists(st.one_of(frames, data_frames), max_size=8), st.integers(1, 300))
+@given(st.lists(st.one_of(frames, some_data), max_size=8), st.integers(1, 300))
 def test_decoder__payloads_as_views__then_the_same_bytes_one_behind_the_other(
     sent: list[Frame], step: int
 ) -> None:
@@ -70,7 +88,7 @@ def test_decoder__payloads_as_views__then_the_same_bytes_one_behind_the_other(
     assert decoder.pending == 0
 
 
-@given(data_frames, st.integers(16, 60), st.data())
+@given(some_data, st.integers(16, 60), st.data())
 def test_decoder__one_bit_of_a_frame_in_parts_flipped__then_no_part_of_it_is_given(
     frame: Frame, step: int, data: st.DataObject
 ) -> None:

@@ -268,12 +268,17 @@ impl Api {
     }
 
     fn raw(&self, bytes: Ref) -> Vec<u8> {
+        self.lent(bytes).to_vec()
+    }
+
+    /// What lies in a bytes object, for as long as whoever called holds that.
+    pub(crate) fn lent<'a>(&self, bytes: Ref) -> &'a [u8] {
         let (start, length) = ((self.bytes_of)(bytes), usize::try_from((self.bytes_length)(bytes)).unwrap_or(0));
         if start.is_null() || length == 0 {
-            return Vec::new();
+            return &[];
         }
-        // SAFETY: so many bytes lie there, as long as the object lives.
-        unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) }.to_vec()
+        // SAFETY: so many bytes lie there, as long as the object lives, and nobody changes them.
+        unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length) }
     }
 
     /// A number argument; 0 for anything else.

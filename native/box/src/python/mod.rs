@@ -4,6 +4,7 @@
 mod api;
 mod audit;
 mod calls;
+mod checksum;
 mod draining;
 mod exceptions;
 mod logs;

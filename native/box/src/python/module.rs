@@ -1,12 +1,12 @@
 //! The module `_tkbox`: its functions by name.
 
 use crate::python::api::{Method, ModuleDefinition, Ref, api};
-use crate::python::{audit, calls, draining, exceptions, logs, marks, threads};
+use crate::python::{audit, calls, checksum, draining, exceptions, logs, marks, threads};
 
 /// The version of the stable interface that we keep to.
 const STABLE: std::ffi::c_int = 3;
 
-static METHODS: [Method; 28] = [
+static METHODS: [Method; 29] = [
     Method::new(c"open", marks::open),
     Method::new(c"close", marks::close),
     Method::new(c"text", marks::text),
@@ -34,6 +34,7 @@ static METHODS: [Method; 28] = [
     Method::new(c"drain_finish", draining::finish),
     Method::new(c"drain_close", draining::close),
     Method::new(c"drain_report", draining::report),
+    Method::new(c"crc32", checksum::crc32),
     Method::END,
 ];
 
