@@ -11,6 +11,7 @@ are needed here are looked for first: where one is missing nothing is taken, and
 from __future__ import annotations
 
 import struct
+from sys import getrefcount
 from typing import Any
 
 import asyncssh
@@ -24,16 +25,29 @@ _FRONT = struct.Struct(">BBII")
 _DATA = 94
 _LENGTH = struct.Struct(">I")
 _COUNT = struct.Struct(">Q")
+_NONCE = struct.Struct(">4sQ")
+_LAST = 0xFFFFFFFFFFFFFFFF
 # So much is handed on at once: nobody else runs while it is read.
 _PORTION = 512 << 10
+# As much is worth being lent instead of copied, and so many rooms of that may be lent at once.
+_MUCH, _ROOMS = 128 << 10, 12
 #: No packet is longer than that to the library either; what says so is not the head of one.
 LONGEST = 1 << 19
+_ROOM = _FRONT.size + _PORTION + LONGEST
 _CONNECTION = (
     "_inpbuf", "_recv_handler", "_recv_pkthdr", "_recv_encryption", "_recv_seq", "_channels", "_decompressor",
     "_reset_keepalive_timer",
 )  # fmt: skip
 _CIPHER = ("_key", "_iv")
 _CHANNEL = ("_recv_state", "_recv_window", "_accept_data")
+
+
+def _referrers(rooms: list[bytearray]) -> list[int]:
+    return [getrefcount(room) for room in rooms]
+
+
+# How often a room is referred to into which nobody looks; versions of Python count differently.
+_OURS = _referrers([bytearray()])[0]
 
 
 class Unsealing:
@@ -44,8 +58,14 @@ class Unsealing:
         self._able = _has(connection, _CONNECTION) and hasattr(AESGCM, "decrypt_into")
         self._cipher: Any = None
         self._key: Any = None
-        # What is opened is put behind what was, over its own front: so it needs no joining. The first needs room.
-        self._open = memoryview(bytearray(_FRONT.size + _PORTION + LONGEST))
+        # The rooms that are lent, and the one that never is, for when all of them are.
+        self._lent: list[bytearray] = []
+        self._own = bytearray()
+
+    @property
+    def ready(self) -> bool:
+        """Whether the library stands between two packets whose lengths are told in clear."""
+        return self._able and self._ready() is not None
 
     def take(self, view: memoryview, begun: int, end: int) -> int:
         """Open the packets that begin at `begun`, as many as are whole; gives where the rest begins."""
@@ -55,54 +75,73 @@ class Unsealing:
 
     def _some(self, view: memoryview, begun: int, end: int) -> int:
         cipher = self._ready()
-        if cipher is None:
+        if cipher is None or end - begun <= _FRONT.size:
             return begun
         fixed, (count,) = cipher._iv[:4], _COUNT.unpack(cipher._iv[4:])
+        room, kept = self._room()
+        # What is opened is put behind what was, over its own front: so it needs no joining. The first needs room.
         start = place = _FRONT.size
-        open_, packets, whose = self._open, 0, -1
+        open_, packets, whose, most = memoryview(room), 0, -1, 0
         channel: Any = None
+        decrypt, length_at, front_at, nonce = (
+            self._key.decrypt_into, _LENGTH.unpack_from, _FRONT.unpack_from, _NONCE.pack,
+        )  # fmt: skip
         while place < _PORTION and begun + HEAD <= end:
-            (length,) = _LENGTH.unpack_from(view, begun)
-            behind = begun + HEAD + length + SEAL
+            (length,) = length_at(view, begun)
+            sealed = begun + HEAD
+            behind = sealed + length + SEAL
             if behind > end or not _FRONT.size < length <= LONGEST:
                 break
             front = place - _FRONT.size
-            covered = bytes(open_[front:place])
-            sound = self._opens(fixed, count + packets, view[begun:behind], open_[front : front + length])
-            padding, kind, number, size = _FRONT.unpack_from(open_, front)
+            covered = room[front:place]
+            try:
+                number = (count + packets) & _LAST
+                decrypt(
+                    nonce(fixed, number),
+                    view[sealed:behind],
+                    view[begun:sealed],
+                    open_[front : front + length],
+                )
+            except InvalidTag:
+                open_[front:place] = covered
+                break
+            padding, kind, number, size = front_at(open_, front)
             # Sound or not: what stood there is another's.
             open_[front:place] = covered
-            if (
-                not sound
-                or kind != _DATA
-                or not size
-                or not padding
-                or _FRONT.size + size + padding != length
-            ):
+            if kind != _DATA or not size or not padding or _FRONT.size + size + padding != length:
                 break
             if channel is None:
                 whose, channel = number, self._channel(number)
-            if channel is None or number != whose or place - start + size > channel._recv_window:
+                most = channel._recv_window if channel is not None else 0
+            if number != whose or place - start + size > most:
                 break
             place += size
             packets += 1
             begun = behind
         if packets:
             library = self._library
-            cipher._iv = fixed + _COUNT.pack((count + packets) & 0xFFFFFFFFFFFFFFFF)
+            cipher._iv = fixed + _COUNT.pack((count + packets) & _LAST)
             library._recv_seq = (library._recv_seq + packets) & 0xFFFFFFFF
             library._reset_keepalive_timer()
-            channel._accept_data(bytes(open_[start:place]))
+            # Of little a copy is made: it may wait for long, and would keep a whole room.
+            much = kept and place - start >= _MUCH
+            channel._accept_data(open_[start:place] if much else bytes(open_[start:place]))
         return begun
 
-    def _opens(self, fixed: bytes, count: int, packet: memoryview, room: memoryview) -> bool:
-        """Open one packet; what is in the room of one that is not sound is no data."""
-        nonce = fixed + _COUNT.pack(count & 0xFFFFFFFFFFFFFFFF)
-        try:
-            self._key.decrypt_into(nonce, packet[HEAD:], packet[:HEAD], room)
-        except InvalidTag:
-            return False
-        return True
+    def _room(self) -> tuple[bytearray, bool]:
+        """Where packets are opened, and whether that may be lent to who reads them.
+
+        One is free again when nobody looks into it any more. To write into the same memory over and over is several
+        times as quick as into new memory.
+        """
+        for room, referrers in zip(self._lent, _referrers(self._lent), strict=True):
+            if referrers == _OURS:
+                return room, True
+        if len(self._lent) < _ROOMS:
+            self._lent.append(bytearray(_ROOM))
+            return self._lent[-1], True
+        self._own = self._own or bytearray(_ROOM)
+        return self._own, False
 
     def _ready(self) -> Any:
         """The cipher of what comes next, if the library stands between two packets."""

@@ -102,6 +102,10 @@ def by_library(connection: asyncssh.SSHClientConnection) -> list[int]:
     return sizes
 
 
+def is_lent(piece: object) -> bool:
+    return isinstance(piece, memoryview)
+
+
 async def everything(channel: Channel) -> bytes:
     await channel.send(b"!")
     found = b""
@@ -145,6 +149,45 @@ def test_flood__keys_are_made_anew_on_the_way_and_others_talk_too__then_the_same
     found, keys = asyncio.run(run())
     assert found == b"".join(parts)
     assert len(keys) > 3
+
+
+def test_flood__who_reads_it_keeps_all_of_it__then_nothing_of_it_is_written_over() -> None:
+    parts = flood(5, 24 << 20)
+
+    async def run() -> list[bytes]:
+        async with opened(parts) as (_, channel):
+            await channel.send(b"!")
+            found: list[bytes] = []
+            while pieces := await channel.receive():
+                found += pieces
+            return found
+
+    found = asyncio.run(run())
+    lent = [piece for piece in found if is_lent(piece)]
+    # So many rooms are lent and no more; of the rest there are copies.
+    assert 0 < len(lent) <= 12
+    assert b"".join(found) == b"".join(parts)
+
+
+def test_flood__who_reads_it_is_done_with_it__then_few_rooms_serve_for_all_of_it() -> None:
+    parts = [bytes([number]) * 400_000 for number in range(100)]
+
+    async def run() -> tuple[list[bytes], int, int]:
+        async with opened(parts) as (connection, channel):
+            transport: Any = connection._transport
+            unsealing = transport.get_protocol()._unsealing
+            await channel.send(b"!")
+            kept, lent = list[bytes](), 0
+            while pieces := await channel.receive():
+                lent += sum(len(piece) for piece in pieces if is_lent(piece))
+                kept.append(b"".join(pieces))
+                del pieces
+            return kept, lent, len(unsealing._lent)
+
+    kept, lent, rooms = asyncio.run(run())
+    assert b"".join(kept) == b"".join(parts)
+    assert lent > 12 * (2 << 20)
+    assert rooms <= 12
 
 
 def test_flood__nobody_takes_it__then_the_box_is_held_back_and_nothing_is_lost() -> None:
