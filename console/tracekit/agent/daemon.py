@@ -17,6 +17,7 @@ from typing import Any, Optional, Union
 from tracekit.agent import asking, facts, killing, supervisor, tracing, warden
 from tracekit.agent.consoles import Consoles
 from tracekit.agent.control import Channel, accept, connect, listen
+from tracekit.agent.doors import Doors
 from tracekit.agent.forking import fork, orphan, report
 from tracekit.agent.kept import Kept, KeptRun
 from tracekit.agent.live import LiveRun
@@ -57,9 +58,7 @@ class Daemon:
         # By the descriptor of a process that asks services: who wants to know.
         self._asking: dict[int, Session] = {}
         self._idle_since = system.clock.seconds()
-        self._sockets = places.socket_directory()
-        self._face = listen(os.path.join(self._sockets, "d"))
-        self._door = listen(os.path.join(self._sockets, "w"))
+        self._doors = Doors(places)
         self._requests = Requests(self)
         self._children: set[int] = set()
         self._adopting_until = 0.0
@@ -74,9 +73,9 @@ class Daemon:
             os.set_blocking(end, False)
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        for listener in (self._face, self._door, self._woken):
+        for listener in (self._doors.face, self._doors.side, self._woken):
             self._selector.register(listener, selectors.EVENT_READ)
-        note = {"socket": self._path("d"), "wardens": self._path("w"), "pid": os.getpid()}
+        note = {**self._doors.told(), "pid": os.getpid()}
         note["agent"] = self.settings.agent
         self._recover()
         self.kept.forget_old()
@@ -128,7 +127,7 @@ class Daemon:
 
     def launch(self, entry: dict[str, Any], start: dict[str, Any]) -> LiveRun:
         """Take on a run: note it, write its beginning, fork its supervisor. Raises OSError on a full disk."""
-        entry["control"] = self._path(str(entry["run"]))
+        entry["control"] = self._doors.path(str(entry["run"]))
         run = LiveRun(self.system, self.places, entry, self.settings.probe, self.settings.cache)
         self.places.note_live(self.system.files, run.run, {**entry, "supervisor": ""})
         try:
@@ -196,10 +195,15 @@ class Daemon:
         return min(waits) if waits else None
 
     def _ready(self, key: selectors.SelectorKey, mask: int) -> None:
-        if key.fileobj is self._face:
-            self._consoles.accept(self._face, lambda: Session(self.hello(), self.clock, self._checksum))
-        elif key.fileobj is self._door:
-            peer = accept(self._door)
+        if key.fileobj is self._doors.face:
+            if self._doors.ours():
+                self._consoles.accept(
+                    self._doors.face, lambda: Session(self.hello(), self.clock, self._checksum)
+                )
+            else:
+                self._shut()
+        elif key.fileobj is self._doors.side:
+            peer = accept(self._doors.side)
             if peer is not None:
                 channel = Channel(peer)
                 self._channels[channel.fileno()] = (channel, None)
@@ -356,18 +360,16 @@ class Daemon:
 
     # -- leaving
 
-    def _path(self, name: str) -> str:
-        return os.path.join(self._sockets, name)
+    def _shut(self) -> None:
+        """Take nobody in any more: whoever knocks is another daemon's, in a directory that stands where ours stood."""
+        for listener in (self._doors.face, self._doors.side):
+            with contextlib.suppress(KeyError, ValueError):
+                self._selector.unregister(listener)
+        self._doors.close()
 
     def _leave(self) -> None:
         # The sockets go before the lock, so that the next daemon's are never the ones removed.
-        for path in (self.places.note, self._path("d"), self._path("w")):
-            with contextlib.suppress(OSError):
-                os.unlink(path)
-        with contextlib.suppress(OSError):
-            os.rmdir(self._sockets)  # stays while a run's socket is in it
-        self._face.close()
-        self._door.close()
+        self._doors.close()
         os.close(self._lock)
 
 
