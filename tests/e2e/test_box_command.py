@@ -162,6 +162,37 @@ ready = {{ tcp = "127.0.0.1:{{port}}" }}
     assert (row["ok"], [problem["code"] for problem in row["problems"]]) == (False, ["box.service"])
 
 
+def test_check__service_says_a_secret__then_nobody_reads_it_here(tmp_path: Path) -> None:
+    own, theirs = "known-to-this-machine-alone", "known-to-the-box-alone"
+    with sshd.box(tmp_path / "box", settings=f"SetEnv OF_THE_BOX_TOKEN={theirs}") as box:
+        home = {"HOME": str(box.client_home), "DB_PASSWORD": own}
+        sandbox = Sandbox(tmp_path / "home", home)
+        (box.client_home / ".ssh" / "known_hosts").write_text(box.known_host)
+        (box.home / "pw").write_text(own)
+        sshd.give(box, box.home / "pw")
+        profile = f"""
+[suite.it]
+env = {{ OTHER = {{ secret = true, from = "env:NOT_SET" }}, ACCESS = {{ secret = true, from = "env:DB_PASSWORD" }} }}
+[env.lab]
+host = "127.0.0.1"
+user = "{box.user}"
+port = {box.port}
+[env.lab.service.db]
+start = ["db"]
+ready = {{ command = ["sh", "-c", "echo of $OF_THE_BOX_TOKEN with `cat ~/pw`; exit 1"] }}
+"""
+        project = sandbox.project({"test_it.py": "def test_it(): pass\n", "tracekit.toml": profile})
+        said = sandbox.run("box", "check", "lab", cwd=project)
+        told = sandbox.run("box", "check", "lab", "--json", cwd=project)
+    for done in (said, told):
+        assert done.code == UNREACHABLE, done.err
+        assert own not in done.out + done.err
+        assert theirs not in done.out + done.err
+        assert "of «redacted:OF_THE_BOX_TOKEN» with «redacted:ACCESS»" in done.out.replace(
+            "\\u00ab", "«"
+        ).replace("\\u00bb", "»")
+
+
 def test_check__several_that_say_nothing__then_all_are_looked_at_at_once(sandbox: Sandbox) -> None:
     first, second = socket.create_server(("127.0.0.1", 0)), socket.create_server(("127.0.0.1", 0))
     met: list[bool] = []

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import sshd
 from tests.support.cli import Done, Sandbox
+from tests.support.pairs import Pair
 from tests.support.sshd import free_port
+from tests.support.until import until
 from tracekit.model.fold import Fold
 
 TESTS = """
@@ -150,3 +153,53 @@ def test_list__service_is_not_well__then_scenarios_are_listed_all_the_same(
     done = sandbox.run("list", root)
     assert done.code == 0, done.err
     assert "test_it_is_there" in done.out
+
+
+@pytest.mark.parametrize("what", ["the line is cut", "the console is killed"])
+def test_run__on_a_box_that_waits_for_a_service__then_it_goes_on_when_the_service_comes(
+    served: tuple[sshd.Box, str, Path], tmp_path: Path, what: str
+) -> None:
+    box, python, library = served
+    secret = "what-the-check-reads-there"
+    pair = Pair(box, tmp_path / f"it{len(what)}", python, library)
+    pair.sandbox.environ["DB_PASSWORD"] = secret
+    pair.project("def test_it(): pass\n")
+    pair.trust()
+    (pair.there / "pw").write_text(secret)
+    sshd.give(box, pair.there / "pw")
+    asks = '["sh", "-c", "test -e ready && exit; echo not with `cat pw`; exit 1"]'
+    profile = pair.here / "tracekit.toml"
+    known = profile.read_text().replace(
+        "env = {", 'env = { PASS = { secret = true, from = "env:DB_PASSWORD" },'
+    )
+    profile.write_text(f'{known}[env.box7.service.db]\nstart = ["db"]\nready = {{ command = {asks} }}\n')
+    process = pair.sandbox.start("run", pair.here, "--env", "box7", "--json")
+    until(lambda: list(pair.sandbox.state.glob("runs/*/box7/journal.ndjson")))
+    (journal,) = pair.sandbox.state.glob("runs/*/box7/journal.ndjson")
+    until(lambda: b"waits for service db: sh ends with 1" in journal.read_bytes())
+    folder = journal.parents[1]
+    if what == "the line is cut":
+        assert sshd.cut(box)
+        until(lambda: any(b"box.resumed" in each.read_bytes() for each in folder.glob("console-*.ndjson")))
+    else:
+        process.kill()
+        process.communicate()
+    assert b"service.ready" not in journal.read_bytes()
+    (pair.there / "ready").touch()
+    if process.poll() is None:
+        out, err = process.communicate(timeout=120)
+        assert process.returncode == 0, err.decode()
+        done = Done(0, out.decode(), err.decode())
+    else:
+        done = pair.sandbox.run("attach", folder.name, "--json")
+    assert (done.code, list(done.verdicts().values())) == (0, ["passed"]), done.err
+    assert waits(done) == ["services", "all scenarios"]
+    assert [line["service"] for line in done.of("service.ready")] == ["db"]
+    assert pair.sandbox.run("verify", folder.name).code == 0
+    exported = [tmp_path / kind for kind in ("bundle", "junit", "ctrf", "json", "chrome")]
+    for file in exported:
+        assert pair.sandbox.run("export", f"--{file.name}", file, folder.name).code == 0
+    kept = [each for each in pair.sandbox.state.rglob("*") if each.is_file()]
+    assert kept
+    for text in (done.out.encode(), *(each.read_bytes() for each in [*kept, *exported])):
+        assert secret.encode() not in text

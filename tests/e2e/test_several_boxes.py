@@ -16,6 +16,7 @@ from tests.support.cli import Sandbox
 from tests.support.until import until
 
 TESTS = 24
+UNREACHABLE = 5
 SUITE = """
 import os, pathlib, time
 import pytest
@@ -112,6 +113,30 @@ def test_run__same_suite_on_two_boxes__then_the_difference_is_told(tmp_path: Pat
         assert "≠ pytest@it:test_it.py::test_of_a  a: passed, b: failed" in said.out
 
 
+def test_run__service_of_one_box_is_not_well__then_that_box_says_so_and_the_other_has_its_verdicts(
+    tmp_path: Path,
+) -> None:
+    with fleet(tmp_path, "a", "b") as (made, _):
+        made.project("def test_it(): pass\n")
+        profile = made.root / "tracekit.toml"
+        asks = '["sh", "-c", "test -e ~/ready"]'
+        services = "".join(
+            f'[env.{name}.service.db]\nstart = ["db"]\nready = {{ command = {asks}, within = "1s" }}\n'
+            for name in "ab"
+        )
+        profile.write_text(profile.read_text() + services)
+        (made.boxes["a"].home / "ready").touch()
+        done = made.sandbox.run("run", made.root, "--env", "a,b", "--json")
+        told = done.lines()[-1]
+        assert done.code == UNREACHABLE, done.err
+        assert [row["verdicts"] for row in told["boxes"]] == [{"passed": 1}, {}]
+        assert told["boxes"][1]["why"] == "a service that the tests need is not well"
+        # What b has is not known, since nothing was started there.
+        assert (told["differing"], told["facts"]) == ({}, {})
+        said = made.sandbox.run("run", made.root, "--env", "a,b")
+        assert "b                ended    nothing: a service that the tests need is not well" in said.out
+
+
 def test_share__two_boxes__then_every_test_ran_once(tmp_path: Path) -> None:
     with fleet(tmp_path, "a", "b") as (made, _):
         made.project(SUITE.format(tests=TESTS))
@@ -158,6 +183,12 @@ def test_share__three_networks_and_one_box_is_killed__then_every_test_ran_once_o
         ), err.decode()
         states = {row["box"]: row["state"] for row in told["boxes"]}
         assert (states["a"], states["b"], states["c"]) == ("ended", "lost", "ended")
+        counted = [number for name in "abc" for number in made.count(name)]
+        again = {number for number in counted if counted.count(number) > 1}
+        if not idempotent:
+            assert not again
+        # What ran a second time had begun on the box that is gone, and nowhere else.
+        assert again <= set(made.count("b"))
         if idempotent:
             assert (process.returncode, missing) == (0, [])
         else:

@@ -36,3 +36,19 @@ def test_env__run_is_opened_from_a_checkpoint__then_they_are_the_same() -> None:
 
 def test_env__none_was_asked__then_nothing_is_said_of_services() -> None:
     assert "services" not in told(Journal().add("run.started", mode="run", environment="local"))
+
+
+def waiting() -> Journal:
+    made = Journal().add("run.started", mode="run", environment="local")
+    why = "takes no connection"
+    return made.add(
+        "phase.started", phase="service", id="db", why=why, message=f"waits for service db: {why}"
+    )
+
+
+def test_env__one_is_not_well_yet__then_it_is_waited_for_until_somebody_says_how_it_is() -> None:
+    assert "db          is waited for: takes no connection" in told(waiting())
+    assert told(waiting(), again=True) == told(waiting())
+    assert "db          well, after 4.0s" in told(waiting().add("service.ready", service="db", after=4.0))
+    gone = waiting().add("run.ended", reason="cancelled", verdicts={}, not_run=[])
+    assert "db          was waited for: takes no connection" in told(gone)

@@ -84,6 +84,32 @@ def test_header__rerun_has_just_begun__counts_the_new_run_alone() -> None:
     drive(make, story)
 
 
+def test_summary__run_waits_for_its_services__names_one_with_its_reason_and_how_many() -> None:
+    journal = Journal()
+    journal.start()
+    for name in ("db", "api"):
+        told = {"why": f"{name} is refused", "message": f"waits for service {name}: {name} is refused"}
+        journal.line("phase.started", phase="service", id=name, **told)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "0")
+        assert "waits for service api and 1 more: api is refused" in shown.screen_text()
+        assert "running: 0 of 0" not in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
+def test_summary__nothing_has_begun__says_so_without_a_count() -> None:
+    journal = Journal()
+    journal.start()
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "0")
+        assert "no test has begun yet" in shown.screen_text()
+
+    drive(lambda: showing(FakeView(journal)), story)
+
+
 def test_header__run_ends__stands_for_the_whole_chain_again() -> None:
     def make() -> Console:
         shown = showing(FakeView(journals.failing()))

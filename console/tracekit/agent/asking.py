@@ -13,7 +13,10 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
+
+from tracekit.agent.redact import Redactor
 
 if TYPE_CHECKING:
     import subprocess
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 #: Of one question.
 MOST = 256
+_NONE: Mapping[str, str] = {}
 _KINDS = ("tcp", "http", "command")
 _SAID, _HEARD, _CUT = 200, 4096, "\N{HORIZONTAL ELLIPSIS}"
 # How often a command that says nothing is looked at, and how much is read that it said before its end.
@@ -49,8 +53,10 @@ def _is_check(found: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(word, str) for word in value)
 
 
-def ask(checks: list[dict[str, Any]], patience: float = PATIENCE) -> list[dict[str, Any]]:
-    """Ask all of them at once; what each said, in their order, empty for one that is well."""
+def ask(
+    checks: list[dict[str, Any]], patience: float = PATIENCE, *, secrets: Mapping[str, str] = _NONE
+) -> list[dict[str, Any]]:
+    """Ask all of them at once; what each said, without `secrets`, in their order, empty for one that is well."""
     said = dict.fromkeys(range(len(checks)), f"does not answer within {patience:g} s")
 
     def one(at: int) -> None:
@@ -65,8 +71,10 @@ def ask(checks: list[dict[str, Any]], patience: float = PATIENCE) -> list[dict[s
     deadline = time.monotonic() + patience + 1
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    told = dict(said)
-    return [{"name": check["name"], "said": _short(told[at])} for at, check in enumerate(checks)]
+    told, redactor = dict(said), Redactor(secrets)
+    return [
+        {"name": check["name"], "said": _short(redactor.text(told[at]))} for at, check in enumerate(checks)
+    ]
 
 
 def _own(check: dict[str, Any], patience: float) -> float:

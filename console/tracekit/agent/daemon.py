@@ -30,6 +30,7 @@ from tracekit.agent.system import System, read_range
 from tracekit.wire.frames import Checksum, FrameType, checksum_of
 from tracekit.wire.lines import encode
 from tracekit.wire.problems import ProblemError
+from tracekit.wire.secrets import secrets_in
 
 # Processes that ask services, all consoles together.
 _MOST_ASKING = 8
@@ -311,7 +312,7 @@ class Daemon:
                 # What a command puts into a session of its own comes to us when the command ends, and goes with us.
                 self.system.processes.set_subreaper(True)
                 channel = Channel(there)
-                channel.send({"services": asking.ask(checks)})
+                channel.send({"services": asking.ask(checks, secrets=secrets_in(os.environ))})
                 channel.wait_write(asking.PATIENCE)
                 killing.sweep_adopted(self.system, ())
 

@@ -62,7 +62,7 @@ def wait(services: Sequence[dict[str, Any]], teller: Teller) -> int:
                 if name not in said:
                     # Whoever looks on sees no test begin, and wants to know why.
                     told = f"waits for service {name}: {why}"
-                    teller.line(E.PHASE_STARTED, phase="service", id=name, message=told)
+                    teller.line(E.PHASE_STARTED, phase="service", id=name, why=why, message=told)
                 said[name] = why
                 _say(f"waiting for service {name}: {why}")
         if left:

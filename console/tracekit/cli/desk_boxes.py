@@ -16,7 +16,7 @@ from tracekit.cli import once
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
-    from tracekit.config.profile import Environment
+    from tracekit.config.profile import Profile
     from tracekit.engine.boxes import Ways
 
 
@@ -47,22 +47,23 @@ class DeskBoxes:
 
     def rows(self, root: str) -> Sequence[Row]:
         """The boxes behind this machine; raises ProblemError where the profile cannot be read."""
-        from tracekit.cli.commands.box_command import address
+        from tracekit.cli.commands.box_command import address, boxes_of
 
-        return [Row("local"), *(Row(found.name, address(found)) for found in self._declared(root))]
+        return [Row("local"), *(Row(found.name, address(found)) for found in boxes_of(self._profile(root)))]
 
     def look(self, root: str, name: str) -> Seen:
         """Look at one box; raises ProblemError when it cannot be reached."""
         import anyio
 
-        from tracekit.cli.commands.box_command import brief
+        from tracekit.cli.commands.box_command import boxes_of, brief, secrets_of
         from tracekit.engine.health import look
         from tracekit.engine.relocate import place_between_runs
 
-        found = next(each for each in self._declared(root) if each.name == name)
+        profile = self._profile(root)
+        found = next(each for each in boxes_of(profile) if each.name == name)
         link = self._ways.link(str(found.host), found.user, found.port, found.fingerprint)
         place = place_between_runs(os.path.abspath(root or "."), found)
-        health = anyio.run(look, link, found.name, found.services, place)
+        health = anyio.run(look, link, found.name, found.services, place, secrets_of(profile))
         return Seen(not health.problems, brief(health), health.problems)
 
     def shell(self, root: str, name: str, run: str) -> Problem | None:
@@ -77,13 +78,10 @@ class DeskBoxes:
             return Problem("box.shell", what, name, f"`{' '.join(command[3:])}` says more")
         return None
 
-    def _declared(self, root: str) -> list[Environment]:
+    def _profile(self, root: str) -> Profile:
         from tracekit.config import loader
 
-        config = loader.load(root or ".", environ=os.environ, implicit=False)
-        return sorted(
-            (each for each in config.profile.environments if each.remote), key=lambda each: each.name
-        )
+        return loader.load(root or ".", environ=os.environ, implicit=False).profile
 
 
 _PROBLEM, _UNREACHABLE = 3, 5

@@ -420,7 +420,7 @@ class _Progress:
             ]:
                 self._named[id(notice)] = notice
                 if notice.kind == "waiting":
-                    yield edge.clean(f"… {notice.suite or 'the suite'} {notice.message}")
+                    yield edge.clean(f"… {notice.suite or 'the run'} {notice.message}")
                 else:
                     yield from summary.stalls([notice], self._paint, known=self._stacks)
 

@@ -17,6 +17,7 @@ from tracekit.cli.live import Signals, show_recorded, submitted
 from tracekit.cli.painting import Paint
 from tracekit.engine.requests import Cancel, Discover, Launch
 from tracekit.engine.sharing import deal
+from tracekit.model.notices import blocking_of
 from tracekit.model.status import Status
 from tracekit.wire.ids import split_scenario_id
 from tracekit.wire.names import RED
@@ -204,9 +205,13 @@ class Several:
             return f"{part.box}: {'refused' if part.problem else 'connecting'}"
         with part.view.lock:
             counts = dict(part.view.state.counts)
+            awaited = [service.name for service in part.view.state.run.services if service.awaited]
         left = counts.get("pending", 0) + counts.get("running", 0)
         state = "lost" if part.lost else part.view.link
-        return f"{part.box}: {sum(counts.values()) - left}/{sum(counts.values())} ({state})"
+        done = f"{sum(counts.values()) - left}/{sum(counts.values())}"
+        if awaited:
+            done = f"waits for service {', '.join(map(edge.clean, awaited[:3]))}"
+        return f"{part.box}: {done} ({state})"
 
     # -- telling
 
@@ -242,7 +247,8 @@ class Several:
             words[word] = words.get(word, 0) + 1
         state = "lost" if part.lost else "refused" if part.problem else "ended"
         run = part.view.run_id if part.view is not None else None
-        return {"box": part.box, "run": run, "state": state, "verdicts": words}
+        why = {} if words or part.view is None else _why_nothing(part.view)
+        return {"box": part.box, "run": run, "state": state, "verdicts": words, **why}
 
     def _differing(self) -> dict[str, dict[str, str]]:
         """Scenarios that did not end alike on every box that ran them, with each one's verdict."""
@@ -256,13 +262,15 @@ class Several:
 
     def _facts(self) -> dict[str, dict[str, str]]:
         """In what the boxes differ that ran something."""
-        return differing({part.box: facts_of(part.view) for part in self.parts if part.view is not None})
+        ran = {part.box: part.view for part in self.parts if part.view is not None and part.words()}
+        return differing({box: facts_of(view) for box, view in ran.items()})
 
     def _say(self, rows: list[dict[str, Any]]) -> None:
         edge.say("")
         for row in rows:
             words = ", ".join(f"{count} {word}" for word, count in sorted(row["verdicts"].items()))
-            edge.say(f"{row['box']:16} {row['state']:8} {words or 'nothing'}")
+            why = edge.clean(f": {row['why']}") if "why" in row else ""
+            edge.say(f"{row['box']:16} {row['state']:8} {words or f'nothing{why}'}")
         for name, seen in self._differing().items():
             said = ", ".join(f"{box}: {word}" for box, word in seen.items())
             edge.say(f"≠ {edge.clean(name)}  {said}")
@@ -283,3 +291,10 @@ class Several:
         if self.missing or (not self.share and any(part.lost or part.problem for part in self.parts)):
             return edge.UNREACHABLE
         return max(codes, default=edge.UNREACHABLE)
+
+
+def _why_nothing(view: RunView) -> dict[str, str]:
+    """What kept a box from running anything, as far as it says."""
+    with view.lock:
+        found = blocking_of(view.state.notices)
+    return {"why": found[0].message} if found else {}

@@ -17,7 +17,7 @@ from tracekit.wire.problems import ProblemError
 from tracekit.wire.secrets import MIN_LENGTH, is_secret_name
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from tracekit.config.settings import Settings
 
@@ -160,20 +160,35 @@ def secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
     """The values of all secrets by name. Raises ProblemError naming every one that cannot be had; never shows one."""
     faults = Faults()
     values: dict[str, str] = {}
+    for _, name, variable, value in _secrets(profile, environ, faults):
+        if values.setdefault(name, value) != value:
+            what = f"the secret {name} has another value in another suite"
+            faults.add("duplicate", what, variable.where, "give one of them another name")
+    problems = faults.problems()
+    if problems:
+        raise ProblemError(list(dict.fromkeys(problems)))
+    return values
+
+
+def known_secrets(profile: Profile, environ: Mapping[str, str]) -> dict[str, str]:
+    """The values that can be had of all secrets, for whoever takes them out of a text; nothing is refused here."""
+    values: dict[str, str] = {}
+    for suite, name, _, value in _secrets(profile, environ, Faults()):
+        if values.setdefault(name, value) != value:
+            values[f"{name} of {suite}"] = value
+    return values
+
+
+def _secrets(
+    profile: Profile, environ: Mapping[str, str], faults: Faults
+) -> Iterator[tuple[str, str, Variable, str]]:
     for suite in profile.suites:
         for name, variable in _variables(profile, suite, faults).items():
             if not _is_secret(variable):
                 continue
             value = _resolved(profile, variable, environ, faults) if variable.secret else variable.value
-            if value is None:
-                continue
-            if values.setdefault(name, value) != value:
-                what = f"the secret {name} has another value in another suite"
-                faults.add("duplicate", what, variable.where, "give one of them another name")
-    problems = faults.problems()
-    if problems:
-        raise ProblemError(list(dict.fromkeys(problems)))
-    return values
+            if value is not None:
+                yield suite.name, name, variable, value
 
 
 def _resolved(profile: Profile, variable: Variable, environ: Mapping[str, str], faults: Faults) -> str | None:

@@ -6,13 +6,14 @@ One connection, a handful of questions, nothing left behind but the agent itself
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import anyio
 
 from tracekit.agent.client import Client
+from tracekit.agent.redact import Redactor
 from tracekit.engine import services as asked_services
 from tracekit.engine.services import Standing
 from tracekit.link.pipes import Opener
@@ -51,16 +52,30 @@ class Health:
         return [str(run.get("run")) for run in runs or () if run.get("state") == "live"]
 
 
-async def look(opener: Opener, where: str, services: Sequence[Service] = (), place: str = "") -> Health:
+class _Asking(NamedTuple):
+    services: Sequence[Service]
+    place: str
+    redactor: Redactor
+
+
+async def look(
+    opener: Opener,
+    where: str,
+    services: Sequence[Service] = (),
+    place: str = "",
+    secrets: Mapping[str, str] | None = None,
+) -> Health:
     """Look at one box, and have it ask its services; raises ProblemError when it cannot be reached.
 
-    `place` is the project's folder there, where it is known between runs.
+    `place` is the project's folder there, where it is known between runs. What the services say is told without
+    `secrets`; the box's own stay there.
     """
+    asking = _Asking(services, place, Redactor(secrets or {}))
     began = time.monotonic()
     with anyio.move_on_after(_PATIENCE):
         try:
             async with connect(opener, "check") as session:
-                return await _look(session, where, began, services, place)
+                return await _look(session, where, began, asking)
         except (FrameError, OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
             what = f"the box does not speak as an agent does: {fault}"
             action = "look at its shell's start-up files, and at what stands there in the agent's place"
@@ -68,9 +83,8 @@ async def look(opener: Opener, where: str, services: Sequence[Service] = (), pla
     raise ProblemError(Problem("ssh.timeout", "the box does not answer in time", where, "try again"))
 
 
-async def _look(
-    session: Session, where: str, began: float, services: Sequence[Service], place: str
-) -> Health:
+async def _look(session: Session, where: str, began: float, asking: _Asking) -> Health:
+    services, place, redactor = asking
     questions, unasked = asked_services.questions(services, place)
 
     def ask(client: Client) -> None:
@@ -113,7 +127,10 @@ async def _look(
             Problem("link.agent_gone", "the agent went away while it was asked", where, "try again")
         )
     trip, offset = min(seen)
-    found = asked_services.standings(services, unasked, answers)
+    found = tuple(
+        each._replace(why=redactor.text(each.why))
+        for each in asked_services.standings(services, unasked, answers)
+    )
     unwell = asked_services.problems(found, where, asked_services.homeless(services, place))
     problems = [*_problems(facts, trip, offset, where), *unwell]
     return Health(facts, took, trip, offset, problems, found)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tracekit.config.profile import OF_A_RUN, Check
+from tracekit.model.words import count
 from tracekit.wire.problems import Problem
 
 if TYPE_CHECKING:
@@ -27,10 +28,13 @@ class Standing(NamedTuple):
     why: str = ""
 
 
-def questions(services: Sequence[Service], place: str = "") -> tuple[list[dict[str, Any]], list[Standing]]:
+def questions(
+    services: Sequence[Service], place: str = "", *, running: bool = False
+) -> tuple[list[dict[str, Any]], list[Standing]]:
     """What a box is to be asked, and which services cannot be asked, with the reason.
 
-    `place` is the project's folder on the box, where it is known between runs: commands are started in there.
+    `place` is the project's folder on the box, where it is known between runs: commands are started in there. A
+    `running` project is where the run is.
     """
     asked: list[dict[str, Any]] = []
     unasked: list[Standing] = []
@@ -41,6 +45,9 @@ def questions(services: Sequence[Service], place: str = "") -> tuple[list[dict[s
             unasked.append(Standing(service.name, UNASKED, "has neither `health` nor `ready`"))
         elif question is None:
             unasked.append(Standing(service.name, UNASKED, "only its output says when it is ready"))
+        elif not place and not running and _of_the_project(question):
+            why = "its command is the project's, which is on the box only while it runs there"
+            unasked.append(Standing(service.name, UNASKED, why))
         elif _of_a_run(question):
             unasked.append(Standing(service.name, UNASKED, "its port or directory is each run's own"))
         else:
@@ -51,7 +58,7 @@ def questions(services: Sequence[Service], place: str = "") -> tuple[list[dict[s
 
 def expected(services: Sequence[Service]) -> list[dict[str, Any]]:
     """What a run asks before its suites, where it runs: for how long it may take, and how it would be started."""
-    asked, _ = questions(services)
+    asked, _ = questions(services, running=True)
     known = {service.name: service for service in services}
     found = []
     for question in asked:
@@ -67,6 +74,12 @@ def _question(check: Check) -> dict[str, Any] | None:
     if check.http is not None:
         return {"http": check.http}
     return {"command": list(check.command)} if check.command else None
+
+
+def _of_the_project(question: Mapping[str, Any]) -> bool:
+    """Whether a command is a file that is found from the project's folder only."""
+    first = str((question.get("command") or [""])[0])
+    return "/" in first and not first.startswith(("/", "~"))
 
 
 def _of_a_run(question: Mapping[str, Any]) -> bool:
@@ -121,4 +134,7 @@ def words(found: Sequence[Standing]) -> str:
 def brief(found: Sequence[Standing]) -> str:
     """The same, shorter still."""
     asked = [each for each in found if each.state != UNASKED]
-    return f"services {sum(each.state == WELL for each in asked)}/{len(asked)}" if asked else ""
+    said = [f"services {sum(each.state == WELL for each in asked)}/{len(asked)}"] if asked else []
+    left = len(found) - len(asked)
+    said += [count(left, "service") + " not asked"] if left else []
+    return ", ".join(said)

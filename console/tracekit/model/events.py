@@ -212,6 +212,7 @@ class PhaseStarted(Event):
     reason: NotRequired[str]
     lock: NotRequired[str]
     holder: NotRequired[str]
+    why: NotRequired[str]
     message: NotRequired[str]
 
 

@@ -249,12 +249,14 @@ class Unrun:
 
 @dataclass(slots=True)
 class ServiceFacts:
-    """How a service was before the suites of a run; `why` says it of one that was not well."""
+    """How a service was before the suites of a run; `why` says it of one that was not well, or is not well yet."""
 
     box: str
     name: str
     after: float
     why: str = ""
+    #: Nobody has said yet what became of it.
+    awaited: bool = False
 
 
 @dataclass(slots=True)

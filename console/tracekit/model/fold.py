@@ -282,6 +282,11 @@ class Fold:
             self.notice_lines.append((key, line))
             self.state.add_notice(key, notice)
 
+    def _phase(self, key: Key, line: Line) -> None:
+        self.take_notice(key, line)
+        if line.get("phase") == "service":
+            self._run(key, line)
+
     def _count_missing(self, src: str, source: Source) -> None:
         if source.missing:
             self.state.missing[src] = source.missing
@@ -313,7 +318,7 @@ class Fold:
         E.SUITE_FAILED: take_notice,
         E.LAUNCH_STALLED: take_notice,
         E.WARNING: take_notice,
-        E.PHASE_STARTED: take_notice,
+        E.PHASE_STARTED: _phase,
         E.GAP: take_notice,
         E.BOX_CONNECTED: take_notice,
         E.BOX_LOST: take_notice,

@@ -53,6 +53,8 @@ class RunLines:
             _keep(self.boxes, box, key, line, latest=True)
         elif event in (E.SERVICE_READY, E.SERVICE_UNHEALTHY):
             _keep(self.services, f"{box}/{coerce.text(line.get('service'))}", key, line, latest=True)
+        elif event == E.PHASE_STARTED:
+            _keep(self.services, f"{box}/{coerce.text(line.get('id'))}", key, line, latest=True)
         else:
             _keep(self.suites, coerce.text(line.get("suite")), key, line, latest=False)
 
@@ -158,12 +160,13 @@ def _box(line: Line) -> BoxFacts:
 
 
 def _service(line: Line, key: Key) -> ServiceFacts:
-    unwell = line.get("e") == E.SERVICE_UNHEALTHY
+    unwell, awaited = line.get("e") != E.SERVICE_READY, line.get("e") == E.PHASE_STARTED
     return ServiceFacts(
         box=key[1].partition("/")[0],
-        name=coerce.text(line.get("service")),
+        name=coerce.text(line.get("id" if awaited else "service")),
         after=coerce.seconds(line.get("after")),
         why=(coerce.text(line.get("why")) or "it does not say why") if unwell else "",
+        awaited=awaited,
     )
 
 

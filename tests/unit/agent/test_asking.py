@@ -306,3 +306,13 @@ def test_daemon__command_puts_something_into_a_session_of_its_own__then_nothing_
         told = link.until(lambda event: event["type"] == "told")
         assert told["services"] == [{"name": "it", "said": ""}]
         until(lambda: not _lives(int(place.read_text())))
+
+
+def test_ask__a_service_says_a_secret__then_it_is_not_told_even_where_a_line_is_cut() -> None:
+    secret = "a-word-that-only-the-box-knows"
+    words = "x " * 95 + f"{secret} and more"
+    for text in (f"refused {secret}", words):
+        check = {"name": "it", "command": ["sh", "-c", f"echo '{text}'; exit 1"]}
+        (told,) = ask([check], secrets={"DB_PASSWORD": secret})
+        assert secret[:8] not in told["said"]
+        assert "ends with 1" in told["said"]

@@ -11,6 +11,7 @@ from tracekit.engine.services import (
     WELL,
     Standing,
     brief,
+    expected,
     homeless,
     problems,
     questions,
@@ -38,6 +39,21 @@ def test_questions__project_is_on_the_box__then_commands_alone_are_asked_in_its_
     asked, _ = questions([DB, API, QUEUE], "/srv/app")
     assert [each.get("at") for each in asked] == [None, None, "/srv/app"]
     assert homeless([DB, API, QUEUE], "/srv/app") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("command", "asked"),
+    [("./ask", False), ("tools/ask", False), ("/usr/bin/ask", True), ("ask", True), ("~/ask", True)],
+)
+def test_questions__its_command_is_a_file_of_the_project__then_asked_only_where_that_is(
+    command: str, asked: bool
+) -> None:
+    service = Service("s", ("s",), ready=Check(command=(command,)))
+    found, unasked = questions([service])
+    assert bool(found) is asked
+    assert ["on the box only while it runs there" in each.why for each in unasked] == [True] * (not asked)
+    assert len(questions([service], "/srv/app")[0]) == 1
+    assert [each["name"] for each in expected([service])] == ["s"]
 
 
 def test_problems__project_is_there_only_while_it_runs__then_said_of_commands_alone() -> None:
@@ -71,7 +87,7 @@ def test_standings__answers__then_by_the_profiles_order_and_strangers_are_left_o
     found = standings([DB, Service("lone", ("x",)), API], unasked, told)
     assert [(each.name, each.state) for each in found] == [("db", WELL), ("lone", UNASKED), ("api", UNWELL)]
     assert words(found) == "services 1 of 2 well, lone not asked: has neither `health` nor `ready`"
-    assert brief(found) == "services 1/2"
+    assert brief(found) == "services 1/2, 1 service not asked"
     (problem,) = problems(found, "box7")
     assert (problem.code, problem.what) == ("box.service", "service api: answers with 503")
     assert "`tracekit box shell box7`" in problem.action
@@ -91,8 +107,8 @@ def test_standings__agent_does_not_say__then_none_is_known_to_be_well(
 ) -> None:
     (found,) = standings([DB], [], told)
     assert (found.state, why in found.why) == (UNASKED, True)
-    assert (problems([found], "box7"), brief([found])) == ([], "")
+    assert (problems([found], "box7"), brief([found])) == ([], "1 service not asked")
 
 
 def test_words__no_services__then_nothing() -> None:
-    assert (words([]), brief([Standing("a", UNASKED, "x")])) == ("", "")
+    assert (words([]), brief([])) == ("", "")

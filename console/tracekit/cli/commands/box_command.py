@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, project
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from tracekit.config.profile import Environment
+    from tracekit.config.profile import Environment, Profile
     from tracekit.engine.boxes import Ways
     from tracekit.engine.health import Health
 
@@ -70,10 +70,30 @@ def _root() -> str:
 
 def _declared() -> list[Environment]:
     """The boxes of the project here and of the user, in the order of their names; raises ProblemError."""
+    return boxes_of(_profile())
+
+
+def _profile() -> Profile:
     from tracekit.config import loader
 
-    config = loader.load(_root(), environ=os.environ, implicit=False)
-    return sorted((each for each in config.profile.environments if each.remote), key=lambda each: each.name)
+    return loader.load(_root(), environ=os.environ, implicit=False).profile
+
+
+def boxes_of(profile: Profile) -> list[Environment]:
+    """The environments behind this machine, in the order of their names."""
+    return sorted((each for each in profile.environments if each.remote), key=lambda each: each.name)
+
+
+def secrets_of(profile: Profile) -> dict[str, str]:
+    """What nobody is to read in the words of a service: this machine's secrets, and the profile's."""
+    from tracekit.config.plan import known_secrets
+    from tracekit.wire.secrets import secrets_in
+
+    found = known_secrets(profile, os.environ)
+    for name, value in secrets_in(os.environ).items():
+        if found.setdefault(name, value) != value:
+            found[f"{name} of this machine"] = value
+    return found
 
 
 def _named(name: str) -> Environment:
@@ -131,10 +151,13 @@ def _check(args: argparse.Namespace) -> int:
     ways = Ways(project.places(), asker=asking.asker(), accept_new=args.accept_new)
     import anyio
 
-    return edge.OK if anyio.run(_looked_at, ways, chosen, args.json) else edge.UNREACHABLE
+    secrets = secrets_of(_profile())
+    return edge.OK if anyio.run(_looked_at, ways, chosen, secrets, args.json) else edge.UNREACHABLE
 
 
-async def _looked_at(ways: Ways, chosen: Sequence[Environment], as_json: bool) -> bool:
+async def _looked_at(
+    ways: Ways, chosen: Sequence[Environment], secrets: Mapping[str, str], as_json: bool
+) -> bool:
     """Look at all of them at once, and say how each is, in their order, as it is known; whether all are well."""
     import anyio
 
@@ -144,7 +167,7 @@ async def _looked_at(ways: Ways, chosen: Sequence[Environment], as_json: bool) -
     async def one(at: int, found: Environment) -> None:
         nonlocal told
         try:
-            health = await _health(ways, found)
+            health = await _health(ways, found, secrets)
             seen[at] = health, health.problems
         except ProblemError as fault:
             seen[at] = None, fault.problems
@@ -158,12 +181,12 @@ async def _looked_at(ways: Ways, chosen: Sequence[Environment], as_json: bool) -
     return not any(problems for _, problems in seen.values())
 
 
-async def _health(ways: Ways, found: Environment) -> Health:
+async def _health(ways: Ways, found: Environment, secrets: Mapping[str, str]) -> Health:
     from tracekit.engine.health import look
     from tracekit.engine.relocate import place_between_runs
 
     link = ways.link(str(found.host), found.user, found.port, found.fingerprint)
-    return await look(link, found.name, found.services, place_between_runs(_root(), found))
+    return await look(link, found.name, found.services, place_between_runs(_root(), found), secrets)
 
 
 def _say(found: Environment, health: Health | None, problems: Sequence[Problem], *, as_json: bool) -> None:
@@ -251,7 +274,8 @@ def _add(args: argparse.Namespace) -> int:
         import anyio
 
         ways = Ways(project.places(), asker=asking.asker(), accept_new=args.accept_new)
-        health = anyio.run(_health, ways, found)
+        # It has no services yet, whose words could hold a secret.
+        health = anyio.run(_health, ways, found, {})
         if not args.json:
             edge.say(f"✓ {args.name:16} {_words(health)}")
     boxes_edit.write(place, text)

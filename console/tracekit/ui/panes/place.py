@@ -89,7 +89,13 @@ def _machine(box: BoxFacts) -> Told:
 def _services(run: RunFacts) -> Told:
     for service in run.services:
         where = f"{service.name} on {service.box}" if len(run.boxes) > 1 else service.name
-        yield where, service.why or (f"well, after {service.after:.1f}s" if service.after >= 1 else "well")
+        if service.awaited:
+            yield where, f"{'was' if run.ended else 'is'} waited for: {service.why}"
+        else:
+            yield (
+                where,
+                service.why or (f"well, after {service.after:.1f}s" if service.after >= 1 else "well"),
+            )
 
 
 def _run(run: RunFacts) -> Told:

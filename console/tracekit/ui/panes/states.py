@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tracekit.model.facts import RunFacts
 from tracekit.ui.board import Board
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
@@ -43,9 +44,13 @@ def state_lines(
             Line(2).own("ctrl+r looks for scenarios, H shows recorded runs, q leaves", look.dim),
         ]
     if view is None or (view.live and stage != "idle") or (view.live and not view.state.run.ended):
-        words = {"opening": "opening the run", "launching": "starting"}.get(stage, "looking for scenarios")
+        run = view.state.run if view is not None else None
+        # One that was asked for a list only has nothing to begin.
+        begun = run is not None and run.started_t and run.mode != "discover"
+        words = "no test has begun yet" if begun else "looking for scenarios"
+        told = {"opening": "opening the run", "launching": "starting"}.get(stage, words)
         return [
-            Line().own(words, look.strong).own(look.glyphs.dots, look.accent),
+            Line().own(told, look.strong).own(look.glyphs.dots, look.accent),
             Line(),
             Line(2).own("in ", look.dim).name(root or (view.root if view else ""), look.text),
         ]
@@ -109,9 +114,23 @@ def banner(board: Board, problems: Sequence[Problem], look: Palette) -> Line | N
         return _banner("the link is down; the run goes on", "connecting again", look)
     if view is not None and view.link == "lost":
         return _banner("the link is lost: shown as lost, not as failed", "H attaches again", look)
+    if view is not None and view.live and (found := awaited(view.state.run)) is not None:
+        what, why = found
+        return _banner(f"{what}: {why}", "", look)
     if problems and board.ids:
         return _banner(problems[0].what, problems[0].action, look)
     return None
+
+
+def awaited(run: RunFacts) -> tuple[str, str] | None:
+    """The services that nothing begins without, and why the first of them is not well; None when all have answered."""
+    services = [service for service in run.services if service.awaited]
+    if not services:
+        return None
+    first = services[0]
+    where = f" on {first.box}" if len(run.boxes) > 1 else ""
+    more = f" and {len(services) - 1} more" if len(services) > 1 else ""
+    return f"waits for service {first.name}{where}{more}", first.why
 
 
 def _banner(what: str, action: str, look: Palette) -> Line:

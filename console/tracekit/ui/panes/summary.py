@@ -10,6 +10,7 @@ from tracekit.model.status import RED_STATUSES, WORDS, Status
 from tracekit.model.words import clock, count, moment, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.panes.failure import failure_lines
+from tracekit.ui.panes.states import awaited
 from tracekit.ui.panes.story import title
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line, clean, safe_lines, shorten
@@ -98,6 +99,11 @@ def _headline(board: Board, run: RunFacts, view: ViewFace, look: Palette) -> Lin
         tally = board.progress()
         tests = sum(tally.values())
         over = tests - tally[Status.PENDING] - tally[Status.RUNNING]
+        if (found := awaited(run)) is not None:
+            what, why = found
+            return Line(4).gap(2).name(what, look.warn).name(f": {why}", look.text)
+        if not tests:
+            return Line().gap(2).own("no test has begun yet", look.strong)
         return Line().gap(2).own(f"running: {over:,} of {tests:,}", look.strong)
     if red:
         return Line().gap(2).own(f"{red:,} of {tests:,} failed", look.failure)

@@ -54,7 +54,7 @@ class Environments(Dialog[tuple[str, str]]):
         """Everything."""
         look = self.look
         head = Line().own("ENVIRONMENTS", look.dim)
-        head.own("  enter runs there · space marks · c looks · ! shell", look.faint)
+        head.own("  enter for runs · space marks · c looks · ! shell", look.faint)
         self.fill(wrap([head, *self._unwell()], self.room, _MOST), [self._row(row) for row in self.rows], at)
 
     def _unwell(self) -> list[Line]:
