@@ -300,6 +300,11 @@ class Recorder:
     def interrupted(self, verdict: str, reason: str) -> None:
         """The session ends in the middle of a test, whose reports never came."""
         if self.head and not self.off:
+            # What it was in the middle of took its time, too, although nobody reports it.
+            spent = max(0, self.spool.mono() - self.phase_started)
+            self.elapsed += spent
+            if self.phase and f'"{self.phase}":' not in self.durations:
+                self.durations += f'"{self.phase}":{spent},'
             self._end(verdict, reason)
 
     # -- output -------------------------------------------------------------------------------------------------

@@ -87,6 +87,7 @@ class FakeView:
     elsewhere = False
     imported = False
     trouble = None
+    away: tuple[int, int] | None = None
     cut = 0
     box_dir = Path("/srv/runs")
 

@@ -139,6 +139,7 @@ def lost() -> Console:
 def reconnecting() -> Console:
     """The link is down for now."""
     view = FakeView(journals.running(), link="reconnecting")
+    view.away = (1_763_674_150_000_000_000, 3)
     return showing(view)
 
 

@@ -56,6 +56,7 @@ class Moment:
     expected = 0
     problem: Problem | None = None
     trouble: Problem | None = None
+    away: tuple[int, int] | None = None
 
     def __init__(self, view: RunView, fold: Fold) -> None:
         self._view, self._fold = view, fold

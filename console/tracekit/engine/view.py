@@ -7,6 +7,7 @@ A view never decides anything: it is told.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal
@@ -47,6 +48,8 @@ class RunView:
         self.problem: Problem | None = None
         #: Why the link is down, as long as it is.
         self.trouble: Problem | None = None
+        #: Since when the line is down, and how often it was tried to have it back; nothing while it is there.
+        self.away: tuple[int, int] | None = None
         # What of the recording could not be read when somebody wanted to see it.
         self.unread: Problem | None = None
         self._window = recorded.Window(box_dir / OUTPUT_FILE)
@@ -116,6 +119,8 @@ class RunView:
         """Note what became of the link; a reader sees it at its next look."""
         with self.lock:
             self.link, self.trouble = link, trouble
+            since, tried = self.away or (time.time_ns(), 0)
+            self.away = (since, tried + 1) if link == "reconnecting" else None
             self.live = link not in {"replay", "ended", "lost"}
             if problem is not None:
                 self.problem = problem

@@ -88,8 +88,18 @@ def test_follow__box_cannot_be_reached_any_more__then_it_is_said_why_and_tried_o
     agents = Agents(piece(0, b"x"), unreachable)
     view = followed(tmp_path, agents, patience=6)
     assert (view.link, view.trouble, view.problem) == ("reconnecting", unreachable, None)
+    tried = away(view)
+    assert tried[1] > 1
+    view.mark("reconnecting")
+    assert away(view) == (tried[0], tried[1] + 1)
     view.mark("attached")
     assert view.trouble is None
+    assert view.away is None
+
+
+def away(view: RunView) -> tuple[int, int]:
+    assert view.away is not None
+    return view.away
 
 
 def test_follow__another_key_than_before__then_nothing_more_is_said_to_it(tmp_path: Path) -> None:

@@ -410,6 +410,10 @@ def test_session_ends_in_a_test__nothing_is_red__then_the_suite_failed_and_the_r
     (told,) = ran.events("suite.failed")
     assert (told["exit"], told["code"]) == (status, "pytest.exit_status")
     assert ran.not_run == ["pytest:test_it.py::test_b"]
+    # What it was in the middle of is in its time, although no report of it ever came.
+    (ended,) = ran.events("attempt.ended")
+    assert (ended["verdict"], list(ended["durations"])) == ("cancelled", ["setup", "call"])
+    assert ended["d"] == sum(ended["durations"].values())
 
 
 @pytest.mark.parametrize("only", [None, ["pytest:test_it.py::test_a"]])

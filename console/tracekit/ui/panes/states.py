@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracekit.model.facts import RunFacts
+from tracekit.model.words import moment
 from tracekit.ui.board import Board
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
@@ -109,9 +110,17 @@ def banner(board: Board, problems: Sequence[Problem], look: Palette) -> Line | N
     if view is not None and view.problem is not None:
         return _banner(view.problem.what, view.problem.action, look)
     if view is not None and view.link == "reconnecting":
+        since, tried = view.away or (0, 0)
+        when = f" since {moment(since).partition(' ')[2]} UTC" if since else ""
+        attempt = f", attempt {tried:,}" if tried else ""
         if view.trouble is not None:
-            return _banner(f"the link is down: {view.trouble.what}", view.trouble.action, look)
-        return _banner("the link is down; the run goes on", "connecting again", look)
+            what = f"the link is down{when}{attempt}: {view.trouble.what}"
+            return _banner(what, view.trouble.action, look)
+        return _banner(
+            f"the link is down{when}; the run goes on",
+            f"attempt {tried:,}" if tried else "connecting again",
+            look,
+        )
     if view is not None and view.link == "lost":
         return _banner("the link is lost: shown as lost, not as failed", "H attaches again", look)
     if view is not None and view.live and (found := awaited(view.state.run)) is not None:
