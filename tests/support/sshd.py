@@ -43,13 +43,22 @@ class Network:
         subprocess.run(["ip", "link", "set", self.name, "down"], check=True)
 
 
+def _free_block(number: int) -> str:
+    """Addresses that no network here has: other tests may be making theirs at the same time."""
+    told = subprocess.run(["ip", "-o", "-4", "addr"], capture_output=True, text=True, check=True).stdout
+    first = os.getpid()
+    blocks = (f"10.{160 + (first + step) % 90}.{number}" for step in range(90))
+    return next(block for block in blocks if f" {block}." not in told)
+
+
 @contextlib.contextmanager
 def network(number: int) -> Iterator[Network]:
     """One of several; only root may make it."""
     if os.geteuid() != 0 or shutil.which("ip") is None:
         unavailable("network namespaces: only root may make them, with iproute2")
     name = f"tk{os.getpid() % 100000}n{number}"
-    ours, theirs = (f"10.213.{number}.{each}" for each in (1, 2))
+    block = _free_block(number)
+    ours, theirs = (f"{block}.{each}" for each in (1, 2))
     commands = [
         f"ip netns add {name}",
         f"ip link add {name} type veth peer name {name}p",
