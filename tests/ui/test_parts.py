@@ -1,4 +1,4 @@
-"""A test that only holds red parts: its Why says what went wrong in each, and leads there."""
+"""A test with red parts: what its Why says, where the keys lead, and what is counted."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def smoke(reds: int) -> Journal:
 
 def test_why__a_test_whose_parts_are_red__then_each_of_them_with_its_words() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "2")
+        await press(pilot, shown, "J", "h", "2")
         text = shown.screen_text()
         assert "2 parts of it red" in text
         assert "Refused: connection 0 refused" in text
@@ -41,8 +41,61 @@ def test_why__a_test_whose_parts_are_red__then_each_of_them_with_its_words() -> 
 
 def test_why__a_red_part_itself__then_nothing_of_parts() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, "J", "J", "2")
+        await press(pilot, shown, "J", "2")
         assert "connection 0 refused" in shown.screen_text()
         assert "of it red" not in shown.screen_text()
 
     drive(lambda: showing(FakeView(smoke(1))), story)
+
+
+def words_of_row(shown: Console) -> str:
+    """The name of the test that the cursor stands on."""
+    tree = shown.app.board_screen.scenarios
+    assert tree.selected is not None
+    section, node = tree.selected
+    return tree.board.facts[section.ref[node]].name
+
+
+def test_next_failure__a_test_that_only_holds_red_parts__then_the_parts_alone() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        told = []
+        for _ in range(3):
+            await press(pilot, shown, "J")
+            told.append(words_of_row(shown))
+        assert told == ["answer 0", "answer 1", "answer 0"]
+
+    drive(lambda: showing(FakeView(smoke(2))), story)
+
+
+def test_next_failure__a_test_that_failed_itself_beside_its_parts__then_it_too() -> None:
+    def both() -> Journal:
+        journal = Journal()
+        journal.start()
+        whole = journal.found("smoke.sh", "smoke")
+        journal.begin(whole)
+        part = f"{whole} ▸ answer"
+        journal.begin(part, parent=whole)
+        journal.fails(part, [raised("Refused", "no answer", [])])
+        journal.end(part, "failed", 9, parent=whole)
+        journal.fails(whole, [raised("Late", "and then no bye", [])])
+        journal.end(whole, "failed", 61)
+        journal.finish()
+        return journal
+
+    async def story(pilot: Any, shown: Console) -> None:
+        told = []
+        for _ in range(2):
+            await press(pilot, shown, "J")
+            told.append(words_of_row(shown))
+        assert told == ["smoke", "answer"]
+
+    drive(lambda: showing(FakeView(both())), story)
+
+
+def test_file__a_test_with_parts__then_the_test_is_counted_as_in_the_header() -> None:
+    async def story(_pilot: Any, shown: Console) -> None:
+        head = next(line for line in shown.screen_text().splitlines() if "▼ smoke.sh" in line)
+        assert head.split("▕")[0].split()[-2:] == ["✗1", "1"]
+        assert "✗1 " in shown.screen_text().splitlines()[0]
+
+    drive(lambda: showing(FakeView(smoke(2))), story)

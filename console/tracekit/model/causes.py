@@ -88,7 +88,7 @@ class CauseIndex:
             if new is not None:
                 self._of[i] = new
                 self._rows.setdefault(new.key, {})[i] = new
-        for holder in _holders(state.ids[i]):
+        for holder in holders_of(state.ids[i]):
             held_rows = self._below.setdefault(holder, set())
             before = bool(held_rows)
             (held_rows.add if red else held_rows.discard)(i)
@@ -98,7 +98,7 @@ class CauseIndex:
                 self._look(state, state.index[holder])
 
 
-def _holders(scenario: str) -> list[str]:
+def holders_of(scenario: str) -> list[str]:
     """The ids of the parts that a part stands in, the innermost first."""
     base, mark, part = scenario.partition(SUBTEST_MARK)
     found: list[str] = []

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from tracekit.model.causes import holders_of
 from tracekit.model.facts import Attempt, CauseGroup, Notice, ScenarioFacts
 from tracekit.model.notices import blocking_of, once
 from tracekit.model.state import RunState
@@ -367,6 +368,15 @@ class Board:
     def reds(self) -> Iterator[int]:
         """Rows that are red, in their order."""
         return red_rows(self.status)
+
+    def holders(self) -> set[int]:
+        """Red rows that hold red parts and failed by nothing of their own: the parts say what went wrong."""
+        found: set[int] = set()
+        for row in self.reds():
+            if self.parent[row] >= 0:
+                above = (self.index.get(holder, -1) for holder in holders_of(self.ids[row]))
+                found.update((self.parent[row], *above))
+        return found - {row for _, rows in self.causes() for row in rows} if found else found
 
     @property
     def red_count(self) -> int:

@@ -1,7 +1,7 @@
 """The tree as data: sections of flat arrays, one for the causes, one for notices, one for each file.
 
-A section knows depth, kind and subtree span of its nodes, which are visible, and how many below a container are red,
-running or over. Changes cost their own section only; nothing here paints.
+A section knows depth, kind and subtree span of its nodes, which are visible, and how many tests below a container are
+red or over. Changes cost their own section only; nothing here paints.
 """
 
 from __future__ import annotations
@@ -115,11 +115,15 @@ class Section:
         )
 
     def count(self, board: Board) -> None:
-        """Count every leaf into the containers above it; once, when the section is new."""
+        """Count every test into the containers above it; once, when the section is new."""
         for node, kind in enumerate(self.kind):
-            if kind == LEAF:
+            if kind == LEAF and not self._part(node):
                 self._add(node, board.status[self.ref[node]], 1)
                 self._climb(self.total, self.up[node], 1)
+
+    def _part(self, node: int) -> bool:
+        """Whether it hangs below its test, which alone is counted: numbers are those of the header."""
+        return self.kind[self.up[node]] == LEAF
 
     def _add(self, node: int, status: int, by: int) -> None:
         if status in RED_STATUSES:
@@ -135,7 +139,7 @@ class Section:
     def changed(self, row: int, before: int, after: int) -> int:
         """Note a row's new status; gives its node, or -1 when the row is not here."""
         node = self.node_of.get(row, -1)
-        if node >= 0 and before != after:
+        if node >= 0 and before != after and not self._part(node):
             self._add(node, before, -1)
             self._add(node, after, 1)
         return node

@@ -220,7 +220,14 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         self._place(self._at if self.touched else self._trouble())
 
     def _trouble(self) -> int:
-        """Where a person looks first: the first cause or notice, else the first row of the first file."""
+        """Where a person looks first: the first cause, else the first notice, else the first row of the first file.
+
+        What was not collected stands above the causes and stays in sight; where it fills the screen, it comes first.
+        """
+        height = self.size.height  # none yet: nothing is out of sight
+        for start, section in zip(self._starts, self.sections, strict=False):
+            if section.key == "causes" and len(section) > 1 and (not height or start + 1 < height):
+                return start + 1
         return 1 if self.sections and self.sections[0].span[0] > 1 and len(self.sections[0]) > 1 else 0
 
     def _place(self, at: int) -> None:
@@ -283,15 +290,21 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         return False
 
     def jump_red(self, direction: int) -> bool:
-        """Go to the next red scenario, unfolding what hides it; round the end; says whether there was one."""
+        """Go to the next red row that says what went wrong, unfolding what hides it; round the end.
+
+        Says whether there was one.
+        """
         status, allowed = self.board.status, self._allowed
+        files = {self.board.file[row] for row in self.board.reds()}
+        silent = self.board.holders()
         reds = [
             (number, node)
             for number, section in enumerate(self.sections)
-            if section.red[0] and section.key in self._files
+            if section.key in files
             for node, kind in enumerate(section.kind)
             if kind == LEAF
             and status[section.ref[node]] in RED_STATUSES
+            and section.ref[node] not in silent
             and (allowed is None or allowed(section.ref[node]))
         ]
         if not reds:
@@ -383,8 +396,9 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
                 self.refresh_line(y)
 
     def on_resize(self) -> None:
-        """Keep the cursor in sight."""
+        """Keep the cursor in sight; one that nobody has moved goes where the trouble is in this size."""
         self.hold(Size(max(1, self.size.width), self._starts[-1]))
+        self._restore()
         self._keep_visible()
 
     def on_click(self, event: events.Click) -> None:
