@@ -265,17 +265,21 @@ class Doing(Stopping):
             ids=ids,
         )
 
+    def _under_cursor(self) -> tuple[str, ...]:
+        """What the cursor stands on; it stays there, whatever is told of these meanwhile."""
+        self.scenarios.stay()
+        return self._ids(self.scenarios.rows())
+
     def action_run_selected(self) -> None:
         """Run what the cursor stands on."""
-        ids = self._ids(self.scenarios.rows())
-        if ids:
+        if ids := self._under_cursor():
             self.run(self._again(ids), f"running {len(ids)}")
         else:
             self.say("there is nothing to run on this row")
 
     def action_run_traced(self) -> None:
         """Run what the cursor stands on with its calls recorded, and show what is recorded."""
-        ids = self._ids(self.scenarios.rows())
+        ids = self._under_cursor()
         if not ids:
             self.say("there is nothing to run on this row")
             return
@@ -286,8 +290,7 @@ class Doing(Stopping):
 
     def action_run_until_failure(self) -> None:
         """Run what the cursor stands on again and again; each time is an attempt of its own."""
-        ids = self._ids(self.scenarios.rows())
-        if ids:
+        if ids := self._under_cursor():
             what = f"running {len(ids)} until red, at most {UNTIL_FAILURE} times"
             self.run(self._again(ids)._replace(until_failure=UNTIL_FAILURE), what)
         else:

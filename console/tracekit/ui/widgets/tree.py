@@ -65,6 +65,9 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         self._allowed: Allowed = None
         self._status = bytearray()
         self._cursor: tuple[str, str] | None = None
+        self._gone: tuple[str, str] | None = (
+            None  # where the cursor stood; a rerun takes a cause away for a while
+        )
         self._at = 0
         self._waiting: set[str] = set()
         self._tops_waiting = False
@@ -82,7 +85,8 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             if self.touched and found is not None and found[0].kind[found[1]] == LEAF:
                 self._return_to = self.board.ids[found[0].ref[found[1]]]
         self.board, self._files, self._status = board, {}, bytearray()
-        self._before, self._after, self._cursor, self._at, self.touched = [], [], None, 0, False
+        self._before, self._after, self._cursor, self._gone = [], [], None, None
+        self._at, self.touched = 0, False
         self._causes_open, self.sections, self._allowed = set(), [], None
         self._waiting, self._tops_waiting = set(), False
         self._arrange()
@@ -183,11 +187,11 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
                 name for name in section.closed() if not name.startswith(f"{CAUSE}:")
             }
             if section.key == "causes":
-                self._causes_open = {
-                    section.identity(node)
-                    for node in range(len(section.kind))
-                    if section.kind[node] == CAUSE and section.open[node]
-                }
+                shown = [node for node, kind in enumerate(section.kind) if kind == CAUSE]
+                closed = {section.identity(node) for node in shown if not section.open[node]}
+                # One that is not there while its tests run again comes back as it was.
+                self._causes_open |= {section.identity(node) for node in shown} - closed
+                self._causes_open -= closed
         closed = {name for names in self._folded.values() for name in names}
         starts, self._after = notice_sections(self.board, closed)
         causes = cause_section(self.board, closed, self._causes_open)
@@ -212,12 +216,29 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             self._at = 0
             self._place(0)
             return
-        if self._cursor is not None and self.touched:
-            for number, section in enumerate(self.sections):
-                if section.key == self._cursor[0] and (node := section.find(self._cursor[1])) >= 0:
-                    self._place(self._starts[number] + section.place(node))
-                    return
-        self._place(self._at if self.touched else self._trouble())
+        if not self.touched:
+            self._place(self._trouble())
+            return
+        for stood in (self._gone, self._cursor):
+            at = self._found(stood) if stood is not None else -1
+            if at >= 0:
+                if stood == self._gone:
+                    self._gone = None
+                self._place(at)
+                return
+        self._gone = self._gone or self._cursor
+        self._place(self._at)
+
+    def _found(self, stood: tuple[str, str]) -> int:
+        """The line of what the cursor stood on, or -1."""
+        for start, section in zip(self._starts, self.sections, strict=False):
+            if section.key == stood[0] and (node := section.find(stood[1])) >= 0:
+                return start + section.place(node)
+        return -1
+
+    def stay(self) -> None:
+        """A person wants the cursor where it stands."""
+        self.touched, self._gone = True, None
 
     def _trouble(self) -> int:
         """Where a person looks first: the first cause, else the first notice, else the first row of the first file.
@@ -273,7 +294,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             "top": -self._starts[-1],
             "bottom": self._starts[-1],
         }
-        self.touched = True
+        self.stay()
         self._place(self._at + step.get(where, 0))
 
     def jump(self, direction: int) -> bool:
@@ -284,7 +305,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             found = self.at(at)
             if found is None or found[0].kind[found[1]] != LEAF or found[0].key == "causes":
                 continue
-            self.touched = True
+            self.stay()
             self._place(at)
             return True
         return False
@@ -327,7 +348,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             section.open[above] = 1
             above = section.up[above]
         section.show(self._allowed)
-        self.touched = True
+        self.stay()
         self._cursor = (section.key, section.identity(node))
         self._arrange()
         self.post_message(self.Moved())
@@ -343,7 +364,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             return False
         section.open[node] = opened
         section.show(self._allowed)
-        self.touched = True
+        self.stay()
         self._arrange()
         self.refresh()
         return True
@@ -353,7 +374,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         found = self.selected
         if found is not None and found[0].up[found[1]] >= 0:
             section, node = found
-            self.touched = True
+            self.stay()
             self._place(self._starts[self.sections.index(section)] + section.place(section.up[node]))
 
     def rows(self) -> list[int]:
@@ -407,7 +428,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         if at == self._at and (found := self.selected) is not None:
             self.fold(opened=not found[0].open[found[1]])
         elif at < self._starts[-1]:
-            self.touched = True
+            self.stay()
             self._place(at)
 
     def render_line(self, y: int) -> Strip:
