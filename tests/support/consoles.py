@@ -356,6 +356,9 @@ class FakeTrust:
         seen = ("chat/test_ws.py  4 tests", "chat/test_rooms.py  6 tests", "auth/test_tokens.py  3 tests")
         return seen, True
 
+    def starts(self, root: str) -> Sequence[tuple[str, str]]:
+        return (("pytest", "imports conftest.py, plugins and the test code"),)
+
 
 @dataclass
 class FakeEditor:

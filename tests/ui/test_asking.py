@@ -278,3 +278,33 @@ def test_question__keys_before_it_is_there__decide_nothing_and_break_nothing() -
         assert answers == ["yes"]
 
     drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+def test_trust__more_to_say_than_a_small_screen_has_rows__then_the_answers_are_in_sight() -> None:
+    def make() -> Console:
+        shown = untrusted()
+        told = [(f"suite-{number}", "starts " + "words " * 30) for number in range(9)]
+        shown.trust.starts = lambda root: told  # type: ignore[method-assign]
+        return shown
+
+    async def story(_pilot: Any, shown: Console) -> None:
+        text = shown.screen_text()
+        assert "suite-0  starts words" in text
+        assert "▌ not now" in text
+        assert "let it run" in text
+
+    drive(make, story, size=(60, 20))
+
+
+def test_trust__more_suites_than_are_shown__then_how_many_more() -> None:
+    def make() -> Console:
+        shown = untrusted()
+        shown.trust.starts = lambda root: [(f"s{number}", "starts it") for number in range(9)]  # type: ignore[method-assign]
+        return shown
+
+    async def story(_pilot: Any, shown: Console) -> None:
+        assert "s5  starts it" in shown.screen_text()
+        assert "s6  starts it" not in shown.screen_text()
+        assert "and 3 more" in shown.screen_text()
+
+    drive(make, story)

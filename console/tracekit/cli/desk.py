@@ -147,3 +147,9 @@ class DeskTrust:
     def preview(self, root: str) -> tuple[Sequence[str], bool]:
         """Names that can be seen without running anything, and whether these are all of them."""
         return preview(Path(root))
+
+    def starts(self, root: str) -> Sequence[tuple[str, str]]:
+        """What would be run to find scenarios: each runner with what it does."""
+        from tracekit.config.starts import starts
+
+        return starts(root, os.environ)

@@ -29,6 +29,8 @@ else:
 Answer = TypeVar("Answer")
 #: Names that the question of trust shows; how many more there are is said.
 MOST_SEEN = 8
+#: And the runners and commands.
+MOST_STARTED = 6
 
 
 class Opening(_Base):
@@ -61,6 +63,11 @@ class Opening(_Base):
         async def look() -> None:
             names = await _in_thread(lambda: self.ports.trust.preview(root))
             found, whole = names or ((), True)
+            starts = await _in_thread(lambda: self.ports.trust.starts(root)) or ()
+            wide = max((len(who) for who, _ in starts[:MOST_STARTED]), default=0)
+            does = [f"  {who:<{min(wide, 12)}}  {what}" for who, what in starts[:MOST_STARTED]]
+            if len(starts) > MOST_STARTED:
+                does.append(f"  and {len(starts) - MOST_STARTED:,} more")
             seen = [f"  {name}" for name in found[:MOST_SEEN]]
             if len(found) > MOST_SEEN:
                 more = f"{len(found) - MOST_SEEN:,} more"
@@ -68,7 +75,10 @@ class Opening(_Base):
             text = [
                 root,
                 "",
-                "This imports the project's test code and runs its plugins.",
+                "To find its tests, code of the project runs:"
+                if does
+                else "To find its tests, code of the project runs.",
+                *does,
                 *([""] if seen else []),
                 *seen,
             ]

@@ -210,6 +210,7 @@ class Trust(Protocol):
     def known(self, root: str) -> bool: ...
     def remember(self, root: str) -> None: ...
     def preview(self, root: str) -> tuple[Sequence[str], bool]: ...
+    def starts(self, root: str) -> Sequence[tuple[str, str]]: ...
 
 
 class Editor(Protocol):
@@ -361,6 +362,9 @@ class Trusting:
 
     def preview(self, root: str) -> tuple[Sequence[str], bool]:
         return (), True
+
+    def starts(self, root: str) -> Sequence[tuple[str, str]]:
+        return ()
 
 
 @dataclass(frozen=True)

@@ -273,5 +273,6 @@ def test_trust__asked_once__then_known(tmp_path: Path) -> None:
     (tmp_path / "test_a.py").write_text("def test_one(): ...")
     assert not trust.known(str(tmp_path))
     assert trust.preview(str(tmp_path)) == (["test_a.py::test_one"], True)
+    assert [who for who, _ in trust.starts(str(tmp_path))] == ["pytest"]
     trust.remember(str(tmp_path))
     assert trust.known(str(tmp_path))

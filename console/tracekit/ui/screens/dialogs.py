@@ -11,13 +11,15 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 
 from tracekit.ui.actions import LIST, bindings
-from tracekit.ui.safe import Line
+from tracekit.ui.safe import Line, wrap
 from tracekit.ui.screens.once import Once
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.choices import Choices
 from tracekit.ui.widgets.lines import LinesPane
 
 Answer = TypeVar("Answer")
+#: Rows of a question's own: its padding, and what it leaves of the screen above and below.
+FRAME = 6
 
 
 class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], inherit_bindings=False):
@@ -93,8 +95,11 @@ class Question(Dialog[str]):
         """Show it."""
         look = self.look
         lines = [Line().own(self.title_text, look.strong)]
-        lines += [Line(2).name(text, look.dim) for text in self.text]
-        self.fill(lines, [Line().own(words, look.text) for _, words in self.answers])
+        lines += [Line(4 if text.startswith(" ") else 2).name(text, look.dim) for text in self.text]
+        # A long line takes more rows than one; the answers stay in sight below them.
+        most = max(3, self.app.size.height - len(self.answers) - FRAME)
+        answers = [Line().own(words, look.text) for _, words in self.answers]
+        self.fill(wrap(lines, self.room, most)[:most], answers)
 
     def answer(self, at: int) -> str | None:
         """The answer's name."""
