@@ -164,6 +164,10 @@ async def rerun_failed(pilot: Any, shown: Console) -> None:
     await settle(pilot, shown)
 
 
+#: What runs for long in `journals.running`.
+MANY = "pytest:chat/test_ws.py::test_1000_clients"
+
+
 async def scrolled_up(pilot: Any, shown: Console) -> None:
     """Output that a person holds while more comes."""
     await press(pilot, shown, *"jjjj", "3", "tab", "k", "k")
@@ -177,6 +181,17 @@ async def scrolled_up(pilot: Any, shown: Console) -> None:
     for client in range(40, 47):
         view.journal.prints(f"client {client:03d} connected\n", many)
     view.feed(7)
+
+
+async def counted(pilot: Any, shown: Console) -> None:
+    """Events that are looked at while they come."""
+    await press(pilot, shown, *"jjjj", "4")
+    view = shown.app.board_screen.board.newest
+    assert isinstance(view, FakeView)
+    for client in range(81):
+        view.journal.line("failure", scenario=MANY, attempt=1, message=f"client {client:03d} is gone")
+    view.feed(81)
+    shown.clock[0] += 1_000_000_000
 
 
 def remembered(make: Callable[[], journals.Journal], **options: Any) -> Callable[[], Console]:
@@ -216,6 +231,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot("theme-ansi-events", traced(journals.failing, theme=ANSI), (WIDE,), keys("J", "7", "tab")),
     Shot("theme-choice", opened(journals.failing), BOTH, keys("T")),
     Shot("running", opened(journals.running), (*BOTH, SINGLE), keys("j", "j", "j", "j")),
+    Shot("events-live", opened(journals.running), (*BOTH, SINGLE), counted),
     Shot("running-held", opened(journals.running), BOTH, scrolled_up),
     Shot("events", traced(journals.failing), (*BOTH, SINGLE), keys("J", "4", "tab")),
     Shot("timeline", traced(journals.failing), (*BOTH, SINGLE), keys("J", "5", "enter", "j", "j")),

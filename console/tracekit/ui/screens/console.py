@@ -260,6 +260,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
             excused=self.board.apart.excused,
             skipped=sum(tally[status] for status in QUIET),
             elapsed=elapsed,
+            rate=self.detail.rate.a_second if live and not self.paused else None,
             dropped=view.state.dropped if view is not None else 0,
             link="then" if self.travelling else link_word(view) if view is not None else "",
             trouble=self.board.trouble,

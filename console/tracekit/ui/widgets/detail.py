@@ -22,6 +22,7 @@ from tracekit.ui.panes.place import place_lines
 from tracekit.ui.panes.unrun import unrun_lines, why_unrun
 from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
+from tracekit.ui.rate import Rate
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, FILE, GROUP, LEAF, NOTICE, TROUBLES, Section
 from tracekit.ui.standing import Standing
@@ -82,6 +83,7 @@ class Detail(Standing, Vertical):
         super().__init__(id=id)
         self.board = Board()
         self.pinned: str | None = None
+        self.rate = Rate()  # of the events that are looked at
         self.resting = True  # nobody has chosen a row yet: where nothing is red, the run itself says most
         self.row = -1
         self._palette, self._ports = palette, ports
@@ -361,8 +363,12 @@ class Detail(Standing, Vertical):
         """Read output on, and say how much is new; of a run that has ended the past says more."""
         if self.tab in OF_THE_PAST and self.row >= 0 and self._asked != self._past_key(self.attempt):
             self.update_facts()
+        counted: tuple[object, int] = None, 0
         if self.tab == "events" and self.is_mounted:
-            self.query_one("#events-pane", EventsPane).tick()
+            pane = self.query_one("#events-pane", EventsPane)
+            pane.tick()
+            counted = pane.counted
+        self.rate.look(*counted, self._ports.now())
         if self.tab == "timeline" and self.is_mounted:
             self.bars.tick(self._ports.now())
         if self.tab == "output" and self.is_mounted:

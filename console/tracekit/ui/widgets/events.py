@@ -142,6 +142,14 @@ class EventsPane(Vertical):
         return self._window is not None and self._window.behind
 
     @property
+    def counted(self) -> tuple[object, int]:
+        """What is counted of a run that goes on, and how much there is of it; None where nobody can say."""
+        window = self._window
+        if window is None or not self._live or window.behind or self._problem is not None:
+            return None, 0
+        return (self._key, window.traced, self.filter_text), window.total
+
+    @property
     def typing(self) -> bool:
         """Whether keys go into the filter."""
         return self.query_one("#events-filter").has_focus

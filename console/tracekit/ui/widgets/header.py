@@ -35,6 +35,7 @@ class HeaderFacts:
     flaky: int = 0
     excused: int = 0  # red and not counted: they stand in quarantine
     elapsed: str = ""
+    rate: int | None = None  # events a second, where they are looked at while they come
     dropped: int = 0
     link: str = ""
     trouble: int = 0  # what could not start or be collected
@@ -90,6 +91,10 @@ class Header(Lined, Widget):
                 shorten(clean(facts.environment or "local"), 18), look.dim if local else look.warn
             )
         line.gap(2 if width >= 60 else 1).join(run)
+        # Last, where there is room: nothing moves when it comes and goes.
+        told = f"{few(facts.rate):>5} ev/s" if facts.rate is not None else ""
+        if told and line.columns + len(told) + right.columns + 4 <= width:
+            right = Line().own(told, look.dim).gap(2).join(right)
         if line.columns + right.columns + 2 <= width:
             line.gap(width - 1 - line.columns - right.columns).join(right)
         return line
