@@ -91,6 +91,7 @@ class Glyphs:
     high: str = "▇"
     low: str = "▁"
     block: str = "█"
+    sliver: str = "▏"
     tick: str = "│"
     times: str = "×"
     pinned: str = "◆"
@@ -140,6 +141,7 @@ ASCII = Glyphs(
     high="#",
     low="_",
     block="=",
+    sliver="|",
     tick="|",
     times="x",
     pinned="P",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from tracekit.model.facts import Attempt
@@ -163,27 +164,42 @@ class Chart:
         return line
 
     def _bars(self, row: Row, chosen: int) -> Line:
-        line, at = Line(), 0
-        for number, bar in enumerate(row.bars):
+        """A bar has a column at least: of several in one the first is seen, and the chosen one always is."""
+        owner = [-1] * self.width
+        order = sorted(range(len(row.bars)), key=lambda number: number == chosen)
+        for number in order:
+            bar = row.bars[number]
             if bar.end < self.since or bar.start > self.until:
                 continue
-            first, last = max(at, self.cell(bar.start)), max(self.cell(bar.end), self.cell(bar.start) + 1)
-            if last <= at or first >= self.width:
-                continue
-            line.gap(first - at)
-            wide = min(last, self.width) - first
-            line.join(self._bar(row, bar, wide, chosen=number == chosen, odd=bool(number % 2)))
-            at = first + wide
+            first = min(self.cell(bar.start), self.width - 1)
+            for at in range(first, min(max(self.cell(bar.end), first + 1), self.width)):
+                if owner[at] < 0 or number == chosen:
+                    owner[at] = number
+        line, at = Line(), 0
+        for number, cells in groupby(owner):
+            wide = sum(1 for _ in cells)
+            if number >= 0:
+                line.gap(at - line.columns)
+                odd, bar = bool(number % 2), row.bars[number]
+                line.join(self._bar(row, bar, wide, chosen=number == chosen, odd=odd))
+            at += wide
         return line
+
+    def _sliver(self, bar: Bar) -> bool:
+        """Whether it is much shorter than the column that it has: it is drawn so, and a block tells of real length."""
+        return not bar.open and (bar.end - bar.start) * self.width * 2 < self.until - self.since
 
     def _bar(self, row: Row, bar: Bar, wide: int, *, chosen: bool, odd: bool) -> Line:
         look, line = self.look, Line()
         red = bar.status in {int(status) for status in RED_STATUSES}
         if row.kind == "step":
-            return line.own(look.glyphs.block * wide, look.accent if chosen else look.of(bar.status))
+            block = look.glyphs.sliver if self._sliver(bar) else look.glyphs.block
+            return line.own(block * wide, look.accent if chosen else look.of(bar.status))
         if row.kind == "slow" or (row.kind == "tests" and (wide < 8 or bar.count > 1) and not chosen):
             # Its name stands beside it, or would not fit: its colour says the rest.
             return line.own(look.glyphs.block * wide, look.accent if chosen else look.of(bar.status))
+        if wide == 1 and bar.count == 1 and row.kind == "calls" and self._sliver(bar):
+            return line.own(look.glyphs.sliver, look.accent if chosen else look.failed if red else look.dim)
         style: Style = look.cursor + look.strong if chosen else look.bar_odd if odd else look.bar_even
         if red and not chosen:
             style = style + look.failure
