@@ -245,6 +245,11 @@ def _phase_steps(attempt: Attempt, told: dict[str, Step]) -> list[Step]:
     at = attempt.started_m
     for phase in order:
         duration = attempt.durations[phase]
+        # Between phases a runner works for itself: one that was not told began no later than what was told in it.
+        inside = [step for step in told.values() if step.parent == phase and step.start_m]
+        if inside:
+            ended = max(step.start_m + step.duration_ns for step in inside)
+            at = max(at, min(ended - duration, *(step.start_m for step in inside)))
         if phase not in have:
             verdict = _phase_verdict(phase, attempt, failed)
             kind = phase if phase in _PHASES else "step"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.unit.model.journals import SUB, SUBSUB, A, B, Journal, exception, fold
@@ -241,6 +243,27 @@ def test_phases__without_events__then_made_from_the_durations() -> None:
         ("setup", "passed", 1000, 3),
         ("call", "failed", 1003, 20),
         ("teardown", "passed", 1023, 2),
+    ]
+
+
+def test_phases__the_runner_worked_for_itself_before_one__then_it_holds_what_was_told_in_it() -> None:
+    journal = Journal().start()
+    told: dict[str, Any] = {
+        "scenario": A,
+        "attempt": 1,
+        "step": "cleanup:db#1",
+        "kind": "cleanup",
+        "name": "db",
+    }
+    journal.add("step.ended", **told, parent="teardown", verdict="passed", d=4, m0=9_000)
+    steps = (
+        journal.end("passed", durations={"setup": 3, "call": 20, "teardown": 7}).state.attempts(0)[0].steps
+    )
+    assert [(step.id, step.start_m, step.duration_ns) for step in steps] == [
+        ("setup", 1000, 3),
+        ("call", 1003, 20),
+        ("teardown", 8_997, 7),
+        ("cleanup:db#1", 9_000, 4),
     ]
 
 
