@@ -11,7 +11,8 @@ from tests.support.consoles import Attach, Console, FakeRow, FakeView, Replay, p
 from tests.support.journals import BEGAN
 from tests.ui.conftest import drive
 from tracekit.ui import actions as registry
-from tracekit.ui.screens.finding import MOST, Help, Names, PaletteScreen
+from tracekit.ui.screens.finding import MOST, Help, Names, PaletteScreen, action_line
+from tracekit.ui.theme import palette
 
 LIVE, OLD = "01KAH0C5M0DEMORVNL1VE00001", "01KAH0C5M0DEMORVNCANCE1ED0"
 
@@ -82,9 +83,10 @@ def test_help__of_a_screen__has_its_keys_and_no_others() -> None:
         await press(pilot, shown, "question_mark")
         screen = shown.app.screen
         assert isinstance(screen, Help)
-        told = "\n".join(line.text for line in screen.query_one("#choices")._lines)  # type: ignore[attr-defined]
+        told = {line.text for line in screen.query_one("#choices")._lines}  # type: ignore[attr-defined]
         for action in registry.ACTIONS:
-            assert (f" {action.id}" in told) is (registry.CONSOLE in action.context), action.id
+            line = action_line(action, shown.app.look, screen.room).text
+            assert (line in told) is (registry.CONSOLE in action.context), action.id
 
     drive(failing, story)
 
@@ -103,3 +105,15 @@ def test_help__searched__shows_what_holds_the_words_on_all_screens_and_escape_go
         assert not isinstance(shown.app.screen, Help)
 
     drive(failing, story)
+
+
+@pytest.mark.parametrize("width", [49, 68, 76])
+def test_help__little_room__then_the_words_stand_and_an_id_only_beside_them(width: int) -> None:
+    for action in registry.ACTIONS:
+        text = action_line(action, palette(), width).text
+        assert len(text) < width
+        assert action.id not in text or action.description in text
+        keys = text.removesuffix(action.id).partition(action.description[:8])[0]
+        assert keys.endswith(" ")
+        if len(keys) + len(action.description) < width:
+            assert action.description in text

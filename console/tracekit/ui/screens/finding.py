@@ -245,8 +245,11 @@ class Help(Dialog[str]):
 
 
 def action_line(action: Action, look: Palette, width: int) -> Line:
-    """Keys, what they do, and the id on the right."""
+    """Keys, what they do, and the id on the right where it takes no room from the words."""
     keys = " ".join(shown_key(key, ascii_only=look.glyphs.passed.isascii()) for key in action.keys)
-    line = Line().own(f"{keys:<14}", look.strong)
-    line.put(shorten(clean(action.description), width - 17 - len(action.id), look.glyphs.dots), look.text)
+    line = Line().own(f"{keys:<13}", look.strong).gap(1)
+    words, room = clean(action.description), width - 1 - line.columns
+    if words.columns + len(action.id) + 2 > room:
+        return line.put(shorten(words, room, look.glyphs.dots), look.text)
+    line.put(words, look.text)
     return line.gap(max(2, width - 1 - line.columns - len(action.id))).own(action.id, look.faint)
