@@ -40,6 +40,21 @@ main.main.__defaults__ = (["runs"],)
 main.program()
 """
 
+INTERRUPTED = """
+import signal, sys
+from tracekit.cli import early, main
+
+begin = early.run
+def interrupted(*given):
+    begun = begin(*given)
+    assert begun is not None
+    signal.raise_signal(signal.SIGINT)
+    return begun
+early.run = interrupted
+main.main.__defaults__ = (sys.argv[1:],)
+main.program()
+"""
+
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
@@ -84,6 +99,9 @@ def test_bridge__waits__then_nothing_is_there_before_it_is_needed_and_then_a_dae
         # It has loaded when it reads: until then, and from then on, it is only there.
         until(lambda: _reads(bridge.pid))
         assert not state.exists()
+        # What a daemon starts processes with; some interpreters have it built in.
+        if "_posixsubprocess" not in sys.builtin_module_names:
+            assert "_posixsubprocess" in Path(f"/proc/{bridge.pid}/maps").read_text()
         bridge.needed()
         heard = b""
 
@@ -97,6 +115,18 @@ def test_bridge__waits__then_nothing_is_there_before_it_is_needed_and_then_a_dae
         assert list(state.glob("agent/*/daemon.json"))
     finally:
         bridge.close()
+
+
+def test_run__ctrl_c_while_the_engine_is_being_loaded__then_what_was_begun_is_cancelled(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.project({"test_one.py": "import time\ndef test_waits():\n    time.sleep(600)\n"})
+    warm = sandbox.project({"test_one.py": PASSES}, "warm")
+    assert sandbox.run("run", warm).code == 0
+    done = sandbox.run(command=[sys.executable, "-c", INTERRUPTED, "run", os.fspath(root)])
+    assert done.code == 130, done.out + done.err
+    newest = sandbox.run("runs", "--json").lines()[0]
+    assert newest["reason"] == "cancelled"
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe\0", b"", b"../other 1"], ids=["binary", "empty", "elsewhere"])

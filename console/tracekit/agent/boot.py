@@ -20,6 +20,15 @@ _MOST = 64 << 20
 CARRIED = (".py", ".cjs", ".mjs")
 #: The last word for a bridge that was started before anybody knew whether it is needed.
 WAITS = "--waits"
+#: What such a bridge loads meanwhile, in the order of need: its daemon is forked off it, and every run off that.
+AHEAD = (
+    "tracekit.agent.main",
+    "tracekit.agent.bridge",
+    "tracekit.agent.daemon",
+    "ctypes",
+    "tracekit.agent.runners.pytest",
+    "tracekit.agent.runners.pytest_ends",
+)
 #: Where libraries are kept, by the hash of their bytes: agents come and go, and theirs stays the same.
 LIBRARY = "library"
 
@@ -208,8 +217,18 @@ def _wanted(state: str) -> bool:
     A console that goes on needing us writes one byte; one that turns out to have no use for us, or dies, closes.
     """
     if not _served(state):
-        pass  # which a bridge starts where there is none
+        # There is none yet, so that a bridge will start one. By their names: as names they would be unused.
+        import contextlib
+        import importlib
+        import select
 
+        heard = select.poll()
+        heard.register(0, select.POLLIN)
+        for name in AHEAD:
+            if heard.poll(0):
+                break
+            with contextlib.suppress(ImportError):  # whoever needs it says so
+                importlib.import_module(name)
     return bool(os.read(0, 1))
 
 

@@ -1,6 +1,7 @@
 """The way to this machine's agent, begun before a command has read what it is to do: both load at the same time.
 
-Nothing is started on behalf of a run before its configuration is known: until then the other side only loads.
+Nothing is started on behalf of a run before its configuration is known: until then the other side only loads. A run
+that needs no more than that is begun then, and everything that follows it is loaded beside its tests.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tracekit.engine.ahead import Begun
+    from tracekit.engine.places import Places
+    from tracekit.engine.requests import Launch
     from tracekit.link.bridge import Bridge
 
 
@@ -26,6 +30,20 @@ def bridge(environment: str | None) -> Iterator[Bridge | None]:
     except BaseException:
         if found is not None:
             found.drop()
+        raise
+
+
+def run(bridge: Bridge, request: Launch, places: Places) -> Begun | None:
+    """Begin a run before the engine is loaded, where that can be; raises ProblemError when it cannot be run at all.
+
+    Its own signals are caught by then: whoever wants to leave meanwhile finds a run that can be cancelled.
+    """
+    try:
+        from tracekit.engine.ahead import begin
+
+        return begin(bridge, request, places)
+    except BaseException:
+        bridge.drop()
         raise
 
 

@@ -14,12 +14,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from types import FrameType
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, BinaryIO, Protocol
 
 from tracekit.cli import edge, summary
 from tracekit.cli.painting import GLYPHS, SLOW, Paint
+from tracekit.cli.signals import Signals
 from tracekit.engine.engine import Engine
 from tracekit.engine.places import Places
 from tracekit.engine.requests import Cancel
@@ -46,39 +46,6 @@ _INLINE = 4 * 1024
 _TOLD = float("inf")
 #: Notices that a person wants to see while they are true.
 _AT_ONCE_TOLD = frozenset({"stalled", "waiting"})
-_CANCELS = (signal.SIGINT, signal.SIGTERM)
-_LEAVES = (signal.SIGHUP, signal.SIGQUIT)
-
-
-class Signals:
-    """What the signals of this process have asked for so far."""
-
-    def __init__(self) -> None:
-        self.cancel = 0
-        self.times = 0
-        self.leave = 0
-
-    @property
-    def asked(self) -> bool:
-        """Whether somebody wants this process to end."""
-        return bool(self.cancel or self.leave)
-
-    @contextmanager
-    def caught(self) -> Iterator[Signals]:
-        """Catch them for as long as the block runs."""
-        before = {number: signal.signal(number, self._take) for number in (*_CANCELS, *_LEAVES)}
-        try:
-            yield self
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _take(self, number: int, _: FrameType | None) -> None:
-        if number in _CANCELS:
-            self.cancel = number
-            self.times += 1
-        else:
-            self.leave = number
 
 
 def pace(*, as_json: bool) -> float:

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from tracekit.cli import edge, summary
 from tracekit.cli.boxfacts import differing, facts_of
-from tracekit.cli.live import Signals, show_recorded, submitted
+from tracekit.cli.live import show_recorded, submitted
 from tracekit.cli.painting import Paint
+from tracekit.cli.signals import Signals
 from tracekit.engine.requests import Cancel, Discover, Launch
 from tracekit.engine.sharing import deal
 from tracekit.model.notices import blocking_of

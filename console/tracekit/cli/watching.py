@@ -13,8 +13,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tracekit.cli import edge, summary
-from tracekit.cli.live import Signals, follow, submitted
+from tracekit.cli.live import follow, submitted
 from tracekit.cli.painting import Paint
+from tracekit.cli.signals import Signals
 from tracekit.engine.engine import Engine
 from tracekit.engine.requests import Launch, Request
 from tracekit.engine.savefeed import watched_here

@@ -119,6 +119,8 @@ class Box:
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
                 greeted, problem = False, _ended_early(str(fault))
             self._session, self._said, self._ready = None, None, anyio.Event()
+            for waiter in self._waiting:
+                waiter.said = False
             # Somebody who still waits for an answer was not answered, whoever greeted us.
             answered = greeted and not self._waiting
             longest = _LONGEST_LOGIN if problem.code.startswith(_LOGIN) else _LONGEST_RETRY
@@ -176,10 +178,13 @@ class Box:
         """Connect now: something will be asked in a moment."""
         self._wanted.set()
 
-    async def start(self, message: dict[str, Any]) -> None:
-        """Ask the agent to start a run and wait for its word; raises ProblemError when it refuses or is not there."""
+    async def start(self, message: dict[str, Any], *, said: bool = False) -> None:
+        """Ask the agent to start a run and wait for its word; raises ProblemError when it refuses or is not there.
+
+        What was `said` to it before there was a session is said again only by the next one.
+        """
         run = message["plan"]["run"]
-        waiter = self._starts[run] = _Waiter(lambda client: client.start(message))
+        waiter = self._starts[run] = _Waiter(lambda client: client.start(message), said=said)
         try:
             await self._ask(waiter)
         finally:
@@ -310,7 +315,7 @@ class Box:
 
     async def _ask(self, waiter: _Waiter) -> None:
         self._wanted.set()
-        if self._session is not None:
+        if self._session is not None and not waiter.said:
             try:
                 await self._session.send(waiter.say)
             except (anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
@@ -354,7 +359,8 @@ class Box:
 
     async def _resume(self, session: Session) -> None:
         for waiter in self._waiting:
-            await session.send(waiter.say)
+            if not waiter.said:
+                await session.send(waiter.say)
         for waiter in self._reaches:
             waiter.answer()
         for run, follower in tuple(self._followers.items()):
@@ -474,8 +480,9 @@ class Box:
 
 
 class _Waiter:
-    def __init__(self, say: Callable[[Client], None]) -> None:
+    def __init__(self, say: Callable[[Client], None], *, said: bool = False) -> None:
         self.say = say
+        self.said = said
         self.answered = anyio.Event()
         self.problems: list[Problem] = []
         self.word = ""

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tracekit.agent.runners import interpreter
-from tracekit.engine.boxes import Spot, spot
 from tracekit.engine.plan import variables_again
+from tracekit.engine.spots import Spot, spot
 from tracekit.wire.ids import SUBTEST_MARK, id_prefix
 from tracekit.wire.problems import Problem, ProblemError
 

@@ -17,11 +17,11 @@ import anyio
 from tracekit.config import loader, quarantine
 from tracekit.config.paths import config_files
 from tracekit.engine.box import Box
-from tracekit.engine.boxes import box_name
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower, rare_collections
 from tracekit.engine.plan import Planned, plan_for
 from tracekit.engine.requests import Discover
+from tracekit.engine.spots import box_name
 from tracekit.engine.view import RunView
 from tracekit.model.notices import BLOCKING
 from tracekit.model.reach import may_hold

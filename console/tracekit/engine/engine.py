@@ -51,7 +51,9 @@ class Engine:
         begun: Bridge | None = None,
         once: set[str] | None = None,
         pace: float = 0.0,
+        console: str = "",
     ) -> None:
+        """`console` is in whose name something has been begun already."""
         self.places = places
         #: How many seconds apart this console wants to hear what is new; 0.0 is as soon as it is.
         self.pace = pace
@@ -62,7 +64,7 @@ class Engine:
         #: Host keys that a person trusts for as long as this console lives.
         self.once: set[str] = once if once is not None else set()
         self.store = RunStore(places.state)
-        self.console = places.nonce()[:12]
+        self.console = console or places.console_name()
         #: What goes on, and what was asked for last.
         self.views: dict[str, RunView] = {}
         self._stack = contextlib.ExitStack()

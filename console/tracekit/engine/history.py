@@ -112,8 +112,8 @@ class History:
 
     def open(self, folder: RunFolder) -> RunView:
         """A recorded run as a view; raises ProblemError when it is damaged beyond opening."""
-        from tracekit.engine.boxes import paths_of
         from tracekit.engine.follow import fold_file
+        from tracekit.engine.spots import paths_of
         from tracekit.engine.view import RunView
         from tracekit.store import checkpoints
 

@@ -18,11 +18,11 @@ import anyio
 from tracekit.config import loader
 from tracekit.engine.beside import beside
 from tracekit.engine.box import Box
-from tracekit.engine.boxes import box_name, noted, paths_of
 from tracekit.engine.context import Context
 from tracekit.engine.follow import Follower
-from tracekit.engine.plan import Planned, plan_again, plan_for
+from tracekit.engine.plan import Planned, plan_again, plan_of, wishes
 from tracekit.engine.requests import Attach, Discover, Launch, Rerun
+from tracekit.engine.spots import box_name, noted, paths_of
 from tracekit.engine.view import RunView
 from tracekit.model.matching import meant, one_of
 from tracekit.model.notices import BLOCKING
@@ -54,32 +54,14 @@ class Launching:
 
     async def launch(self, request: Launch) -> RunView:
         """Run what the request names; raises ProblemError before anything is started when it cannot be."""
+        if request.begun is not None:
+            return await self._start(request.begun.planned, request.begun.folder)
         ids: Sequence[str] | None = request.ids or None
         missing: list[dict[str, Any]] = []
         if request.selectors:
             ids, missing = await self._selected(request)
         # It reads files and asks git: what else this console follows must not wait for that.
-        plan = functools.partial(
-            plan_for,
-            request.root,
-            request.profile,
-            self._context.places,
-            environment=request.environment,
-            at_once=request.at_once,
-            only=ids,
-            args=request.args,
-            seed=request.seed,
-            parent=request.parent,
-            run_lease=request.run_lease,
-            extra={
-                **_extra(
-                    retries=request.retries, until_failure=request.until_failure, shuffle=request.shuffle
-                ),
-                **({"uncollected": missing} if missing else {}),
-            },
-            isolate=request.isolate,
-            trace=request.trace,
-        )
+        plan = functools.partial(plan_of, request, self._context.places, ids, missing)
         return await self._start(await anyio.to_thread.run_sync(plan))
 
     async def rerun(self, request: Rerun) -> RunView:
@@ -102,7 +84,7 @@ class Launching:
                 )
             )
         ids = self._chosen(request, parent)
-        extra = _extra(until_failure=request.until_failure)
+        extra = wishes(until_failure=request.until_failure)
         if request.watch is not None:
             extra["watch"] = list(request.watch)
         if request.purpose:
@@ -163,8 +145,9 @@ class Launching:
         await self._follow(view, folder, box)
         return view
 
-    async def _start(self, planned: Planned) -> RunView:
-        folder = self._context.store.create(planned.run_id, planned.facts(self._context.console))
+    async def _start(self, planned: Planned, begun_in: RunFolder | None = None) -> RunView:
+        """Start and follow a run; one that was `begun_in` its folder has been asked for already."""
+        folder = begun_in or self._context.store.create(planned.run_id, planned.facts(self._context.console))
         view = RunView(planned.run_id, planned.root, folder.box_dir, link="connecting")
         view.paths = planned.environment.path_map if planned.environment is not None else ()
         begun = False
@@ -177,7 +160,8 @@ class Launching:
                 if placed is not planned:
                     planned = placed
                     folder.write(planned.facts(self._context.console))
-            await box.start(planned.message(folder.path, self._context.console))
+            message = planned.message(folder.path, self._context.console)
+            await box.start(message, said=begun_in is not None)
             begun = planned.remote
             await self._follow(view, folder, box)
         except BaseException:
@@ -337,11 +321,6 @@ def _keeper(context: Context) -> Keeper:
     from tracekit.engine.keeping import Keeper
 
     return Keeper(context.history, context.places.now_ns)
-
-
-def _extra(**wishes: int | bool) -> dict[str, Any]:
-    """What a plan says only when somebody asked for it."""
-    return {name: wish for name, wish in wishes.items() if wish}
 
 
 def _meant(state: RunState, text: str, run_id: str) -> list[str]:

@@ -32,6 +32,10 @@ class Places:
         """The day, the same on every machine."""
         return datetime.fromtimestamp(self.now_ns() / 1e9, UTC).date()
 
+    def console_name(self) -> str:
+        """A new name for this console among those that talk to an agent."""
+        return self.nonce()[:12]
+
     def nonce(self) -> str:
         """A token that nobody can guess; every process of a run carries it."""
         return self.randomness(16).hex()

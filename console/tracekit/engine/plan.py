@@ -6,31 +6,34 @@ and stay in the memory of the agent's processes.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tracekit import __version__
 from tracekit.agent import at_once as at_once_of
 from tracekit.agent import isolation
+from tracekit.agent.digests import blake2b
 from tracekit.config import loader, quarantine
 from tracekit.config.plan import secrets, to_plan
 from tracekit.config.profile import Environment, Profile
-from tracekit.engine.boxes import box_name, noted
 from tracekit.engine.places import Places
 from tracekit.engine.relocate import relocated
 from tracekit.engine.revision import revision
 from tracekit.engine.services import expected
+from tracekit.engine.spots import box_name, noted
 from tracekit.wire.ids import id_prefix, split_scenario_id
 from tracekit.wire.lines import to_json
 from tracekit.wire.names import PLAN_SCHEMA
 from tracekit.wire.problems import Problem, ProblemError
 from tracekit.wire.secrets import secrets_in
+
+if TYPE_CHECKING:
+    from tracekit.engine.requests import Launch
 
 _MAX_SEED = 1 << 31
 _ONE_RUN = frozenset(
@@ -94,7 +97,7 @@ class Planned:
     @property
     def plan_hash(self) -> str:
         """What tells the same start from another under the same name."""
-        return hashlib.blake2b(to_json(self.plan).encode("ascii"), digest_size=16).hexdigest()
+        return blake2b(to_json(self.plan).encode("ascii"), digest_size=16).hexdigest()
 
     def facts(self, console: str) -> dict[str, Any]:
         """What is written to `run.json`."""
@@ -181,6 +184,36 @@ def plan_for(
     if mode == "run":
         plan.update(_provenance(config.profile.root, places))
     return replace(planned, environment=where)
+
+
+def plan_of(
+    request: Launch,
+    places: Places,
+    only: Sequence[str] | None,
+    missing: Sequence[Mapping[str, Any]] = (),
+) -> Planned:
+    """Plan what a request asks for; `missing` is what could not be collected of it. Raises as `plan_for` does."""
+    extra = wishes(retries=request.retries, until_failure=request.until_failure, shuffle=request.shuffle)
+    return plan_for(
+        request.root,
+        request.profile,
+        places,
+        environment=request.environment,
+        at_once=request.at_once,
+        only=only,
+        args=request.args,
+        seed=request.seed,
+        parent=request.parent,
+        run_lease=request.run_lease,
+        extra={**extra, **({"uncollected": list(missing)} if missing else {})},
+        isolate=request.isolate,
+        trace=request.trace,
+    )
+
+
+def wishes(**asked: int | bool) -> dict[str, Any]:
+    """What a plan says only when somebody asked for it."""
+    return {name: wish for name, wish in asked.items() if wish}
 
 
 def plan_again(

@@ -6,7 +6,10 @@ A key in the console and a command on the command line become the same request. 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from tracekit.engine.ahead import Begun
 
 #: Suites by runner and name.
 Looking = Callable[[Sequence[tuple[str, str]]], None]
@@ -54,6 +57,8 @@ class Launch(NamedTuple):
     trace: str | None = None
     #: Is told which suites are asked what they hold before the run can begin.
     looking: Looking | None = None
+    #: The same request, begun before there was an engine: it is only followed.
+    begun: Begun | None = None
 
 
 class Rerun(NamedTuple):

@@ -24,15 +24,12 @@ class Bridge:
         self, state: Path, cache: Path, *, idle: float | None = None, waits: Path | None = None
     ) -> None:
         """With an agent that `waits` it does nothing before it is told that it is needed."""
-        command = [
-            sys.executable,
-            "-I",
-            "-S",
-            str(waits or agent_zip(cache)),
-            "bridge",
-            "--state",
-            str(state),
-        ]
+        archive = waits or agent_zip(cache)
+        #: Which agent it is of, by its hash.
+        self.agent = archive.stem
+        #: What was said to it and has not found room in its pipe yet: it stands before everything else.
+        self.unsaid = b""
+        command = [sys.executable, "-I", "-S", str(archive), "bridge", "--state", str(state)]
         if idle is not None:
             command += ["--idle", str(idle)]
         if waits is not None:
@@ -83,6 +80,13 @@ class Bridge:
         # One that is gone already is found out, and begun again, by whoever listens to it.
         with contextlib.suppress(OSError):
             os.write(self.target, b"\n")
+
+    def say(self, data: bytes) -> None:
+        """Say something to the agent before there is a session, as far as the pipe takes it now."""
+        sent = 0
+        with contextlib.suppress(OSError):
+            sent = os.write(self.target, data)
+        self.unsaid = data[sent:]
 
     def drop(self) -> None:
         """It is not needed: one that waits ends by itself."""

@@ -28,10 +28,11 @@ class LocalLink:
     async def open(self, early: bytes = b"") -> BridgePipes:
         """Start a bridge; raises ProblemError when this interpreter cannot be started."""
         bridge, self._begun = self._begun, None
-        pipes = BridgePipes(bridge or Bridge(self._state, self._cache, idle=self._idle))
-        if early:
+        bridge = bridge or Bridge(self._state, self._cache, idle=self._idle)
+        pipes = BridgePipes(bridge)
+        if words := bridge.unsaid + early:
             with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-                await pipes.send(early)
+                await pipes.send(words)
         return pipes
 
     def close(self) -> None:

@@ -13,10 +13,10 @@ import threading
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from tracekit.agent.digests import blake2b
 from tracekit.store.survey import CONFIGS, MAX_FILES, SKIPPED
 
 _SCHEMA = "tracekit.sources/1"

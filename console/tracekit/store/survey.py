@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
 from typing import NamedTuple
+
+from tracekit.agent.digests import blake2b
 
 SKIPPED = frozenset({"__pycache__", "node_modules", "target", "dist", "build", "site-packages"})
 CONFIGS = frozenset(

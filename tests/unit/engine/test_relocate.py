@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tracekit.config.profile import Environment
-from tracekit.engine.boxes import paths_of
 from tracekit.engine.relocate import here, place_between_runs
+from tracekit.engine.spots import paths_of
 
 MAP = (("/srv/app", "."), ("/srv/app/made", "build/made"), ("/opt/shared", "../shared"))
 

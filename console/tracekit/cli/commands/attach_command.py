@@ -29,7 +29,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Attach and follow; ctrl-c leaves, and the run goes on."""
-    from tracekit.cli.live import Signals, follow, pace, submitted
+    from tracekit.cli.live import follow, pace, submitted
+    from tracekit.cli.signals import Signals
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Attach
 

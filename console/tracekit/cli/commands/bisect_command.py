@@ -25,7 +25,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Search, and say what was found."""
-    from tracekit.cli.live import Signals, submitted
+    from tracekit.cli.live import submitted
+    from tracekit.cli.signals import Signals
     from tracekit.engine.bisecting import Search, Stopped
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Replay

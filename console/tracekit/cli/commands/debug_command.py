@@ -13,8 +13,8 @@ from tracekit.cli import edge, project
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from tracekit.engine.boxes import Spot
     from tracekit.engine.debugging import ByHand
+    from tracekit.engine.spots import Spot
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -42,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         from tracekit.cli.commands.tui_command import demo
 
         return demo(root, _NAME)
-    from tracekit.cli.live import Signals, follow, submitted
+    from tracekit.cli.live import follow, submitted
+    from tracekit.cli.signals import Signals
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Launch
 

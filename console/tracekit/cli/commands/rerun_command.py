@@ -47,7 +47,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run again and follow."""
     from tracekit.cli.github_job import GithubJob
-    from tracekit.cli.live import Signals, follow, pace, submitted
+    from tracekit.cli.live import follow, pace, submitted
+    from tracekit.cli.signals import Signals
     from tracekit.engine.engine import Engine
     from tracekit.engine.requests import Rerun
 

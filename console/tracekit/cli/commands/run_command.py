@@ -17,9 +17,12 @@ from tracekit.cli.project_arguments import (
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from tracekit.cli.live import Signals
+    from tracekit.cli.project import Project
+    from tracekit.cli.signals import Signals
     from tracekit.engine.engine import Engine
+    from tracekit.engine.places import Places
     from tracekit.engine.requests import Launch
+    from tracekit.link.bridge import Bridge
 
 #: Runners whose tests have to be built before anybody can say which there are.
 _BUILT = frozenset({"cargo", "go"})
@@ -90,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     _held(args)
     with early.bridge(args.environment) as bridge:
         # Behind its start: reading a project's configuration takes as long as an agent takes to load.
-        from tracekit.cli import asking, project
+        from tracekit.cli import project
 
         found = project.project(args)
         if args.junit is not None:
@@ -101,36 +104,53 @@ def run(args: argparse.Namespace) -> int:
         places = project.places()
         begun = project.begun(places, here=found.here, early=bridge)
 
-    from tracekit.cli.github_job import GithubJob
-    from tracekit.cli.live import Signals, follow, pace, submitted
-    from tracekit.engine.engine import Engine
+    from tracekit.cli.signals import Signals
+
+    with Signals().caught() as signals:
+        request = _request(args, found)
+        ahead = None
+        if bridge is not None and begun is bridge and not args.watch and not args.share:
+            ahead = early.run(bridge, request, places)
+        return _followed(args, signals, request._replace(begun=ahead), places, begun)
+
+
+def _request(args: argparse.Namespace, found: Project) -> Launch:
     from tracekit.engine.requests import Launch
 
-    with (
-        Signals().caught() as signals,
-        Engine(
-            places,
-            asker=asking.asker(),
-            accept_new=args.accept_new,
-            begun=begun,
-            pace=pace(as_json=args.json),
-        ) as engine,
-    ):
-        request = Launch(
-            found.root,
-            found.profile,
-            found.settings.environment,
-            selectors=found.selectors,
-            args=tuple(args.args),
-            seed=args.seed,
-            retries=args.retries,
-            shuffle=args.shuffle,
-            isolate=tuple(args.isolate),
-            trace=args.trace,
-            at_once=args.at_once,
-            looking=_looking,
-        )
-        boxes = found.settings.environment.split(",")
+    return Launch(
+        found.root,
+        found.profile,
+        found.settings.environment,
+        selectors=found.selectors,
+        args=tuple(args.args),
+        seed=args.seed,
+        retries=args.retries,
+        shuffle=args.shuffle,
+        isolate=tuple(args.isolate),
+        trace=args.trace,
+        at_once=args.at_once,
+        looking=_looking,
+    )
+
+
+def _followed(
+    args: argparse.Namespace, signals: Signals, request: Launch, places: Places, begun: Bridge | None
+) -> int:
+    """What goes on from here needs the engine, which loads while the tests of a run that has begun start."""
+    from tracekit.cli import asking
+    from tracekit.cli.github_job import GithubJob
+    from tracekit.cli.live import follow, pace, submitted
+    from tracekit.engine.engine import Engine
+
+    with Engine(
+        places,
+        asker=asking.asker(),
+        accept_new=args.accept_new,
+        begun=begun,
+        pace=pace(as_json=args.json),
+        console=request.begun.console if request.begun is not None else "",
+    ) as engine:
+        boxes = request.environment.split(",")
         if len(boxes) > 1 or args.share:
             return _several(args, engine, signals, request, boxes)
         if args.watch:
