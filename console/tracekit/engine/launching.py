@@ -181,6 +181,8 @@ class Launching:
 
         def work() -> None:
             # What the end of the run needs, too, is loaded while it runs.
+            from tracekit.store import checkpoints  # noqa: F401
+
             _keeper(self._context).beside_a_run(places.environ, lambda: not left.is_set())
 
         self._packing = True
@@ -192,8 +194,11 @@ class Launching:
 
     async def _follow(self, view: RunView, folder: RunFolder, box: Box) -> None:
         def ended(_: Follower) -> None:
-            self._context.history.remember(folder, view)
-            _keeper(self._context).after_a_run(self._context.places.environ)
+            keeper, history = _keeper(self._context), self._context.history
+            # Whoever waits for our end waits for this: the catalogue is opened, and its log folded in, once.
+            with history.catalogue.kept_open():
+                history.remember(folder, view)
+                keeper.after_a_run(self._context.places.environ)
 
         source = f"console/{self._context.console}"
         numbers = itertools.count(1)
