@@ -93,6 +93,19 @@ def test_room__imported_whole__then_nothing_above_it_and_no_dependency(tmp_path:
     assert not (SCREEN | LINK | {"anyio", "pytest", "_tkprobe"}).intersection(told["tops"])
 
 
+def test_ahead__before_a_run_has_begun__then_nothing_that_follows_it_is_loaded(tmp_path: Path) -> None:
+    code = (
+        "import json, sys\n"
+        "import tracekit.cli.project, tracekit.config.loader, tracekit.engine.ahead, tracekit.link.bridge\n"
+        "ours = sorted(name for name in sys.modules if name.startswith('tracekit.'))\n"
+        "tops = sorted({name.partition('.')[0] for name in sys.modules})\n"
+        "sys.stderr.write(json.dumps({'ours': ours, 'tops': tops}) + '\\n')\n"
+    )
+    told = fresh(cwd=tmp_path, code=code)
+    assert not {"anyio", "asyncio", "ssl", "orjson", "sqlite3", *SCREEN, *LINK}.intersection(told["tops"])
+    assert not {"tracekit.engine.engine", "tracekit.model.fold"}.intersection(told["ours"])
+
+
 def built_agent(folder: Path) -> Path:
     """The agent as it travels."""
     from tracekit.agent import zipapp
