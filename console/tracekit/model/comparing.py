@@ -50,6 +50,13 @@ class Pair:
             return 0.0
         return self.after.duration_ns / self.before.duration_ns
 
+    @property
+    def pace(self) -> str:
+        """How much longer or shorter it took, in words; empty where nothing can be said."""
+        if not self.ratio:
+            return ""
+        return f"{self.ratio:.1f} times as long" if self.ratio >= 1 else f"{1 / self.ratio:.1f} times as fast"
+
 
 class Kind(NamedTuple):
     """One way in which scenarios changed: its name, a verdict that gives sign and colour, its words, the scenarios."""
@@ -76,6 +83,8 @@ class Comparison:
     faster: list[Pair] = field(default_factory=list)
     flaky: list[Pair] = field(default_factory=list)
     same: int = 0
+    #: How many scenarios there are in the two runs together.
+    scenarios: int = 0
 
     def kinds(self) -> list[Kind]:
         """Everything that changed, in the order in which it is told."""
@@ -116,7 +125,7 @@ def compare(
 ) -> Comparison:
     """Hold the second run against the first; sub-tests speak through their tests."""
     old, new = _whole(before), _whole(after)
-    found = Comparison()
+    found = Comparison(scenarios=len(old.keys() | new.keys()))
     for scenario in {**old, **new}:
         pair = Pair(
             scenario, old.get(scenario), new.get(scenario), why_before.get(scenario), why_after.get(scenario)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.support.journals import Journal
-from tracekit.model.comparing import Why, compare
+from tracekit.model.comparing import Pair, Why, compare
 from tracekit.model.flakiness import flaky_places, share, tally
 from tracekit.model.fold import Fold
 from tracekit.model.matching import meant
@@ -199,4 +199,17 @@ def test_compare__half_the_time_and_a_flake__are_told_apart_from_verdicts() -> N
     told = compare(before, [Result("a", "passed", 300_000_000), Result("b", "passed", 40)])
     assert [pair.scenario for pair in told.faster] == ["a"]
     assert [pair.scenario for pair in told.flaky] == ["b"]
-    assert (told.slower, told.same) == ([], 2)
+    assert (told.slower, told.same, told.scenarios) == ([], 2, 2)
+    assert told.faster[0].pace == "3.0 times as fast"
+
+
+def test_pace__of_a_pair__is_told_so_that_the_number_is_above_one() -> None:
+    def pace(before: int, after: int) -> str:
+        return Pair("a", Result("a", "passed", before), Result("a", "passed", after)).pace
+
+    assert [pace(100, 570), pace(390, 1), pace(5, 5)] == [
+        "5.7 times as long",
+        "390.0 times as fast",
+        "1.0 times as long",
+    ]
+    assert [pace(0, 5), pace(5, 0)] == ["", ""]

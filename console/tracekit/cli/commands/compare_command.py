@@ -117,7 +117,7 @@ def _took(pair: Pair) -> str:
     before, after = pair.before, pair.after
     if before is None or after is None:
         return ""
-    return f"{seconds(before.duration_ns)} → {seconds(after.duration_ns)}, {pair.ratio:.1f} times"
+    return f"{seconds(before.duration_ns)} → {seconds(after.duration_ns)}, {pair.pace}"
 
 
 def _more(pairs: Sequence[Pair], most: int, paint: Paint) -> Iterator[str]:

@@ -110,7 +110,10 @@ def _change(pair: Pair, look: Palette) -> str:
 
 
 def _times(pair: Pair) -> str:
-    return f"{pair.ratio:.1f}x {seconds(pair.after.duration_ns):>6}" if pair.after is not None else ""
+    if pair.after is None or not pair.ratio:
+        return ""
+    # The words above say whether these are the slower or the faster ones.
+    return f"{max(pair.ratio, 1 / pair.ratio):.1f}x {seconds(pair.after.duration_ns):>6}"
 
 
 def run_words(row: RunRow, look: Palette, now: int) -> Line:
@@ -174,8 +177,8 @@ def _scenario(pair: Pair, look: Palette) -> list[Line]:
         lines.append(line)
         if why is not None:
             lines.append(Line(6).gap(6).name(why.title, look.text))
-    if pair.before is not None and pair.after is not None and pair.ratio:
-        lines += [Line(), Line().gap(2).own(f"{pair.ratio:.2f} times as long", look.dim)]
+    if pair.pace:
+        lines += [Line(), Line().gap(2).own(pair.pace, look.dim)]
     if pair.why_before is not None and pair.why_after is not None:
         same = "by another cause than before" if pair.other_cause else "by the same cause"
         lines += [Line(), Line().gap(2).own(same, look.warn if pair.other_cause else look.dim)]

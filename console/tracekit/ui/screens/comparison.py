@@ -99,15 +99,15 @@ class ComparisonScreen(PastScreen[Opened]):
             return
         line = Line().gap(1).own("CHANGES", look.dim).gap(1)
         changed = {pair.scenario for kind in self.held.scenarios.kinds() for pair in kind.pairs}
-        line.own(f"[{count(len(changed), 'scenario')} of {len(changed) + self._same:,}]", look.faint)
+        line.own(f"[{count(len(changed), 'scenario')} of {self._scenarios:,}]", look.faint)
         self.query_one("#rows-title", TitleRow).show(line)
         self.query_one("#detail-title", TitleRow).show(pane.title_line(row, look))
         key = row.pair.scenario if row is not None and row.pair is not None else None
         self.lines.show(pane.detail_lines(row, self.held, look), key)
 
     @property
-    def _same(self) -> int:
-        return self.held.scenarios.same if self.held is not None else 0
+    def _scenarios(self) -> int:
+        return self.held.scenarios.scenarios if self.held is not None else 0
 
     # -- keys --------------------------------------------------------------------------------------------------------
 
