@@ -81,3 +81,20 @@ def test_rerun__one_failing_test__then_what_ran_is_that_one(
     again = sandbox.run("rerun", first.run_id(), "-s", scenario, "--json")
     assert again.verdicts() == {scenario: "failed"}
     assert log.read_text().splitlines() == [ran]
+
+
+def test_rerun__run_that_is_red_by_a_file_that_did_not_load__then_told_which_and_what_to_do(
+    tmp_path: Path,
+) -> None:
+    sandbox = Sandbox(tmp_path / "home")
+    files = {
+        "test_shop.py": "import no_such_package_of_anybody\n",
+        "test_till.py": "def test_opens(): pass\n",
+    }
+    root = sandbox.project(files)
+    first = sandbox.run("run", root, "--json")
+    assert first.code == 1
+    again = sandbox.run("rerun", first.run_id())
+    assert again.code == 4
+    assert "what held tests back is test_shop.py" in again.err
+    assert f"tracekit rerun --all {first.run_id()}" in again.err

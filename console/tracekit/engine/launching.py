@@ -280,14 +280,7 @@ class Launching:
                 ids = outstanding([each.state for each in self._chain(parent, view)])
         ids = runnable(view.state, ids)
         if not ids:
-            raise ProblemError(
-                Problem(
-                    "rerun.nothing",
-                    f"nothing is {request.which} in run {parent.run_id}",
-                    parent.run_id,
-                    f"`tracekit show {parent.run_id}` shows its verdicts",
-                )
-            )
+            raise ProblemError(_nothing(request.which, parent.run_id, view.state))
         return ids
 
     def _chain(self, folder: RunFolder, view: RunView) -> list[RunView]:
@@ -320,6 +313,18 @@ def newest(runs: Sequence[Mapping[str, Any]], wanted: str) -> Mapping[str, Any] 
         fits = [run for run in known if str(run["run"]).startswith(text) or str(run["run"]).endswith(text)]
         return fits[0] if len(fits) == 1 else None
     return max(known, key=lambda run: (run.get("state") == "live", str(run["run"])), default=None)
+
+
+def _nothing(which: str, run_id: str, state: RunState) -> Problem:
+    """Why there is nothing to run again: a run may be red by what held its tests back alone."""
+    what, action = f"nothing is {which} in run {run_id}", f"`tracekit show {run_id}` shows its verdicts"
+    held = [notice for notice in state.notices if notice.kind in BLOCKING]
+    if held:
+        where = held[0].file or held[0].suite
+        more = f" and {len(held) - 1} more" if len(held) > 1 else ""
+        what = f"no test is {which} in run {run_id}: what held tests back is {where}{more}: {held[0].message}"
+        action = f"once that is mended, `tracekit rerun --all {run_id}` runs everything again"
+    return Problem("rerun.nothing", what, run_id, action)
 
 
 def _keeper(context: Context) -> Keeper:
