@@ -127,3 +127,30 @@ def test_waits():
     assert process.returncode == 0, err
     assert out.count(b'"e":"attempt.ended"') == 3
     assert seen.read_text() == "3"
+
+
+VICTIM = """
+import os
+
+def test_first(): pass
+def test_pollutes(): os.environ["POLLUTED"] = "1"
+def test_victim(): assert "POLLUTED" not in os.environ
+"""
+
+
+def test_retries__failed_behind_others_and_passed_alone__then_the_search_that_is_told_finds_the_one(
+    sandbox: Sandbox,
+) -> None:
+    root = sandbox.project({"test_it.py": VICTIM})
+    done = sandbox.run("run", root, "--retries", "1")
+    assert (done.code, "1 flaky" in done.out) == (0, True), done.out
+    told = done.out.rpartition(": tracekit bisect ")[2].splitlines()[0].split()
+    found = sandbox.run("bisect", *told)
+    assert "test_victim fails behind:\n    pytest:test_it.py::test_pollutes" in found.out, found.out
+
+
+def test_retries__unsteady_and_alone__then_no_search_is_told(sandbox: Sandbox) -> None:
+    text = "import os\n\ndef test_it():\n    with open('n', 'a+') as n: assert n.tell() or not n.write('x')\n"
+    root = sandbox.project({"test_it.py": text})
+    done = sandbox.run("run", root, "--retries", "1")
+    assert ("1 flaky" in done.out, "bisect" in done.out) == (True, False), done.out

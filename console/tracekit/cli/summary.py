@@ -78,7 +78,7 @@ def lines(view: RunView, paint: Paint, told: Container[int] = ()) -> Iterator[st
                 yield from _group(state, group, view, paint)
         if len(groups) > MAX_GROUPS:
             yield paint.dim(f"… and {len(groups) - MAX_GROUPS} more causes: tracekit show {view.run_id}")
-        yield from _flaky(state, paint)
+        yield from _flaky(state, paint, "" if view.imported else view.run_id)
         yield from _leaks(state, paint)
         yield from _slow(state, paint)
         yield from _quarantine(state, paint)
@@ -123,7 +123,7 @@ def flaky(state: RunState) -> list[int]:
     return [i for i in state.numbers if state.facts[i].parent < 0 and state.flaky(i)]
 
 
-def _flaky(state: RunState, paint: Paint) -> Iterator[str]:
+def _flaky(state: RunState, paint: Paint, run_id: str) -> Iterator[str]:
     found = flaky(state)
     if not found:
         return
@@ -135,6 +135,20 @@ def _flaky(state: RunState, paint: Paint) -> Iterator[str]:
         yield f"    {clean(state.ids[index])}  {paint.dim(words)}"
     if len(found) > MAX_GROUPS:
         yield paint.dim(f"    … and {len(found) - MAX_GROUPS} more")
+    behind = next((i for i in found if _passed_elsewhere(state, i)), None)
+    if behind is not None and run_id:
+        # Nothing is known of the reason; only that the attempt which passed had not the same tests before it.
+        import shlex
+
+        victim = clean(shlex.quote(state.ids[behind]))
+        yield f"    which test before it made it fail, if one did: tracekit bisect {run_id} {victim}"
+
+
+def _passed_elsewhere(state: RunState, i: int) -> bool:
+    """Whether a test failed behind others, and passed in a process of its own or of fewer."""
+    attempts = state.attempts(i)
+    first, last = attempts[0].pid, attempts[-1].pid
+    return bool(first and last and first != last and attempts[0].verdict in RED and len(state.ids) > 1)
 
 
 def _leaks(state: RunState, paint: Paint) -> Iterator[str]:
