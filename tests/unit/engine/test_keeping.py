@@ -14,6 +14,7 @@ import anyio.from_thread
 import anyio.lowlevel
 import pytest
 
+from tests.support.cli import PATIENCE
 from tests.support.sessions import RUN, Agents, ended, followed, piece
 from tracekit.engine import box as box_module
 from tracekit.engine import follow as follow_module
@@ -155,9 +156,12 @@ def test_follow__one_run_cannot_be_kept__then_another_of_the_same_box_goes_on(tm
                 assert kept.claim()
                 tasks.start_soon(box.follow, Follower(view, ended_too, copy=kept), tasks)
                 views.append(view)
-            await anyio.lowlevel.checkpoint()
+            # This box answers before it is asked: both have to be waiting for it, and each reads its files first.
+            while len(box._attaches) < 2:
+                await anyio.lowlevel.checkpoint()
             tasks.start_soon(box.serve)
-            await over.wait()
+            with anyio.fail_after(PATIENCE):
+                await over.wait()
             tasks.cancel_scope.cancel()
         return views
 
