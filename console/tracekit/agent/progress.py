@@ -1,7 +1,7 @@
 """What a launch's own spools say of it: collected, running, ended.
 
-It is read once, when a launch is over (or a person asks), so that a healthy run pays nothing per event; and from the
-raw spools, so that neither redaction nor a full disk changes what the driver knows. It decides nothing.
+It is read from the raw spools, so that neither redaction nor a full disk changes what the driver knows: a piece at a
+time while a long launch goes on, so that nobody waits for it at the end, and never per event. It decides nothing.
 """
 
 from __future__ import annotations
@@ -76,23 +76,40 @@ class Facts:
         return {scenario: line for scenario, line in lines if line is not None}
 
 
+class Scan:
+    """A launch's facts as far as its spools were read: the next look reads what has come since."""
+
+    def __init__(self) -> None:
+        self.facts = Facts()
+        self._at: dict[str, int] = {}
+
+    @property
+    def read(self) -> int:
+        """How many bytes were taken in."""
+        return sum(self._at.values())
+
+    def look(self, paths: Iterable[str]) -> Facts:
+        """Read on to the last whole line of each."""
+        for path in paths:
+            size = _CHUNK
+            while True:
+                position = self._at.get(path, 0)
+                data = read_range(path, position, size)
+                whole = whole_lines(data)
+                if not whole:
+                    if len(data) < size:
+                        break
+                    size *= 2
+                    continue
+                self.facts.any_line = True
+                _take(self.facts, data[:whole])
+                self._at[path] = position + whole
+        return self.facts
+
+
 def scan(paths: Iterable[str]) -> Facts:
-    """Read the spools of a launch."""
-    facts = Facts()
-    for path in paths:
-        position, size = 0, _CHUNK
-        while True:
-            data = read_range(path, position, size)
-            whole = whole_lines(data)
-            if not whole:
-                if len(data) < size:
-                    break
-                size *= 2
-                continue
-            facts.any_line = True
-            _take(facts, data[:whole])
-            position += whole
-    return facts
+    """Read the spools of a launch from their beginnings."""
+    return Scan().look(paths)
 
 
 def _take(facts: Facts, data: bytes) -> None:
@@ -133,17 +150,21 @@ def _attempt(
         return
     line = _line(data, found)
     if attempt is None:
-        number = _ATTEMPT.search(line)
-        attempt = number.group(1) if number else b"1"
-    key = (scenario, int(attempt))
+        told = _ATTEMPT.search(line)
+        attempt = told.group(1) if told else b"1"
+    number = int(attempt)
+    key = (scenario, number)
     if found.group(1) == b"attempt.started":
         facts.started[key] = line
         return
     if verdict is None:
         word = _VERDICT.search(line)
         verdict = word.group(1) if word else b""
+    # Several files are read in turn, so that neither their order nor when they were looked at may decide: the last
+    # attempt counts, and of one attempt what its own process said, before what another said of its death.
+    if (scenario, number + 1) not in facts.closed and not (verdict == b"crashed" and key in facts.closed):
+        facts.ended[scenario] = verdict.decode()
     facts.closed.add(key)
-    facts.ended[scenario] = verdict.decode()
     if b'"parent":"' in line:
         facts.children.add(scenario)
 

@@ -31,6 +31,8 @@ PATIENCE = 2.0
 # An exit that the supervisor told us but cannot write down is believed after this long.
 LOST_EXIT = 0.5
 SPLIT = 4 << 20
+#: So much of what a launch tells is looked through at a time: some milliseconds' work.
+AHEAD = 1 << 20
 #: With less room than this left, a process that died may have lost its last lines.
 ROOM = 64 << 10
 #: Of so many processes of a launch that hangs outside its tests the stacks are told.
@@ -60,6 +62,8 @@ class Pump:
         self._retry_at = 0.0
         self._finish_since = 0.0
         self._exits: dict[str, dict[str, Any]] = {}
+        # What the current launch's spools were found to say so far.
+        self._scanned = ("", progress.Scan())
         self._told: dict[str, tuple[float, dict[str, Any]]] = {}
         self._watch = Watch()
         self._stacks = Stacks(system)
@@ -99,7 +103,21 @@ class Pump:
         self.recording.close()
 
     def facts_of(self, launch: str) -> progress.Facts:
-        return progress.scan(spool.path for spool in self.ingest.of_launch(launch))
+        """What a launch's processes have told by now."""
+        paths = [spool.path for spool in self.ingest.of_launch(launch)]
+        return self._scan(launch).look(paths) if launch == self.driver.launch else progress.scan(paths)
+
+    def _scan(self, launch: str) -> progress.Scan:
+        if launch != self._scanned[0]:
+            self._scanned = (launch, progress.Scan())
+        return self._scanned[1]
+
+    def _look_ahead(self) -> None:
+        """Look through what a long launch tells while it tells it: at its end everybody would wait for that."""
+        launch = self.driver.launch
+        spools = self.ingest.of_launch(launch)
+        if sum(spool.read for spool in spools) - self._scan(launch).read >= AHEAD:
+            self.facts_of(launch)
 
     # -- beginning
 
@@ -145,6 +163,7 @@ class Pump:
             self._settle(exited, batch)
         elif not batch.empty:
             self._commit(batch)
+            self._look_ahead()
 
     def alarms(self) -> list[Alarm]:
         """Attempts over their timeout, which are the caller's to end; the stacks of each are journalled before.

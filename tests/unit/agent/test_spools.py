@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tracekit.agent.ingest import Ingest
-from tracekit.agent.progress import scan
+from tracekit.agent.progress import Scan, scan
 from tracekit.agent.recording import Batch, Recording
 from tracekit.agent.redact import Redactor
 from tracekit.agent.system import System
@@ -231,6 +231,44 @@ def test_facts__ends_in_another_file_and_ids_with_quotes__then_only_what_is_open
     assert list(facts.running) == ["b"]
     assert facts.running["b"]["attempt"] == 2
     assert facts.ended == {odd: "passed", "b": "failed"}
+
+
+def test_scan__looks_again_while_the_files_grow__then_reads_only_what_came_and_says_what_one_look_says(
+    tmp_path: Path,
+) -> None:
+    names = ("main", "worker")
+    paths = [str(tmp_path / name) for name in names]
+    pieces = {
+        "main": [
+            line(1, "scenario.found", scenario="a"),
+            line(2, "attempt.ended", scenario="b", attempt=1, verdict="crashed"),
+            b'{"n":3,"e":"attempt.ended","scenario":"c","att',
+            b'empt":1,"verdict":"failed"}\n' + line(4, "session.ended", exitstatus=1),
+        ],
+        "worker": [
+            line(1, "attempt.started", scenario="a", attempt=1),
+            line(2, "attempt.ended", scenario="b", attempt=1, verdict="passed")
+            + line(3, "attempt.ended", scenario="a", attempt=2, verdict="passed"),
+            b"",
+            line(4, "attempt.ended", scenario="a", attempt=1, verdict="failed"),
+        ],
+    }
+    looking, read = Scan(), []
+    for number in range(4):
+        for name in names:
+            with (tmp_path / name).open("ab") as file:
+                file.write(pieces[name][number])
+        facts = looking.look(paths)
+        read.append(looking.read)
+    whole = scan(paths)
+    assert facts == whole
+    assert facts == scan(reversed(paths))
+    assert facts.ended == {"a": "passed", "b": "passed", "c": "failed"}
+    assert read[-1] == sum((tmp_path / name).stat().st_size for name in names)
+    assert read == sorted(read)
+    # Nothing is read twice: what a file says at its beginning may be gone by now.
+    (tmp_path / "main").write_bytes(b"x" * (tmp_path / "main").stat().st_size)
+    assert looking.look(paths) == whole
 
 
 def test_watch__spool_says_nothing_longer_than_the_limit__then_told_once(tmp_path: Path) -> None:
