@@ -227,7 +227,8 @@ def torture(scale: float, outcome: Outcome) -> int:
     """Every N of every action, once for a single failure, once for a disk that stays full; gives the trials."""
     step = max(1, round(1 / scale))
     trials = 0
-    with tempfile.TemporaryDirectory() as base, mock.patch.object(engine_history, "_WORTH_A_CHECKPOINT", 0):
+    at_once = mock.patch.multiple(engine_history, _WORTH_A_CHECKPOINT=0, _WORTH_A_WAIT=0)
+    with tempfile.TemporaryDirectory() as base, at_once:
         pristine = prepared(Path(base) / "ground").base
         for action in ACTIONS:
             for lasting in (False, True):

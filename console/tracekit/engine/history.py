@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from tracekit.model.results import Result
     from tracekit.store.catalogue import Catalogue, RunSummary
 
-# A smaller journal folds in less time than it takes to write a checkpoint of it, which every run would pay for.
+# A smaller journal folds in less time than it takes to write a checkpoint of it.
 _WORTH_A_CHECKPOINT = 4 << 20
+# Whoever waits for a run's end waits for its checkpoint, too: below this, who looks at the run first writes it.
+_WORTH_A_WAIT = 32 << 20
 
 Progress = Callable[[int, int], None]
 Answer = TypeVar("Answer")
@@ -131,8 +133,11 @@ class History:
             fold_file(view, folder.journal)
         except OSError as fault:
             raise ProblemError(_unreadable(folder, fault)) from fault
-        if view.state.run.ended and not self.catalogue.knows(folder.run_id, view.folded):
-            self.remember(folder, view, checkpoint=held is None)
+        if view.state.run.ended:
+            if not self.catalogue.knows(folder.run_id, view.folded):
+                self.remember(folder, view, checkpoint=False)
+            if held is None:
+                _save(folder, view, _WORTH_A_CHECKPOINT)
         return view
 
     def replay(self, target: str) -> RunView:
@@ -145,7 +150,6 @@ class History:
     def remember(self, folder: RunFolder, view: RunView, *, checkpoint: bool = True) -> None:
         """Write what makes the next look cheap: the catalogue's row, and a checkpoint of a long run."""
         from tracekit.model.results import results
-        from tracekit.store import checkpoints
 
         with view.lock:
             ended = view.state.run.ended
@@ -155,8 +159,8 @@ class History:
         if not ended:
             return
         self.catalogue.put(row, found)
-        if checkpoint and view.folded > _WORTH_A_CHECKPOINT:
-            checkpoints.save(folder, *view.checkpoint())
+        if checkpoint:
+            _save(folder, view, _WORTH_A_WAIT)
 
     def _read(self, folders: list[RunFolder], progress: Progress | None) -> dict[str, RunSummary]:
         found = {}
@@ -190,6 +194,14 @@ class History:
                 counts={},
             )
         return _summary(folder, view)
+
+
+def _save(folder: RunFolder, view: RunView, worth: int) -> None:
+    """A checkpoint of a journal that is longer than `worth`."""
+    if view.folded > worth:
+        from tracekit.store import checkpoints
+
+        checkpoints.save(folder, *view.checkpoint())
 
 
 def _marked(row: RunSummary, folder: RunFolder) -> RunSummary:

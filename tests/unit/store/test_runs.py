@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import sqlite3
 from pathlib import Path
 
 import pytest
 
 from tests.unit.store.conftest import Recorded, journal_line
+from tracekit.engine import history as engine_history
 from tracekit.engine.history import History, open_path
 from tracekit.store import checkpoints
 from tracekit.store.catalogue import Catalogue
@@ -271,6 +273,25 @@ def test_checkpoint__then_same_state_and_refused_on_another_journal(
     assert held[0].state.counts == view.state.counts
     folder.journal.write_bytes(folder.journal.read_bytes().replace(b'"d":5', b'"d":6'))
     assert checkpoints.load(folder) is None
+
+
+def test_checkpoint__long_run__then_its_end_waits_for_none_and_the_first_look_writes_it(
+    store: RunStore, recorded: Recorded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_history, "_WORTH_A_CHECKPOINT", 0)
+    folder = recorded()
+    history = History(store)
+    seen = open_path(folder.journal)
+    history.remember(folder, seen)
+    assert checkpoints.load(folder) is None
+    view = history.open(folder)
+    held = checkpoints.load(folder)
+    assert held is not None
+    assert held[0].state.counts == view.state.counts
+    shutil.rmtree(folder.path / "checkpoints")
+    monkeypatch.setattr(engine_history, "_WORTH_A_WAIT", 0)
+    history.remember(folder, seen)
+    assert checkpoints.load(folder) is not None
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}\n", b"x" * 100, b'{"folded":1,"tail":"","size":3}\nabc'])
