@@ -50,7 +50,7 @@ def test_add__then_list_check_run_and_remove(sandbox: Sandbox, served: tuple[ssh
     box, python, library = served
     prepare = f"{python} -m venv --without-pip .venv && cp -r {library}/. .venv/lib"
     added = sandbox.run(
-        "box", "add", "lab", address(box), "--accept-new", "--prepare", prepare, "--keep", ".venv"
+        "box", "add", "lab", f"ssh://{address(box)}/", "--accept-new", "--prepare", prepare, "--keep", ".venv"
     )
     assert added.code == 0, added.err
     assert "python 3." in added.out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -30,20 +31,24 @@ INSTALLED = [name for name in SHELLS if shutil.which(name)]
 
 
 @contextlib.contextmanager
-def lent(tmp_path: Path, shell: str, start: str = "", settings: str = "") -> Iterator[Pair]:
+def lent(tmp_path: Path, shell: str, start: str = "", settings: str = "", idle: int = 1) -> Iterator[Pair]:
     """A box whose user has this login shell, with this in its start-up file."""
-    with sshd.box(
-        tmp_path / "box", shell=shutil.which(shell) or "", settings=f"SetEnv TRACEKIT_AGENT_IDLE=1 {settings}"
-    ) as box:
-        file = box.home / SHELLS[shell]
+    settings = f"SetEnv TRACEKIT_AGENT_IDLE={idle} {settings}"
+    with sshd.box(tmp_path / "box", shell=shutil.which(shell) or "", settings=settings) as box:
         if start:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(start)
-            sshd.give(box, box.home / SHELLS[shell].split("/")[0])
+            begin_with(box, shell, start)
         pair = Pair(box, tmp_path / re.sub(r"\W", "", tmp_path.name), *sshd.lend_pytest(box))
         pair.project("def test_one(): print('one')\n")
         pair.trust()
         yield pair
+
+
+def begin_with(box: sshd.Box, shell: str, start: str) -> None:
+    """What the shell of the box's user reads first."""
+    file = box.home / SHELLS[shell]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(start)
+    sshd.give(box, box.home / SHELLS[shell].split("/")[0])
 
 
 def ran(pair: Pair, *words: str) -> Done:
@@ -56,6 +61,31 @@ def test_run__login_shell_of_any_kind_that_prints__then_as_ever(tmp_path: Path, 
         for _ in range(2):  # once with everything to bring, once with everything there
             done = ran(pair)
             assert [*done.verdicts().values()] == ["passed"], done.err
+
+
+def test_run__start_up_file_changed_while_the_agent_was_there__then_the_next_run_finds_it(
+    tmp_path: Path,
+) -> None:
+    if "bash" not in INSTALLED:
+        unavailable("bash: not installed")
+    # Idle for so long it is the same agent that takes the second run.
+    with lent(tmp_path, "bash", idle=50) as pair:
+        for test in (*pair.here.glob("test_*.py"), *pair.there.glob("test_*.py")):
+            test.write_text("import os\ndef test_one(): assert os.environ.get('PLANET') == 'mars'\n")
+        assert [*ran(pair).verdicts().values()] == ["failed"]
+        uid = pwd.getpwnam(pair.box.user).pw_uid
+        daemons = [pid for pid in sshd.processes_of(uid) if "daemon" in named(pid)]
+        begin_with(pair.box, "bash", "export PLANET=mars\n")
+        assert [*ran(pair).verdicts().values()] == ["passed"]
+        assert [pid for pid in daemons if "daemon" in named(pid)] == daemons != []
+
+
+def named(pid: int) -> str:
+    """What a process calls itself; nothing where it is gone."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except OSError:
+        return ""
 
 
 def test_run__start_up_file_takes_its_time__then_waited_for(tmp_path: Path) -> None:

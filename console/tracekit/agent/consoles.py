@@ -15,7 +15,7 @@ import stat
 from collections.abc import Callable
 from typing import Any, Optional
 
-from tracekit.agent.control import accept
+from tracekit.agent.control import accept, process_of
 from tracekit.agent.protocol import Piece, Request, Session
 from tracekit.wire.frames import FrameError, FrameType
 
@@ -74,6 +74,7 @@ class Consoles:
         if peer is None:
             return
         console = Console(peer, session())
+        console.session.bridge = process_of(peer)
         self.all.append(console)
         self._watch(console, peer.fileno(), selectors.EVENT_READ)
 

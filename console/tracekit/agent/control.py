@@ -28,6 +28,18 @@ def same_user(peer: socket.socket) -> bool:
     return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
 
 
+def process_of(peer: socket.socket) -> int:
+    """Which process connected, 0 where the system does not tell."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return 0
+    try:
+        raw = peer.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+    except OSError:
+        return 0
+    return int(_CREDENTIALS.unpack(raw)[0])
+
+
 def listen(path: str) -> socket.socket:
     """Listen at a path that only we can reach."""
     with contextlib.suppress(FileNotFoundError):

@@ -1,16 +1,17 @@
-"""The environment of a run on a box: that of a login there, as the daemon was started with it, and what was sent.
+"""The environment of a run on a box: that of the login by which its console came, and what was sent.
 
 Its secrets are the box's own and are kept out of every replicated file like those of the console. It reads no file.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
 from tracekit.wire.secrets import secrets_in
 
-# Of the connection that happened to start the daemon, and of the agent itself.
+# Of the connection, and of the agent itself.
 _PASSING = ("SSH_", "TRACEKIT_")
 _PLACES = frozenset({"PWD", "OLDPWD"})
 
@@ -23,6 +24,12 @@ def at_home(message: Mapping[str, Any], login: Mapping[str, str]) -> dict[str, A
     sent = message.get("environ") or {}
     secrets = own_secrets(message.get("secrets") or {}, login)
     return {**message, "environ": {**own, **sent}, "secrets": secrets}
+
+
+def environment(told: bytes) -> dict[str, str]:
+    """The environment of a process as the kernel tells it."""
+    pairs = (pair.partition("=") for pair in os.fsdecode(told).split("\0"))
+    return {name: value for name, mark, value in pairs if name and mark}
 
 
 def own_secrets(sent: Mapping[str, str], login: Mapping[str, str]) -> dict[str, str]:

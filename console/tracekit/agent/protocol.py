@@ -135,6 +135,8 @@ class Session:
         self._numbers: set[int] = set()
         #: Files that this console is sending, as whoever answers requests keeps them.
         self.incoming: Any = None
+        #: The process that connected, which stays as long as the connection; 0 where nobody knows.
+        self.bridge = 0
         self.send(FrameType.HELLO, {"major": PROTOCOL_MAJOR, "minor": PROTOCOL_MINOR, **hello})
 
     # -- in

@@ -6,12 +6,13 @@ It checks everything a peer sends before it becomes a path or a process.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Optional
 
 from tracekit.agent.asking import checks_of
 from tracekit.agent.blobs import blobs_of
 from tracekit.agent.digests import blake2b
-from tracekit.agent.home import at_home, own_secrets
+from tracekit.agent.home import at_home, environment, own_secrets
 from tracekit.agent.live import LiveRun
 from tracekit.agent.paths import unwritable
 from tracekit.agent.protocol import TAIL, WINDOW, Request, Session, Starts, kinds_of
@@ -70,6 +71,11 @@ class Requests:
         elif kind == FrameType.BYE and all(run.closed for run in self._daemon.runs.values()):
             self._daemon.leaving = True
 
+    def _login(self, session: Session) -> Mapping[str, str]:
+        """The environment of the login by which a console came: the daemon's own may be of an older one."""
+        told = self._daemon.system.processes.environ(session.bridge) if session.bridge else b""
+        return environment(told) or os.environ
+
     # -- start
 
     def _start(self, session: Session, message: dict[str, Any]) -> None:
@@ -78,7 +84,7 @@ class Requests:
             session.error("START", [problem], _run_of(message))
             return
         if not message.get("dir"):
-            message = at_home(message, os.environ)
+            message = at_home(message, self._login(session))
         plan = message["plan"]
         run = str(plan["run"])
         known = self._daemon.runs.get(run)
@@ -216,7 +222,9 @@ class Requests:
         if isinstance(secrets, dict) and isinstance(run, LiveRun):
             told = {str(name): str(value) for name, value in secrets.items()}
             # This machine's own, too: the daemon that knew them may have been another.
-            run.give_secrets(told if message.get("mode") == "inplace" else own_secrets(told, os.environ))
+            run.give_secrets(
+                told if message.get("mode") == "inplace" else own_secrets(told, self._login(session))
+            )
         copying = message.get("mode") == "copy"
         if copying and run.directory == self._daemon.kept.default(run.run):
             self._daemon.kept.copies(run.directory, run.box, _copier(message))

@@ -297,7 +297,8 @@ def _valid(text: str, name: str) -> Environment:
 
 
 def _keys(args: argparse.Namespace) -> dict[str, Any]:
-    user, at, place = args.address.rpartition("@")
+    # As a URL it is what `git remote` and browsers show of it.
+    user, at, place = args.address.removeprefix("ssh://").rstrip("/").rpartition("@")
     host, colon, port = place.rpartition(":")
     if not colon or not port.isdecimal() or (place.count(":") > 1 and not place.startswith("[")):
         host, port = place, ""
