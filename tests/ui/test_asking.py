@@ -214,6 +214,17 @@ def test_run_all__pressed_twice_before_the_answer__starts_one_run() -> None:
     drive(lambda: live_here(live=False), story)
 
 
+def test_header__only_looked_for_and_runs_go_elsewhere__names_where_they_go() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        assert "env: box7" in shown.screen_text().splitlines()[0]
+        await press(pilot, shown, "a")
+        request = asked(shown)
+        assert isinstance(request, Launch)
+        assert request.environment == "box7"
+
+    drive(lambda: showing(FakeView(journals.discovered()), environment="box7"), story)
+
+
 # -- another project -----------------------------------------------------------------------------------------
 
 

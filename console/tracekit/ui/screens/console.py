@@ -250,7 +250,10 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         live = live and not self.travelling
         return HeaderFacts(
             project=((view.root if view else "") or self.owner.root).rstrip("/").rpartition("/")[2],
-            environment=run.environment if run is not None else "",
+            # What was only looked for stands for the runs that will be: they go where the person has said.
+            environment=(run.environment if run is not None and run.mode != "discover" else "")
+            or self.owner.environment
+            or "local",
             state="live" if live else "",
             over=total - waiting,
             total=total,
