@@ -32,6 +32,7 @@ CHECKS = {
     "native-name": (house.one_seam, "native/text/src/a.rs", 'let path = folder.join("output.bin");'),
     "no-docstring": (house.docstrings, "console/a.py", "import os"),
     "left-by-a-run": (house.shipped, "console/tracekit/agent/hosts/js/vitest_began_7.mjs", "x"),
+    "left-at-the-top": (house.top, "00-NOTE.txt", "read this"),
     "long": (house.sizes, "console/a.py", "\n".join(["x = 1"] * 601)),
     "dead-link": (house.links, "docs/a.md", "see [there](nowhere.md)"),
 }
@@ -44,6 +45,7 @@ KEPT = {
     "fixture": (house.words, "tests/fixtures/a/b.py", "open('/home/x/y')"),
     "poll": (house.honest_tests, "tests/test_a.py", "time.sleep(0.01)  # poll: until the port answers"),
     "shipped": (house.shipped, "console/tracekit/agent/hosts/js/vitest_began.mjs", "x"),
+    "top": (house.top, "docs/a.md", "x"),
     "heading": (house.links, "docs/a.md", "# A place\nsee [it](#a-place)"),
 }
 

@@ -62,6 +62,9 @@ BEFORE_PACKING = ("console/tracekit/agent/", "console/tracekit/wire/", "console/
 TREE = ROOT
 REPORTERS = "console/tracekit/agent/hosts/js/"
 SHIPS = TREE / "console/tracekit/agent/hosts/javascript.py"
+# What stands at the top, and nothing else: a note that somebody wrote for a day stays for years there.
+TOP = {".gitignore", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "Makefile", "README.md", "pyproject.toml"}
+TOP |= {"requirements.lock", ".ci", "console", "docs", "native", "profiles", "screenshots", "tests", "tools"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*)$")
 
@@ -230,6 +233,12 @@ def shipped(path: Path, _: Lines) -> Iterator[str]:
         yield f"{where}:1: a file that no host names: remove it, or name it in {SHIPS.relative_to(TREE)}"
 
 
+def top(path: Path, _: Lines) -> Iterator[str]:
+    """Whoever opens the repository sees a few names, each of which is known here."""
+    if name(path).partition("/")[0] not in TOP:
+        yield f"{name(path)}:1: not one of the names at the top: move it, or name it in {Path(__file__).name}"
+
+
 def anchors(lines: Lines) -> set[str]:
     """The anchors a Markdown file offers."""
     found = set()
@@ -265,6 +274,7 @@ RULES: tuple[Callable[[Path, Lines], Iterable[str]], ...] = (
     one_seam,
     docstrings,
     shipped,
+    top,
     links,
 )
 
