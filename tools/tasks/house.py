@@ -63,7 +63,15 @@ TREE = ROOT
 REPORTERS = "console/tracekit/agent/hosts/js/"
 SHIPS = TREE / "console/tracekit/agent/hosts/javascript.py"
 # What stands at the top, and nothing else: a note that somebody wrote for a day stays for years there.
-TOP = {".gitignore", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "Makefile", "README.md", "pyproject.toml"}
+TOP = {
+    ".gitignore",
+    "CHANGELOG.md",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "Makefile",
+    "README.md",
+    "pyproject.toml",
+}
 TOP |= {"requirements.lock", ".ci", "console", "docs", "native", "profiles", "screenshots", "tests", "tools"}
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*)$")
