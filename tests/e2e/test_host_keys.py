@@ -212,6 +212,40 @@ def test_host_key__another_one_is_known__then_changed_whatever_anybody_says(
     assert not place.own.exists()
 
 
+def test_host_key__changed_in_both_files__then_the_commands_that_are_named_make_it_unknown(
+    place: Place, tmp_path: Path
+) -> None:
+    other = new_key(tmp_path / "other")
+    place.knows(f"# mine\nelse.where {other}\n{place.here(other)}")
+    place.own.write_text(place.here(other))
+    found = place.open()
+    assert found is not None
+    assert found.code == "ssh.host_key_changed"
+    commands = [part for part in found.action.split("`") if part.startswith("ssh-keygen -R ")]
+    ours, theirs = (found.action.index(f"-f {file}`") for file in (place.own, place.theirs))
+    assert found.action[ours:].partition("(")[2].startswith("tracekit's own file)")
+    assert found.action[theirs:].partition("(")[2].startswith("ssh's file")
+    subprocess.run(["sh", "-c", commands[0]], check=True, capture_output=True)
+    assert place.code(accept_new=True) == "ssh.host_key_changed"
+    subprocess.run(["sh", "-c", commands[1]], check=True, capture_output=True)
+    assert place.theirs.read_text() == f"# mine\nelse.where {other}\n"
+    assert place.code() == "ssh.host_key_unknown"
+    assert place.open(accept_new=True) is None
+
+
+@pytest.mark.parametrize("name", ["[127.0.0.*]:{port}", "@cert-authority [127.0.0.1]:{port}"])
+def test_host_key__changed_and_its_line_means_other_machines__then_the_line_is_named_instead_of_a_command(
+    place: Place, tmp_path: Path, name: str
+) -> None:
+    other = new_key(tmp_path / "other")
+    place.knows(f"# mine\n{name.format(port=place.box.port)} {other}\n")
+    found = place.open()
+    assert found is not None
+    assert found.code == "ssh.host_key_changed"
+    assert f"take line 2 out of `{place.theirs}` by hand" in found.action
+    assert "ssh-keygen -R" not in found.action
+
+
 def test_host_key__another_one_is_known_for_the_standard_port__then_only_unknown(
     place: Place, tmp_path: Path
 ) -> None:

@@ -76,8 +76,11 @@ def changed() -> Console:
     before = "SHA256:uNiVztksCsDhcc0u9e8BrrJXVF1kgR2J1wPzPa2mXjE"
     what = f"the host key has changed: it is {PRINT}, and was {before}"
     action = (
-        "somebody may listen in: check with whoever runs the machine, then remove the old key from "
-        "known_hosts (`ssh-keygen -R`) by hand"
+        "somebody may listen in: compare it with the machine's own key, which `ssh-keygen -lf` shows there. "
+        "Only if it is right, forget the old one: "
+        "`ssh-keygen -R box7.lab -f ~/.config/tracekit/known_hosts` (tracekit's own file), and "
+        "`ssh-keygen -R box7.lab -f ~/.ssh/known_hosts` (ssh's file, which is only read here); "
+        "then the new one is asked about, or taken with --accept-new"
     )
     return wrong_key("ssh.host_key_changed", what, action)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncssh
 
+from tracekit.link.oldkeys import Held, forgetting, held
 from tracekit.wire.problems import Problem, ProblemError
 
 DEFAULT_PORT = 22
@@ -65,9 +66,8 @@ class HostKeys:
         for file in self._files:
             entries = _read(file)
             plain.take(entries, host, address)
-            for name in dict.fromkeys((host, address)) if port != DEFAULT_PORT else ():
-                if name:
-                    here.take(entries, f"[{name}]:{port}", "")
+            for name in _by_port(host, address, port):
+                here.take(entries, name, "")
         revoked = [*here.revoked, *plain.revoked]
         for key in (*here.trusted, *here.authorities, *plain.trusted, *plain.authorities):
             if key not in revoked and self._revoked.holds(key):
@@ -91,6 +91,11 @@ class HostKeys:
         changed = (known.trusted and known.here) or known.authorities
         return Standing.CHANGED if changed else Standing.UNKNOWN
 
+    def before(self, host: str, address: str, port: int) -> list[Held]:
+        """The lines by which another key than these was expected of a host."""
+        found = held(self._files, _by_port(host, address, port))
+        return found or held(self._files, [name for name in dict.fromkeys((host, address)) if name])
+
     def save(self, host: str, port: int, key: asyncssh.SSHKey) -> None:
         """Trust a key from now on; raises OSError."""
         name = host if port == DEFAULT_PORT else f"[{host}]:{port}"
@@ -99,6 +104,12 @@ class HostKeys:
         descriptor = os.open(self.own, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "a", encoding="ascii") as file:
             file.write(f"{name} {public[0]} {public[1]}\n")
+
+
+def _by_port(host: str, address: str, port: int) -> list[str]:
+    """What a host is called in these files on a port that is not the usual one."""
+    names = dict.fromkeys((host, address)) if port != DEFAULT_PORT else ()
+    return [f"[{name}]:{port}" for name in names if name]
 
 
 class Revoked:
@@ -181,14 +192,6 @@ def refusal(standing: Standing, where: str, shown: str, expected: Sequence[str],
     if standing is Standing.REVOKED:
         what = f"the host key {shown or 'of this machine'} is revoked"
         return Problem("ssh.host_key_revoked", what, where, "ask whoever revoked it; it is never accepted")
-    if standing is Standing.CHANGED:
-        before = ", ".join(expected) or "signed by a known authority"
-        what = f"the host key has changed: it is {shown}, and was {before}"
-        action = (
-            "somebody may listen in: check with whoever runs the machine, then remove the old key from "
-            "known_hosts (`ssh-keygen -R`) by hand"
-        )
-        return Problem("ssh.host_key_changed", what, where, action)
     return Problem(
         "ssh.host_key_unknown",
         f"the host key {shown} is not known",
@@ -196,3 +199,17 @@ def refusal(standing: Standing, where: str, shown: str, expected: Sequence[str],
         "compare it with the machine's own, then accept it in the console, give --accept-new, "
         "or pin it as `fingerprint` of the environment",
     )
+
+
+def changed(
+    where: str, shown: str, expected: Sequence[str], keys: HostKeys, lines: Sequence[Held]
+) -> Problem:
+    """The problem of a key that is another than before: where the old one stands, and how the new one is trusted."""
+    before = ", ".join(expected) or "signed by a known authority"
+    what = f"the host key has changed: it is {shown}, and was {before}"
+    action = (
+        "somebody may listen in: compare it with the machine's own key, which `ssh-keygen -lf` shows there. "
+        f"Only if it is right, forget the old one: {forgetting(lines, keys.own, os.environ.get('HOME', ''))}; "
+        "then the new one is asked about, or taken with --accept-new"
+    )
+    return Problem("ssh.host_key_changed", what, where, action)

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import anyio
 import asyncssh
 
-from tracekit.link.hostkeys import DEFAULT_PORT, HostKeys, Standing, fingerprint, refusal
+from tracekit.link.hostkeys import DEFAULT_PORT, HostKeys, Standing, changed, fingerprint, refusal
 from tracekit.wire.problems import Problem, ProblemError
 
 _NO_COMMON = (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
@@ -131,7 +131,8 @@ class Login(asyncssh.SSHClient):
         server in its own words.
         """
         known = self._trust.keys.known(*self._place)
-        if isinstance(fault, _NO_COMMON) and self._key is None and known.trusted:
+        expected = known.trusted or known.authorities
+        if isinstance(fault, _NO_COMMON) and self._key is None and self._authority is None and expected:
             first = [name.decode("ascii") for key in known.trusted for name in key.sig_algorithms]
             return list(dict.fromkeys([*first, *_ALGORITHMS]))
         pinned = bool(self.address.fingerprint)
@@ -189,7 +190,11 @@ class Login(asyncssh.SSHClient):
         shown = fingerprint(self._key) if self._key is not None else ""
         if self._key is None and self._authority is not None:
             shown = f"signed by {fingerprint(self._authority)}"
-        return refusal(standing, str(self.address), shown, expected, pinned=bool(pinned) and not revoked)
+        where = str(self.address)
+        if standing is Standing.CHANGED and not pinned:
+            lines = self._trust.keys.before(*self._place)
+            return changed(where, shown, expected, self._trust.keys, lines)
+        return refusal(standing, where, shown, expected, pinned=bool(pinned) and not revoked)
 
     # -- logging in
 

@@ -26,6 +26,7 @@ from tracekit.wire.problems import Problem
 TITLES = {"passphrase": "A key is locked", "password": "A password is wanted", "interactive": "The box asks"}
 _LONGEST = 12
 _PRINT = re.compile(r"(SHA256:[A-Za-z0-9+/]{43})")
+_COMMAND = re.compile(r"(`ssh-keygen -R [^`]+`)")
 
 
 def room(width: int) -> int:
@@ -123,7 +124,12 @@ class Refused(Once[None], ModalScreen[None], inherit_bindings=False):
             is_print = _PRINT.fullmatch(part) is not None
             lines.append(Line(4 if is_print else 2).name(part, look.strong if is_print else look.text))
         lines.append(Line())
-        lines += [Line(2).name(problem.action, look.text), Line()]
+        # A command that is typed or copied stands on a line of its own, too.
+        for part in filter(None, (part.strip(" ,;") for part in _COMMAND.split(problem.action))):
+            typed = _COMMAND.fullmatch(part) is not None
+            said = part.strip("`") if typed else part
+            lines.append(Line(4 if typed else 2).name(said, look.strong if typed else look.text))
+        lines.append(Line())
         lines.append(Line(2).own("Nothing was sent to it. Nothing here accepts this key.", look.text))
         lines += [Line(), Line(2).own("esc", look.dim).own(" goes back", look.faint)]
         shown = wrap(lines, room(self.app.size.width), self.app.size.height - 4)
