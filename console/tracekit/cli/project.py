@@ -29,8 +29,11 @@ class Project(NamedTuple):
     here: bool = True
 
 
-def project(args: argparse.Namespace) -> Project:
-    """Find the project; raises ProblemError for a path that is not there and for every fault of its configuration."""
+def project(args: argparse.Namespace, *, runs: bool = False) -> Project:
+    """Find the project; raises ProblemError for a path that is not there and for every fault of its configuration.
+
+    Who `runs` something there is told what of its configuration has no effect on that.
+    """
     # Here, because a look at what is recorded needs no configuration of any project.
     from tracekit.config import loader, roots
     from tracekit.config.later import not_acted_on
@@ -52,9 +55,10 @@ def project(args: argparse.Namespace) -> Project:
         chosen.append(os.path.relpath(path, root) + names)
     flags = {"profile": args.profile, "environment": args.environment}
     config = loader.load(root, flags=flags, environ=os.environ, implicit=False)
-    for notice in not_acted_on(config.profile):
+    names_of = config.settings.environment.split(",")
+    for notice in not_acted_on(config.profile, names_of) if runs else ():
         edge.say_error(f"tracekit: {notice}")
-    environments = [config.profile.environment(name) for name in config.settings.environment.split(",")]
+    environments = [config.profile.environment(name) for name in names_of]
     # A profile's file is named from where it was typed; from here on the project is where the profile stands.
     profile = config.settings.profile
     if profile is not None and ("/" in profile or profile.endswith(".toml")):

@@ -34,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
     from tracekit.cli.workflow import look, workflow
     from tracekit.config import loader
 
-    found = project.project(args)
+    found = project.project(args, runs=True)
     config = loader.load(found.root, flags={"profile": found.profile}, environ=os.environ)
     # In a job or out of it: the file belongs to the checkout that holds the project.
     top = Path(repository(found.root, {}))

@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
         # Behind its start: reading a project's configuration takes as long as an agent takes to load.
         from tracekit.cli import project
 
-        found = project.project(args)
+        found = project.project(args, runs=True)
         if args.junit is not None:
             from tracekit.report.files import writable
 

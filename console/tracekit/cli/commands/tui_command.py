@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         _need_terminal(f"tracekit replay {args.replay} --headless")
         return _open(Replay(args.replay), root="", args=args)
     _need_terminal(f"tracekit run {args.path}")
-    found = project.project(args)
+    found = project.project(args, runs=True)
     return _open(Discover(found.root, found.profile, at_once=True), root=found.root, args=args)
 
 
