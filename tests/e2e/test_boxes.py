@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -117,6 +118,27 @@ def test_run__line_is_cut_in_the_middle__then_nothing_is_missing(pair: Pair) -> 
     assert out.count(b'"e":"attempt.ended"') == 3
     assert pair.sandbox.run("verify", folder.name).code == 0
     assert b"last is done" in output.read_bytes()
+
+
+def test_run__line_is_cut_and_words_are_shown__then_when_it_broke_and_what_came_behind_it(pair: Pair) -> None:
+    pair.project(SLOW)
+    pair.trust()
+    process = pair.sandbox.start("run", pair.here, "--env", "box7")
+    runs = pair.sandbox.state / "runs"
+    until(lambda: runs.is_dir() and [*runs.iterdir()])
+    folder = next(runs.iterdir())
+    until(functools.partial(grown, folder / "box7" / "output.bin", 0))
+    sshd.cut(pair.box)
+    until(functools.partial(came_back, folder, 1))
+    (pair.there / "gate").touch()
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err.decode()
+    told = [line for line in out.decode().splitlines() if line.startswith("link: ")]
+    assert re.fullmatch(r"link: reconnecting, attempt \d+, down since \d\d:\d\d:\d\d UTC.*", told[0]), told
+    assert re.fullmatch(r"link: resumed, [\d,]+ events? caught up after \S+", told[-1]), told
+    noted = b"".join(file.read_bytes() for file in folder.glob("console-*.ndjson"))
+    lost = [json.loads(line) for line in noted.splitlines() if b'"e":"box.lost"' in line]
+    assert [line["offset"] > 0 for line in lost] == [True]
 
 
 FLOOD = """

@@ -27,6 +27,7 @@ from tracekit.engine.past import Before as Past
 from tracekit.engine.past import Held, Story, Trends
 from tracekit.engine.requests import Attach, Cancel, Discover, Launch, Replay, Request, Rerun
 from tracekit.engine.saves import Save
+from tracekit.engine.view import Resumed
 from tracekit.engine.watching import Choice
 from tracekit.model.facts import OutputSpan
 from tracekit.model.fold import Fold
@@ -84,10 +85,11 @@ class FakeView:
         if self.state.run.ended:
             self.live, self.link = False, "ended"
 
-    elsewhere = False
+    elsewhere: bool = False
     imported = False
     trouble = None
     away: tuple[int, int] | None = None
+    resumed: Resumed | None = None
     cut = 0
     box_dir = Path("/srv/runs")
 

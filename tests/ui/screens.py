@@ -26,6 +26,7 @@ from tests.support.consoles import (
 from tests.support.journals import BEGAN, ROOT, SECOND
 from tests.ui.past_screens import PAST
 from tests.ui.shots import BOTH, LINE, SINGLE, SMALL, WIDE, Shot, keys, opened
+from tracekit.engine.view import Resumed
 from tracekit.link.login import Question
 from tracekit.ui.colours import ANSI, DARK, THEMES
 from tracekit.wire.problems import Problem
@@ -144,6 +145,15 @@ def reconnecting() -> Console:
     view = FakeView(journals.running(), link="reconnecting")
     view.away = (1_763_674_150_000_000_000, 3)
     return showing(view)
+
+
+def resumed() -> Console:
+    """The link was down, and what was missed is here."""
+    view = FakeView(journals.running())
+    view.elsewhere = True
+    made = showing(view)
+    view.resumed = Resumed(1_204, 4_100_000_000, made.clock[0])
+    return made
 
 
 def live_here() -> Console:
@@ -280,6 +290,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot("refused", refused, BOTH),
     Shot("lost", lost, BOTH),
     Shot("reconnecting", reconnecting, BOTH),
+    Shot("resumed", resumed, BOTH),
     Shot("filter", opened(journals.failing), BOTH, keys("slash", *"limit")),
     Shot("marked", opened(journals.failing), BOTH, keys("J", "m", "m")),
     Shot("rerun", rerun, BOTH, rerun_failed),

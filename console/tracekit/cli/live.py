@@ -25,7 +25,7 @@ from tracekit.engine.places import Places
 from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice, OutputSpan, Status
-from tracekit.model.words import seconds
+from tracekit.model.words import count, moment, seconds
 from tracekit.wire import lines
 from tracekit.wire.names import RED
 from tracekit.wire.problems import ProblemError
@@ -262,6 +262,14 @@ def _inline(data: bytes) -> dict[str, Any]:
         return {"base64": base64.b64encode(data).decode("ascii")}
 
 
+def _link_words(view: RunView) -> str:
+    """How the link is; since when and how often it was tried, or how far what is here goes."""
+    since, tried = view.away or (0, 0)
+    if view.link == "reconnecting" and since:
+        return f"reconnecting, attempt {tried:,}, down since {moment(since).partition(' ')[2]} UTC"
+    return f"lost at byte {view.folded:,} of the journal" if view.link == "lost" else view.link
+
+
 class _Progress:
     """One line a scenario; on a terminal only red ones, above a line that tells how far the run is."""
 
@@ -277,6 +285,7 @@ class _Progress:
         self._line = ""
         self._width = 0
         self._link = view.link
+        self._resumed = view.resumed
         self._trouble = ""
         self._noticed = 0
         self._not_run = 0
@@ -340,7 +349,14 @@ class _Progress:
             self._trouble = trouble.code if trouble is not None else ""
             if {known, self._link} & {"reconnecting", "lost"}:
                 why = f": {trouble.what} ({trouble.action})" if trouble is not None else ""
-                rows.append(self._paint.dim(edge.clean(f"link: {self._link}{why}")))
+                rows.append(self._paint.dim(edge.clean(f"link: {_link_words(self._view)}{why}")))
+        if self._view.resumed is not self._resumed:
+            self._resumed = self._view.resumed
+            if self._resumed is not None:
+                caught = f"{count(self._resumed.events, 'event')} caught up"
+                rows.append(
+                    self._paint.dim(f"link: resumed, {caught} after {seconds(self._resumed.away_ns)}")
+                )
         if rows or beat or (self._terminal and progress != self._line):
             self._print([*rows, *beat], progress)
 

@@ -133,7 +133,7 @@ class Box:
                 self._stop_following(problem)
             for follower in self._followers.values():
                 if follower.view.link != "reconnecting":
-                    follower.note(E.BOX_LOST, {})
+                    follower.note(E.BOX_LOST, {"offset": follower.view.folded})
                 # A line that broke says nothing; what keeps it from coming back does.
                 trouble = problem if problem.code != _GONE else None
                 follower.view.mark("reconnecting", trouble=trouble)
@@ -368,7 +368,7 @@ class Box:
                 await _look(follower)
                 await session.send(self._attach(follower))
             if follower.view.link == "reconnecting":
-                follower.note(E.BOX_RESUMED, {})
+                follower.note(E.BOX_RESUMED, {"offset": follower.view.folded})
                 follower.view.mark("attached")
 
     async def _take(self, event: Event) -> None:
@@ -426,7 +426,7 @@ class Box:
         """Follow one run no more, which goes on there; what else is on this box goes on here, too."""
         run = follower.view.run_id
         self._followers.pop(run, None)
-        follower.note(E.BOX_LOST, {})
+        follower.note(E.BOX_LOST, {"offset": follower.view.folded})
         action = f"{problem.action}; the run on the box goes on: `tracekit attach {run}` brings the rest"
         follower.distrust(Problem(problem.code, problem.what, problem.where, action))
         await self._tell(lambda client: client.detach(run))
@@ -469,7 +469,7 @@ class Box:
 
     def _stop_following(self, problem: Problem) -> None:
         for follower in list(self._followers.values()):
-            follower.note(E.BOX_LOST, {})
+            follower.note(E.BOX_LOST, {"offset": follower.view.folded})
             follower.distrust(problem)
         self._followers.clear()
         self._give_up(problem)

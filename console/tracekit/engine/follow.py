@@ -60,6 +60,9 @@ class Follower:
         self._reached: dict[str, int] = {}
         self._ended = ended
         self._committed = 0
+        # Of a link that came back: since when it was away, and how long the journal was then. Behind that nothing was
+        # missed.
+        self._missed = (0, 0)
         # The file that is being read is another box's by now.
         self._replaced = False
         self._wake = anyio.Event()
@@ -69,6 +72,8 @@ class Follower:
         self.refused = 0
         files = event.get("files")
         length = files.get(JOURNAL_FILE, 0) if isinstance(files, dict) else 0
+        if isinstance(length, int) and self._missed[0] != self.view.missed_since:
+            self._missed = (self.view.missed_since, length)
         if isinstance(length, int) and (self.copy is None or event.get("state") == "ended"):
             # Of a copy the end is told behind its last byte, which an earlier console may have brought.
             self._committed = max(self._committed, length)
@@ -183,6 +188,7 @@ class Follower:
             try:
                 with rare_collections(), self.view.journal() as file:
                     await self._catch_up(file)
+                self._have_caught_up()
             except FileNotFoundError:
                 if not self.end:
                     continue
@@ -192,6 +198,12 @@ class Follower:
             if self.end and not self._replaced:
                 self._finish()
                 return
+
+    def _have_caught_up(self) -> None:
+        """Tell what a link that came back has brought, once all of it is folded."""
+        since, length = self._missed
+        if since and since == self.view.missed_since and (self.view.folded >= length or self.end):
+            self.view.caught_up()
 
     async def _catch_up(self, file: BinaryIO) -> None:
         size = SLICE

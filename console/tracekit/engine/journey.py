@@ -57,6 +57,8 @@ class Moment:
     problem: Problem | None = None
     trouble: Problem | None = None
     away: tuple[int, int] | None = None
+    resumed = None
+    folded = 0
 
     def __init__(self, view: RunView, fold: Fold) -> None:
         self._view, self._fold = view, fold

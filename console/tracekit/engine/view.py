@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, NamedTuple
 
 from tracekit.model.fold import Fold
 from tracekit.model.state import OutputSpan, RunState
@@ -24,6 +24,15 @@ if TYPE_CHECKING:
 
 LinkState = Literal["connecting", "attached", "reconnecting", "lost", "replay", "ended"]
 Tap = Callable[[bytes], None]
+
+
+class Resumed(NamedTuple):
+    """A link that came back, and everything that was missed with it."""
+
+    events: int
+    away_ns: int
+    t: int
+
 
 # A window of output that is painted or printed at once; the rest is read when somebody scrolls there.
 MAX_WINDOW = 8 * 1024 * 1024
@@ -50,6 +59,11 @@ class RunView:
         self.trouble: Problem | None = None
         #: Since when the line is down, and how often it was tried to have it back; nothing while it is there.
         self.away: tuple[int, int] | None = None
+        #: The last time that what was missed without a link was all here.
+        self.resumed: Resumed | None = None
+        #: Since when what comes now was missed; 0 unless the link is back and not all of that is here yet.
+        self.missed_since = 0
+        self._missed_events = 0
         # What of the recording could not be read when somebody wanted to see it.
         self.unread: Problem | None = None
         self._window = recorded.Window(box_dir / OUTPUT_FILE)
@@ -101,6 +115,8 @@ class RunView:
         with self.lock:
             taken = self._fold.feed_bytes(data)
             self._folded += taken
+            if self.missed_since:
+                self._missed_events += data.count(b"\n", 0, taken)
             taps = tuple(self._taps)
         if taken:
             self.moved.set()
@@ -118,6 +134,10 @@ class RunView:
     ) -> None:
         """Note what became of the link; a reader sees it at its next look."""
         with self.lock:
+            if link == "attached" and self.away is not None:
+                self.missed_since, self._missed_events = self.away[0], 0
+            elif link != "attached":
+                self.missed_since = 0
             self.link, self.trouble = link, trouble
             since, tried = self.away or (time.time_ns(), 0)
             self.away = (since, tried + 1) if link == "reconnecting" else None
@@ -127,6 +147,14 @@ class RunView:
             self._fold.state.mark_lost(link == "lost")
         if not self.live:
             self.done.set()
+        self.moved.set()
+
+    def caught_up(self) -> None:
+        """Note that everything is here that was missed without a link."""
+        with self.lock:
+            now = time.time_ns()
+            self.resumed = Resumed(self._missed_events, max(0, now - self.missed_since), now)
+            self.missed_since = 0
         self.moved.set()
 
     def close(self, end: dict[str, Any], problem: Problem | None = None) -> None:

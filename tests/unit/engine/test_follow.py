@@ -48,3 +48,59 @@ def test_follow__line_breaks_behind_the_end_and_another_session_begins__then_not
     assert (view.link, view.state.run.ended) == ("ended", True)
     assert (tmp_path / "box7" / "journal.ndjson").read_bytes() == JOURNAL
     assert [path.name for path in tmp_path.iterdir() if ".old-" in path.name] == []
+
+
+def test_follow__link_comes_back__then_what_was_missed_is_counted_once_all_of_it_is_here(
+    tmp_path: Path,
+) -> None:
+    lines = [encode({**HEAD, "n": n, "e": E.WARNING, "message": f"{n}"}) for n in range(1, 8)]
+    lengths = [sum(map(len, lines[:n])) for n in range(8)]
+
+    def told(first: int, last: int) -> list[dict[str, object]]:
+        file = {"type": "file", "name": "journal.ndjson", "start": lengths[first], "length": lengths[last]}
+        data = {"type": "data", "name": "journal.ndjson", "offset": lengths[first]}
+        return [file, {**data, "pieces": lines[first:last]}]
+
+    async def main() -> None:
+        view = RunView(RUN, "", tmp_path / "box7", link="attached")
+        copy = Copy(tmp_path / "box7")
+        assert copy.claim()
+        follower = Follower(view, lambda _: None, copy=copy)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.run)
+            for event in told(0, 2):
+                await follower.arrived(event)
+            await anyio.wait_all_tasks_blocked()
+            assert (view.folded, view.resumed) == (lengths[2], None)
+            view.mark("reconnecting")
+            view.mark("attached")
+            follower.lengths({"files": {"journal.ndjson": lengths[5]}, "state": "running"})
+            for event in told(2, 4):
+                await follower.arrived(event)
+            await anyio.wait_all_tasks_blocked()
+            assert (view.folded, view.missed_since > 0, view.resumed) == (lengths[4], True, None)
+            for event in told(4, 5):
+                await follower.arrived(event)
+            await anyio.wait_all_tasks_blocked()
+            assert view.resumed is not None
+            first = view.resumed
+            assert (first.events, view.missed_since) == (3, 0)
+            for event in told(5, 6):
+                await follower.arrived(event)
+            await anyio.wait_all_tasks_blocked()
+            assert view.resumed is first
+            # A link that breaks again before everything is here tells it of the second time.
+            view.mark("reconnecting")
+            view.mark("attached")
+            follower.lengths({"files": {"journal.ndjson": lengths[6]}, "state": "running"})
+            view.mark("reconnecting")
+            view.mark("attached")
+            follower.lengths({"files": {"journal.ndjson": lengths[7]}, "state": "running"})
+            for event in told(6, 7):
+                await follower.arrived(event)
+            await anyio.wait_all_tasks_blocked()
+            assert view.resumed is not first
+            assert view.resumed.events == 1
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracekit.model.facts import RunFacts
-from tracekit.model.words import moment
+from tracekit.model.words import count, moment, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
 from tracekit.wire.problems import Problem
 
+# For how long a link that came back is told.
+TOLD = 10_000_000_000
 LOOKED_FOR = (
     ("tracekit.toml", "or [tool.tracekit] in pyproject.toml: suites as you name them"),
     ("pytest", "pytest.ini, [tool.pytest.ini_options], conftest.py, tests/, test_*.py, *_test.py"),
@@ -104,25 +106,30 @@ def fault_lines(problem: Problem, look: Palette) -> list[Line]:
     return [*lines, Line().gap(1).name(problem.action, look.dim)] if problem.action else lines
 
 
-def banner(board: Board, problems: Sequence[Problem], look: Palette) -> Line | None:
+def banner(board: Board, problems: Sequence[Problem], look: Palette, now: int) -> Line | None:
     """One line above the footer while something about the link or the engine needs to be known."""
     view = board.newest
+    lost = f"lost at byte {view.folded:,}" if view is not None and view.link == "lost" else ""
     if view is not None and view.problem is not None:
-        return _banner(view.problem.what, view.problem.action, look)
+        what = f"{lost}: {view.problem.what}" if lost else view.problem.what
+        return _banner(what, view.problem.action, look)
     if view is not None and view.link == "reconnecting":
         since, tried = view.away or (0, 0)
-        when = f" since {moment(since).partition(' ')[2]} UTC" if since else ""
         attempt = f", attempt {tried:,}" if tried else ""
+        when = f", down since {moment(since).partition(' ')[2]} UTC" if since else ""
         if view.trouble is not None:
-            what = f"the link is down{when}{attempt}: {view.trouble.what}"
+            what = f"reconnecting{attempt}{when}: {view.trouble.what}"
             return _banner(what, view.trouble.action, look)
-        return _banner(
-            f"the link is down{when}; the run goes on",
-            f"attempt {tried:,}" if tried else "connecting again",
-            look,
+        return _banner(f"reconnecting{attempt}{when}; the run goes on", "", look)
+    if lost:
+        return _banner(f"{lost}: shown as lost, not as failed", "H attaches again", look)
+    if view is not None and view.live and view.resumed is not None and now - view.resumed[2] < TOLD:
+        events, away, _ = view.resumed
+        line = Line().gap(1).own(look.glyphs.live, look.accent).gap(1)
+        caught = f"{count(events, 'event')} caught up" if events else "nothing was missed"
+        return line.own(f"resumed: {caught}", look.text).own(
+            f" after {seconds(away)} without a link", look.dim
         )
-    if view is not None and view.link == "lost":
-        return _banner("the link is lost: shown as lost, not as failed", "H attaches again", look)
     if view is not None and view.live and (found := awaited(view.state.run)) is not None:
         what, why = found
         return _banner(f"{what}: {why}", "", look)

@@ -51,12 +51,14 @@ if TYPE_CHECKING:
     from tracekit.ui.app import ConsoleApp
 
 
-LINK_WORDS = {"attached": "", "ended": "", "reconnecting": "no link"}
+LINK_WORDS = {"ended": ""}
 
 
 def link_word(view: ViewFace) -> str:
     """What the header says of a run's link; scenarios that were only looked for are nobody's recording."""
     if view.link == "replay" and view.state.run.mode == "discover":
+        return ""
+    if view.link == "attached" and not view.elsewhere:
         return ""
     return LINK_WORDS.get(view.link, view.link)
 
@@ -229,7 +231,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         self.query_one("#timebar", TitleRow).set_class(time is not None, "-on")
         if time is not None:
             self.query_one("#timebar", TitleRow).show(timebar.bar(time, max(1, self.size.width), self.look))
-        banner = states.banner(self.board, self.problems, self.look)
+        banner = states.banner(self.board, self.problems, self.look, now)
         self.query_one("#banner", TitleRow).set_class(banner is not None, "-on")
         if banner is not None:
             self.query_one("#banner", TitleRow).show(banner)

@@ -14,7 +14,10 @@ from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.rolling import Lined
 
-LOUD_LINKS = frozenset({"no link", "lost", "connecting", "then"})
+LOUD_LINKS = frozenset({"reconnecting", "no link", "lost", "connecting", "then"})
+# What is said where there is no room for more.
+SHORT_LINKS = {"reconnecting": "no link", "attached": ""}
+ROOMY = 100
 
 #: What keys may need; a screen that says nothing has all of it.
 ALL = frozenset({"run", "red"})
@@ -80,7 +83,7 @@ class Header(Lined, Widget):
             if number:
                 run.own(f"{glyph}{number}", style).gap(1)
         run.gap(1).own(f"{facts.elapsed:>5}", look.text)
-        right = self._right()
+        right = self._right(facts.link if width >= ROOMY else SHORT_LINKS.get(facts.link, facts.link))
         line = Line().own(" tracekit", look.accent)
         if width >= 60:
             room = max(8, width - run.columns - right.columns - 34)
@@ -99,7 +102,7 @@ class Header(Lined, Widget):
             line.gap(width - 1 - line.columns - right.columns).join(right)
         return line
 
-    def _right(self) -> Line:
+    def _right(self, link: str) -> Line:
         look, facts = self._palette, self.facts
         line = Line()
         if facts.filtered:
@@ -108,8 +111,8 @@ class Header(Lined, Widget):
             line.own("paused", look.warn).gap(2)
         if facts.trouble:
             line.own(f"{look.glyphs.warn}{facts.trouble}", look.warn).gap(2)
-        if facts.link:
-            line.own(facts.link, look.warn if facts.link in LOUD_LINKS else look.dim).gap(2)
+        if link:
+            line.own(link, look.warn if link in LOUD_LINKS else look.dim).gap(2)
         return line.own(f"drop {few(facts.dropped)}", look.warn if facts.dropped else look.faint)
 
     def render_line(self, y: int) -> Strip:
