@@ -267,6 +267,10 @@ def test_host_key__another_one_is_known_for_the_standard_port__then_only_unknown
 )
 def test_host_key__is_revoked__then_never_accepted(place: Place, lines: Callable[[Place], str]) -> None:
     place.knows(lines(place))
+    found = place.open()
+    number = next(n for n, line in enumerate(lines(place).splitlines(), 1) if line.startswith("@revoked"))
+    assert found is not None
+    assert f"line {number} of `{place.theirs}`" in found.action
     assert place.code(accept_new=True, answer="save") == "ssh.host_key_revoked"
     assert place.code(pinned=place.fingerprint) == "ssh.host_key_revoked"
     assert not place.person.asked

@@ -20,6 +20,7 @@ from tracekit.model.notices import BLOCKING, blocking_of
 from tracekit.model.runfacts import ELSEWHERE
 from tracekit.model.state import Attempt, CauseGroup, ExceptionFacts, Notice, RunState, Status, below
 from tracekit.model.words import seconds
+from tracekit.store.runs import LOCAL_BOX
 from tracekit.wire.names import RED
 from tracekit.wire.problems import Problem
 
@@ -320,7 +321,9 @@ def _handled(many: Sequence[Handled], paint: Paint) -> Iterator[str]:
 def _notices(state: RunState, paint: Paint, told: Container[int]) -> Iterator[str]:
     for blocking in blocking_of(state.notices):
         yield ""
-        yield from trouble(blocking, paint, state.folder_of(blocking.suite))
+        # What is to be done is done on the machine that ran it.
+        where = state.run.environment if state.run.environment not in {"", LOCAL_BOX} else ""
+        yield from trouble(blocking, paint, state.folder_of(blocking.suite), where)
     # Who reads this has read above it what was told while the run went on.
     stalled = [notice for notice in state.notices if notice.kind == "stalled" and id(notice) not in told]
     if stalled:
@@ -389,9 +392,10 @@ def placed(file: str, line: int, folder: str = "") -> str:
     return f"{file}:{line}" if line else file
 
 
-def trouble(notice: Notice, paint: Paint, folder: str = "") -> Iterator[str]:
+def trouble(notice: Notice, paint: Paint, folder: str = "", where: str = "") -> Iterator[str]:
     """What kept tests from running: where, why, and what to do."""
-    suite = f" [{clean(notice.suite)}]" if notice.suite else ""
+    told = clean(f"{notice.suite} on {where}" if where else notice.suite)
+    suite = f" [{told}]" if notice.suite else ""
     yield paint.bold(paint.verdict("error", f"✗ {clean(notice.message)}")) + suite
     if notice.file:
         yield clean(f"    {placed(notice.file, notice.line, folder)}")
@@ -404,7 +408,7 @@ def trouble(notice: Notice, paint: Paint, folder: str = "") -> Iterator[str]:
     if notice.command:
         yield paint.dim(clean(f"    command: {' '.join(notice.command)}"))
     if notice.action:
-        yield clean(f"    → {notice.action}")
+        yield clean(f"    → {f'on {where}: ' if where else ''}{notice.action}")
 
 
 def _hurt(state: RunState) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import asyncssh
 
-from tracekit.link.oldkeys import Held, forgetting, held
+from tracekit.link.oldkeys import Held, forgetting, held, withdrawing
 from tracekit.wire.problems import Problem, ProblemError
 
 DEFAULT_PORT = 22
@@ -95,6 +95,11 @@ class HostKeys:
         """The lines by which another key than these was expected of a host."""
         found = held(self._files, _by_port(host, address, port))
         return found or held(self._files, [name for name in dict.fromkeys((host, address)) if name])
+
+    def revoking(self, host: str, address: str, port: int) -> list[Held]:
+        """The lines that revoke a key of a host: under its plain name on every port."""
+        names = [*_by_port(host, address, port), *dict.fromkeys((host, address))]
+        return held(self._files, [name for name in names if name], revoked=True)
 
     def save(self, host: str, port: int, key: asyncssh.SSHKey) -> None:
         """Trust a key from now on; raises OSError."""
@@ -183,15 +188,12 @@ def fingerprint(key: asyncssh.SSHKey) -> str:
     return "SHA256:" + base64.b64encode(digest).decode("ascii").rstrip("=")
 
 
-def refusal(standing: Standing, where: str, shown: str, expected: Sequence[str], *, pinned: bool) -> Problem:
+def refusal(where: str, shown: str, expected: Sequence[str], *, pinned: bool) -> Problem:
     """Why a host key was refused, and what to do; `shown` is the fingerprint the host gave."""
     if pinned:
         what = f"the host key is {shown}, and the profile pins {expected[0]}"
         action = "make sure that this is the right machine; then correct `fingerprint` of the environment"
         return Problem("ssh.host_key_pinned", what, where, action)
-    if standing is Standing.REVOKED:
-        what = f"the host key {shown or 'of this machine'} is revoked"
-        return Problem("ssh.host_key_revoked", what, where, "ask whoever revoked it; it is never accepted")
     return Problem(
         "ssh.host_key_unknown",
         f"the host key {shown} is not known",
@@ -199,6 +201,16 @@ def refusal(standing: Standing, where: str, shown: str, expected: Sequence[str],
         "compare it with the machine's own, then accept it in the console, give --accept-new, "
         "or pin it as `fingerprint` of the environment",
     )
+
+
+def revoked(where: str, shown: str, lines: Sequence[Held]) -> Problem:
+    """The problem of a key that was withdrawn, and where that is said."""
+    what = f"the host key {shown or 'of this machine'} is revoked"
+    said = withdrawing(lines, os.environ.get("HOME", ""))
+    action = "ask whoever revoked it; it is never accepted" + (
+        f" while it is revoked by {said}" if said else ""
+    )
+    return Problem("ssh.host_key_revoked", what, where, action)
 
 
 def changed(

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import anyio
 import asyncssh
 
-from tracekit.link.hostkeys import DEFAULT_PORT, HostKeys, Standing, changed, fingerprint, refusal
+from tracekit.link.hostkeys import DEFAULT_PORT, HostKeys, Standing, changed, fingerprint, refusal, revoked
 from tracekit.wire.problems import Problem, ProblemError
 
 _NO_COMMON = (asyncssh.KeyExchangeFailed, asyncssh.ConnectionLost, ConnectionResetError, BrokenPipeError)
@@ -183,7 +183,6 @@ class Login(asyncssh.SSHClient):
             action = "have the machine's host certificate renewed for this name"
             return Problem("ssh.host_certificate", f"its host certificate: {why}", str(self.address), action)
         standing = Standing.REVOKED if "revoked" in why else self._standing()
-        revoked = standing is Standing.REVOKED
         known = self._trust.keys.known(*self._place)
         shown_before = dict.fromkeys(fingerprint(key) for key in known.trusted)
         expected = [pinned] if pinned else list(shown_before)
@@ -194,7 +193,9 @@ class Login(asyncssh.SSHClient):
         if standing is Standing.CHANGED and not pinned:
             lines = self._trust.keys.before(*self._place)
             return changed(where, shown, expected, self._trust.keys, lines)
-        return refusal(standing, where, shown, expected, pinned=bool(pinned) and not revoked)
+        if standing is Standing.REVOKED:
+            return revoked(where, shown, self._trust.keys.revoking(*self._place))
+        return refusal(where, shown, expected, pinned=bool(pinned))
 
     # -- logging in
 

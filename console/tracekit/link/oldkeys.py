@@ -27,12 +27,12 @@ class Held:
     name: str
 
 
-def held(files: Iterable[Path], names: Sequence[str]) -> list[Held]:
-    """The lines that trust a key or an authority under one of these names, in the order of the files."""
-    return [each for file in dict.fromkeys(files) for each in _lines(file, names)]
+def held(files: Iterable[Path], names: Sequence[str], *, revoked: bool = False) -> list[Held]:
+    """The lines that trust, or else revoke, a key or an authority under one of these names, as the files have them."""
+    return [each for file in dict.fromkeys(files) for each in _lines(file, names, revoked)]
 
 
-def _lines(file: Path, names: Sequence[str]) -> Iterable[Held]:
+def _lines(file: Path, names: Sequence[str], revoked: bool) -> Iterable[Held]:
     try:
         lines = file.read_bytes().decode("utf-8", "replace").splitlines()
     except OSError:
@@ -43,9 +43,9 @@ def _lines(file: Path, names: Sequence[str]) -> Iterable[Held]:
         except ValueError:
             continue
         for name in names:
-            trusted, authorities = entry.match(name, "", None)[:2]
-            if trusted or authorities:
-                alone = not authorities and not _WILD & set(line.split()[0])
+            trusted, authorities, withdrawn = entry.match(name, "", None)[:3]
+            if withdrawn if revoked else trusted or authorities:
+                alone = not revoked and not authorities and not _WILD & set(line.split()[0])
                 yield Held(file, number, name if alone else "")
                 break
 
@@ -61,6 +61,11 @@ def forgetting(lines: Sequence[Held], own: Path, home: str) -> str:
         else:
             told[f"take line {each.number} out of `{shown}` by hand ({whose})"] = None
     return ", and ".join(told) or "take its line out of known_hosts"
+
+
+def withdrawing(lines: Sequence[Held], home: str) -> str:
+    """Where a key was revoked, as far as that stands in such a file."""
+    return ", ".join(f"line {each.number} of `{_shown(each.file, home)}`" for each in lines)
 
 
 def _shown(file: Path, home: str) -> str:
