@@ -24,8 +24,9 @@ def perfetto(view: RunView) -> Iterator[bytes]:
     """The packets."""
     tracks: dict[Track, int] = {}
     processes: dict[int, int] = {}
+    told = marks(view)
     yield _packet(_varint(_FLAGS, _CLEARED))
-    for mark in marks(view):
+    for mark in told:
         track = mark.track
         if track not in tracks:
             if track.pid not in processes:

@@ -61,7 +61,7 @@ class _Lanes:
 
 
 def marks(view: RunView) -> Iterator[Mark]:
-    """Everything in the trace of a run; raises ProblemError when there is none."""
+    """Everything in the trace of a run; raises ProblemError when there is none, before anything is told of it."""
     try:
         rows = TraceView(view.box_dir)
     except OSError as fault:
@@ -69,6 +69,10 @@ def marks(view: RunView) -> Iterator[Mark]:
     if not len(rows):
         what, action = "nothing was traced", "run it once more with `--trace calls`"
         raise ProblemError(Problem("select.nothing", what, view.run_id, action))
+    return _all(rows)
+
+
+def _all(rows: TraceView) -> Iterator[Mark]:
     lanes = _Lanes()
     for start in range(0, len(rows), _WINDOW):
         for row in rows.rows(start, _WINDOW):
