@@ -488,7 +488,10 @@ def first_line(plan: dict[str, Any], plan_hash: str, console: str) -> dict[str, 
     """How a run begins, by its plan."""
     line = {"e": E.RUN_STARTED, **{key: plan[key] for key in _TOLD if key in plan}}
     line["plan_hash"], line["console"] = plan_hash, console
-    line["suites"] = [{key: suite.get(key) for key in _SUITE} for suite in plan.get("suites", ())]
+    line["suites"] = [
+        {key: suite.get(key) for key in _SUITE} | ({"trace": suite["trace"]} if suite.get("trace") else {})
+        for suite in plan.get("suites", ())
+    ]
     return line
 
 

@@ -15,7 +15,7 @@ from tracekit.wire.names import JOURNAL_FILE, RED, RINGS_DIR, SPOOL_DIR, E
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _END = b'"e":"' + E.RUN_ENDED.encode() + b'"'
@@ -138,10 +138,19 @@ def why_untraced(journal: Path) -> str:
                 return str(missing.get("why"))
         if line.get("e") == E.GAP and line.get("what") == "trace":
             gaps.append(str(line.get("why")))
-        off = off or line.get("trace") == "off"
+        off = off or _is_off(line)
     if gaps:
         return gaps[0]
     return "tracing was off" if off else "no test process recorded anything"
+
+
+def _is_off(started: Mapping[str, Any]) -> bool:
+    """Whether a run was begun without tracing: each of its suites, whose own word is above the run's."""
+    suites = started.get("suites")
+    rows = [suite for suite in suites if isinstance(suite, dict)] if isinstance(suites, list) else []
+    wanted = started.get("trace")
+    levels = [suite.get("trace") or wanted for suite in rows] or [wanted]
+    return all(level == "off" for level in levels)
 
 
 def _lines_of(journal: Path, *events: str) -> Iterator[dict[str, Any]]:
