@@ -256,7 +256,9 @@ def test_events__with_tracing_off__then_nothing_is_recorded_and_that_is_said(san
     assert verdicts(done) == VERDICTS
     assert not list((sandbox.home / "state").rglob("*.tks"))
     shown = sandbox.run("events", "last", "kind:attempt.ended level:error", "--json", cwd=root)
-    assert "tracing was off" in shown.err
+    assert "nothing was traced: tracing was off; these are the lines of the journal" in shown.err
+    exported = sandbox.run("export", "last", "--chrome", "-", cwd=root)
+    assert (exported.code, exported.out, "nothing was traced" in exported.err) == (4, "", True)
     red = {name for name, word in VERDICTS.items() if word in {"failed", "crashed"}}
     assert {scenario_of(row) for row in shown.lines()} == red, (
         "the journal's lines take the place of the trace's"

@@ -1,11 +1,14 @@
 //! The clocks of this machine. A time stamp counter is only a clock where the kernel trusts it: constant, not
 //! stopped in sleep states, and in use as the kernel's own clock source.
 
-use std::fs;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+use std::{env, fs};
 
 /// Set in `Clock::flags` when the time stamp counter may be used as a clock.
 pub const TSC_TRUSTED: u64 = 1;
+
+/// `system` has records take the time from the system whatever the kernel thinks of the counter.
+pub const CLOCK_VARIABLE: &str = "TRACEKIT_CLOCK";
 
 const TRIES: usize = 5;
 
@@ -161,6 +164,7 @@ pub fn tsc_trusted() -> bool {
 
 fn ask_kernel() -> bool {
     cfg!(all(target_arch = "x86_64", target_os = "linux"))
+        && env::var_os(CLOCK_VARIABLE).is_none_or(|clock| clock != "system")
         && fs::read_to_string("/sys/devices/system/clocksource/clocksource0/current_clocksource")
             .is_ok_and(|source| source.trim() == "tsc")
         && fs::read_to_string("/proc/cpuinfo").is_ok_and(|text| cpuinfo_trusts_tsc(&text))

@@ -156,6 +156,15 @@ fn slowly(registry: &Registry, home: Home, what: u64, ids: u64) -> std::result::
     }
 }
 
+#[cold]
+pub(crate) fn miss(registry: &Registry, reason: Reason) {
+    if gate::inside() {
+        registry.shared.refuse_within(reason);
+    } else {
+        drop_one(registry, reason);
+    }
+}
+
 fn drop_one(registry: &Registry, reason: Reason) -> Reason {
     // Without the gate where this thread knows the page: a flood that is refused must not hold up the others.
     let counted = HELD.try_with(|held| {

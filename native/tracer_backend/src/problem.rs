@@ -28,10 +28,12 @@ pub enum Reason {
     Damaged = 8,
     /// The trace of the run has all the disk that it may have.
     Quota = 9,
+    /// The stack was too deep for one more frame of the tracer: counted once for each descent that it stood aside of.
+    Deep = 10,
 }
 
 /// How many reasons there are.
-pub const REASONS: usize = 10;
+pub const REASONS: usize = 11;
 
 impl Reason {
     /// Every reason, in the order of their numbers.
@@ -46,6 +48,7 @@ impl Reason {
         Self::Overwritten,
         Self::Damaged,
         Self::Quota,
+        Self::Deep,
     ];
 
     /// The reason in the words of a `gap`.
@@ -61,6 +64,7 @@ impl Reason {
             Self::Overwritten => "ring overwritten before it was read",
             Self::Damaged => "ring damaged",
             Self::Quota => "trace of the run reached its limit",
+            Self::Deep => "descents too deep in the stack",
         }
     }
 }

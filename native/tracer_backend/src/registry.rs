@@ -216,6 +216,13 @@ impl Registry {
         hot::record(self, home, what, ids).map_err(Problem::Dropped)
     }
 
+    /// Counts what a source could not even begin to record. What is closed is over for its sources, too.
+    pub fn miss(&self, reason: Reason) {
+        if self.is_open() {
+            hot::miss(self, reason);
+        }
+    }
+
     /// From here on, records of the calling thread belong to this scenario; 0 for none.
     ///
     /// # Errors

@@ -302,6 +302,18 @@ fn registry__closed__then_counted_and_what_is_there_stays() {
 }
 
 #[test]
+fn missed__by_a_source_before_or_behind_a_record_and_once_closed__then_counted_until_then() {
+    let registry = Registry::in_memory(small()).unwrap();
+    registry.miss(Reason::Deep);
+    registry.record(Home::Calls, event(1)).unwrap();
+    registry.miss(Reason::Deep);
+    registry.close();
+    registry.miss(Reason::Deep);
+    assert_eq!(registry.drops()[Reason::Deep as usize], 2);
+    assert_eq!((args(&registry), registry.drops().iter().sum::<u64>()), (vec![1], 2));
+}
+
+#[test]
 fn calls__not_asked_for__then_neither_recorded_nor_counted() {
     let registry = Registry::in_memory(Settings { calls: false, ..small() }).unwrap();
     registry.record(Home::Calls, event(1)).unwrap();

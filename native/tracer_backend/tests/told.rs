@@ -7,14 +7,17 @@ use std::process::Command;
 use std::{env, fs, thread};
 
 use common::{Folder, in_child};
+use tracer_backend::clock::{CLOCK_VARIABLE, monotonic_ns, tsc_trusted};
 use tracer_backend::drain::{Drain, Limits};
+use tracer_backend::header;
+use tracer_backend::reader::RingFile;
 use tracer_backend::segment::{Segment, segments, strings_path};
 use tracer_backend::strings::entries;
 use tracer_backend::{
     Home, RING_VARIABLE, RINGS_VARIABLE, Record, Registry, SCENARIO_VARIABLE, SCENARIOS_VARIABLE, Settings, kinds,
 };
 
-const NAMES: [&str; 4] = [RINGS_VARIABLE, RING_VARIABLE, SCENARIO_VARIABLE, SCENARIOS_VARIABLE];
+const NAMES: [&str; 5] = [RINGS_VARIABLE, RING_VARIABLE, SCENARIO_VARIABLE, SCENARIOS_VARIABLE, CLOCK_VARIABLE];
 
 fn event(arg: u32) -> Record {
     Record { kind: kinds::EVENT.0, arg, ..Record::default() }
@@ -64,6 +67,19 @@ fn program__that_starts_another__then_both_record() {
         0
     });
     assert_eq!(child.status, 0);
+}
+
+/// When each event below this folder was recorded, once it is drained.
+fn times(folder: &Folder) -> Vec<u64> {
+    let (mut found, mut buffer) = (Vec::new(), Vec::new());
+    for (_, path) in segments(folder.path()).expect("segments") {
+        let segment = Segment::open(&path).expect("a segment");
+        for number in 0..segment.blocks().len() {
+            let block = segment.load(number, &mut buffer).expect("a block").expect("a whole block");
+            found.extend(block.iter().filter(|row| row.kind == kinds::EVENT.0).map(|row| row.time));
+        }
+    }
+    found
 }
 
 /// Number and scenario of each event below this folder.
@@ -141,4 +157,28 @@ fn ring__asked_for__then_as_large() {
         assert!((wanted..wanted + 8192).contains(&bytes), "{asked}: {bytes}");
     }
     assert_eq!(Settings::default().calls_bytes, 1 << 20);
+}
+
+#[test]
+fn clock__of_the_system_asked_for__then_said_in_each_ring_and_its_times_as_they_stand() {
+    for asked in ["system", "", "counter"] {
+        let folder = Folder::new();
+        let rings = folder.path().join("rings");
+        let before = monotonic_ns();
+        assert!(started(RECORDS, &[(RINGS_VARIABLE, &rings), (CLOCK_VARIABLE, Path::new(asked))]));
+        let after = monotonic_ns();
+        let process = tracer_backend::reader::ProcessFolder::all(&rings).unwrap().remove(0);
+        let counter = asked != "system" && tsc_trusted();
+        for ring in process.rings().unwrap() {
+            let file = RingFile::open(&ring).unwrap();
+            assert_eq!(file.header().word(header::TSC) == 1, counter, "{asked}");
+        }
+        // What no counter of this machine shows: nanoseconds, between two that this process has read.
+        let bytes = fs::read(process.rings().unwrap().remove(0)).unwrap();
+        let at = header::HEADER_BYTES + 8;
+        let stored = u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap());
+        assert_eq!((before..=after).contains(&stored), !counter, "{asked}: {before} {stored} {after}");
+        assert_eq!(told(&folder).len(), 2);
+        assert!(times(&folder).iter().all(|time| (before..=after).contains(time)), "{asked}");
+    }
 }

@@ -7,7 +7,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use tracer_backend::kinds;
+use tracer_backend::{Reason, kinds};
 
 use crate::python::api::{Api, Name, Ref, api, kind_of, name_of_kind, optional};
 use crate::python::state::{record, registry, text};
@@ -312,6 +312,10 @@ fn unwinds(api: &Api, id: u32) {
 
 /// Deep in the stack the interpreter's own evaluator takes over, which does not need more of it for each call.
 fn deep(frames: &Frames, thread: *mut c_void, frame: *mut c_void, throws: c_int) -> Ref {
+    // How many calls nobody looks at from here on cannot be known: this one is, until it returns.
+    if let Some(registry) = registry() {
+        registry.miss(Reason::Deep);
+    }
     if !frames.are_ours() {
         return (frames.before)(thread, frame, throws); // another stands before us, and stays
     }
