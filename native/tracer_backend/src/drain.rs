@@ -8,7 +8,7 @@ use std::{fs, io};
 
 use crate::clock::{Clock, Scale};
 use crate::dictionary::Reading;
-use crate::header::{self, ANCHOR, DROPS, LATER, TSC, Writer};
+use crate::header::{self, ANCHOR, DROPS, LATER, RINGS, TSC, Writer};
 use crate::kind::Home;
 use crate::kinds;
 use crate::pairing::LaneState;
@@ -77,6 +77,8 @@ struct Process {
     strange: bool,
     same_boot: bool,
     done: bool,
+    /// Strings of its own that the box had no room for.
+    unkept: u64,
 }
 
 /// The drain of a run on one box.
@@ -237,6 +239,8 @@ impl Drain {
         alive: bool,
         passed: &mut Passed,
     ) -> Result<bool> {
+        // Asked before its rings are looked for: those that it makes meanwhile are not missing.
+        let made = folder.page().map_or(0, |page| page.word(RINGS));
         let mut unread = 0;
         for (path, inode) in folder.ring_files().unwrap_or_default() {
             if process.rings.contains_key(&inode) {
@@ -255,6 +259,8 @@ impl Drain {
                 }
             }
         }
+        // Somebody has removed it before it was opened: it held a record at least.
+        let gone = made.saturating_sub(process.rings.len() as u64 + unread);
         let inodes: Vec<u64> = process.rings.keys().copied().collect();
         for inode in inodes {
             let Some(mut ring) = process.rings.remove(&inode) else { continue };
@@ -264,7 +270,11 @@ impl Drain {
         }
         unread += process.rings.values().filter(|ring| ring.damaged).count() as u64;
         // As long as its process lives a ring may still become readable.
-        self.uncounted(folder, process, if alive && !self.finishing { 0 } else { unread }, passed)?;
+        let last = !alive || self.finishing;
+        if last && gone > 0 {
+            self.fault(process, &Problem::format("the file of a ring is gone", &folder.path));
+        }
+        self.uncounted(folder, process, if last { unread + gone } else { 0 }, passed)?;
         Ok(true)
     }
 
@@ -449,6 +459,8 @@ impl Drain {
         }
         let damaged = &mut counts[Reason::Damaged as usize];
         *damaged = damaged.saturating_add(unread);
+        let strings = &mut counts[Reason::StringsFull as usize];
+        *strings = strings.saturating_add(process.unkept);
         if counts == [0; REASONS] {
             return Ok(());
         }
@@ -510,7 +522,15 @@ impl Process {
     fn new(folder: &ProcessFolder) -> Self {
         let same_boot = folder.page().map_or(true, |page| page.text(header::BOOT) == system::boot());
         let rings = HashMap::new();
-        Self { rings, texts: Texts::none(), strings: Reading::begin(), strange: false, same_boot, done: false }
+        Self {
+            rings,
+            texts: Texts::none(),
+            strings: Reading::begin(),
+            strange: false,
+            same_boot,
+            done: false,
+            unkept: 0,
+        }
     }
 
     fn meet(&mut self, inode: u64, file: RingFile) {
@@ -524,11 +544,14 @@ impl Process {
         let path = folder.strings();
         let Ok(file) = fs::File::open(&path) else { return Ok(()) };
         let length = file.metadata().map_err(Problem::io("look at", &path))?.len();
-        let texts = &mut self.texts;
+        let (texts, unkept) = (&mut self.texts, &mut self.unkept);
         self.strings.on(&file, &path, length, |_, entry| {
             let clean = secrets.string(entry.tag, entry.body);
             let number = match out.number(entry.tag, clean.as_deref().unwrap_or(entry.body)) {
-                Err(Problem::Dropped(_)) => 0,
+                Err(Problem::Dropped(_)) => {
+                    *unkept += 1;
+                    0
+                }
                 other => other?,
             };
             texts.add(number);

@@ -63,6 +63,8 @@ pub const BOOT: usize = 40;
 pub const SCENARIO: usize = 48;
 /// In the page of a process: 1 once this recorder of it is over, though the process may go on.
 pub const OVER: usize = 49;
+/// In the page of a process: how many files of rings it has made.
+pub const RINGS: usize = 50;
 /// Bytes of a text in a header.
 pub const TEXT_BYTES: usize = 64;
 

@@ -11,8 +11,8 @@ use std::thread;
 use std::time::Duration;
 
 use crate::header::{
-    BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, OVER, PID, PROCESS_MAGIC, SCENARIO, START, TRACEPARENT, TSC, VERSION,
-    write_anchor, write_text,
+    BOOT, DROPS, FORMAT, HEADER_BYTES, MAGIC, OVER, PID, PROCESS_MAGIC, RINGS, SCENARIO, START, TRACEPARENT, TSC,
+    VERSION, write_anchor, write_text,
 };
 use crate::kind::Home;
 use crate::lanes::Identity;
@@ -156,6 +156,11 @@ impl Page {
 
     pub(crate) fn set_scenario(&self, scenario: u32) {
         self.0.words()[SCENARIO].store(scenario.into(), Relaxed);
+    }
+
+    /// So many files of rings more have their names.
+    pub(crate) fn made_rings(&self, many: u64) {
+        self.0.words()[RINGS].fetch_add(many, Release);
     }
 
     /// This recorder is over: nothing of it is written any more, though its process may go on.

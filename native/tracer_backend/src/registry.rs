@@ -431,7 +431,9 @@ impl Inner {
                     return Err(Reason::RunBudget);
                 }
                 let path = place.ring(writer.tid, home, self.rings);
-                Ring::new(Some(&path), home, slots, self.rings, &self.identity, writer)
+                let made = Ring::new(Some(&path), home, slots, self.rings, &self.identity, writer);
+                self.page.made_rings(u64::from(made.is_ok()));
+                made
             }
             None => Ring::new(None, home, slots, self.rings, &self.identity, writer),
         };

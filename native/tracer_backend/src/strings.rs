@@ -21,6 +21,9 @@ pub const MAX_STRING: usize = 1 << 16;
 /// The most that a process may write.
 pub const MAX_SEGMENT: u64 = 64 << 20;
 
+/// Of that, this part is for names alone: a flood of lines must not take the scenarios of the tests behind it.
+const NAMES_PART: u64 = 8;
+
 /// What a string is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -250,7 +253,8 @@ impl Strings {
         let number = self.numbers.next();
         self.buffer.clear();
         encode(number, tag, body, &mut self.buffer);
-        if number == u32::MAX || self.length + self.buffer.len() as u64 > self.most {
+        let most = if tag == Tag::Payload { self.most - self.most / NAMES_PART } else { self.most };
+        if number == u32::MAX || self.length + self.buffer.len() as u64 > most {
             return Err(Problem::Dropped(crate::problem::Reason::StringsFull));
         }
         let mut at = None;
@@ -442,6 +446,20 @@ mod tests {
         assert_eq!(strings.number(Tag::Payload, &line(LINES - 1)).unwrap(), LINES + 1, "of the last ones");
         assert_eq!(strings.number(Tag::Payload, &line(0)).unwrap(), LINES + 2, "long ago");
         assert_eq!(strings.number(Tag::Text, b"the logger").unwrap(), 1, "texts for ever");
+    }
+
+    #[test]
+    fn number__behind_a_flood_that_took_all_its_room__then_names_still_have_theirs_and_that_has_an_end_too() {
+        let folder = Folder::new();
+        for mut strings in [Strings::create(&folder.path().join("strings")).unwrap(), Strings::in_memory()] {
+            strings.set_most(1 << 16);
+            let flooded = (0..9_999).find(|number| strings.number(Tag::Payload, &line(*number)).is_err()).unwrap();
+            assert!(matches!(strings.number(Tag::Payload, &line(flooded)), Err(Problem::Dropped(_))));
+            let name = |number: u32| format!("tests::{number}").into_bytes();
+            let named = (0..9_999).find(|number| strings.number(Tag::Text, &name(*number)).is_err()).unwrap();
+            assert!(named > 200, "{named} of {flooded}");
+            assert!(strings.committed() <= 1 << 16);
+        }
     }
 
     #[test]

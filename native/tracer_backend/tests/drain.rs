@@ -350,6 +350,36 @@ fn drain__ring_that_is_no_ring__then_said_and_the_others_are_read() {
 }
 
 #[test]
+fn drain__ring_that_was_removed_before_it_was_opened__then_counted_and_said_once() {
+    let run = Run::new();
+    let registry = run.registry(small());
+    let child = in_child(|| {
+        for home in [Home::Calls, Home::Durable] {
+            registry.record(home, event(1)).expect("a ring");
+        }
+        let folder = ProcessFolder::all(&run.rings()).expect("folders").into_iter();
+        let own = folder.filter(|folder| folder.process.pid == u64::from(std::process::id()));
+        for ring in own.flat_map(|folder| folder.rings().expect("rings")) {
+            if ring.extension() == Some("durable".as_ref()) {
+                fs::remove_file(ring).expect("a file that is there");
+            }
+        }
+        i32::from(registry.record(Home::Durable, event(2)).is_err())
+    });
+    assert_eq!(child.status, 0);
+    let mut drain = run.drain();
+    assert_eq!(drain.finish().unwrap().taken, 1);
+    assert_eq!(drain.finish().unwrap().lost, 0, "it is told once");
+    let gaps: Vec<_> = run.rows().into_iter().filter(|row| row.kind == kinds::GAP.0).collect();
+    assert_eq!(
+        gaps.iter().map(|row| (run.text(row.id), row.arg)).collect::<Vec<_>>(),
+        [("ring damaged".to_owned(), 1)]
+    );
+    assert!(matches!(&drain.faults()[..], [fault] if fault.contains("the file of a ring is gone")));
+    assert!(!verify(run.folder.path()).unwrap().complete());
+}
+
+#[test]
 fn verify__block_damaged_inside__then_named_and_the_rest_is_read() {
     let run = Run::new();
     let registry = run.registry(small());
