@@ -35,6 +35,13 @@ NOW_AND_THEN = """file = pathlib.Path(__file__).with_name("count")
     # red, green, green, red, red, green, green, …
     if count % 4 in (0, 3):
         STATE.append(1)"""
+#: Fails half the time, by no pattern that a search could fall in step with; the first run is red.
+BY_CHANCE = """file = pathlib.Path(__file__).with_name("count")
+    count = int(file.read_text()) if file.exists() else 0
+    file.write_text(str(count + 1))
+    import random
+    if not count or random.Random(count).random() < 0.5:
+        STATE.append(1)"""
 FEW = """
 import pytest
 
@@ -111,6 +118,26 @@ def test_bisect__pollutes_now_and_then__then_found_with_the_repeats_it_needed(sa
     assert first.run_id() in sandbox.run("show", "last").out
     told = sandbox.run("history", VICTIM, "--json").lines()
     assert [line["run"] for line in told if "run" in line] == [first.run_id()]
+
+
+def test_bisect__pollutes_by_chance_among_500__then_found_and_the_repeats_are_told(sandbox: Sandbox) -> None:
+    root = sandbox.project({"test_it.py": MANY.format(pollute=BY_CHANCE)})
+    first = sandbox.run("run", root, "--json")
+    assert first.verdicts()[VICTIM] == "failed"
+    done = sandbox.run("bisect", first.run_id(), VICTIM, "--json")
+    *steps, found = done.lines()
+    assert (done.code, found["found"], found["polluters"]) == (0, "found", [POLLUTER]), done.err
+    assert found["runs"] == len(steps) <= 15
+    assert max(step["repeats"] for step in steps) > 1
+    assert found["passes"] > found["runs"]
+
+
+def test_bisect__one_stood_before_it__then_one_candidate_is_told(sandbox: Sandbox) -> None:
+    text = "S = []\ndef test_a(): S.append(1)\ndef test_b(): assert not S\n"
+    first = sandbox.run("run", sandbox.project({"test_it.py": text}), "--json")
+    done = sandbox.run("bisect", first.run_id(), "test_b")
+    assert (done.code, "1 candidates" in done.out) == (0, False), done.out
+    assert ", among 1 candidate\n" in done.out
 
 
 @pytest.mark.parametrize(

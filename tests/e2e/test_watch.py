@@ -140,6 +140,18 @@ def test_watch__saves__then_failed_first_else_the_changed_file_until_ctrl_c(
     until(lambda: not processes_with(str(sandbox.home)))
 
 
+def test_watch__a_test_is_written_while_another_is_red__then_both_run(
+    sandbox: Sandbox, watches: list[Watch]
+) -> None:
+    watch = started(sandbox, watches, {"test_a.py": RED.format(name="a")})
+    watch.waits(1)
+    watch.save("test_a.py", GREEN.format(name="a") + RED.format(name="new"))
+    (saved,) = watch.waits(2)
+    assert (saved["why"], saved["scenarios"]) == ("failed", 2)
+    assert watch.verdicts()[1:] == [("test_a", "passed"), ("test_new", "failed")]
+    assert watch.stop() == 128 + signal.SIGINT
+
+
 def test_watch__a_save_while_a_run_goes_on__then_it_is_cancelled_and_gone_first(
     sandbox: Sandbox, watches: list[Watch]
 ) -> None:

@@ -23,6 +23,7 @@ from tracekit.wire.problems import Problem, ProblemError
 
 _SHOWN = 8
 _TREND = 100
+_RECENT = 20
 _UNSTEADY = 200
 
 
@@ -117,7 +118,7 @@ class Past:
         """
 
         def question(catalogue: Catalogue) -> tuple[str, str, list[Verdict]]:
-            scenario = _named(text, catalogue.scenarios())
+            scenario = _named(text, catalogue, root)
             project = _project(scenario, root, catalogue.roots_of(scenario))
             found = catalogue.verdicts(scenario, limit=limit, environment=environment, root=project)
             return scenario, project, found
@@ -271,8 +272,12 @@ def story_of(scenario: str, root: str, verdicts: list[Verdict]) -> Story:
     )
 
 
-def _named(text: str, known: list[str]) -> str:
+def _named(text: str, catalogue: Catalogue, root: str) -> str:
+    """The one scenario that a text means: among those of the project at `root` where it means any, else of all."""
+    known = catalogue.scenarios()
     found = meant(text, known)
+    if root and found and not (len(found) == 1 and root in catalogue.roots_of(found[0])):
+        found = meant(text, _of_project(catalogue, root)) or found
     if len(found) == 1:
         return found[0]
     if found:
@@ -285,6 +290,12 @@ def _named(text: str, known: list[str]) -> str:
         near = difflib.get_close_matches(text, [scenario.rpartition("::")[2] for scenario in known], n=1)
     hint = f"did you mean {near[0]}?" if near else "`tracekit list` shows what there is"
     raise ProblemError(Problem("select.nothing", "no recorded run has such a scenario", text, hint))
+
+
+def _of_project(catalogue: Catalogue, root: str) -> list[str]:
+    """What the newest runs of one project know; a rerun alone knows too little."""
+    runs = [run for run, row in catalogue.rows().items() if row.root == root][:_RECENT]
+    return sorted({result.scenario for run in runs for result in catalogue.results(run)})
 
 
 def _project(scenario: str, wanted: str, roots: list[str]) -> str:

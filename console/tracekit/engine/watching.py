@@ -7,6 +7,7 @@ what the saved files concern. It starts no run itself, and shows nothing.
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ _READY_MS = 200
 # Where the system gives no events: too many folders, too few watches.
 _LOOK_EVERY = 1.0
 _TICK = 0.1
+# What a test is called in the text of a file, whatever stands around it.
+_TEST = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+(test\w*)", re.MULTILINE)
 
 
 class Watcher:
@@ -107,13 +110,14 @@ class Choice:
 
 
 class Watching:
-    """What one watch has learnt: which scenarios are red, over all its runs."""
+    """What one watch has learnt over all its runs: which scenarios are red, and what tests are called."""
 
     def __init__(self, submit: Runs, launch: Launch, *, stopped: Callable[[], bool] = bool) -> None:
         self._submit = submit
         self._launch = launch
         self._stopped = stopped
         self._red: dict[str, str] = {}  # red scenarios and their files
+        self._ids: set[str] = set()  # every scenario that was seen
 
     @property
     def red(self) -> list[str]:
@@ -124,6 +128,7 @@ class Watching:
         """Take in how a run ended, to its end or not."""
         with view.lock:
             state = view.state
+            self._ids.update(state.ids)
             for scenario in failed(state):
                 self._red[scenario] = _file(state, state.index[scenario], self._launch.root)
             for scenario in tuple(self._red):
@@ -146,7 +151,7 @@ class Watching:
         if marked:
             return Choice("marked", f"{_counted(len(marked))} marked", tuple(marked))
         if self._red:
-            return Choice("failed", f"{_counted(len(self._red))} that failed", tuple(self._red))
+            return self._failed([save.path for save in saves if save.path.endswith(".py")])
         strange = [save.path for save in saves if not save.path.endswith(".py")]
         if strange:
             unknown = [path for path in strange if not is_source(path)]
@@ -164,12 +169,51 @@ class Watching:
             return self._launch
         return self._launch._replace(ids=choice.ids, selectors=())
 
-    def _concerned(self, changed: Sequence[str], gone: set[str], files: Sequence[str]) -> Choice:
+    def _failed(self, changed: Sequence[str]) -> Choice:
+        """What is red, and beside it the tests that were just written: nobody has asked them yet.
+
+        Only a file with a name in it that no scenario has is collected for that, so that most saves cost nothing.
+        """
+        red = Choice("failed", f"{_counted(len(self._red))} that failed", tuple(self._red))
+        # Parameters stand behind a bracket, sub-tests behind a space; either may hold what parts names.
+        names = {one.partition("[")[0].rpartition("::")[2].partition(" ")[0] for one in self._ids}
+        added = [path for path in changed if self._tests_in(path) - names]
+        view = self._discovered() if added else None
+        if view is None:
+            return red
+        with view.lock:
+            state = view.state
+            new = [
+                state.ids[i]
+                for i in select(state, self._launch.selectors)
+                if state.ids[i] not in self._ids and _file(state, i, self._launch.root) in added
+            ]
+        if not new:
+            return red
+        words = f"{red.words} and {len(new)} new of {_first(added)}"
+        return Choice(red.why, words, (*self._red, *new))
+
+    def _tests_in(self, path: str) -> set[str]:
+        try:
+            text = Path(self._launch.root, path).read_text(encoding="utf-8", errors="replace")
+            return set(_TEST.findall(text))
+        except OSError:
+            return set()
+
+    def _discovered(self) -> RunView | None:
+        """What there is now; None where nobody watches any more."""
         launch = self._launch
         view = self._submit(Discover(launch.root, launch.profile, launch.environment))
         while not view.done.wait(_TICK):
             if self._stopped():
-                return Choice("nothing", "not watched any more", ())
+                return None
+        return view
+
+    def _concerned(self, changed: Sequence[str], gone: set[str], files: Sequence[str]) -> Choice:
+        launch = self._launch
+        view = self._discovered()
+        if view is None:
+            return Choice("nothing", "not watched any more", ())
         with view.lock:
             state = view.state
             rows = select(state, launch.selectors)

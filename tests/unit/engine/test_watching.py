@@ -86,6 +86,27 @@ def test_choose__marked_failed_and_changed__then_in_this_order(project: Project)
     assert "1 scenario of tests/test_c.py" in choice.words
 
 
+def test_choose__something_is_red_and_a_test_was_written__then_it_runs_beside_what_is_red(
+    project: Project,
+) -> None:
+    plain = project.watching()
+    plain.learn(project.ran(a="passed", b="failed"), None)
+    file = project.root / "tests/test_c.py"
+    file.write_text("def test(): ...\n")
+    # A name that is known has no new test under it, so nothing is collected for it.
+    assert plain.choose([Save("tests/test_c.py")], project.files).ids == (B,)
+    assert project.asked == []
+    file.write_text("class TestIt:\n    async def test_more(self): ...\n")
+    choice = plain.choose([Save("tests/test_c.py")], project.files)
+    assert (choice.why, choice.ids) == ("failed", (B, C))
+    assert choice.words == "1 scenario that failed and 1 new of tests/test_c.py"
+    plain.learn(project.ran(b="failed", c="passed"), [B, C])
+    assert plain.choose([Save("tests/test_c.py")], project.files).ids == (B,)
+    narrow = project.watching(selectors=("test_b.py",))
+    narrow.learn(project.ran(b="failed"), None)
+    assert narrow.choose([Save("tests/test_c.py")], project.files).ids == (B,)
+
+
 def test_choose__a_module__then_the_tests_that_import_it_or_everything_and_why(project: Project) -> None:
     choice = project.watching().choose([Save("pkg/mod.py")], project.files)
     assert (choice.why, choice.ids) == ("importers", (B,))

@@ -107,6 +107,28 @@ def test_story__same_id_in_two_projects__then_the_one_that_is_asked_from(
     assert "/srv/app, /srv/other" in caught.value.first.action
 
 
+def test_story__part_that_others_have_too__then_the_one_of_the_project_that_is_asked_from(
+    store: RunStore, recorded: Recorded
+) -> None:
+    recorded(1)
+    other = recorded(2)
+    facts = other.path / "run.json"
+    facts.write_text(facts.read_text().replace("/srv/app", "/srv/other"))
+    for place in (other.path / "run.json", other.journal):
+        place.write_bytes(place.read_bytes().replace(b"t.py::red", b"u.py::red"))
+    past = Past(History(store))
+    for root, file in (("/srv/app", "t.py"), ("/srv/other", "u.py")):
+        assert past.story("red", root=root).scenario == f"pytest:{file}::red"
+        assert past.story("::re", root=root).scenario == f"pytest:{file}::red"
+    # A text that reads more strictly elsewhere is not taken from there.
+    assert past.story("py::red", root="/srv/other").scenario == "pytest:u.py::red"
+    with pytest.raises(ProblemError) as caught:
+        past.story("red", root="/elsewhere")
+    assert caught.value.first.code == "cli.ambiguous"
+    # What only another project has is found from anywhere.
+    assert past.story("u.py::red", root="/srv/app").root == "/srv/other"
+
+
 def test_compare__run_without_an_end__then_as_far_as_it_is(store: RunStore, recorded: Recorded) -> None:
     first, second = recorded(1), recorded(2)
     lines = second.journal.read_bytes().splitlines(keepends=True)

@@ -82,7 +82,9 @@ class _Teller:
             sys.stdout.flush()
             return
         times = f", up to {step.repeats} times" if step.repeats > 1 else ""
-        text = f"run {self._steps}: {step.candidates} candidates left, {step.tried} before the victim{times}"
+        text = (
+            f"run {self._steps}: {_candidates(step.candidates)} left, {step.tried} before the victim{times}"
+        )
         if self._terminal:
             sys.stdout.write(f"\r{text:78}")
             sys.stdout.flush()
@@ -137,6 +139,10 @@ class _Teller:
         return [
             f"{scenario} fails behind{'' if many else ':'}" + (" all of:" if many else ""),
             *(f"    {name}" for name in verdict.polluters),
-            f"  found in {spent}, among {len(search.before)} candidates{unsteady}",
+            f"  found in {spent}, among {_candidates(len(search.before))}{unsteady}",
             f"  again: tracekit rerun {run_id} --in-order {chosen}",
         ]
+
+
+def _candidates(count: int) -> str:
+    return "1 candidate" if count == 1 else f"{count} candidates"
