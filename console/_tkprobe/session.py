@@ -7,6 +7,8 @@ what no worker can tell: that a worker died.
 from __future__ import annotations
 
 import contextlib
+import glob
+import json
 import os
 import platform
 import signal
@@ -132,13 +134,15 @@ class Directing:
         self.began: Dict[str, int] = {}
         #: How the worker that was last found dead ended, as members of a line and in words.
         self.death = ("", "")
+        self.dead = 0
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
     def pytest_testnodedown(self, node: Any, error: Any) -> None:
         # xdist tells of the node first, and of the test that it was in right after.
-        self.death = ("", "")
+        self.death, self.dead = ("", ""), 0
         if error:
             with contextlib.suppress(Exception):
+                self.dead = node.gateway._io.popen.pid  # noqa: SLF001 - as below
                 self.death = how_it_died(node.gateway._io.popen)  # noqa: SLF001 - nobody else knows its process
 
     def pytest_runtest_logstart(self, nodeid: Any) -> None:
@@ -155,11 +159,27 @@ class Directing:
         name = self.ids.scenario(str(report.nodeid))
         scenario, attempt = quote(name), self.attempts.get(name, 0) + 1
         members, words = self.death
-        reason = quote(cut(f"{report.longrepr}{words}", 2000))
+        verdict, cause, reason = "crashed", "crash", cut(f"{report.longrepr}{words}", 2000)
+        told = self._told(name)
+        if told is not None:
+            verdict, reason = str(told.get("verdict", "")), str(told.get("reason", ""))
+            members, cause = "", "hang" if verdict == "timedout" else ""
         self.spool.add_now(
-            f'"attempt.ended","scenario":{scenario},"attempt":{attempt},"verdict":"crashed","cause":"crash","d":{lasted},'
-            f'"durations":{{}},"reason":{reason}{members},"launch":{self.launch}'
+            f'"attempt.ended","scenario":{scenario},"attempt":{attempt},"verdict":{quote(verdict)},'
+            f'"cause":{quote(cause) if cause else "null"},"d":{lasted},'
+            f'"durations":{{}},"reason":{quote(reason)}{members},"launch":{self.launch}'
         )
+
+    def _told(self, scenario: str) -> Optional[Dict[str, Any]]:
+        """Why the agent ended the worker that was last found dead in this test; None where it did not."""
+        place = os.path.join(glob.escape(self.spool.directory), f"ended.{self.dead}.*")
+        for path in glob.glob(place) if self.dead else ():
+            with contextlib.suppress(OSError, ValueError):
+                with open(path, encoding="utf-8") as file:
+                    told = json.load(file)
+                if isinstance(told, dict) and told.get("scenario") == scenario:
+                    return told
+        return None
 
 
 def how_it_died(process: Any) -> Tuple[str, str]:

@@ -320,11 +320,10 @@ class LiveRun:
             return False
         self._pump.driver.end_scenario(scenario, verdict, reason, self._system.clock.mono())
         started_at = self._system.processes.started(pid)
-        if self._pump.driver.hosted:
-            told = encode({"scenario": scenario, "verdict": verdict, "reason": reason})
-            # Without it, it is told as a crash at first, and set right by the driver.
-            with contextlib.suppress(OSError):
-                self._system.files.put(os.path.join(self._spool, told_name(pid, started_at)), told)
+        told = encode({"scenario": scenario, "verdict": verdict, "reason": reason})
+        # For a host, and a director of workers: without it, it is a crash at first, which the driver sets right.
+        with contextlib.suppress(OSError):
+            self._system.files.put(os.path.join(self._spool, told_name(pid, started_at)), told)
         asked = self._asked_to_tell(pid, verdict)
         self.channel.send(
             {"do": "kill", "pid": pid, "started": started_at, "grace": self.grace, "quit": asked}

@@ -46,8 +46,12 @@ class Ours:
         return line
 
     def not_crashed(self, facts: Facts) -> list[dict[str, Any]]:
-        """A director of workers takes the end of one for a crash: it cannot know that it was we who ended it."""
+        """A director of workers takes the end of one for a crash: without our note it cannot know who ended it."""
         lines: list[dict[str, Any]] = []
+        for scenario, (verdict, _) in tuple(self._verdicts.items()):
+            if facts.ended.get(scenario) == verdict:
+                # It found the agent's note; what ends a later attempt is another matter.
+                del self._verdicts[scenario]
         for scenario in [name for name in self._verdicts if facts.ended.get(name) == "crashed"]:
             line = {"e": E.ATTEMPT_ENDED, "scenario": scenario, "attempt": facts.attempts.get(scenario, 1)}
             told = self.told({**line, "d": 0, "durations": {}})
