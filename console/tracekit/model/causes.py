@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tracekit.model.differing import alike, first_difference
 from tracekit.model.facts import Assertion, CauseGroup, ExceptionFacts, Failure, Notice
 from tracekit.model.masking import mask, one_line
 from tracekit.model.notices import BLOCKING
@@ -167,6 +168,11 @@ def _of_assertion(word: str, root: ExceptionFacts, assertions: list[Assertion]) 
             return _cause(word, f"AssertionError {code}", words)
     said = message or code or "assertion failed"
     short = said.removeprefix("assert ")
+    for told in reversed(assertions):
+        # Long values are shortened in their middle, where they may differ: then both sides read the same.
+        if not told.passed and told.op and alike(short, told.op):
+            short = first_difference(told.actual, told.expected, told.op) or short
+            break
     # An expression speaks for itself; a bare `0` is no title.
     words = short if " " in short else said
     return _cause(word, f"AssertionError {code}", words)

@@ -148,6 +148,15 @@ def test_causes__assertion_without_operands__then_the_message_is_the_comparison(
     assert {group.title for group in journal.state.causes()} == {"'a' in []", "assertion failed"}
 
 
+def test_causes__both_sides_shortened_to_the_same_words__then_where_they_differ() -> None:
+    journal, long = Journal(), "x" * 90
+    actual, expected = {"auth": "Basicdxx", "rest": long}, {"auth": "Basic dxx", "rest": long}
+    journal.add("assertion", scenario=A, attempt=1, op="==", expected=expected, actual=actual, passed=False)
+    words = "assert {'auth': 'Bas...xxx'} == {'auth': 'Bas...xxx'}\n  Differing items:"
+    journal.red(A, exception("AssertionError", words))
+    assert [group.title for group in journal.state.causes()] == ['auth: "Basicdxx" == "Basic dxx"']
+
+
 def test_causes__assertion_with_the_authors_words__then_those() -> None:
     journal = Journal().red(A, exception("AssertionError", "history is kept after 3 s\nassert 1 == 2"))
     assert [group.title for group in journal.state.causes()] == ["history is kept after 3 s"]
