@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.consoles import Console, FakeView, press, showing
 from tests.support.journal import Journal, raised
 from tests.ui.conftest import drive
+from tracekit.ui.board import Board
+from tracekit.ui.panes.story import TOOK_ENDS, case_lines
+from tracekit.ui.sections import cause_section, file_section
+from tracekit.ui.theme import palette
+from tracekit.ui.widgets.detail import counted
 
 
 def smoke(reds: int) -> Journal:
@@ -99,3 +106,42 @@ def test_file__a_test_with_parts__then_the_test_is_counted_as_in_the_header() ->
         assert "✗1 " in shown.screen_text().splitlines()[0]
 
     drive(lambda: showing(FakeView(smoke(2))), story)
+
+
+def test_steps__a_test_with_parts__then_its_reason_stands_once() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "h", "1")
+        assert shown.screen_text().count("a part of it failed") == 1
+
+    drive(lambda: showing(FakeView(smoke(2))), story)
+
+
+def test_title__a_file_with_parts__then_tests_are_counted_and_parts_told_apart() -> None:
+    board = Board()
+    board.push(FakeView(smoke(2)))
+    board.look()
+    section = file_section(board.file[0], board, failed_first=True)
+    causes = cause_section(board, (), ())
+    assert counted(section, 0) == "1 test with 4 parts"
+    assert causes is not None
+    assert counted(causes, 0) == str(len(board.causes()))
+
+
+@pytest.mark.parametrize("long", [10, 41, 60, 300])
+def test_parts__names_of_any_length__then_durations_end_in_one_column(long: int) -> None:
+    journal = Journal()
+    journal.start()
+    whole = journal.found("smoke.sh", "smoke")
+    journal.begin(whole)
+    for number, name in enumerate(("short", "n" * long)):
+        part = f"{whole} ▸ {name}"
+        journal.begin(part, parent=whole)
+        journal.end(part, "passed", 9 + 3210 * number, parent=whole)
+    journal.end(whole, "passed", 61)
+    journal.finish()
+    board = Board()
+    board.push(FakeView(journal))
+    board.look()
+    lines = case_lines(board, board.index[whole], palette(), 0)
+    timed = [line for line in lines if line.pick is not None]
+    assert [line.columns for line in timed] == [TOOK_ENDS] * 2

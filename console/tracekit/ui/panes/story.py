@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from tracekit.model.facts import Attempt, Frame, Notice, ScenarioFacts, Step
 from tracekit.model.runfacts import ELSEWHERE
@@ -12,13 +13,18 @@ from tracekit.model.words import count, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.panes.frames import own_frames, place_of
 from tracekit.ui.panes.picks import GoTo, Place, Stretch
-from tracekit.ui.safe import Line, clean, shorten
+from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.theme import Palette
+
+if TYPE_CHECKING:
+    from rich.style import Style
 
 SETUPS = frozenset({"setup", "fixture"})
 ENDS = frozenset({"teardown", "cleanup"})
 MAX_STEPS = 500
 MAX_STACK = 200
+#: The column in which durations end.
+TOOK_ENDS = 52
 FRAME = re.compile(r"  (?P<file>[^\n]+):(?P<line>\d{1,9}) in (?P<function>[^\n]+)")
 
 
@@ -169,9 +175,7 @@ def _step(step: Step, attempt: Attempt, depth: int, look: Palette, *, now: int, 
     line = Line(6).gap(2).own(look.glyphs.own if chosen else " ", look.accent).gap(1 + 2 * depth)
     line.own(glyph, look.of(status)).gap(1)
     took = seconds(step.duration_ns) if step.verdict is not None else ""
-    name = shorten(clean(step.name or step.kind), 44)
-    line.put(name, look.strong if status in RED_STATUSES else look.text)
-    line.gap(max(2, 52 - line.columns - len(took))).own(took, look.dim)
+    _timed(line, step.name or step.kind, took, look.strong if status in RED_STATUSES else look.text, look)
     return line.gap(2).own(step.kind if step.kind in SETUPS | ENDS else "", look.faint)
 
 
@@ -197,10 +201,16 @@ def _case(board: Board, row: int, look: Palette, now: int, *, here: bool) -> Lin
     line = Line(6).gap(2).own(look.glyphs.own if here else " ", look.accent).gap(1)
     line.own(look.glyphs.of(status, now), look.of(status)).gap(1)
     took = seconds(board.duration[row]) if board.duration[row] else ""
-    line.put(shorten(clean(board.facts[row].name), 44), look.strong if status in RED_STATUSES else look.text)
-    line.gap(max(2, 52 - line.columns - len(took))).own(took, look.dim)
+    _timed(line, board.facts[row].name, took, look.strong if status in RED_STATUSES else look.text, look)
     line.pick = None if here else GoTo(board.ids[row])
     return line
+
+
+def _timed(line: Line, name: str, took: str, style: Style, look: Palette) -> None:
+    """A name and behind it how long it took, which ends in one column however long the name is."""
+    room = TOOK_ENDS - line.columns - len(took) - 2
+    line.put(shorten_name(clean(name), room, look.glyphs.dots), style)
+    line.gap(TOOK_ENDS - line.columns - len(took)).own(took, look.dim)
 
 
 def code_lines(facts: ScenarioFacts, command: str, look: Palette) -> list[Line]:

@@ -326,8 +326,7 @@ class Detail(Standing, Vertical):
             )
         label = section.label.get(node, "")
         line.put(shorten(clean(label), width - 14), self._palette.strong)
-        tests = section.total[node]
-        return line.gap(2).own(count(tests, "row") if tests else "", self._palette.dim)
+        return line.gap(2).own(counted(section, node), self._palette.dim)
 
     def _tab_line(self, tab: str) -> Line:
         """Tabs, and whether output follows: names give way to that, then the other tabs, the chosen name never."""
@@ -482,7 +481,9 @@ class Detail(Standing, Vertical):
         else:
             body = story.story_lines(facts, attempt, look, now=now, stretch=self.stretch)
         lines = [*beside[1:], *beside[:1], *body]
-        if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None}:
+        # Of a red one the bar above says it already, where nothing else is known of it.
+        told = attempt is not None and attempt.verdict in RED and headline(attempt) == attempt.reason
+        if attempt is not None and attempt.reason and attempt.verdict not in {"passed", None} and not told:
             lines = [Line(2).gap(2).name(attempt.reason, look.text), Line(), *lines]
         if shown is not None:
             lines += story.stall_lines(shown[0].state.notices, facts, shown[1], look, self._root(shown))
@@ -559,3 +560,14 @@ def _row_of(at: tuple[Section, int] | None) -> int:
     if section.kind[node] == CAUSE:
         return next(iter(section.leaves(node)), -1)
     return -1
+
+
+def counted(section: Section, node: int) -> str:
+    """How much stands below a head, by the numbers of the tree: tests are counted, their parts are told apart."""
+    if section.causes:
+        return str(len(section.causes))
+    tests = section.total[node]
+    parts = len(section.leaves(node)) - tests
+    if not tests:
+        return ""
+    return count(tests, "test") + (f" with {count(parts, 'part')}" if parts else "")
