@@ -19,25 +19,28 @@ _READ = 1 << 18
 _MOST = 256 << 20
 
 
-def same_user(peer: socket.socket) -> bool:
-    """Whether the process at the other end runs as our own user."""
+def _credentials(peer: socket.socket) -> Optional[tuple[int, int, int]]:
+    """Process, user and group at the other end; None where the system does not tell."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
-        return True
-    raw = peer.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
-    return bool(_CREDENTIALS.unpack(raw)[1] == os.getuid())
+        return None
+    pid, user, group = _CREDENTIALS.unpack(peer.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size))
+    return pid, user, group
+
+
+def same_user(peer: socket.socket) -> bool:
+    """Whether the process at the other end runs as our own user."""
+    told = _credentials(peer)
+    return told is None or told[1] == os.getuid()
 
 
 def process_of(peer: socket.socket) -> int:
     """Which process connected, 0 where the system does not tell."""
-    option = getattr(socket, "SO_PEERCRED", None)
-    if option is None:
-        return 0
     try:
-        raw = peer.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+        told = _credentials(peer)
     except OSError:
         return 0
-    return int(_CREDENTIALS.unpack(raw)[0])
+    return told[0] if told is not None else 0
 
 
 def listen(path: str) -> socket.socket:

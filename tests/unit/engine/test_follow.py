@@ -66,39 +66,34 @@ def test_follow__link_comes_back__then_what_was_missed_is_counted_once_all_of_it
         copy = Copy(tmp_path / "box7")
         assert copy.claim()
         follower = Follower(view, lambda _: None, copy=copy)
-        async with anyio.create_task_group() as tasks:
-            tasks.start_soon(follower.run)
-            for event in told(0, 2):
+
+        async def arrive(first: int, last: int) -> None:
+            for event in told(first, last):
                 await follower.arrived(event)
             await anyio.wait_all_tasks_blocked()
-            assert (view.folded, view.resumed) == (lengths[2], None)
+
+        def comes_back(number: int) -> None:
             view.mark("reconnecting")
             view.mark("attached")
-            follower.lengths({"files": {"journal.ndjson": lengths[5]}, "state": "running"})
-            for event in told(2, 4):
-                await follower.arrived(event)
-            await anyio.wait_all_tasks_blocked()
+            follower.lengths({"files": {"journal.ndjson": lengths[number]}, "state": "running"})
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follower.run)
+            await arrive(0, 2)
+            assert (view.folded, view.resumed) == (lengths[2], None)
+            comes_back(5)
+            await arrive(2, 4)
             assert (view.folded, view.missed_since > 0, view.resumed) == (lengths[4], True, None)
-            for event in told(4, 5):
-                await follower.arrived(event)
-            await anyio.wait_all_tasks_blocked()
+            await arrive(4, 5)
             assert view.resumed is not None
             first = view.resumed
             assert (first.events, view.missed_since) == (3, 0)
-            for event in told(5, 6):
-                await follower.arrived(event)
-            await anyio.wait_all_tasks_blocked()
+            await arrive(5, 6)
             assert view.resumed is first
             # A link that breaks again before everything is here tells it of the second time.
-            view.mark("reconnecting")
-            view.mark("attached")
-            follower.lengths({"files": {"journal.ndjson": lengths[6]}, "state": "running"})
-            view.mark("reconnecting")
-            view.mark("attached")
-            follower.lengths({"files": {"journal.ndjson": lengths[7]}, "state": "running"})
-            for event in told(6, 7):
-                await follower.arrived(event)
-            await anyio.wait_all_tasks_blocked()
+            comes_back(6)
+            comes_back(7)
+            await arrive(6, 7)
             assert view.resumed is not first
             assert view.resumed.events == 1
             tasks.cancel_scope.cancel()
