@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate, Compositor
+from textual._compositor import ChopsUpdate, Compositor, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.events import Resize
 from textual.geometry import Region, Size
@@ -357,3 +357,22 @@ def test_update_widgets__one_out_of_sight_has_changed__then_it_hears_its_size_wh
             assert second.heard == [Size(40, 6)]
 
     asyncio.run(go())
+
+
+@pytest.mark.parametrize("above", ["", "question_mark", "H"])
+def test_resize__the_size_that_it_has_is_told_again__then_all_of_the_screen_is_painted(
+    above: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await settle(pilot, shown)
+        if above:
+            await press(pilot, shown, above)
+        # Screens that lie beneath may have one above them painted as well; that is nothing to rely on.
+        monkeypatch.setattr(type(shown.app), "_background_screens", [])
+        displayed = list[object]()
+        monkeypatch.setattr(shown.app, "_display", lambda _on, update: displayed.append(update))
+        shown.app.post_message(Resize(shown.app.size, shown.app.size))
+        await settle(pilot, shown)
+        assert any(isinstance(update, LayoutUpdate) for update in displayed)
+
+    drive(traced, story)

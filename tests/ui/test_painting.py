@@ -108,3 +108,16 @@ def test_patches__mark_and_wide_letter_are_two_cells_together__then_neither_is_t
         lines = [(left, Strip.blank(WIDTH - CUT))] * HEIGHT
         to_ours.feed(Patches(chops(lines, [0]), canvas).render_segments(CONSOLE))
         assert ours.display[0].rstrip() == unicodedata.normalize("NFC", text)
+
+
+def test_patches__a_part_behind_what_has_changed__then_it_is_left_as_it_stands() -> None:
+    # Whoever lies beneath was asked for the first part of the line, and made all of it: what is in front of the second
+    # was asked for nothing.
+    beneath = {0: Strip([Segment("a" * CUT)]), CUT: Strip([Segment("b" * (WIDTH - CUT))])}
+    update = ChopsUpdate([beneath] * HEIGHT, [(2, 0, CUT)], [[CUT, WIDTH]] * HEIGHT)
+    ours, to_ours = screen()
+    theirs, to_theirs = screen()
+    to_ours.feed(Patches(update, Canvas()).render_segments(CONSOLE))
+    to_theirs.feed(update.render_segments(CONSOLE))
+    assert ours.display == theirs.display
+    assert ours.display[2].rstrip() == "a" * CUT

@@ -135,6 +135,18 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
             self._canvas.forget()
         await super().on_event(event)
 
+    def _check_resize(self) -> None:
+        """All of it is painted for a size that is told, be it the same again.
+
+        The terminal may have had others in between, too briefly to be seen here. Nobody knows what it made of its
+        lines then, and what was painted meanwhile for a size that it no longer had was not written.
+        """
+        told = self._resize_event
+        super()._check_resize()
+        if told is not None and self._resize_event is None:
+            for screen in (self.screen, *self._background_screens):
+                screen._compositor._dirty_regions.add(told.size.region)  # noqa: SLF001 - known nowhere else
+
     def _display(self, screen: Screen[object], renderable: RenderableType | None) -> None:
         """Of what the library would paint, what does not stand there yet."""
         if not self.outgrown(screen):

@@ -84,7 +84,7 @@ class Patches(CompositorUpdate):
         update = self._update
         for y, since, until in update.spans:
             for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False):
-                if strip is not None and x <= until and end > since:
+                if strip is not None and x < until and end > since:
                     self._part(y, x, strip, colours, written)
         return "".join(written)
 
