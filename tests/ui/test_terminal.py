@@ -336,6 +336,43 @@ def test_resize__back_where_it_was_by_the_time_it_is_looked_at__all_is_painted_a
         assert terminal.until(lambda: terminal.display == before), "\n".join(terminal.display)
 
 
+def test_resize__sizes_are_told_out_of_turn__then_the_screen_fits_the_terminal_as_it_is() -> None:
+    # One signal interrupts the handler of another between its look at the terminal and its word to the console.
+    extra = (
+        "import shutil\n"
+        "look, nested = shutil.get_terminal_size, []\n"
+        "def interrupted(*given):\n"
+        "    seen = look(*given)\n"
+        "    if seen.columns == 60 and not nested:\n"
+        "        nested.append(os.write({looked}, b'x'))\n"
+        "        os.read({go}, 1)\n"
+        "        signal.raise_signal(signal.SIGWINCH)\n"
+        "    return seen\n"
+        "import signal\n"
+        "shutil.get_terminal_size = interrupted\n"
+    )
+    go_read, go_write = os.pipe()
+    looked_read, looked_write = os.pipe()
+    with opened(
+        extra=extra.format(go=go_read, looked=looked_write), keep=(go_read, looked_write)
+    ) as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients") and terminal.shows("? help"))
+        while terminal.read(1):  # poll: until all of it is painted
+            pass
+        before = terminal.display
+        resized(terminal, 60, 20)
+        assert select.select([looked_read], [], [], 60)[0]
+        fcntl.ioctl(terminal.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+        terminal.screen.reset()
+        os.write(go_write, b"x")
+        assert terminal.until(lambda: terminal.display == before), "\n".join(terminal.display)
+        while terminal.read(1):  # poll: nothing else is painted over it
+            pass
+        assert terminal.display == before
+    for descriptor in (go_read, go_write, looked_read, looked_write):
+        os.close(descriptor)
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (5, 1), (1, 30), (39, 9)])
 def test_tiny__from_the_first_frame__shows_what_fits_and_leaves_by_key(size: tuple[int, int]) -> None:
     with opened(size=size) as terminal:

@@ -133,6 +133,8 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
             self.sweeping.touch(typed=True)
         elif isinstance(event, events.Resize):
             self._canvas.forget()
+            if isinstance(self._driver, Screenwriter):
+                event = self._driver.as_it_is(event)
         await super().on_event(event)
 
     def _check_resize(self) -> None:

@@ -19,6 +19,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, cast
 
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 
 from tracekit.ui.modes import RESET
 from tracekit.ui.safe import safe
@@ -126,6 +128,15 @@ class Taking(LinuxDriver):
     def _stop_here(self) -> None:
         self._stopping = False
         super()._sigtstp_application()
+
+    def as_it_is(self, told: Resize) -> Resize:
+        """The size that the terminal has by now, where a signal has told of one.
+
+        One signal interrupts whoever works off another: what that one had looked up before is told last. A terminal
+        that tells of its size by itself does so in turn, and in pixels too.
+        """
+        size = Size(*self._get_terminal_size())
+        return told if told.pixel_size is not None or told.size == size else Resize(size, size)
 
     def start_application_mode(self) -> None:
         """Take the terminal, or take it over."""
