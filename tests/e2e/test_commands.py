@@ -54,6 +54,10 @@ def test_run__every_form_of_report__then_verdicts_evidence_and_parts(sandbox: Sa
         "command@own:own ▸ dies": "crashed",
         "command@plain:plain": "failed",
     }
+    # A time that a report does not tell is nobody's: that of reading its line is not the test's.
+    ends = {line["scenario"]: line for line in done.of("attempt.ended")}
+    assert (ends["command@tap:breaks"]["d"], ends["command@tap:breaks"]["durations"]) == (0, {})
+    assert ends["command@plain:plain"]["d"] > 0
     failures = {line["scenario"]: line["chain"][0] for line in done.of("failure")}
     assert failures["command@tap:breaks"]["message"] == "three is not four"
     assert failures["command@tap:breaks"]["frames"][0]["line"] == 33

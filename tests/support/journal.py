@@ -88,15 +88,22 @@ class Journal:
             )
 
     def found(
-        self, file: str, *names: str, line: int = 1, doc: str = "", tags: Iterable[str] = (), suite: str = ""
+        self,
+        file: str,
+        *names: str,
+        line: int = 1,
+        doc: str = "",
+        tags: Iterable[str] = (),
+        suite: str = "",
+        runner: str = "pytest",
     ) -> str:
         """A scenario; gives its id."""
-        scenario = (f"pytest@{suite}:" if suite else "pytest:") + "::".join((file, *names))
+        scenario = (f"{runner}@{suite}:" if suite else f"{runner}:") + "::".join((file, *names))
         self.line(
             "scenario.found",
             scenario=scenario,
             suite=suite,
-            runner="pytest",
+            runner=runner,
             path=[file, *names],
             file=file,
             line=line,

@@ -189,6 +189,7 @@ class Cases:
             # The same name again is another case; a scenario by itself was tried again.
             count = self._repeats[scenario] = self._repeats.get(scenario, 1) + 1
             scenario = f"{scenario}[{count}]"
+        ran = known is not None and not known.verdict  # its beginning was told: then its end says how long
         told = self.begin(scenario)
         if told is None:
             return
@@ -208,7 +209,11 @@ class Cases:
             cause = "assertion" if case.compared is not None else cause_of(case.verdict, kind, message)
             self._failure(scenario, told.number, cause, replace(case, kind=kind, message=message))
         lasted = self._clock.mono() - told.began if case.seconds is None else int(case.seconds * 1e9)
-        facts = {"verdict": case.verdict, "cause": cause, "d": lasted, "durations": {"call": lasted}}
+        timed = ran or case.seconds is not None
+        if not timed:
+            lasted = 0  # its end alone is told: the time that reading took is not the test's
+        durations = {"call": lasted} if timed else {}
+        facts = {"verdict": case.verdict, "cause": cause, "d": lasted, "durations": durations}
         head = {"scenario": scenario, "attempt": told.number, **self._parent(scenario)}
         self._teller.line(E.ATTEMPT_ENDED, **head, **facts, **more)
 

@@ -15,6 +15,7 @@ from tracekit.ui.panes.frames import own_frames, place_of
 from tracekit.ui.panes.picks import GoTo, Place, Stretch
 from tracekit.ui.safe import Line, clean, shorten, shorten_name
 from tracekit.ui.theme import Palette
+from tracekit.wire.ids import in_python
 
 if TYPE_CHECKING:
     from rich.style import Style
@@ -98,7 +99,7 @@ def story_lines(
 
     lines += part("setup", [step for step in attempt.steps if step.kind in SETUPS])
     lines += part("steps", [step for step in attempt.steps if step.kind not in SETUPS | ENDS])
-    lines += _assertions(attempt, look)
+    lines += _assertions(facts, attempt, look)
     lines += part("cleanup", [step for step in attempt.steps if step.kind in ENDS])
     return lines
 
@@ -114,10 +115,10 @@ def about_lines(facts: ScenarioFacts, look: Palette) -> list[Line]:
     return lines
 
 
-def _assertions(attempt: Attempt, look: Palette) -> list[Line]:
+def _assertions(facts: ScenarioFacts, attempt: Attempt, look: Palette) -> list[Line]:
     lines = title("assertions", look)
     if not attempt.assertions:
-        said = "none recorded: a plain assert is, when it fails"
+        said = "none recorded: a plain assert is, when it fails" if in_python(facts.id) else "none recorded"
         return [*lines, Line().gap(4).own(said, look.faint)]
     for assertion in attempt.assertions[:MAX_STEPS]:
         status = Status.PASSED if assertion.passed else Status.FAILED

@@ -19,6 +19,7 @@ from tracekit.ui.panes.events import about
 from tracekit.ui.panes.past import past_lines
 from tracekit.ui.panes.picks import Stretch
 from tracekit.ui.panes.place import place_lines
+from tracekit.ui.panes.reported import silent_lines
 from tracekit.ui.panes.unrun import unrun_lines, why_unrun
 from tracekit.ui.panes.why import headline, why_lines
 from tracekit.ui.ports import Ports, ViewFace
@@ -406,7 +407,8 @@ class Detail(Standing, Vertical):
             if view is None:
                 output.clear(unrun_lines(self.board, self.row, self._palette) if self.row >= 0 else ())
             else:
-                output.show(view, spans, key)
+                silent = silent_lines(self.board, self.row, shown, self._palette) if shown else ()
+                output.show(view, spans, key, silent)
             return
         lines.show(self._lines(shown, tab), key)
 

@@ -29,8 +29,11 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
         self._painted: LRUCache[int, Line] = LRUCache(1024)
         self._missing: list[Line] = []
 
-    def show(self, view: ViewFace, spans: list[OutputSpan], key: object) -> None:
-        """Show these spans; the same key goes on where it was."""
+    def show(
+        self, view: ViewFace, spans: list[OutputSpan], key: object, missing: Sequence[Line] = ()
+    ) -> None:
+        """Show these spans, or why there are none; the same key goes on where it was."""
+        self._missing = list(missing)
         if key != self._key or self._index is None or not self._index.extend(spans):
             self._key, self._index, self._left = key, OutputIndex(view), 0
             self._index.extend(spans)

@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from tracekit.ui.panes import timeline
 from tracekit.ui.panes.picks import Stretch
+from tracekit.ui.panes.reported import untimed_lines
 from tracekit.ui.safe import NOTHING, Line
 from tracekit.ui.standing import Standing
 from tracekit.ui.theme import Palette
@@ -277,7 +278,7 @@ class TimelinePane(Standing, Vertical):
         trace = self._view.state.run.trace
         told = self._about.scenarios if self._about is not None else ()
         if told and not any(map(in_python, told)):
-            return []
+            return untimed_lines(told[0], self._attempt, look)
         if trace == "calls":
             return [Line().gap(1).own("no call of the project's own functions was recorded here", look.dim)]
         return [Line().gap(1).own("t", look.accent).own(" runs it with each call recorded", look.dim)]
