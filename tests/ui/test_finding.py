@@ -11,8 +11,10 @@ from tests.support.consoles import Attach, Console, FakeRow, FakeView, Replay, p
 from tests.support.journals import BEGAN
 from tests.ui.conftest import drive
 from tracekit.ui import actions as registry
+from tracekit.ui.safe import wrap
 from tracekit.ui.screens.finding import MOST, Help, Names, PaletteScreen, action_line
 from tracekit.ui.theme import palette
+from tracekit.ui.widgets.choices import Choices
 
 LIVE, OLD = "01KAH0C5M0DEMORVNL1VE00001", "01KAH0C5M0DEMORVNCANCE1ED0"
 
@@ -107,13 +109,47 @@ def test_help__searched__shows_what_holds_the_words_on_all_screens_and_escape_go
     drive(failing, story)
 
 
-@pytest.mark.parametrize("width", [49, 68, 76])
-def test_help__little_room__then_the_words_stand_and_an_id_only_beside_them(width: int) -> None:
+@pytest.mark.parametrize("width", [24, 49, 68, 76, 120])
+def test_help__little_room__then_no_word_is_lost_and_an_id_stands_only_beside_all_of_them(width: int) -> None:
     for action in registry.ACTIONS:
-        text = action_line(action, palette(), width).text
-        assert len(text) < width
-        assert action.id not in text or action.description in text
-        keys = text.removesuffix(action.id).partition(action.description[:8])[0]
-        assert keys.endswith(" ")
-        if len(keys) + len(action.description) < width:
-            assert action.description in text
+        line = action_line(action, palette(), width)
+        rows = [piece.text for piece in wrap([line], width, 99)]
+        assert max(map(len, rows)) <= width
+        assert "".join(action.description.split()) in "".join("".join(rows).split())
+        if action.id in line.text:
+            assert len(rows) == 1
+        assert all(row.startswith(" " * min(14, width // 2)) for row in rows[1:])
+
+
+@pytest.mark.parametrize("size", [(200, 50), (120, 36), (80, 24), (60, 20)])
+def test_help__gone_through_to_its_end__then_sentences_were_whole_and_the_last_row_in_sight(
+    size: tuple[int, int],
+) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "question_mark")
+        longest = "scenario, setup, steps, assertions, cleanup, edge cases, code and command"
+        if size[0] >= 120:
+            assert longest in shown.screen_text()
+        await press(pilot, shown, "G")
+        assert "its box is gone, and nobody knows" in shown.screen_text()
+        await press(pilot, shown, "g")
+        assert "next row" in shown.screen_text()
+
+    drive(failing, story, size)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+def test_palette__small_screen__then_what_is_chosen_is_always_in_sight(size: tuple[int, int]) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "colon")
+        screen = shown.app.screen
+        assert isinstance(screen, PaletteScreen)
+        cursor = shown.app.look.glyphs.cursor
+        for _ in screen.found:
+            at = screen.query_one("#choices", Choices).at
+            words = screen.found[at].description.split()[:2]
+            under = [line for line in shown.screen_text().splitlines() if f"{cursor} " in line]
+            assert any(" ".join(words) in line for line in under), screen.found[at].id
+            await press(pilot, shown, "down")
+
+    drive(failing, story, size)

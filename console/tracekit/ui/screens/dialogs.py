@@ -15,11 +15,13 @@ from tracekit.ui.safe import Line, wrap
 from tracekit.ui.screens.once import Once
 from tracekit.ui.theme import Palette
 from tracekit.ui.widgets.choices import Choices
-from tracekit.ui.widgets.lines import LinesPane
+from tracekit.ui.widgets.lines import MAX_LINES, LinesPane
 
 Answer = TypeVar("Answer")
 #: Rows of a question's own: its padding, and what it leaves of the screen above and below.
 FRAME = 6
+#: Rows of the box to type in, with what stands above it.
+BOX = 2
 
 
 class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], inherit_bindings=False):
@@ -27,6 +29,8 @@ class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], i
 
     BINDINGS = bindings(LIST)
     AUTO_FOCUS = "#choices"
+    #: The columns it would have; the stylesheet says the same.
+    WIDTH = 84
 
     def __init__(self, look: Palette) -> None:
         super().__init__()
@@ -46,7 +50,7 @@ class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], i
     @property
     def room(self) -> int:
         """The columns of a choice."""
-        return max(20, min(84, int(self.app.size.width * 0.96)) - 8)
+        return max(20, min(self.WIDTH, int(self.app.size.width * 0.96)) - 8)
 
     def fill(self, text: Sequence[Line], lines: Sequence[Line], at: int = 0) -> None:
         """Show both parts."""
@@ -54,7 +58,9 @@ class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], i
         pane.can_focus = False
         pane.styles.height = max(1, len(text))
         pane.show(text)
-        choices.styles.height = max(1, min(len(lines), 24))
+        rows = len(wrap(lines, self.room, MAX_LINES))
+        above = len(text) + (BOX if any(box.display for box in self.query("#ask")) else 0)
+        choices.styles.height = max(1, min(rows, self.app.size.height - FRAME - above))
         choices.show(lines, at)
 
     def answer(self, at: int) -> Answer | None:

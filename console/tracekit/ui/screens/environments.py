@@ -18,6 +18,7 @@ class Environments(Dialog[tuple[str, str]]):
     """Rows with their health below them; an answer is what to do, and with which."""
 
     BINDINGS = [*bindings(LIST), *bindings(ENVIRONMENTS)]
+    WIDTH = 100
 
     def __init__(self, look: Palette, rows: Sequence[BoxRow], chosen: Sequence[str]) -> None:
         super().__init__(look)
@@ -27,11 +28,6 @@ class Environments(Dialog[tuple[str, str]]):
         #: Looks at a box on another thread.
         self.check: Callable[[str], object] = str
         self.health: dict[str, BoxHealth | None] = {}
-
-    @property
-    def room(self) -> int:
-        """A little more than other lists have."""
-        return max(20, min(100, int(self.app.size.width * 0.96)) - 8)
 
     def on_mount(self) -> None:
         """The rows at once; what is known of the boxes comes as they answer."""

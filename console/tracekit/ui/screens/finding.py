@@ -74,6 +74,7 @@ class PaletteScreen(Dialog[Pick]):
     """Finds an action, a scenario or a run by parts of its name."""
 
     AUTO_FOCUS = "#ask"
+    WIDTH = 128
 
     def __init__(self, look: Palette, actions: Sequence[Action], board: Board, now: int) -> None:
         super().__init__(look)
@@ -92,6 +93,10 @@ class PaletteScreen(Dialog[Pick]):
         """Every action, at first."""
         self._find("")
 
+    def on_resize(self) -> None:
+        """Fit what was found to the width."""
+        self._find(self._words, self.query_one("#choices", Choices).at)
+
     def know(self, runs: Sequence[RunRow]) -> None:
         """The recorded runs, read on another thread."""
         self.runs = runs
@@ -106,7 +111,7 @@ class PaletteScreen(Dialog[Pick]):
     def _submitted(self) -> None:
         self.action_open()
 
-    def _find(self, words: str) -> None:
+    def _find(self, words: str, at: int = 0) -> None:
         look, self._words = self.look, words
         parts = words.casefold().split()
         self.found = [
@@ -127,7 +132,7 @@ class PaletteScreen(Dialog[Pick]):
             more = "+" if len(rows) == MOST else ""
             told = f"  {len(self.found)}   SCENARIOS  {len(rows)}{more}   RUNS  {len(runs)}"
             head.own(told, look.dim)
-        self.fill([head], lines)
+        self.fill([head], lines, at)
 
     @staticmethod
     def _is(run: RunRow, parts: Sequence[str]) -> bool:
@@ -160,6 +165,8 @@ class PaletteScreen(Dialog[Pick]):
 class Help(Dialog[str]):
     """Every key of a screen, from the registry; `/` searches, in the other screens' keys too."""
 
+    WIDTH = 128
+
     def __init__(self, look: Palette, actions: Sequence[Action], context: str) -> None:
         super().__init__(look)
         self.actions, self.context = actions, context
@@ -174,10 +181,15 @@ class Help(Dialog[str]):
         """All of it."""
         self._show("")
 
+    def on_resize(self) -> None:
+        """Fit it to the width."""
+        self._show(self.query_one("#ask", Box).value, self.query_one("#choices", Choices).at)
+
     def action_filter(self) -> None:
         """Search."""
         box = self.query_one("#ask", Box)
         box.display = True
+        self._show(box.value, self.query_one("#choices", Choices).at)
         self.set_focus(box)
 
     def action_back(self) -> None:
@@ -186,7 +198,9 @@ class Help(Dialog[str]):
         if not box.display:
             self.dismiss(None)
             return
-        box.value, box.display = "", False
+        box.display = False
+        box.value = ""
+        self._show("")
         self.set_focus(self.query_one("#choices", Choices))
 
     @on(Input.Changed)
@@ -200,7 +214,7 @@ class Help(Dialog[str]):
     def action_open(self) -> None:
         """Enter chooses nothing here."""
 
-    def _show(self, words: str) -> None:
+    def _show(self, words: str, at: int = 0) -> None:
         look, parts = self.look, words.casefold().split()
         lines: list[Line] = []
         for group, actions in by_group(self.actions):
@@ -217,7 +231,7 @@ class Help(Dialog[str]):
             .own("KEYS", look.dim)
             .own("  / searches, all screens too; any can be changed by its id", look.faint)
         )
-        self.fill([head], lines)
+        self.fill([head], lines, at)
 
     def _is(self, action: Action, parts: Sequence[str]) -> bool:
         if not parts:
@@ -237,7 +251,9 @@ class Help(Dialog[str]):
             (glyphs.xfailed, "failed, as its author expected"),
             (glyphs.lost, "its box is gone, and nobody knows"),
         )
-        return [Line().own(f"{sign:<14}", self.look.strong).own(text, self.look.text) for sign, text in told]
+        return [
+            Line(14).own(f"{sign:<14}", self.look.strong).own(text, self.look.text) for sign, text in told
+        ]
 
     def answer(self, at: int) -> str | None:
         """Help answers nothing."""
@@ -247,9 +263,6 @@ class Help(Dialog[str]):
 def action_line(action: Action, look: Palette, width: int) -> Line:
     """Keys, what they do, and the id on the right where it takes no room from the words."""
     keys = " ".join(shown_key(key, ascii_only=look.glyphs.passed.isascii()) for key in action.keys)
-    line = Line().own(f"{keys:<13}", look.strong).gap(1)
-    words, room = clean(action.description), width - 1 - line.columns
-    if words.columns + len(action.id) + 2 > room:
-        return line.put(shorten(words, room, look.glyphs.dots), look.text)
-    line.put(words, look.text)
-    return line.gap(max(2, width - 1 - line.columns - len(action.id))).own(action.id, look.faint)
+    line = Line(14).own(f"{keys:<13}", look.strong).gap(1).put(clean(action.description), look.text)
+    room = width - 1 - line.columns - len(action.id)
+    return line.gap(room).own(action.id, look.faint) if room >= 2 else line

@@ -85,6 +85,7 @@ Refused > Vertical, Refused LinesPane { background: $alarm; }
 Secret #secret { height: 1; border: none; padding: 0 1; background: $background; margin: 1 2; }
 Secret #secret:focus { border: none; }
 Environments > Vertical { width: 100; }
+Help > Vertical, PaletteScreen > Vertical { width: 128; }
 Dialog LinesPane, Dialog Choices { background: $surface; }
 Dialog #choices { margin-top: 1; }
 Dialog #ask { height: 1; border: none; padding: 0 1; background: $background; margin-top: 1; }

@@ -1,4 +1,7 @@
-"""A short list to choose from, painted line by line: answers, runs, actions."""
+"""A short list to choose from, painted line by line: answers, runs, actions.
+
+A line that is wider than the list goes on below, as part of the same choice.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from tracekit.ui.safe import NOTHING, Line
+from tracekit.ui.safe import NOTHING, Line, wrap
 from tracekit.ui.theme import Palette
+
+#: What stands before a line: the cursor and a space.
+BEFORE = 2
+_MOST = 64  # rows of one line
 
 
 class Choices(ScrollView, can_focus=True, inherit_bindings=False):
@@ -28,19 +35,27 @@ class Choices(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._palette = palette
         self._lines: Sequence[Line] = ()
+        self._rows: list[tuple[int, Line]] = []  # by row: whose it is, and what it shows of that
+        self._first: list[int] = []  # by line: its first row
         self.at = 0
 
     def show(self, lines: Sequence[Line], at: int = 0) -> None:
         """Replace the lines."""
         self._lines = lines
         self.at = max(0, min(at, len(lines) - 1))
-        self.virtual_size = Size(max(1, self.size.width), len(lines))
-        self.move("")
-        self.refresh()
+        self._lay_out()
 
     def on_resize(self) -> None:
         """Fit the lines to the width."""
-        self.virtual_size = Size(max(1, self.size.width), len(self._lines))
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        room = self.size.width - BEFORE
+        self._rows, self._first = [], []
+        for number, line in enumerate(self._lines):
+            self._first.append(len(self._rows))
+            self._rows += [(number, piece) for piece in wrap([line], room, _MOST)]
+        self.virtual_size = Size(max(1, self.size.width), len(self._rows))
         self.move("")
 
     def move(self, where: str) -> None:
@@ -50,26 +65,31 @@ class Choices(ScrollView, can_focus=True, inherit_bindings=False):
         step = {"down": 1, "up": -1, "page_down": page, "page_up": -page, **ends}.get(where, 0)
         self.at = max(0, min(self.at + step, len(self._lines) - 1))
         top, height = self.scroll_offset.y, self.size.height
-        if height and self.at < top:
-            self.scroll_to(y=self.at, animate=False)
-        elif height and self.at >= top + height:
-            self.scroll_to(y=self.at - height + 1, animate=False)
+        if height and self._first:
+            first = self._first[self.at]
+            last = (self._first[self.at + 1] if self.at + 1 < len(self._first) else len(self._rows)) - 1
+            if first < top:
+                self.scroll_to(y=first, animate=False)
+            elif last >= top + height:
+                self.scroll_to(y=min(first, last - height + 1), animate=False)
         self.refresh()
 
     def on_click(self, event: events.Click) -> None:
         """Move the cursor; a click on it chooses."""
-        at = self.scroll_offset.y + event.y
+        row = self.scroll_offset.y + event.y
+        at = self._rows[row][0] if row < len(self._rows) else -1
         if at == self.at:
             self.post_message(self.Chosen())
-        elif at < len(self._lines):
+        elif at >= 0:
             self.at = at
             self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """Paint one line of the window."""
         row, width, base = self.scroll_offset.y + y, self.size.width, self.rich_style
-        if row >= len(self._lines):
+        if row >= len(self._rows):
             return Strip.blank(width, base)
-        over: Style = self._palette.cursor if row == self.at else NOTHING
-        line = Line().own(self._palette.glyphs.cursor if row == self.at else " ", self._palette.accent).gap(1)
-        return line.join(self._lines[row]).strip(width, base + over)
+        at, piece = self._rows[row]
+        over: Style = self._palette.cursor if at == self.at else NOTHING
+        line = Line().own(self._palette.glyphs.cursor if at == self.at else " ", self._palette.accent).gap(1)
+        return line.join(piece).strip(width, base + over)
