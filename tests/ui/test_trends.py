@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.support.consoles import Console, Replay, press
-from tests.support.journals import ROOT
+from tests.support.journals import BEGAN, ROOT, SECOND
 from tests.ui.conftest import drive
 from tests.ui.past_screens import KEEPS, no_runs, past_runs, runs, trending, trends_unreadable
 from tracekit.model.words import seconds
@@ -80,10 +81,31 @@ def test_trends_key__in_the_runs__is_of_that_run_s_project() -> None:
         await press(pilot, shown, "H", "G", "P")
         assert shown.engine.shelf.done == [("trends", "/srv/payments", "local")]
         assert "no whole run of this project" in shown.screen_text()
+        assert "payments  another project" in shown.screen_text()
         await press(pilot, shown, "j", "enter", "l", "h", "escape", "escape")
         assert shown.app.screen is shown.app.board_screen
 
     drive(runs, story)
+
+
+def test_trends_key__in_the_runs_where_another_project_ran_last__is_of_the_one_that_is_open() -> None:
+    def make() -> Console:
+        shown = runs()
+        newest = replace(shown.engine.rows[-1], run_id="01KAH0C5M0DEMORVN0THER0000", started_t=BEGAN + SECOND)
+        shown.engine.rows = [newest, *shown.engine.rows]
+        return shown
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "H")
+        assert shown.app.screen.rows.at == 1  # type: ignore[attr-defined]
+        await press(pilot, shown, "P")
+        assert shown.engine.shelf.done == [("trends", ROOT, "box7")]
+        assert "another project" not in shown.screen_text()
+        await press(pilot, shown, "escape", "k", "P")
+        assert shown.engine.shelf.done[-1] == ("trends", "/srv/payments", "local")
+        assert "another project" in shown.screen_text()
+
+    drive(make, story)
 
 
 def test_lists__fold_and_unfold() -> None:

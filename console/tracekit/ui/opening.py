@@ -40,10 +40,17 @@ class Opening(_Base):
     look: Palette
     actions: tuple[registry.Action, ...]
     board_screen: ConsoleScreen
+    root: str
 
     @property
     def _whole(self) -> ConsoleApp:
         return cast("ConsoleApp", self)
+
+    @property
+    def open_root(self) -> str:
+        """The project that the console is open on; of a bundle, the one that its run was of."""
+        view = self.board_screen.board.newest
+        return (view.root if view is not None else "") or self.root
 
     def ask(
         self,

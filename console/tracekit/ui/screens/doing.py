@@ -409,7 +409,7 @@ class Doing(Stopping):
     def action_trends(self) -> None:
         """How the selected scenario did lately, or the project."""
         view, row = self.board.newest, self.detail.row
-        root = (view.root if view is not None else "") or self.owner.root
+        root = self.owner.open_root
         where = (view.state.run.environment if view is not None else "") or self.owner.environment or "local"
         scenario = self._ids([row])[0] if row >= 0 else ""
         self.owner.show_trends(root, where, self._chosen, scenario=scenario)

@@ -15,7 +15,7 @@ from textual.widgets import Input
 from tracekit.model.words import count, weight
 from tracekit.ui.actions import RUNS, bindings
 from tracekit.ui.panes import runs as pane
-from tracekit.ui.ports import Opened, RunRow
+from tracekit.ui.ports import Opened, RunRow, same_root
 from tracekit.ui.runtree import Placed, arrange, matching
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.screens.past import PastScreen
@@ -78,7 +78,13 @@ class RunsScreen(PastScreen[Opened]):
         self._digests = {run: told for run, told in self._digests.items() if run in known - live}
         if self.marked not in known:
             self.marked = None
-        self.placed, self.need = placed, pane.columns(placed)
+        first, self.placed, self.need = self.placed is None, placed, pane.columns(placed)
+        if first:
+            # A person who came from one project asks about that one; those of others stand around it.
+            mine = (at for at, each in enumerate(placed) if same_root(each.row.root, self.owner.open_root))
+            self.shown = matching(placed, self.text)
+            if not self.text and (at := next(mine, None)) is not None:
+                self.rows.show(len(self.shown), at)
         self._show(keep=True)
 
     def _show(self, *, keep: bool) -> None:

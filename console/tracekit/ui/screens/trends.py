@@ -10,7 +10,7 @@ from textual import events
 from tracekit.model.words import count
 from tracekit.ui.actions import TRENDS, bindings
 from tracekit.ui.panes import trends as pane
-from tracekit.ui.ports import Opened
+from tracekit.ui.ports import Opened, same_root
 from tracekit.ui.safe import Line, clean, shorten
 from tracekit.ui.screens.past import PastScreen
 from tracekit.ui.widgets.header import TitleRow
@@ -88,7 +88,11 @@ class TrendsScreen(PastScreen[Opened]):
         """Of what."""
         look, line = self.look, Line().own("trends", self.look.strong).gap(2)
         name = self.root.rstrip("/").rpartition("/")[2]
-        line.put(shorten(clean(name), 28, look.glyphs.dots), look.text).gap(2).own("env: ", look.dim)
+        line.put(shorten(clean(name), 28, look.glyphs.dots), look.text).gap(2)
+        here = self.owner.open_root
+        if here and not same_root(here, self.root):
+            line.own("another project", look.warn).gap(2)
+        line.own("env: ", look.dim)
         line.put(shorten(clean(self.environment), 18), look.dim if self.environment == "local" else look.warn)
         if self.trends is None and not self.problems:
             line.gap(2).own("reading", look.dim).own(look.glyphs.dots, look.accent)
