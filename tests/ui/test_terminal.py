@@ -119,6 +119,25 @@ def test_terminal_gone__console_ends() -> None:
 
 
 @pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param(b"\xe4", id="another-language"),
+        pytest.param(b"\xff\xfe\xe2\x82", id="line-noise"),
+        pytest.param(b"\x1b[M\xff\xff\xff", id="mouse-of-an-old-kind"),
+        pytest.param(b"\x1b[99999999999u", id="key-that-no-letter-has"),
+        pytest.param(b"\x1b[1114112u", id="key-beyond-all-letters"),
+        pytest.param(b"\x1b[<0;99999999999999999999;1M", id="mouse-far-away"),
+    ],
+)
+def test_typed__bytes_that_are_no_keys__the_next_key_is_heard(typed: bytes) -> None:
+    with opened() as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        os.write(terminal.master, typed + b"\x1b[27u?")
+        assert terminal.until(lambda: terminal.shows("what the scenario printed"))
+        assert terminal.process.poll() is None
+
+
+@pytest.mark.parametrize(
     "environ", [{"NO_COLOR": "1"}, {"TERM": "xterm", "COLORTERM": ""}, {"TERM": "linux", "COLORTERM": ""}]
 )
 def test_few_colours__cursor_is_still_seen(environ: dict[str, str]) -> None:

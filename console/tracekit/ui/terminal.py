@@ -18,10 +18,10 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import TYPE_CHECKING, cast
 
-from textual.drivers.linux_driver import LinuxDriver
 from textual.events import Resize
 from textual.geometry import Size
 
+from tracekit.ui.hearing import Hearing
 from tracekit.ui.modes import RESET
 from tracekit.ui.safe import safe
 
@@ -104,7 +104,7 @@ class Leaving:
         os._exit(128 + number)
 
 
-class Taking(LinuxDriver):
+class Taking(Hearing):
     """The library's own driver, on a terminal that shows a frame of ours already: it takes the place as it is.
 
     Some terminals empty the alternate screen each time it is asked for, which would be seen as a flicker.
