@@ -71,6 +71,34 @@ def test_signal__while_shown__restores_the_terminal_and_exits_128_plus_n(number:
         assert restored(terminal)
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_signal__again_and_again_while_it_ends__restores_the_terminal_all_the_same(
+    number: signal.Signals,
+) -> None:
+    with opened("running") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        while terminal.process.poll() is None:
+            os.kill(terminal.process.pid, number)
+            terminal.read(0.001)
+        assert terminal.wait() == 128 + number
+        assert restored(terminal)
+        assert b"Traceback" not in terminal.raw
+
+
+def test_signal__terminal_was_just_taken__is_restored() -> None:
+    extra = """
+from tracekit.ui.pacing import Screenwriter
+take = Screenwriter.start_application_mode
+def taken(self):
+    take(self)
+    os.kill(os.getpid(), 15)
+Screenwriter.start_application_mode = taken
+"""
+    with opened("running", extra) as terminal:
+        assert terminal.wait() == 128 + signal.SIGTERM
+        assert restored(terminal)
+
+
 def test_signal__terminal_takes_no_bytes__ends_all_the_same() -> None:
     with opened("running") as terminal:
         assert terminal.until(lambda: terminal.shows("test_1000_clients"))

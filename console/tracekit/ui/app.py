@@ -101,8 +101,9 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         self.ports.clipboard.write = self.to_terminal
         self._loop_of_screen = asyncio.get_running_loop()
         if not self.is_headless:
-            self.leaving.install()
             self.set_interval(LOOK_AT_TERMINAL, self._watch_terminal)
+        if self.leaving.code is not None:
+            self.leave(self.leaving.code)
         known = self._ahead is not None and self._ahead.done() and self._pumped
         self.board_screen.dress(self.size.width, self.size.height, known=known)
         self.push_screen(self.board_screen, callback=None)
@@ -193,11 +194,10 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
             asyncio.get_running_loop().run_in_executor(None, keep)
 
     def on_unmount(self) -> None:
-        """Give the signals back, and let go of the files."""
+        """Let go of the files."""
         self.sweeping.end()
         self.ports.questions.listen(None)
         self.board_screen.stop_watching()
-        self.leaving.remove()
 
     def leave(self, code: int) -> None:
         """End, with this exit code."""
@@ -273,6 +273,9 @@ def _root_of(start: Request | None) -> str:
 
 def run(app: ConsoleApp, *, mouse: bool = True) -> int:
     """Run the console in this terminal; gives the exit code."""
-    app.run(mouse=mouse)
-    app.leaving.over()
+    app.leaving.install()
+    try:
+        app.run(mouse=mouse)
+    finally:
+        app.leaving.over()
     return app.return_code if app.return_code is not None else CRASHED

@@ -56,6 +56,8 @@ class Leaving:
             self._attributes = termios.tcgetattr(sys.__stdin__.fileno())  # type: ignore[union-attr]
         self._watch: threading.Timer | None = None
         self._aside = False
+        #: 128 and the number of the signal that ended the program, once one came.
+        self.code: int | None = None
 
     def install(self) -> None:
         """Catch the signals; only in the main thread, where they arrive."""
@@ -63,12 +65,6 @@ class Leaving:
             return
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._caught)
-
-    def remove(self) -> None:
-        """Give the signals back; the watchdog stays until the terminal is restored."""
-        for number, handler in self._before.items():
-            signal.signal(number, handler)  # type: ignore[arg-type]
-        self._before.clear()
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[None]:
@@ -80,17 +76,24 @@ class Leaving:
             self._aside = False
 
     def over(self) -> None:
-        """The terminal is as it was: nothing is left to watch."""
-        if self._watch is not None:
+        """The terminal is as it was: give the signals back.
+
+        Not earlier: a signal seldom comes alone, and the next would end what is just restoring the terminal. After one
+        came no other changes how this ends, but it must still come to an end.
+        """
+        if self._watch is not None and self.code is not None:
             self._watch.cancel()
+            self._watch = _later(os._exit, self.code)
+        for number, handler in self._before.items():
+            signal.signal(number, handler if self.code is None else signal.SIG_IGN)  # type: ignore[arg-type]
+        self._before.clear()
 
     def _caught(self, number: int, _frame: FrameType | None) -> None:
-        if self._watch is not None or (self._aside and number == signal.SIGINT):
+        if self.code is not None or (self._aside and number == signal.SIGINT):
             return
-        self._watch = threading.Timer(PATIENCE, self._force, (number,))
-        self._watch.daemon = True
-        self._watch.start()
-        self._leave(128 + number)
+        self.code = 128 + number
+        self._watch = _later(self._force, number)
+        self._leave(self.code)
 
     def _force(self, number: int) -> None:
         """The screen did not come to an end: restore what can be restored without waiting for it."""
@@ -102,6 +105,13 @@ class Leaving:
             os.set_blocking(descriptor, False)
             os.write(descriptor, RESET.encode())
         os._exit(128 + number)
+
+
+def _later(do: Callable[[int], object], told: int) -> threading.Timer:
+    timer = threading.Timer(PATIENCE, do, (told,))
+    timer.daemon = True
+    timer.start()
+    return timer
 
 
 class Taking(Hearing):
