@@ -36,6 +36,7 @@ class DeskEditor:
         environ = os.environ if environ is None else environ
         self._template = template
         self._fault = ""
+        self._from = "the setting editor" if template else "VISUAL" if environ.get("VISUAL") else "EDITOR"
         try:
             self._command = shlex.split(template or environ.get("VISUAL") or environ.get("EDITOR") or "")
         except ValueError as fault:
@@ -46,23 +47,31 @@ class DeskEditor:
 
     def open(self, root: str, file: str, line: int) -> Problem | None:
         """Open a file; gives the problem instead of raising it."""
-        place = os.path.realpath(os.path.join(root, file))
         if self._fault:
             return Problem(
                 "ui.editor_failed",
                 f"the editor's words cannot be read: {self._fault}",
                 "",
-                "check its quotes",
+                f"check its quotes, in {self._from}",
             )
         if not self._command:
             return Problem("ui.no_editor", "no editor is set", f"{file}:{line}", "set EDITOR")
-        # The name comes out of a recording: it opens files of the project, and no others.
+        # The name comes out of a recording: it may be none that a system takes.
+        try:
+            place = os.path.realpath(os.path.join(root, file))
+            here = Path(place).is_file()
+        except (OSError, ValueError) as fault:
+            why = fault.strerror if isinstance(fault, OSError) else str(fault)
+            return Problem("ui.no_file", f"this name is no file's: {why}", file, "look at the code by hand")
+        # It opens files of the project, and no others.
         if not place.startswith(os.path.join(os.path.realpath(root), "")):
             return Problem(
-                "ui.outside", "the file is outside the project", place, "open it by hand if you trust it"
+                "ui.outside", f"{file} is outside the project", place, "open it by hand if you trust it"
             )
-        if not Path(place).is_file():
-            return Problem("ui.no_file", "the file is not here", place, "it may be on another machine")
+        if not here:
+            return Problem(
+                "ui.no_file", f"{file} is not here", place, "it may be gone, or on another machine"
+            )
         command = self._words(place, max(1, line))
         try:
             if not self.takes_terminal:
@@ -70,9 +79,11 @@ class DeskEditor:
                 return None
             done = subprocess.run(command, check=False, cwd=root or None)
         except OSError as fault:
-            return Problem("ui.editor_failed", str(fault.strerror or fault), self._command[0], "check EDITOR")
+            what = f"{self._command[0]} could not be started: {fault.strerror or fault}"
+            return Problem("ui.editor_failed", what, self._command[0], f"check {self._from}")
         if done.returncode:
-            return Problem("ui.editor_failed", f"ended with {done.returncode}", self._name, "check EDITOR")
+            what = f"{self._name} ended with {done.returncode}"
+            return Problem("ui.editor_failed", what, self._name, f"check {self._from}")
         return None
 
     def _open_window(self, command: Sequence[str], root: str) -> None:

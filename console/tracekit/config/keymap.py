@@ -12,7 +12,7 @@ from tracekit.config.profile import NONE
 from tracekit.config.words import listed, nearest, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from tracekit.config.document import Document
     from tracekit.config.faults import Faults
@@ -30,7 +30,12 @@ _SYNONYMS = {
     "ins": "insert",
     "pgup": "pageup",
     "pgdn": "pagedown",
+    "equals_sign": "=",
 }
+
+
+#: Where an action works whose place nobody told.
+_ANYWHERE = ("",)
 
 
 class Keymap(NamedTuple):
@@ -84,8 +89,12 @@ def build_keymap(
     given: Mapping[str, str],
     document: Document | None,
     faults: Faults,
+    contexts: Mapping[str, Collection[str]] | None = None,
 ) -> Keymap:
-    """Defaults with the user's `[keys]` over them. `actions`: id -> default keys, as `"f,ctrl+f"` or a sequence."""
+    """Defaults with the user's `[keys]` over them. `actions`: id -> default keys, as `"f,ctrl+f"` or a sequence.
+
+    `contexts`: id -> the screens where it works; on different ones a key may do different things.
+    """
     bindings = {action: _defaults(keys) for action, keys in actions.items()}
     origins: dict[str, str] = {}
     if document is None:
@@ -102,12 +111,12 @@ def build_keymap(
             faults.add("value", f"{shown(part)} is not a key", where, _hint(part))
         bindings[action] = keys
         origins[action] = document.origin(("keys", action))
-    _check_clashes(bindings, origins, document, faults)
+    _check_clashes(bindings, origins, document, faults, contexts or {})
     return Keymap(bindings, origins)
 
 
 def _defaults(keys: str | Sequence[str]) -> tuple[str, ...]:
-    return parse_keys(keys)[0] if isinstance(keys, str) else tuple(keys)
+    return parse_keys(keys)[0] if isinstance(keys, str) else tuple(parse_key(key) or key for key in keys)
 
 
 def _hint(part: str) -> str:
@@ -118,23 +127,38 @@ def _hint(part: str) -> str:
 
 
 def _check_clashes(
-    bindings: Mapping[str, tuple[str, ...]], origins: Mapping[str, str], document: Document, faults: Faults
+    bindings: Mapping[str, tuple[str, ...]],
+    origins: Mapping[str, str],
+    document: Document,
+    faults: Faults,
+    contexts: Mapping[str, Collection[str]],
 ) -> None:
-    """A key of the user's that does two things. Defaults among themselves are the registry's own matter."""
+    """A key of the user's that does two things in one place. Defaults among themselves are the registry's matter."""
     holders: dict[str, list[str]] = {}
     for action, keys in bindings.items():
         for key in keys:
             holders.setdefault(key, []).append(action)
     for key, actions in holders.items():
-        mine = [action for action in actions if action in origins]
-        if len(actions) < 2 or not mine:
-            continue
-        last = max(mine, key=lambda action: document.line(("keys", action)))
-        others = [f"{other} ({origins.get(other, 'its default key')})" for other in actions if other != last]
-        what = f"{shown(key)} already does {listed(others[:5], 'and')}"
-        faults.add(
-            "key_clash",
-            what,
-            document.where(("keys", last)),
-            "choose another key, or give the other action one",
+        # The later of two lines is told, and of a default and a line the line.
+        mine = sorted(
+            (action for action in actions if action in origins),
+            key=lambda action: document.line(("keys", action)),
+            reverse=True,
         )
+        told: set[str] = set()
+        for last in mine:
+            told.add(last)
+            here = set(contexts.get(last, _ANYWHERE))
+            met = [
+                other
+                for other in actions
+                if other not in told and not here.isdisjoint(contexts.get(other, _ANYWHERE))
+            ]
+            if met:
+                others = [f"{other} ({origins.get(other, 'its default key')})" for other in met]
+                faults.add(
+                    "key_clash",
+                    f"{shown(key)} already does {listed(others[:5], 'and')}",
+                    document.where(("keys", last)),
+                    "choose another key, or give the other action one",
+                )

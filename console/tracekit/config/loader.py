@@ -24,7 +24,7 @@ from tracekit.config.words import listed, nearest, shown
 from tracekit.wire.problems import Problem, ProblemError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 BUNDLED = "profile.toml"
 
@@ -54,16 +54,18 @@ def load(
     flags: Mapping[str, Any] | None = None,
     environ: Mapping[str, str] | None = None,
     actions: Mapping[str, str | Sequence[str]] | None = None,
+    contexts: Mapping[str, Collection[str]] | None = None,
     implicit: bool = True,
 ) -> Config:
     """The configuration of the project at `root`. Raises ProblemError with every fault of every file.
 
     `flags` are settings by name as given on the command line (None: not given). `actions` are the action registry's
-    ids and default keys. With `implicit`, a profile without suites gets those that are found without configuration,
-    and a project without any raises too.
+    ids and default keys, `contexts` the screens where each of them works. With `implicit`, a profile without suites
+    gets those that are found without configuration, and a project without any raises too.
     """
     faults = Faults()
-    config = _load(root, flags or {}, os.environ if environ is None else environ, actions, faults)
+    known = os.environ if environ is None else environ
+    config = _load(root, flags or {}, known, actions, faults, contexts=contexts)
     faults.raise_any()
     if config is None:
         raise ProblemError(Problem("config.unreadable", "cannot be read", root, "check the path"))
@@ -72,7 +74,6 @@ def load(
 
         where = config.profile.environment(config.settings.environment)
         here = where is None or not where.remote
-        known = os.environ if environ is None else environ
         # Of another machine nobody knows which interpreter it has.
         found = implicit_profile(config.profile.root, known if here else None)
         config = config._replace(profile=config.profile._replace(suites=found.suites))
@@ -126,6 +127,8 @@ def _load(
     environ: Mapping[str, str],
     actions: Mapping[str, str | Sequence[str]] | None,
     faults: Faults,
+    *,
+    contexts: Mapping[str, Collection[str]] | None = None,
 ) -> Config | None:
     root = os.path.abspath(root)
     if not os.path.isdir(root):
@@ -156,7 +159,7 @@ def _load(
     _check_environment(settings, profile, faults)
     keys = user.clean.get("keys", {}) if user else {}
     keymap = (
-        build_keymap(actions, keys, user.document if user else None, faults)
+        build_keymap(actions, keys, user.document if user else None, faults, contexts)
         if actions is not None
         else Keymap()
     )

@@ -476,12 +476,18 @@ ACTIONS: tuple[Action, ...] = (
     ),
 )
 
+#: The keys of each, and the screens where it works: what a person's own keys are checked against.
+DEFAULT_KEYS = {action.id: action.keys for action in ACTIONS}
+CONTEXTS = {action.id: action.context for action in ACTIONS}
+
 _ARROWS = {"left": "←", "right": "→", "up": "↑", "down": "↓"}
 _SHOWN = {
     "escape": "esc",
     "question_mark": "?",
     "full_stop": ".",
     "slash": "/",
+    "equals_sign": "=",
+    "plus": "+",
     "pagedown": "pgdn",
     "pageup": "pgup",
 }

@@ -108,3 +108,40 @@ def test_keymap__defaults_that_share_a_key__then_the_registrys_own_matter(tmp_pa
     environ, _ = places_of(tmp_path)
     actions = {"a": "x", "b": "x"}
     assert load(str(tmp_path), environ=environ, actions=actions, implicit=False).keymap.keys("b") == ("x",)
+
+
+CONTEXTS = {"pause": ("console",), "mark": ("runs",), "zoom": ("console", "runs"), "closer": ("console",)}
+PLACED = {"pause": ("space",), "mark": ("space",), "zoom": ("z",), "closer": ("+", "equals_sign")}
+
+
+def placed(base: Path, keys: str) -> list[Problem]:
+    environ, config = places_of(base)
+    (config / "config.toml").write_text(f"[keys]\n{keys}")
+    try:
+        load(str(base), environ=environ, actions=PLACED, contexts=CONTEXTS, implicit=False)
+    except ProblemError as raised:
+        return list(raised.problems)
+    return []
+
+
+@pytest.mark.parametrize("keys", ['pause = "space"\n', 'mark = "+"\n', 'pause = "x"\nmark = "x"\n'])
+def test_keymap__one_key_on_two_screens__then_each_does_its_own(tmp_path: Path, keys: str) -> None:
+    assert placed(tmp_path, keys) == []
+
+
+@pytest.mark.parametrize(
+    ("keys", "line", "other"),
+    [
+        ('zoom = "space"\n', 2, "pause (its default key) and mark (its default key)"),
+        ('pause = "x"\nmark = "x"\nzoom = "x"\n', 4, "pause"),
+        ('pause = "="\n', 2, "closer (its default key)"),
+        ('pause = "+"\n', 2, "closer (its default key)"),
+        ('pause = "plus"\n', 2, "closer (its default key)"),
+    ],
+)
+def test_keymap__one_key_twice_on_a_screen__then_the_line_of_the_users_own(
+    tmp_path: Path, keys: str, line: int, other: str
+) -> None:
+    (problem,) = placed(tmp_path, keys)
+    assert problem.where.rpartition("config.toml")[2].startswith(f":{line}:")
+    assert other in problem.what

@@ -22,8 +22,17 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the settled configuration; every fault of every file at once when there are any."""
+    from tracekit.ui.action_list import CONTEXTS, DEFAULT_KEYS
+
     root = roots.find_root(os.path.abspath(args.path))
-    config = loader.load(root, flags={"profile": args.profile}, environ=os.environ, implicit=False)
+    config = loader.load(
+        root,
+        flags={"profile": args.profile},
+        environ=os.environ,
+        actions=DEFAULT_KEYS,
+        contexts=CONTEXTS,
+        implicit=False,
+    )
     for key, value, origin in explain(config.settings, config.profile):
         if args.json:
             edge.say_json("tracekit.setting/1", {"key": key, "value": value, "origin": origin})

@@ -124,14 +124,20 @@ def _application(
     from tracekit.cli.desk_notice import DeskNotice
     from tracekit.config import loader
     from tracekit.engine.boxes import Ways
-    from tracekit.ui.actions import ACTIONS
+    from tracekit.ui.action_list import CONTEXTS, DEFAULT_KEYS
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.ports import EngineFace, NoPicture, Ports, Trusting, ViewFace
 
     flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
     flags["glyphs"], flags["theme"] = given.get("glyphs"), given.get("theme")
-    keys = {action.id: action.keys for action in ACTIONS}
-    config = loader.load(root or ".", flags=flags, environ=os.environ, actions=keys, implicit=False)
+    config = loader.load(
+        root or ".",
+        flags=flags,
+        environ=os.environ,
+        actions=DEFAULT_KEYS,
+        contexts=CONTEXTS,
+        implicit=False,
+    )
     picture = given.get("picture")
     if picture is not None:
         if isinstance(request, Discover):
