@@ -251,6 +251,25 @@ def test_attempts__of_one_scenario__then_each_has_its_own_rows() -> None:
     drive(lambda: showing(FakeView(two_attempts())), story)
 
 
+def test_attempts__of_several_runs__then_events_count_them_as_the_title_does() -> None:
+    def make() -> Console:
+        shown = recorded()()
+        again = FakeView(journals.rerun_of(journals.failing(), verdict="failed"))
+        again.traced = GOLDEN_TRACE
+        shown.engine.answers["rerun"] = again
+        return shown
+
+    async def story(pilot: Any, shown: Console) -> None:
+        shown.app.board_screen.scenarios.come_to(KEEPS)
+        await press(pilot, shown, "r", "4")
+        for number in (2, 1, 2):
+            assert f"attempt {number}/2" in shown.screen_text()
+            assert f"begin attempt {number}" in rows_of(shown)
+            await press(pilot, shown, "less_than_sign" if number == 2 else "greater_than_sign")
+
+    drive(make, story)
+
+
 def test_traced_key__selected_row__is_run_again_with_calls_and_its_events_are_shown() -> None:
     def make() -> Console:
         shown = recorded()()

@@ -92,9 +92,18 @@ def about(
 
 
 def row_line(
-    row: Row, begin: int, threads: Mapping[int, tuple[int, int, str]], look: Palette, *, alone: bool
+    row: Row,
+    begin: int,
+    threads: Mapping[int, tuple[int, int, str]],
+    look: Palette,
+    *,
+    alone: bool,
+    earlier: int = 0,
 ) -> Line:
-    """One row: when, what, which thread, name, message, how long, where; `alone`: of a scenario, not named again."""
+    """One row: when, what, which thread, name, message, how long, where.
+
+    `alone`: of a scenario, which is not named again; `earlier` attempts of it in other runs are counted before these.
+    """
     time, duration, kind, level, depth, lane, name, text, place = row
     line = Line().own(f"{(time - begin) / 1e9:+{TIME - 1}.6f} ", look.faint)
     style = _style(kind, level, text.text, look)
@@ -111,7 +120,10 @@ def row_line(
     if kind in NUMBER_FIRST:
         # What it came to stands before what is long.
         name, text = text, name
-        line.own("attempt " if kind == "scenario.start" else "", style)
+        if kind == "scenario.start":
+            line.own("attempt ", style)
+            if earlier and name.text.isdecimal():
+                name = clean(str(int(name.text) + earlier))
     line.put(name, style)
     if text.columns and text.text != name.text and not (alone and kind in MARKS):
         line.gap(1 if name.columns else 0).put(text, look.dim if kind in QUIETER else look.text)

@@ -147,6 +147,11 @@ class Detail(Standing, Vertical):
         self.stretch = None
         self.update_facts()
 
+    def _earlier(self, view: ViewFace | None) -> int:
+        """How many attempts stand before those of a run: each run counts its own from one."""
+        at = next((at for at, (other, _) in enumerate(self._attempts) if other is view), 0)
+        return at and at - (self._attempts[at][1].number - 1)
+
     def narrow(self, stretch: Stretch | None) -> None:
         """Show a stretch of the attempt's time alone, in every pane; the same one again, or None, shows all of it."""
         self.stretch = None if stretch == self.stretch else stretch
@@ -392,7 +397,8 @@ class Detail(Standing, Vertical):
             view = shown[0] if shown else self.board.newest if self.row < 0 else None
             broke = shown is not None and shown[1].verdict in RED
             unrun = unrun_lines(self.board, self.row, self._palette) if self.row >= 0 and not shown else []
-            events.show(view, about(self.board, self.row, shown, self.stretch), ended_red=broke, unrun=unrun)
+            which = about(self.board, self.row, shown, self.stretch)
+            events.show(view, which, ended_red=broke, unrun=unrun, earlier=self._earlier(view))
             return
         if tab == "timeline":
             if self.row < 0:

@@ -36,6 +36,7 @@ class EventRows(FollowingPane, can_focus=True, inherit_bindings=False):
         self.window: Window | None = None
         self.missing: list[Line] = []
         self.alone = False  # all of them of one scenario
+        self.earlier = 0  # attempts of that one in other runs, which are counted first
         self._painted: LRUCache[int, Line] = LRUCache(1024)
         self._threads: dict[int, tuple[int, int, str]] = {}
 
@@ -90,7 +91,7 @@ class EventRows(FollowingPane, can_focus=True, inherit_bindings=False):
             self._threads = window.threads()
         for number, one in enumerate(found):
             self._painted[first + number] = events.row_line(
-                one, begin, self._threads, self._palette, alone=alone
+                one, begin, self._threads, self._palette, alone=alone, earlier=self.earlier
             )
 
 
@@ -162,9 +163,18 @@ class EventsPane(Vertical):
     # -- what is shown -----------------------------------------------------------------------------------------------
 
     def show(
-        self, view: ViewFace | None, about: About, *, ended_red: bool, unrun: Sequence[Line] = ()
+        self,
+        view: ViewFace | None,
+        about: About,
+        *,
+        ended_red: bool,
+        unrun: Sequence[Line] = (),
+        earlier: int = 0,
     ) -> None:
         """Show these rows of a run; the same ones go on where they were. `unrun` says why there can be none."""
+        if earlier != self.rows.earlier:
+            self.rows.earlier = earlier
+            self.rows.paint_anew()
         if list(unrun) != self._unrun:
             self._unrun, self._key = list(unrun), None
         key = (id(view), about.scenarios, about.since, about.until)
