@@ -130,6 +130,7 @@ def test_help__gone_through_to_its_end__then_sentences_were_whole_and_the_last_r
         longest = "scenario, setup, steps, assertions, cleanup, edge cases, code and command"
         if size[0] >= 120:
             assert longest in shown.screen_text()
+        assert "by its id" in shown.screen_text()
         await press(pilot, shown, "G")
         assert "its box is gone, and nobody knows" in shown.screen_text()
         await press(pilot, shown, "g")

@@ -64,7 +64,9 @@ def test_output__report_tells_none__then_says_so_and_where_it_is(facts: dict[str
 )
 def test_timeline__report_tells_no_more__then_says_what_it_lacks(times: bool, said: str) -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        assert said in await _on_the_part(pilot, shown, "5")
+        told = await _on_the_part(pilot, shown, "5")
+        assert said in told
+        assert ("+0.000" in told) is times
 
     drive(lambda: showing(FakeView(reported(times=times))), story, (160, 36))
 

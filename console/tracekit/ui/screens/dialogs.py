@@ -14,7 +14,7 @@ from tracekit.ui.actions import LIST, bindings
 from tracekit.ui.safe import Line, wrap
 from tracekit.ui.screens.once import Once
 from tracekit.ui.theme import Palette
-from tracekit.ui.widgets.choices import Choices
+from tracekit.ui.widgets.choices import BEFORE, Choices
 from tracekit.ui.widgets.lines import MAX_LINES, LinesPane
 
 Answer = TypeVar("Answer")
@@ -56,6 +56,7 @@ class Dialog(Once[Answer | None], ModalScreen[Answer | None], Generic[Answer], i
         """Show both parts."""
         pane, choices = self.query_one("#text", LinesPane), self.query_one("#choices", Choices)
         pane.can_focus = False
+        text = wrap(text, self.room + BEFORE, MAX_LINES)
         pane.styles.height = max(1, len(text))
         pane.show(text)
         rows = len(wrap(lines, self.room, MAX_LINES))

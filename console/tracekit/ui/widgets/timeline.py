@@ -262,7 +262,8 @@ class TimelinePane(Standing, Vertical):
         rows = timeline.step_rows(attempt, self._whole[1])
         if self._folded is not None:
             rows += timeline.lane_rows(self._folded, self._lanes)
-        self.query_one("#timeline-axis", TitleRow).show(chart.axis())
+        # A scale without anything on it, as of one that took no time that was told, is nothing to read.
+        self.query_one("#timeline-axis", TitleRow).show(chart.axis() if rows else Line())
         self.rows.show(rows, chart)
         lines = self._note()
         note.set_class(bool(lines), "-on")
@@ -294,7 +295,7 @@ class TimelinePane(Standing, Vertical):
             "+ - zoom  enter only this" if self._window == self._whole else "+ - zoom  enter only this  esc"
         )
         room = self.size.width - line.columns - len(hint) - 1
-        if room > 1:
+        if room > 1 and self.rows.rows:
             line.gap(room).own(hint, look.faint)
         self.query_one("#timeline-foot", TitleRow).show(line)
 
