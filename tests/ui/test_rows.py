@@ -305,3 +305,48 @@ def test_tree__a_board_without_rows__then_those_of_the_one_before_are_painted_ov
         assert not any("test_reconnect_keeps_history" in row or "CAUSES" in row for row in rows)
 
     drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+def _reds_of_several_files(journal: Journal, *, whole: bool) -> Journal:
+    """A red in each of four files, by a cause of its own; all of it, or the reds once more."""
+    journal.start(parent=None if whole else journals.RUN)
+    reds = []
+    for file in "abcd":
+        reds.append(journal.found(f"test_{file}.py", "test_red", line=1))
+        if whole:
+            for number in range(30):
+                journal.passes(journal.found(f"test_{file}.py", f"test_green_{number}", line=2))
+    for red in reds:
+        journal.begin(red)
+    for red in reversed(reds):
+        link = {"type": "ValueError", "message": f"cause of {red[12]}", "module": "", "notes": []}
+        journal.fails(red, [{**link, "relation": None, "frames": []}])
+        journal.end(red, "failed", 40, cause="exception")
+    journal.finish()
+    return journal
+
+
+def test_tree__a_cause_goes_and_comes_back__then_what_stood_above_it_is_in_sight_again() -> None:
+    def make() -> Console:
+        shown = showing(FakeView(_reds_of_several_files(Journal(), whole=True)))
+        rerun = Journal(run="01KAH0C5M0DEMORVNREREVN000", now=60 * SECOND)
+        shown.engine.answers["rerun"] = FakeView(_reds_of_several_files(rerun, whole=False), fed=10)
+        return shown
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "j", "j")
+        assert "test_c.py:1" in shown.screen_text().splitlines()[1]
+        await press(pilot, shown, "f")
+        view = shown.engine.answers["rerun"]
+        assert isinstance(view, FakeView)
+        tree = shown.app.board_screen.scenarios
+        while view.live:
+            view.feed(1)
+            await settle(pilot, shown)
+            tree.settle(force=True)
+            await settle(pilot, shown)
+        assert tree.scroll_offset.y == 0
+        text = shown.screen_text()
+        assert all(f"cause of {file}" in text for file in "abcd")
+
+    drive(make, story)

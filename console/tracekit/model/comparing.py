@@ -167,9 +167,11 @@ def _verdict(found: Comparison, pair: Pair) -> None:
 
 
 def _timed(pair: Pair) -> tuple[int, int] | None:
-    """Both durations, where both are those of a test that did all it does."""
+    """Both durations, where both are told and of a test that did all it does."""
     before, after = pair.before, pair.after
     if before is None or after is None or not (before.green and after.green):
+        return None
+    if not (before.duration_ns and after.duration_ns):
         return None
     return before.duration_ns, after.duration_ns
 

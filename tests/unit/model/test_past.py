@@ -194,6 +194,12 @@ def test_compare__red_in_both__the_cause_decides_whether_it_is_the_same() -> Non
     assert [kind.name for kind in told.kinds()] == ["other_cause", "still_red"]
 
 
+@pytest.mark.parametrize(("before", "after"), [(0, 900_000_000), (900_000_000, 0)])
+def test_compare__a_time_that_was_not_told__is_neither_slower_nor_faster(before: int, after: int) -> None:
+    told = compare([Result("a", "passed", before)], [Result("a", "passed", after)])
+    assert (told.slower, told.faster) == ([], [])
+
+
 def test_compare__half_the_time_and_a_flake__are_told_apart_from_verdicts() -> None:
     before = [Result("a", "passed", 900_000_000), Result("b", "passed", 10, flags=("flaky",))]
     told = compare(before, [Result("a", "passed", 300_000_000), Result("b", "passed", 40)])

@@ -68,6 +68,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         self._gone: tuple[str, str] | None = (
             None  # where the cursor stood; a rerun takes a cause away for a while
         )
+        self._gone_top = 0  # the first row in sight then
         self._at = 0
         self._waiting: set[str] = set()
         self._tops_waiting = False
@@ -222,12 +223,20 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         for stood in (self._gone, self._cursor):
             at = self._found(stood) if stood is not None else -1
             if at >= 0:
+                if self._gone is not None:
+                    self._look_from(self._gone_top, at)
                 if stood == self._gone:
                     self._gone = None
                 self._place(at)
                 return
-        self._gone = self._gone or self._cursor
+        if self._gone is None:
+            self._gone, self._gone_top = self._cursor, self.scroll_offset.y
         self._place(self._at)
+
+    def _look_from(self, top: int, at: int) -> None:
+        """Show the rows that a person looked at, as far as this one is among them: causes come and go above it."""
+        if top <= at < top + self.size.height and top != self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False, immediate=True)
 
     def _found(self, stood: tuple[str, str]) -> int:
         """The line of what the cursor stood on, or -1."""
