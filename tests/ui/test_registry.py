@@ -12,6 +12,7 @@ import pytest
 from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.ui.conftest import drive
+from tracekit.cli import registry as cli
 from tracekit.ui import actions as registry
 from tracekit.ui.screens.comparison import ComparisonScreen
 from tracekit.ui.screens.console import ConsoleScreen
@@ -177,3 +178,57 @@ def test_room__markup__is_never_asked_for() -> None:
     folder = Path(registry.__file__).parent
     markup = re.compile(r"from_markup|Static\(|Label\(|\.notify\(|RichLog|DataTable|OptionList")
     assert [path.name for path in folder.rglob("*.py") if markup.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize(
+    "key", ["1", "3", "8", "0", "<", ">", "m", "n", "N", "s", "F", "/", "z", "+", "-", "R", "u", "D"]
+)
+def test_keys__no_row_on_the_screen__say_so_and_leave_every_key_where_it_was(key: str) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        foot = shown.screen_text().splitlines()[-1]
+        await press(pilot, shown, key)
+        assert shown.screen_text().splitlines()[-1] != foot
+        assert not shown.app.board_screen.query_one("#filter").has_focus
+        assert not shown.app.board_screen.has_class("zoomed")
+        await press(pilot, shown, "q")
+        assert shown.app.return_code == 0
+
+    drive(lambda: showing(FakeView(journals.nothing_found())), story, (80, 24))
+
+
+@pytest.mark.parametrize(("key", "said"), [("<", "no earlier attempt"), (">", "no later attempt")])
+def test_attempt_keys__the_only_attempt__say_so(key: str, said: str) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, key)
+        assert said in shown.screen_text().splitlines()[-1]
+
+    drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+@pytest.mark.parametrize(("key", "said"), [("m", "nothing to mark"), ("n", "no scenario to go to")])
+def test_keys__row_that_is_no_scenario__say_so(key: str, said: str) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, key)
+        assert said in shown.screen_text().splitlines()[-1]
+
+    drive(lambda: showing(FakeView(journals.launch_failure())), story)
+
+
+def test_debug_key__run_was_recorded_elsewhere__is_not_tried() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        shown.app.board_screen.board.views[0].imported = True
+        await press(pilot, shown, "D")
+        assert shown.app.ports.debugger.debugged == []
+        assert "recorded elsewhere" in shown.screen_text().splitlines()[-1]
+
+    drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+@pytest.mark.parametrize(
+    "action", [each for each in registry.ACTIONS if each.command], ids=lambda each: each.id
+)
+def test_command__of_an_action__is_one_that_the_command_line_takes(action: registry.Action) -> None:
+    program, *words = action.command.split()
+    name = words.pop(0) if program == "tracekit" else "tui"
+    values = ["1" if word == "N" else word for word in words]
+    cli.parser(name).parse_args(values)

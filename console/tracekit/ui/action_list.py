@@ -140,7 +140,7 @@ ACTIONS: tuple[Action, ...] = (
         "steps, threads and calls over one axis of time",
         LOOK,
         "tab('timeline')",
-        command="tracekit export RUN FILE --format perfetto",
+        command="tracekit export RUN --perfetto FILE",
     ),
     Action("look.env", ("6",), "env", "where it ran: machine, process, run, sources", LOOK, "tab('env')"),
     Action(
@@ -330,7 +330,7 @@ ACTIONS: tuple[Action, ...] = (
         PROGRAM,
         "shell",
         (CONSOLE, ENVIRONMENTS),
-        command="tracekit box shell",
+        command="tracekit box shell NAME",
     ),
     Action(
         "env.mark",

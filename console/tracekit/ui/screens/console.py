@@ -441,8 +441,16 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         else:
             self.to_detail()
 
+    def nothing_here(self) -> bool:
+        """Whether there are no rows that a key could be about; it says so, and nothing happens out of sight."""
+        if self.has_class("empty"):
+            self.say("there are no scenarios on the screen")
+        return self.has_class("empty")
+
     def action_tab(self, name: str) -> None:
         """Show a tab of what is selected."""
+        if self.nothing_here():
+            return
         if name in {*self.detail.tabs, "run"} or (self.detail.row < 0 and name == "steps"):
             self.detail.choose(name if name in {*self.detail.tabs, "run"} else "overview")
             if self.fit is Fit.SINGLE and not self.in_detail:
@@ -453,10 +461,13 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
 
     def action_attempt(self, direction: int) -> None:
         """An earlier or a later attempt."""
-        self.detail.turn(direction)
+        if not self.detail.turn(direction):
+            self.say(f"there is no {'later' if direction > 0 else 'earlier'} attempt of this row")
 
     def action_zoom(self) -> None:
         """All the width for the detail, and back."""
+        if self.nothing_here():
+            return
         self.toggle_class("zoomed")
         if self.has_class("zoomed"):
             self.to_detail()
@@ -464,6 +475,8 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
 
     def action_closer(self, closer: int) -> None:
         """A shorter or a longer window of the timeline."""
+        if self.nothing_here():
+            return
         if self.detail.tab == "timeline":
             self.detail.bars.zoom(0.5 if closer > 0 else 2.0)
         else:
@@ -477,15 +490,20 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
 
     def action_match(self, direction: int) -> None:
         """To the next scenario that is shown."""
-        self.scenarios.jump(direction)
+        if not self.scenarios.jump(direction):
+            self.say("there is no scenario to go to")
 
     def action_sort(self) -> None:
         """Failed first, or as the files stand."""
+        if self.nothing_here():
+            return
         self.scenarios.failed_first = not self.scenarios.failed_first
         self.scenarios.rebuild()
 
     def action_follow(self) -> None:
         """Follow output, or hold it."""
+        if self.nothing_here():
+            return
         pane = self.detail.keys_to
         if not isinstance(pane, FollowingPane):
             self.detail.choose("output")
@@ -519,6 +537,8 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
 
     def action_filter(self) -> None:
         """Ask for a selector; in the events, for a filter of theirs."""
+        if self.nothing_here():
+            return
         if isinstance(self.focused, EventRows):
             self.query_one("#events-pane", EventsPane).ask()
             return

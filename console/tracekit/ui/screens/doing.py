@@ -336,6 +336,9 @@ class Doing(Stopping):
         if shown is None or not ids:
             self.say("there is nothing to debug on this row: it has not run" if ids else "choose a scenario")
             return
+        if shown[0].imported:
+            self.say(ELSEWHERE)
+            return
         view, debugger = shown[0], self.ports.debugger
         problem = self.owner.stepped_aside(lambda: debugger.debug(view.root, view.run_id, ids[0]))
         self.owner.refresh(layout=True)
@@ -344,6 +347,9 @@ class Doing(Stopping):
 
     def action_mark(self) -> None:
         """Mark, and go on to the next row."""
+        if not self.scenarios.rows():
+            self.say("there is nothing to mark on this row")
+            return
         self.scenarios.mark()
         self.scenarios.move("down")
 

@@ -141,11 +141,15 @@ class Detail(Standing, Vertical):
         self.pinned = tab
         self.update_facts()
 
-    def turn(self, direction: int) -> None:
-        """Show an earlier or a later attempt."""
-        self._attempt_back = max(0, min(len(self._attempts) - 1, self._attempt_back - direction))
+    def turn(self, direction: int) -> bool:
+        """Show an earlier or a later attempt; says whether there is one."""
+        back = max(0, min(len(self._attempts) - 1, self._attempt_back - direction))
+        if back == self._attempt_back:
+            return False
+        self._attempt_back = back
         self.stretch = None
         self.update_facts()
+        return True
 
     def _earlier(self, view: ViewFace | None) -> int:
         """How many attempts stand before those of a run: each run counts its own from one."""
