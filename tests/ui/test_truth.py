@@ -301,6 +301,29 @@ def test_scenario_that_was_waited_for__its_run_is_cancelled__panes_say_so_then()
     drive(lambda: showing(view), story)
 
 
+@pytest.mark.parametrize("tab", "12345")
+@pytest.mark.parametrize("fed", [1, 2], ids=["runs", "has-ended"])
+def test_scenario_that_was_waited_for__it_runs_and_prints_nothing__panes_wait_no_more(
+    tab: str, fed: int
+) -> None:
+    journal = Journal()
+    journal.start()
+    scenario = journal.found("test_a.py", "test_silent")
+    before = len(journal.lines)
+    journal.begin(scenario)
+    journal.end(scenario, "passed")
+    view = FakeView(journal, fed=before)
+
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "G", tab)
+        assert "not reached yet: the run goes on" in shown.screen_text()
+        view.feed(fed)
+        await settle(pilot, shown)
+        assert "not reached yet" not in shown.screen_text()
+
+    drive(lambda: showing(view), story)
+
+
 def uncollected(*files: str) -> Journal:
     """Files that all miss the same module, and one whose own error lies under the runner's."""
     journal = Journal()

@@ -360,6 +360,9 @@ class RunState:
         self.status[i] = self._table[_RUNNING]
         self._counts = None
         self._changed.add(i)
+        if self._built:
+            # Who looked at it while it waited has seen no attempt.
+            self._built.pop(i, None)
         return True
 
     def plain_end(self, key: Key, line: dict[str, Any]) -> bool:

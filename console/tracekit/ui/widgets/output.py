@@ -33,7 +33,10 @@ class OutputPane(FollowingPane, can_focus=True, inherit_bindings=False):
         self, view: ViewFace, spans: list[OutputSpan], key: object, missing: Sequence[Line] = ()
     ) -> None:
         """Show these spans, or why there are none; the same key goes on where it was."""
-        self._missing = list(missing)
+        if missing or self._missing:
+            # Why there was nothing was so before; what is shown now may have no output either.
+            self._missing = list(missing)
+            self.refresh()
         if key != self._key or self._index is None or not self._index.extend(spans):
             self._key, self._index, self._left = key, OutputIndex(view), 0
             self._index.extend(spans)
