@@ -1,4 +1,4 @@
-"""`tracekit-tui` where no screen can be: it names what does the same without one, and never hangs."""
+"""`tracekit-tui` where no screen can be, or not with every letter: it says what to do instead, and never hangs."""
 
 from __future__ import annotations
 
@@ -52,5 +52,24 @@ def test_tui__keys_that_clash_or_name_nothing__exit_2_with_file_and_line_of_each
             assert f"{config}:{line}:" in told, told
             assert what in told, told
         assert "\x1b[?1049h" not in told
+    finally:
+        terminal.close()
+
+
+def test_tui__terminal_of_a_language_without_the_signs__each_letter_keeps_its_cells(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path / "home")
+    project = tmp_path / "prüfung-日本"
+    project.mkdir()
+    (project / "test_it.py").write_text("def test_it(): pass\n")
+    terminal = Terminal(
+        ["-m", "tracekit.cli.main", "tui", str(project)],
+        size=(80, 24),
+        env={**sandbox.environ, "PYTHONIOENCODING": "ascii"},
+    )
+    try:
+        assert terminal.until(lambda: terminal.shows("may its code run?") and terminal.shows("q quit"))
+        assert terminal.raw.isascii()
+        assert b"\\u" not in terminal.raw
+        assert terminal.display[0].startswith(" tracekit  pr?fung-????  env: local")
     finally:
         terminal.close()

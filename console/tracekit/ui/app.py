@@ -34,6 +34,7 @@ from tracekit.ui.pump import HERTZ, FramePump
 from tracekit.ui.safe import SafetyFilter
 from tracekit.ui.screens.console import ConsoleScreen
 from tracekit.ui.screens.layout import CSS
+from tracekit.ui.spelling import in_cells
 from tracekit.ui.sweeping import Sweeping
 from tracekit.ui.terminal import CRASHED, LOOK_AT_TERMINAL, Leaving, crash_report, gone
 from tracekit.ui.theme import palette
@@ -275,7 +276,8 @@ def run(app: ConsoleApp, *, mouse: bool = True) -> int:
     """Run the console in this terminal; gives the exit code."""
     app.leaving.install()
     try:
-        app.run(mouse=mouse)
+        with in_cells():
+            app.run(mouse=mouse)
     finally:
         app.leaving.over()
     return app.return_code if app.return_code is not None else CRASHED

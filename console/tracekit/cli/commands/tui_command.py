@@ -127,6 +127,7 @@ def _application(
     from tracekit.ui.action_list import CONTEXTS, DEFAULT_KEYS
     from tracekit.ui.app import ConsoleApp
     from tracekit.ui.ports import EngineFace, NoPicture, Ports, Trusting, ViewFace
+    from tracekit.ui.spelling import has_signs
 
     flags = {"profile": getattr(request, "profile", None), "environment": given.get("environment")}
     flags["glyphs"], flags["theme"] = given.get("glyphs"), given.get("theme")
@@ -161,7 +162,7 @@ def _application(
         profile=flags["profile"],
         environment=config.settings.environment,
         keys=config.keymap.bindings,
-        ascii_only=config.settings.glyphs == "ascii",
+        ascii_only=config.settings.glyphs == "ascii" or not has_signs(),
         theme=config.settings.theme,
         ahead=cast("Future[ViewFace] | None", ahead),
         far=any(os.environ.get(name) for name in ("SSH_CONNECTION", "SSH_TTY")),
