@@ -209,8 +209,18 @@ def _bare(term: Term) -> Test:
     folded = value.casefold()
     # A word alone is what a person remembers of a name.
     return lambda facts, status, flags: (
-        place(facts, status, flags) or any(folded in name.casefold() for name in facts.path[1:] or facts.path)
+        place(facts, status, flags)
+        or _dotted(facts, value)
+        or any(folded in name.casefold() for name in facts.path[1:] or facts.path)
     )
+
+
+def _dotted(facts: ScenarioFacts, value: str) -> bool:
+    """Whether it is a name with dots as unittest writes and takes it: modules, class and method, or some of them."""
+    if facts.runner != "unittest" or "." not in value:
+        return False
+    modules = facts.file.removesuffix(".py").replace("/", ".")
+    return f".{value}." in f".{'.'.join((modules, *facts.path[1:]))}."
 
 
 def _path(value: str, exact: bool) -> Test:

@@ -92,6 +92,25 @@ def test_selector__each_form__then_the_scenarios_it_means(text: str, rows: list[
     ] == rows
 
 
+def test_selector__unittest_s_own_name__then_whole_parts_of_it_are_understood() -> None:
+    rows = [
+        facts("unittest:pkg/test_sub.py::T::test_sub"),
+        facts("unittest:pkg/test_sub.py::T::test_subject"),
+        facts("pytest:pkg/test_sub.py::T::test_sub"),
+    ]
+    wanted = {
+        "pkg.test_sub.T.test_sub": [0],
+        "test_sub.T.test_sub": [0],
+        "T.test_sub": [0],
+        "pkg.test_sub.T": [0, 1],
+        "pkg.test_sub": [0, 1],
+        "T.test_su": [],
+        "sub.T.test_sub": [],
+        "t.test_sub": [],
+    }
+    assert {text: select(rows, [text]) for text in wanted} == wanted
+
+
 @pytest.mark.parametrize(
     ("text", "offset", "what", "action"),
     [
