@@ -89,3 +89,11 @@ def test_quote__control_characters__come_back_from_a_shell_as_they_were() -> Non
     assert quote("a\nb'c\\\x1b") == "$'a\\012b\\047c\\134\\033'"
     assert quote("plain") == "plain"
     assert quote("two words") == "'two words'"
+
+
+def test_wrap__a_place_at_the_edge__goes_on_below_whole_with_its_line() -> None:
+    path = "/home/ana/.pyenv/versions/3.11.7/lib/python3.11/ctypes/__init__.py:519"
+    told = [line.text for line in wrap([Line(6).own("    ").own(f"{path}  in string_at")], 68, 9)]
+    assert told == [f"    {path.rpartition('/')[0]}/", "      __init__.py:519  in string_at"]
+    # What is no place is cut where the room ends, as before.
+    assert [len(line.text) for line in wrap([Line().own("/".join(["x" * 30] * 3))], 70, 9)] == [70, 22]

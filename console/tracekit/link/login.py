@@ -194,6 +194,9 @@ class Login(asyncssh.SSHClient):
             lines = self._trust.keys.before(*self._place)
             return changed(where, shown, expected, self._trust.keys, lines)
         if standing is Standing.REVOKED:
+            if not shown:
+                # Nobody was asked about it: it is one of those that are withdrawn for this machine.
+                shown = " or ".join(dict.fromkeys(fingerprint(key) for key in known.revoked))
             return revoked(where, shown, self._trust.keys.revoking(*self._place))
         return refusal(where, shown, expected, pinned=bool(pinned))
 

@@ -47,6 +47,9 @@ UNSAFE = re.compile(
 )
 PICTURE = "\N{REPLACEMENT CHARACTER}"
 
+#: The last part of a path with a line.
+_PLACE = re.compile(r"[^/\s]+:\d+")
+
 
 def clean(text: str) -> Safe:
     """A short outside text (a name, a path, a message's line) as safe text; remembered, because rows repeat."""
@@ -235,10 +238,16 @@ def _wrapped(line: Line, width: int) -> list[Line]:
 
 
 def _break_at(strip: Strip, room: int) -> int:
-    """After the last space that fits, when that does not waste a third of the line; else where the room ends."""
-    text = strip.crop(0, room).text
+    """After the last space that fits, when that does not waste a third of the line; else where the room ends, but never
+    within the name and the line of a file: half a number is another line.
+    """
+    whole, text = strip.text, strip.crop(0, room).text
     space = text.rfind(" ")
-    return cell_len(text[: space + 1]) if space > len(text) * 2 // 3 else room
+    if space > len(text) * 2 // 3:
+        return cell_len(text[: space + 1])
+    folder = text.rfind("/")
+    named = folder > max(space, len(text) // 3) and _PLACE.match(whole, folder + 1) is not None
+    return cell_len(text[: folder + 1]) if named else room
 
 
 def _piece(strip: Strip, indent: int) -> Line:

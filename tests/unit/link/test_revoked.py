@@ -9,6 +9,7 @@ import asyncssh
 import pytest
 
 from tracekit.link.hostkeys import HostKeys, Standing
+from tracekit.link.login import Address, Login, Trust
 from tracekit.link.sshconfig import read
 from tracekit.wire.problems import ProblemError
 
@@ -61,3 +62,16 @@ def test_read__files_for_one_host__then_they_are_said_of_it_alone(tmp_path: Path
     other = read([str(config)], "box8", "me", 2222)
     assert (other.known, other.revoked, other.jump, len(other.keys or ())) == (None, None, "", 1)
     assert read([], "box7", None, None).keys is None
+
+
+def test_refused__a_revoked_key_that_nobody_was_asked_about__then_its_fingerprint_is_told(
+    tmp_path: Path,
+) -> None:
+    bad, other = key(), key()
+    own = tmp_path / "own"
+    for revoked in ([bad], [bad, other]):
+        own.write_text("".join(f"@revoked box7 {line(each)}\n" for each in revoked))
+        login = Login(Address("box7"), Trust(HostKeys(own)), None)
+        problem = login.refused(ValueError("Host key is revoked"))
+        shown = " or ".join(each.get_fingerprint() for each in revoked)
+        assert (problem.code, problem.what) == ("ssh.host_key_revoked", f"the host key {shown} is revoked")
