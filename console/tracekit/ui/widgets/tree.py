@@ -225,6 +225,8 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             if at >= 0:
                 if self._gone is not None:
                     self._look_from(self._gone_top, at)
+                elif at < self.scroll_offset.y:
+                    self._look_from(0, at)  # its file has moved up: what leads it is there to be seen
                 if stood == self._gone:
                     self._gone = None
                 self._place(at)
