@@ -11,6 +11,7 @@ from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.support.journals import Journal
 from tests.ui.conftest import drive
 from tracekit.model.status import BY_WORD, Status
+from tracekit.wire.problems import Problem
 
 
 def ended(*verdicts: str, reason: str = "finished", left: int = 0, mode: str = "run") -> Journal:
@@ -358,3 +359,24 @@ def test_not_collected__many_files_by_one_error__each_row_names_its_own(size: tu
             assert "No module named 'redis'" in shown.screen_text()
 
     drive(lambda: showing(FakeView(uncollected(*files))), story, size)
+
+
+def test_run__over_and_the_disk_took_no_verdicts__nothing_turns_and_the_count_is_told() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        view = shown.app.board_screen.board.views[0]
+        spinning = set(shown.app.look.glyphs.spinner)
+        assert spinning & set(shown.screen_text())
+        view.live, view.link = False, "ended"
+        view.problem = Problem(
+            "run.recording_incomplete",
+            "parts of this run could not be recorded; its verdicts stand: 12 passed",
+            "",
+            "free space on that disk before the next run",
+        )
+        await press(pilot, shown, "0")
+        text = shown.screen_text()
+        tree = [line.split("▕")[0] for line in text.splitlines()[1:-1]]
+        assert not spinning & set("".join(tree))
+        assert "its verdicts stand: 12 passed" in text.replace("\n", " ")
+
+    drive(lambda: showing(FakeView(journals.running())), story, (160, 40))

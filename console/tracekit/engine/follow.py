@@ -226,7 +226,12 @@ class Follower:
             if self.copy.allowance.refused:
                 self._say(self.copy.too_much())
         if self.end.get("incomplete"):
+            # The journal may lack them; the agent has counted them all the same.
+            counted = ", ".join(
+                f"{many:,} {word}" for word, many in sorted(self.end.get("verdicts", {}).items())
+            )
             stand = "" if self.end.get("failed_to_start") else "; its verdicts stand"
+            stand += f": {counted}" if stand and counted else ""
             problem = Problem(
                 "run.recording_incomplete",
                 f"parts of this run could not be recorded{stand}",

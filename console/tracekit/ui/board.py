@@ -319,6 +319,11 @@ class Board:
                     found += [(source.view, attempt) for attempt in source.view.state.attempts(i)]
         return found
 
+    def unended(self, row: int) -> bool:
+        """Whether its run is over and nobody could write down how the row ended, so that nothing of it goes on."""
+        view = self.sources[self.owner[row]].view if self.owner[row] >= 0 else None
+        return view is not None and not view.live and view.problem is not None
+
     def running_since(self, row: int) -> int:
         """When the row's running attempt began, by the box's wall clock; 0 when it is not running."""
         view = self.sources[self.owner[row]].view if self.owner[row] >= 0 else None

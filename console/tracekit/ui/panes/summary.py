@@ -76,8 +76,12 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
             .name(facts, look.dim)
         )
     lines += _not_run(run, look)
-    if damaged or missing or untraced:
+    problem = view.problem if not view.live else None
+    if damaged or missing or untraced or problem is not None:
         lines += title("recording", look)
+    if problem is not None:
+        lines.append(Line(4).gap(4).name(problem.what, look.warn))
+        lines.append(Line(4).gap(4).own("→ ", look.accent).name(problem.action, look.text))
     if damaged or missing:
         lines.append(Line(4).gap(4).own(f"{damaged} damaged lines, {missing} missing lines", look.warn))
     if untraced:

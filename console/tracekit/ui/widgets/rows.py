@@ -49,6 +49,8 @@ class RowPainter:
     def _leaf(self, tree: ScenarioTree, section: Section, node: int, line: Line, width: int) -> Line:
         look, board, row = self.palette, tree.board, section.ref[node]
         status = board.status[row]
+        if status == Status.RUNNING and board.unended(row):
+            status = Status.LOST
         line.gap(min(2 * section.depth[node], width // 3))
         line.own(
             look.glyphs.of(status, tree.now), look.failure if status in RED_STATUSES else look.of(status)
