@@ -21,6 +21,7 @@ class DeskNotice:
         self.after = after if way != "off" else float("inf")
         self._way = way
         self._environ = os.environ if environ is None else environ
+        self._asked: list[subprocess.Popen[bytes]] = []
 
     def tell(self, title: str, text: str, write: Callable[[str], None]) -> None:
         """Tell; a terminal or a desk that takes nothing is no reason to say anything."""
@@ -43,17 +44,19 @@ class DeskNotice:
         found = shutil.which("notify-send", path=self._environ.get("PATH"))
         if found is None:
             return
+        self._asked = [process for process in self._asked if process.poll() is None]
         try:
-            subprocess.run(
+            # Nobody waits for a desk that may not answer: who calls has a screen to paint.
+            process = subprocess.Popen(
                 [found, "--app-name=tracekit", "--", title, text],
-                check=False,
-                timeout=5,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
+                start_new_session=True,
             )
-        except (OSError, subprocess.SubprocessError):
+        except OSError:
             return
+        self._asked.append(process)
 
 
 def _plain(text: str) -> str:

@@ -300,8 +300,22 @@ def test_notice__a_way__sends_that_and_no_name_ends_it_early(way: str, sent: lis
 def test_notice__on_the_desk__goes_to_notify_send_as_words_and_never_as_options(tmp_path: Path) -> None:
     environ = tool(tmp_path, "notify-send")
     (tmp_path / "notify-send").write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > "{tmp_path}/told"\n')
-    DeskNotice("desktop", 1.0, environ).tell("--help", "1 red", lambda _: None)
+    notice = DeskNotice("desktop", 1.0, environ)
+    notice.tell("--help", "1 red", lambda _: None)
+    assert notice._asked[0].wait(60) == 0
     assert (tmp_path / "told").read_text().splitlines() == ["--app-name=tracekit", "--", "--help", "1 red"]
+
+
+def test_notice__desk_does_not_answer__nobody_waits_for_it(tmp_path: Path) -> None:
+    environ, gate = tool(tmp_path, "notify-send"), tmp_path / "gate"
+    os.mkfifo(gate)
+    (tmp_path / "notify-send").write_text(f'#!/bin/sh\nread word < "{gate}"\nexit 7\n')
+    notice = DeskNotice("desktop", 1.0, environ)
+    notice.tell("tracekit a", "1 red", lambda _: None)
+    (asked,) = notice._asked
+    assert asked.poll() is None  # it came back while the desk still thought about it
+    gate.write_text("go\n")
+    assert asked.wait(60) == 7
 
 
 def test_trust__asked_once__then_known(tmp_path: Path) -> None:
