@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support import journals
-from tests.support.consoles import Console, FakeView, press, settle, showing
+from tests.support.consoles import Console, FakeDebugger, FakeView, press, settle, showing
 from tests.ui.conftest import drive
 from tracekit.cli import registry as cli
 from tracekit.ui import actions as registry
@@ -215,13 +215,17 @@ def test_keys__row_that_is_no_scenario__say_so(key: str, said: str) -> None:
 
 
 def test_debug_key__run_was_recorded_elsewhere__is_not_tried() -> None:
+    view = FakeView(journals.failing())
+    view.imported = True
+
     async def story(pilot: Any, shown: Console) -> None:
-        shown.app.board_screen.board.views[0].imported = True
         await press(pilot, shown, "D")
-        assert shown.app.ports.debugger.debugged == []
+        debugger = shown.app.ports.debugger
+        assert isinstance(debugger, FakeDebugger)
+        assert debugger.debugged == []
         assert "recorded elsewhere" in shown.screen_text().splitlines()[-1]
 
-    drive(lambda: showing(FakeView(journals.failing())), story)
+    drive(lambda: showing(view), story)
 
 
 @pytest.mark.parametrize(

@@ -362,8 +362,9 @@ def test_not_collected__many_files_by_one_error__each_row_names_its_own(size: tu
 
 
 def test_run__over_and_the_disk_took_no_verdicts__nothing_turns_and_the_count_is_told() -> None:
+    view = FakeView(journals.running())
+
     async def story(pilot: Any, shown: Console) -> None:
-        view = shown.app.board_screen.board.views[0]
         spinning = set(shown.app.look.glyphs.spinner)
         assert spinning & set(shown.screen_text())
         view.live, view.link = False, "ended"
@@ -379,4 +380,4 @@ def test_run__over_and_the_disk_took_no_verdicts__nothing_turns_and_the_count_is
         assert not spinning & set("".join(tree))
         assert "its verdicts stand: 12 passed" in text.replace("\n", " ")
 
-    drive(lambda: showing(FakeView(journals.running())), story, (160, 40))
+    drive(lambda: showing(view), story, (160, 40))
