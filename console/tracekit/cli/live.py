@@ -25,7 +25,7 @@ from tracekit.engine.places import Places
 from tracekit.engine.requests import Cancel
 from tracekit.engine.view import RunView
 from tracekit.model.state import Notice, OutputSpan, Status
-from tracekit.model.words import count, moment, seconds
+from tracekit.model.words import count, link_words, seconds
 from tracekit.wire import lines
 from tracekit.wire.names import RED
 from tracekit.wire.problems import ProblemError
@@ -262,14 +262,6 @@ def _inline(data: bytes) -> dict[str, Any]:
         return {"base64": base64.b64encode(data).decode("ascii")}
 
 
-def _link_words(view: RunView) -> str:
-    """How the link is; since when and how often it was tried, or how far what is here goes."""
-    since, tried = view.away or (0, 0)
-    if view.link == "reconnecting" and since:
-        return f"reconnecting, attempt {tried:,}, down since {moment(since).partition(' ')[2]} UTC"
-    return f"lost at byte {view.folded:,} of the journal" if view.link == "lost" else view.link
-
-
 class _Progress:
     """One line a scenario; on a terminal only red ones, above a line that tells how far the run is."""
 
@@ -349,7 +341,8 @@ class _Progress:
             self._trouble = trouble.code if trouble is not None else ""
             if {known, self._link} & {"reconnecting", "lost"}:
                 why = f": {trouble.what} ({trouble.action})" if trouble is not None else ""
-                rows.append(self._paint.dim(edge.clean(f"link: {_link_words(self._view)}{why}")))
+                link = link_words(self._view.link, self._view.away, self._view.folded, whole=True)
+                rows.append(self._paint.dim(edge.clean(f"link: {link}{why}")))
         if self._view.resumed is not self._resumed:
             self._resumed = self._view.resumed
             if self._resumed is not None:

@@ -394,8 +394,8 @@ def placed(file: str, line: int, folder: str = "") -> str:
 
 def trouble(notice: Notice, paint: Paint, folder: str = "", where: str = "") -> Iterator[str]:
     """What kept tests from running: where, why, and what to do."""
-    told = clean(f"{notice.suite} on {where}" if where else notice.suite)
-    suite = f" [{told}]" if notice.suite else ""
+    told = clean(" on ".join(part for part in (notice.suite, where) if part))
+    suite = f" [{told}]" if told else ""
     yield paint.bold(paint.verdict("error", f"✗ {clean(notice.message)}")) + suite
     if notice.file:
         yield clean(f"    {placed(notice.file, notice.line, folder)}")

@@ -28,7 +28,7 @@ from tracekit.model.matching import meant, one_of
 from tracekit.model.notices import BLOCKING
 from tracekit.model.rerun import failed, outstanding, runnable
 from tracekit.store.copies import Copy
-from tracekit.store.runs import RunFolder, damaged
+from tracekit.store.runs import LOCAL_BOX, RunFolder, damaged
 from tracekit.wire.ids import is_run_id
 from tracekit.wire.names import LINE_VERSION
 from tracekit.wire.problems import Problem, ProblemError
@@ -238,9 +238,7 @@ class Launching:
             found = [view.state.ids[index] for index in select(view.state, request.selectors)]
             notices = [notice for notice in view.state.notices if notice.kind != "warning"]
             runners = {suite.name: suite.runner for suite in view.state.run.suites}
-            problems = [
-                Problem("discover.failed", notice.message, notice.suite, notice.action) for notice in notices
-            ]
+            problems = [undiscovered(notice, request.environment) for notice in notices]
             missing = [
                 _uncollected(notice)
                 for notice in notices
@@ -292,6 +290,15 @@ class Launching:
             except ProblemError:
                 break
         return chain[::-1]
+
+
+def undiscovered(notice: Notice, environment: str) -> Problem:
+    """What kept tests from being found: on which box, since that is where its remedy is to be done."""
+    if environment in {"", LOCAL_BOX}:
+        return Problem("discover.failed", notice.message, notice.suite, notice.action)
+    where = f"{notice.suite} on {environment}" if notice.suite else environment
+    action = f"on {environment}: {notice.action}" if notice.action else ""
+    return Problem("discover.failed", notice.message, where, action)
 
 
 def _uncollected(notice: Notice) -> dict[str, Any]:

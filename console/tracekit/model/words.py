@@ -55,6 +55,19 @@ def moment(nanoseconds: int) -> str:
         return "?"
 
 
+def link_words(link: str, away: tuple[int, int] | None, folded: int, *, whole: bool = False) -> str:
+    """How a link is: since when and how often it was tried, or how far what is here goes. `away` is since when it is
+    down, and the tries since; each may be 0 where nobody knows. `whole`: there is room to say of what the bytes are.
+    """
+    if link == "lost":
+        return f"lost at byte {folded:,}" + (" of the journal" if whole else "")
+    since, tried = away or (0, 0)
+    if link != "reconnecting":
+        return link
+    attempt = f", attempt {tried:,}" if tried else ""
+    return f"{link}{attempt}" + (f", down since {moment(since).partition(' ')[2]} UTC" if since else "")
+
+
 def ago(then: int, now: int) -> str:
     """How long since: `5s ago`, `3m ago`, `2h ago`, `4d ago`."""
     passed = max(0, now - then) // 1_000_000_000

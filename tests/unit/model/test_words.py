@@ -21,3 +21,16 @@ def test_few__any_number__then_never_more_than_six_letters() -> None:
 def test_weight__any_size__then_in_the_unit_that_is_read_best() -> None:
     sizes = (0, 812, 4_301, 32_505_856, 5 * 2**30)
     assert [words.weight(size) for size in sizes] == ["0 B", "812 B", "4.2 KiB", "31 MiB", "5.0 GiB"]
+
+
+def test_link_words__any_link__then_what_is_known_of_it_and_no_more() -> None:
+    since = 1_763_640_238 * 10**9
+    assert words.link_words("attached", None, 7) == "attached"
+    assert words.link_words("reconnecting", None, 7) == "reconnecting"
+    assert (
+        words.link_words("reconnecting", (since, 1204), 7)
+        == "reconnecting, attempt 1,204, down since 12:03:58 UTC"
+    )
+    assert words.link_words("reconnecting", (0, 2), 7) == "reconnecting, attempt 2"
+    assert words.link_words("lost", (since, 3), 23375) == "lost at byte 23,375"
+    assert words.link_words("lost", None, 23375, whole=True) == "lost at byte 23,375 of the journal"

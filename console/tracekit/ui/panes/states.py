@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tracekit.model.facts import RunFacts
-from tracekit.model.words import count, moment, seconds
+from tracekit.model.words import count, link_words, seconds
 from tracekit.ui.board import Board
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
@@ -109,18 +109,15 @@ def fault_lines(problem: Problem, look: Palette) -> list[Line]:
 def banner(board: Board, problems: Sequence[Problem], look: Palette, now: int) -> Line | None:
     """One line above the footer while something about the link or the engine needs to be known."""
     view = board.newest
-    lost = f"lost at byte {view.folded:,}" if view is not None and view.link == "lost" else ""
+    link = link_words(view.link, view.away, view.folded) if view is not None else ""
+    lost = link if view is not None and view.link == "lost" else ""
     if view is not None and view.problem is not None:
         what = f"{lost}: {view.problem.what}" if lost else view.problem.what
         return _banner(what, view.problem.action, look)
     if view is not None and view.link == "reconnecting":
-        since, tried = view.away or (0, 0)
-        attempt = f", attempt {tried:,}" if tried else ""
-        when = f", down since {moment(since).partition(' ')[2]} UTC" if since else ""
         if view.trouble is not None:
-            what = f"reconnecting{attempt}{when}: {view.trouble.what}"
-            return _banner(what, view.trouble.action, look)
-        return _banner(f"reconnecting{attempt}{when}; the run goes on", "", look)
+            return _banner(f"{link}: {view.trouble.what}", view.trouble.action, look)
+        return _banner(f"{link}; the run goes on", "", look)
     if lost:
         return _banner(f"{lost}: shown as lost, not as failed", "H attaches again", look)
     if view is not None and view.live and view.resumed is not None and now - view.resumed[2] < TOLD:
