@@ -369,3 +369,13 @@ def test_filter__word_that_the_rows_show__finds_just_those_rows(kind: str, word:
 
     # All of its rows are in sight.
     drive(recorded(), story, (120, 60))
+
+
+def test_filter__a_kind_that_does_not_exist__then_the_nearest_one_is_offered() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "J", "4")
+        await filtered(pilot, shown, "kind=lgo")
+        assert "no row passes kind=lgo" in shown.screen_text()
+        assert "did you mean kind:log?" in shown.screen_text()
+
+    drive(recorded(), story)

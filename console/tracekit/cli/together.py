@@ -69,7 +69,10 @@ def together(names: Sequence[str], args: argparse.Namespace) -> int:
         else:
             edge.write(f"{boxes[run]:{width}} {line(row, begin + row.time - when, paint)}")
     if not shown:
-        raise ProblemError(Problem("select.nothing", "no row passes the filter", args.filter, "try another"))
+        from tracekit.model.meaning import perhaps_meant
+
+        action = perhaps_meant(args.filter) or "try another"
+        raise ProblemError(Problem("select.nothing", "no row passes the filter", args.filter, action))
     return edge.OK
 
 

@@ -93,7 +93,9 @@ def _say_unread(trace: Trace) -> None:
 
 
 def _nothing(text: str) -> Problem:
-    action = "`tracekit events RUN --count` shows what there is"
+    from tracekit.model.meaning import perhaps_meant
+
+    action = perhaps_meant(text) or "`tracekit events RUN --count` shows what there is"
     return Problem("select.nothing", "no row passes the filter", text, action)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tracekit.model.facts import Attempt
+from tracekit.model.meaning import perhaps_meant
 from tracekit.store.tracewindow import About
 from tracekit.ui.board import Board
 from tracekit.ui.panes.picks import Stretch
@@ -197,7 +198,8 @@ def empty_lines(window: Window, text: str, about: About, *, live: bool, look: Pa
         return [Line().gap(2).own("looking", look.dim).own(look.glyphs.dots, look.accent)]
     if text:
         passing = Line().gap(2).own("no row passes ", look.text).name(text, look.accent)
-        return [passing, Line().gap(2).own("/ changes the filter; esc there takes it away", look.dim)]
+        meant = [Line().gap(2).name(near, look.warn)] if (near := perhaps_meant(text)) else []
+        return [passing, *meant, Line().gap(2).own("/ changes the filter; esc there takes it away", look.dim)]
     if live:
         return [Line().gap(2).own("nothing yet: rows come as they are recorded", look.dim)]
     if about.scenarios and window.total:
