@@ -53,7 +53,7 @@ def _missing(view: RunView) -> Iterator[str]:
         counts = (
             (state.damaged, "lines of the journal cannot be read"),
             (state.missing_total, "lines are missing"),
-            (state.untraced, "records of the trace are lost"),
+            *state.trace_losses,
         )
         yield from (f"{count:,} {what}" for count, what in counts if count)
         ended = state.run.ended

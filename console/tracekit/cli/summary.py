@@ -418,8 +418,7 @@ def _hurt(state: RunState) -> str:
         told.append(f"{state.damaged} lines of the journal cannot be read")
     if state.missing_total:
         told.append(f"{state.missing_total} lines are missing")
-    if state.untraced:
-        told.append(f"{state.untraced:,} records of the trace are lost")
+    told += [f"{number:,} {what}" for number, what in state.trace_losses]
     return ", ".join(told)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from tracekit.model.records import Key
 
 NAME = "tracekit.checkpoint"
-VERSION = 4
+VERSION = 5
 # Far above any run that fits on a screen, far below what would exhaust a machine.
 MAX_SIZE = 2 << 30
 _MAX_HEADER = 4096
@@ -120,7 +120,7 @@ def _payload(fold: Fold, attempts: list[int]) -> dict[str, Any]:
         "marks": fold.marks,
         "sources": [[src, *source.to_json()] for src, source in fold.sources.items()],
         "run": [[[name, key, line] for name, (key, line) in kept.items()] for kept in lines.kept],
-        "counters": [state.generation, damaged, state.unknown, state.untraced],
+        "counters": [state.generation, damaged, state.unknown, state.untraced, state.wordless],
         "told": state.told.hex(),
         "durations": state.duration.tolist(),
         "facts": _facts_out(state),
@@ -188,7 +188,7 @@ def _fold(payload: dict[str, Any], rows: list[str]) -> Fold:
     state.run = lines.facts()
     state.show_again()
     counters = (int(count) for count in payload["counters"])
-    state.generation, state.damaged, state.unknown, state.untraced = counters
+    state.generation, state.damaged, state.unknown, state.untraced, state.wordless = counters
     state.all_changed()
     return fold
 

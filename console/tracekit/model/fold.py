@@ -26,6 +26,8 @@ from tracekit.wire.names import EVENTS, E
 
 Line = dict[str, Any]
 _SHORT = 512
+#: The tracer's reason for a row without its words.
+WORDLESS = "no room for another string"
 
 
 def _nothing(_fold: Fold, _key: Key, _line: Line) -> None:
@@ -273,7 +275,10 @@ class Fold:
 
     def _trace(self, _key: Key, line: Line) -> None:
         # Each says all of it so far, whoever says it: one that comes late knows less.
-        self.state.untraced = max(self.state.untraced, coerce.natural(line.get("lost")))
+        state, why = self.state, line.get("why")
+        state.untraced = max(state.untraced, coerce.natural(line.get("lost")))
+        if isinstance(why, dict):
+            state.wordless = max(state.wordless, coerce.natural(why.get(WORDLESS)))
 
     def take_notice(self, key: Key, line: Line) -> None:
         """Note a line that is nobody's verdict."""

@@ -83,6 +83,7 @@ class RunState:
         self.runner_output: list[OutputSpan] = []
         self.missing: dict[str, int] = {}
         self.untraced = 0
+        self.wordless = 0  # of those: words alone, whose rows are there
         self.damaged = 0
         self.unknown = 0
         self.lost = False
@@ -233,6 +234,16 @@ class RunState:
         return sum(self.missing.values())
 
     @property
+    def trace_losses(self) -> list[tuple[int, str]]:
+        """How many of what the trace lacks. A row for whose words there was no room is there, and has none."""
+        words = min(self.wordless, self.untraced)
+        told = (
+            (self.untraced - words, "records of the trace are lost"),
+            (words, "words of the trace are lost: their rows are there without them"),
+        )
+        return [(number, what) for number, what in told if number > 0]
+
+    @property
     def dropped(self) -> int:
         """Whatever was to be recorded and is not there: lines, and records of the trace."""
         return self.missing_total + self.damaged + self.untraced
@@ -267,7 +278,7 @@ class RunState:
         other = RunState()
         other.generation, other.run, other._table = self.generation, self.run, self._table
         other.damaged, other.unknown, other.lost = self.damaged, self.unknown, self.lost
-        other.untraced = self.untraced
+        other.untraced, other.wordless = self.untraced, self.wordless
         other.ids, other.index, other.facts = list(self.ids), dict(self.index), list(self.facts)
         other.status, other.told, other.found = bytearray(self.status), bytearray(self.told), list(self.found)
         other.duration, other.attempts_count = self.duration[:], self.attempts_count[:]

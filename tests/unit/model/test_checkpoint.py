@@ -76,8 +76,8 @@ def test_checkpoint__cut_short__then_refused(keep: int) -> None:
 
 
 def test_checkpoint__of_a_newer_version__then_refused_naming_both() -> None:
-    data = fold(journal().lines).checkpoint().replace(b"checkpoint/4", b"checkpoint/5")
-    with pytest.raises(ProblemError, match=r"version 5.*version 4"):
+    data = fold(journal().lines).checkpoint().replace(b"checkpoint/5", b"checkpoint/6")
+    with pytest.raises(ProblemError, match=r"version 6.*version 5"):
         Fold.restore(data)
 
 
@@ -99,7 +99,7 @@ def test_checkpoint__that_is_none__then_refused(data: bytes) -> None:
 
 def test_checkpoint__that_unpacks_to_more_than_it_names__then_refused_without_unpacking_it() -> None:
     packed = zlib.compress(bytes(50_000_000))
-    header = {"schema": "tracekit.checkpoint/4", "size": 10, "packed": len(packed)}
+    header = {"schema": "tracekit.checkpoint/5", "size": 10, "packed": len(packed)}
     header["blake2b"] = hashlib.blake2b(packed, digest_size=16).hexdigest()
     assert refused(json.dumps(header).encode() + b"\n" + packed) == "model.checkpoint_damaged"
 

@@ -36,6 +36,19 @@ def test_trace__loses_records__then_known_while_it_does_and_for_good() -> None:
     assert fold(Journal().add("trace.ended", lost="many").lines).state.dropped == 0
 
 
+def test_trace__has_no_room_for_words__then_those_are_told_apart_from_records() -> None:
+    why = {"no room for another string": 7, "ring damaged": 5}
+    folded = Journal().add("trace.lost", lost=9).add("trace.ended", lost=12, why=why).fold()
+    for state in (folded.state, Fold.restore(folded.checkpoint()).state):
+        assert [number for number, _ in state.trace_losses] == [5, 7]
+        assert [what.split()[0] for _, what in state.trace_losses] == ["records", "words"]
+        assert state.dropped == 12
+    only = Journal().add("trace.ended", lost=3, why={"no room for another string": 3}).fold()
+    assert [number for number, _ in only.state.trace_losses] == [3]
+    odd = Journal().add("trace.ended", lost=3, why="many").fold()
+    assert (odd.state.wordless, odd.state.trace_losses[0][0]) == (0, 3)
+
+
 def test_source__first_line_is_not_the_first__then_what_came_before_is_missing() -> None:
     source = Source()
     assert source.admit(5)

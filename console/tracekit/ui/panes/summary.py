@@ -39,7 +39,7 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
         return [Line().own("  no run yet", look.dim)]
     with view.lock:
         run = view.state.run
-        damaged, missing, untraced = view.state.damaged, view.state.missing_total, view.state.untraced
+        damaged, missing, losses = view.state.damaged, view.state.missing_total, view.state.trace_losses
     lines = [_headline(board, run, view, look), Line()]
     lines += _verdicts(board.progress(), look)
     lines += _apart(board, look)
@@ -77,16 +77,16 @@ def run_lines(board: Board, look: Palette, now: int) -> list[Line]:
         )
     lines += _not_run(run, look)
     problem = view.problem if not view.live else None
-    if damaged or missing or untraced or problem is not None:
+    if damaged or missing or losses or problem is not None:
         lines += title("recording", look)
     if problem is not None:
         lines.append(Line(4).gap(4).name(problem.what, look.warn))
         lines.append(Line(4).gap(4).own("→ ", look.accent).name(problem.action, look.text))
     if damaged or missing:
         lines.append(Line(4).gap(4).own(f"{damaged} damaged lines, {missing} missing lines", look.warn))
-    if untraced:
-        told = f"{untraced:,} records of the trace are lost"
-        lines.append(Line(4).gap(4).own(told, look.warn).own("  4 and kind:gap say where", look.dim))
+    for number, what in losses:
+        told = Line(4).gap(4).own(f"{number:,} {what}", look.warn)
+        lines.append(told.own("  4 and kind:gap say where", look.dim))
     return lines
 
 
