@@ -139,6 +139,19 @@ def test_key__before_the_parts_of_a_screen_are_there__then_it_decides_nothing() 
     drive(failing, story)
 
 
+def test_key__the_console_is_to_end__then_it_does_nothing() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "H")
+        screen = shown.app.screen
+        assert isinstance(screen, PastScreen)
+        assert screen.check_action("move", ("down",))
+        # Screens still come, and are said to be there, of which no part ever is.
+        shown.app.exit(0, return_code=0)
+        assert not screen.check_action("move", ("down",))
+
+    drive(failing, story)
+
+
 def test_question__withdrawn_beneath_another_screen__then_that_one_stays_and_both_go() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         asked = Question("host-key", "ci@box7.lab:22", "box7.lab shows it", fingerprint="SHA256:x")

@@ -67,7 +67,9 @@ class Standing(_Base):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys that were typed ahead act on nothing that is still to come, or that goes."""
-        return self.stands and self.is_mounted and super().check_action(action, parameters)
+        # As below: of a screen that comes while the console ends no part ever will.
+        here = self.stands and self.is_mounted and not self.app._exit  # noqa: SLF001 - as below
+        return here and super().check_action(action, parameters)
 
     def _get_dispatch_methods(
         self, method_name: str, message: Message
