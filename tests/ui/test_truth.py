@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -67,6 +68,19 @@ def test_header__inventory__is_no_replay() -> None:
         assert "replay" not in shown.screen_text().splitlines()[0]
 
     drive(lambda: showing(FakeView(journals.discovered(), link="replay")), story)
+
+
+@pytest.mark.parametrize(("live", "clock"), [(True, True), (False, False)])
+def test_header__nobody_wrote_down_the_end__then_no_clock_goes_on(live: bool, clock: bool) -> None:
+    journal = Journal()
+    journal.start()
+    journal.begin(journal.found("test_a.py", "test_0"))
+
+    async def story(_: Any, shown: Console) -> None:
+        head = shown.screen_text().splitlines()[0]
+        assert bool(re.search(r" \d\d:\d\d ", head)) == clock, head
+
+    drive(lambda: showing(FakeView(journal, live=live)), story)
 
 
 def test_header__rerun_has_just_begun__counts_the_new_run_alone() -> None:

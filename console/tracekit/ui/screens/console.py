@@ -242,10 +242,12 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         total = sum(tally.values())
         waiting = tally[Status.PENDING] + tally[Status.RUNNING]
         run = view.state.run if view is not None else None
-        ended = run.ended_t if run is not None and run.ended_t else now
+        # The clock of a run goes on while it does; where nobody wrote down when it ended, nothing is known of that.
+        goes_on = view is not None and (view.live or view.link == "lost" or self.travelling)
+        ended = run.ended_t or (now if goes_on else 0) if run is not None else 0
         elapsed = (
             clock(ended - run.started_t)
-            if run is not None and run.started_t and run.mode != "discover"
+            if run is not None and run.started_t and ended and run.mode != "discover"
             else ""
         )
         live = view is not None and view.live and run is not None and run.mode != "discover"
