@@ -241,6 +241,38 @@ def green() -> Journal:
     return journal
 
 
+def service_unwell() -> Journal:
+    """A service that the tests need did not come: nothing was run."""
+    journal = Journal()
+    journal.start(suites=("it",))
+    why = "127.0.0.1:6390 takes no connection: Connection refused"
+    journal.line("service.ready", service="log", after=0.1)
+    journal.line("phase.started", phase="service", id="api", why=why, message=f"waits for service api: {why}")
+    journal.line("service.unhealthy", service="api", after=30.013, why=why)
+    journal.line(
+        "runner.failed_to_start",
+        suite=":services",
+        command=[],
+        exit=1,
+        signal=None,
+        stderr=f"service api is not well after 30.013 s: {why}",
+        why="a service that the tests need is not well",
+        remedy="`./serve --port 6390` starts it; start what is missing where the tests run, then run again",
+        code="box.service",
+    )
+    journal.line(
+        "suite.failed",
+        suite="it",
+        exit=None,
+        message="not run: a service that it needs is not well",
+        detail="",
+        remedy="start the service, then run again",
+        code="suite.blocked",
+    )
+    journal.finish("failed-to-start")
+    return journal
+
+
 def launch_failure() -> Journal:
     """The runner never started."""
     journal = Journal()

@@ -8,7 +8,7 @@ from typing import Any
 from tests.support import journals
 from tests.support.consoles import Console, FakeRow, FakeView
 from tests.support.journals import BEGAN, ROOT, SECOND, raised
-from tests.ui.shots import BOTH, LINE, SINGLE, SMALL, STACKED, WIDE, Shot, keys, opened
+from tests.ui.shots import FOUR, LINE, SMALL, Shot, keys, opened
 from tracekit.engine.archive import Digest
 from tracekit.engine.past import Difference, Held, Story, TrendPoint, Trends, story_of
 from tracekit.model.comparing import Why, compare
@@ -339,32 +339,32 @@ def hostile_comparison() -> Console:
 
 
 PAST: tuple[Shot, ...] = (
-    Shot("runs", runs, (*BOTH, SINGLE, SMALL, LINE), keys("H", "j", "j", "j")),
-    Shot("runs-marked", runs, BOTH, keys("H", "j", "m", "j")),
-    Shot("runs-filter", runs, BOTH, keys("H", "slash", *"chat red", "enter")),
-    Shot("runs-delete", runs, BOTH, keys("H", "G", "D")),
-    Shot("runs-ascii", lambda: few_runs(ascii_only=True), BOTH, keys("H", "j", "j", "j")),
-    Shot("comparison", compared, (*BOTH, SINGLE), keys("d")),
-    Shot("comparison-cause", compared, BOTH, keys("d", "j", "j")),
-    Shot("comparison-facts", compared, BOTH, keys("d", "g")),
-    Shot("comparison-ascii", lambda: compared(ascii_only=True), BOTH, keys("d", "G")),
-    Shot("comparison-same", same, BOTH, keys("d")),
-    Shot("comparison-gone", comparison_gone, BOTH, keys("d")),
-    Shot("comparison-hostile", hostile_comparison, BOTH, keys("d")),
-    Shot("then", opened(journals.failing), (*BOTH, SINGLE), keys("[", "[", "[")),
-    Shot("then-step", opened(journals.failing), BOTH, keys("J", "2", "tab", "[", *"[[[[[[[[")),
-    Shot("then-begin", opened(journals.failing), BOTH, keys("(")),
-    Shot("then-live", opened(journals.running), BOTH, keys("[")),
-    Shot("then-ascii", opened(journals.failing, ascii_only=True), BOTH, keys("{", "{")),
-    Shot("trends", trending, (*BOTH, SINGLE), keys("P", "g")),
-    Shot("trends-scenario", trending, BOTH, keys("J", "P")),
-    Shot("trends-plots", trending, (STACKED, SINGLE), keys("J", "P", "tab")),
-    Shot("trends-few", lambda: trending(4), BOTH, keys("P", "g")),
-    Shot("trends-ascii", lambda: trending(ascii_only=True), BOTH, keys("J", "P")),
-    Shot("trends-none", no_runs, BOTH, keys("P")),
-    Shot("trends-unreadable", trends_unreadable, (WIDE,), keys("P")),
-    Shot("trends-hostile", hostile_trends, BOTH, keys("P", "j", "j")),
-    Shot("runs-none", no_runs, BOTH, keys("H")),
-    Shot("runs-unreadable", unreadable_runs, BOTH, keys("H")),
-    Shot("runs-hostile", hostile_runs, BOTH, keys("H", "j")),
+    Shot("runs", runs, (*FOUR, SMALL, LINE), keys("H", "j", "j", "j")),
+    Shot("runs-marked", runs, FOUR, keys("H", "j", "m", "j")),
+    Shot("runs-filter", runs, FOUR, keys("H", "slash", *"chat red", "enter")),
+    Shot("runs-delete", runs, FOUR, keys("H", "G", "D")),
+    Shot("runs-ascii", lambda: few_runs(ascii_only=True), FOUR, keys("H", "j", "j", "j")),
+    Shot("comparison", compared, FOUR, keys("d")),
+    Shot("comparison-cause", compared, FOUR, keys("d", "j", "j")),
+    Shot("comparison-facts", compared, FOUR, keys("d", "g")),
+    Shot("comparison-ascii", lambda: compared(ascii_only=True), FOUR, keys("d", "G")),
+    Shot("comparison-same", same, FOUR, keys("d")),
+    Shot("comparison-gone", comparison_gone, FOUR, keys("d")),
+    Shot("comparison-hostile", hostile_comparison, FOUR, keys("d")),
+    Shot("then", opened(journals.failing), FOUR, keys("[", "[", "[")),
+    Shot("then-step", opened(journals.failing), FOUR, keys("J", "2", "tab", "[", *"[[[[[[[[")),
+    Shot("then-begin", opened(journals.failing), FOUR, keys("(")),
+    Shot("then-live", opened(journals.running), FOUR, keys("[")),
+    Shot("then-ascii", opened(journals.failing, ascii_only=True), FOUR, keys("{", "{")),
+    Shot("trends", trending, FOUR, keys("P", "g")),
+    Shot("trends-scenario", trending, FOUR, keys("J", "P")),
+    Shot("trends-plots", trending, FOUR, keys("J", "P", "tab")),
+    Shot("trends-few", lambda: trending(4), FOUR, keys("P", "g")),
+    Shot("trends-ascii", lambda: trending(ascii_only=True), FOUR, keys("J", "P")),
+    Shot("trends-none", no_runs, FOUR, keys("P")),
+    Shot("trends-unreadable", trends_unreadable, FOUR, keys("P")),
+    Shot("trends-hostile", hostile_trends, FOUR, keys("P", "j", "j")),
+    Shot("runs-none", no_runs, FOUR, keys("H")),
+    Shot("runs-unreadable", unreadable_runs, FOUR, keys("H")),
+    Shot("runs-hostile", hostile_runs, FOUR, keys("H", "j")),
 )

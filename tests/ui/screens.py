@@ -25,7 +25,7 @@ from tests.support.consoles import (
 )
 from tests.support.journals import BEGAN, ROOT, SECOND
 from tests.ui.past_screens import PAST
-from tests.ui.shots import BOTH, LINE, SINGLE, SMALL, WIDE, Shot, keys, opened
+from tests.ui.shots import FOUR, LINE, SMALL, Shot, keys, opened
 from tracekit.engine.view import Resumed
 from tracekit.link.login import Question
 from tracekit.ui.colours import ANSI, DARK, THEMES
@@ -140,6 +140,19 @@ def lost() -> Console:
     return showing(view)
 
 
+def disk_full() -> Console:
+    """A run whose disk took no more, at its end."""
+    view = FakeView(journals.running())
+    view.live, view.link = False, "ended"
+    view.problem = Problem(
+        "run.recording_incomplete",
+        "parts of this run could not be recorded; its verdicts stand: 1 failed, 11 passed, 1 skipped",
+        "",
+        "free space on that disk before the next run",
+    )
+    return showing(view)
+
+
 def reconnecting() -> Console:
     """The link is down for now."""
     view = FakeView(journals.running(), link="reconnecting")
@@ -183,7 +196,7 @@ MANY = "pytest:chat/test_ws.py::test_1000_clients"
 
 async def scrolled_up(pilot: Any, shown: Console) -> None:
     """Output that a person holds while more comes."""
-    await press(pilot, shown, *"jjjj", "3", "tab", "k", "k")
+    await keys(*"jjjj", "3", "tab", "k", "k")(pilot, shown)
     view = shown.app.board_screen.board.newest
     assert isinstance(view, FakeView)
     many = next(
@@ -219,91 +232,95 @@ def remembered(make: Callable[[], journals.Journal], **options: Any) -> Callable
 
 
 SHOTS: tuple[Shot, ...] = (
-    Shot("failing", opened(journals.failing), (*BOTH, SINGLE, SMALL, LINE)),
-    Shot("failing-assertion", opened(journals.failing), (*BOTH, SINGLE), keys("J", "l")),
-    Shot("drill-steps", opened(journals.failing), BOTH, keys("J", "1", "enter")),
-    Shot("why-since-green", remembered(journals.failing), (*BOTH, SINGLE), keys("J", "l", "G")),
-    Shot("history", remembered(journals.failing), (*BOTH, SINGLE), keys("J", "7", "enter")),
-    Shot("history-none", opened(journals.failing), BOTH, keys("J", "7")),
-    Shot("history-ascii", remembered(journals.failing, ascii_only=True), BOTH, keys("J", "7", "enter")),
-    Shot("env", remembered(journals.failing), (*BOTH, SINGLE), keys("J", "6", "enter")),
-    Shot("step-chosen", opened(journals.failing), BOTH, keys("J", "1", "enter", "j", "j", "enter")),
+    Shot("failing", opened(journals.failing), (*FOUR, SMALL, LINE)),
+    Shot("failing-assertion", opened(journals.failing), FOUR, keys("J", "l")),
+    Shot("drill-steps", opened(journals.failing), FOUR, keys("J", "1", "enter")),
+    Shot("why-since-green", remembered(journals.failing), FOUR, keys("J", "l", "G")),
+    Shot("history", remembered(journals.failing), FOUR, keys("J", "7", "enter")),
+    Shot("history-none", opened(journals.failing), FOUR, keys("J", "7")),
+    Shot("history-ascii", remembered(journals.failing, ascii_only=True), FOUR, keys("J", "7", "enter")),
+    Shot("env", remembered(journals.failing), FOUR, keys("J", "6", "enter")),
+    Shot("step-chosen", opened(journals.failing), FOUR, keys("J", "1", "enter", "j", "j", "enter")),
     Shot(
-        "step-chosen-output", opened(journals.failing), BOTH, keys("J", "1", "enter", "j", "j", "enter", "3")
+        "step-chosen-output", opened(journals.failing), FOUR, keys("J", "1", "enter", "j", "j", "enter", "3")
     ),
-    Shot("drill-cases", opened(journals.failing), BOTH, keys("J", "J", "1", "enter", "G")),
-    Shot("drill-repro", opened(journals.failing), BOTH, keys("J", "8", "enter")),
-    Shot("drill-zoomed", opened(journals.failing), BOTH, keys("J", "z")),
-    Shot("run-tab", opened(journals.failing), BOTH, keys("0")),
-    Shot("ascii", opened(journals.failing, ascii_only=True), BOTH, keys("J")),
+    Shot("drill-cases", opened(journals.failing), FOUR, keys("J", "J", "1", "enter", "G")),
+    Shot("drill-repro", opened(journals.failing), FOUR, keys("J", "8", "enter")),
+    Shot("drill-zoomed", opened(journals.failing), FOUR, keys("J", "z")),
+    Shot("run-tab", opened(journals.failing), FOUR, keys("0")),
+    Shot("ascii", opened(journals.failing, ascii_only=True), FOUR, keys("J")),
     *(
-        Shot(f"theme-{name}", opened(journals.failing, theme=name), BOTH, keys("J"))
+        Shot(f"theme-{name}", opened(journals.failing, theme=name), FOUR, keys("J"))
         for name in THEMES
         if name != DARK
     ),
-    Shot("theme-ansi-events", traced(journals.failing, theme=ANSI), (WIDE,), keys("J", "7", "tab")),
-    Shot("theme-choice", opened(journals.failing), BOTH, keys("T")),
-    Shot("running", opened(journals.running), (*BOTH, SINGLE), keys("j", "j", "j", "j")),
-    Shot("events-live", opened(journals.running), (*BOTH, SINGLE), counted),
-    Shot("running-held", opened(journals.running), BOTH, scrolled_up),
-    Shot("events", traced(journals.failing), (*BOTH, SINGLE), keys("J", "4", "tab")),
-    Shot("timeline", traced(journals.failing), (*BOTH, SINGLE), keys("J", "5", "enter", "j", "j")),
-    Shot("timeline-run", opened(journals.spread), (*BOTH, SINGLE), keys("g", "5", "enter")),
+    Shot("theme-ansi-events", traced(journals.failing, theme=ANSI), FOUR, keys("J", "7", "tab")),
+    Shot("theme-choice", opened(journals.failing), FOUR, keys("T")),
+    Shot("running", opened(journals.running), FOUR, keys("j", "j", "j", "j")),
+    Shot("events-live", opened(journals.running), FOUR, counted),
+    Shot("running-held", opened(journals.running), FOUR, scrolled_up),
+    Shot("events", traced(journals.failing), FOUR, keys("J", "4", "tab")),
+    Shot("timeline", traced(journals.failing), FOUR, keys("J", "5", "enter", "j", "j")),
+    Shot("timeline-run", opened(journals.spread), FOUR, keys("g", "5", "enter")),
     Shot(
-        "timeline-run-ascii", opened(journals.spread, ascii_only=True), BOTH, keys("g", "5", "tab", "j", "l")
+        "timeline-run-ascii", opened(journals.spread, ascii_only=True), FOUR, keys("g", "5", "tab", "j", "l")
     ),
-    Shot("timeline-untraced", opened(journals.failing), BOTH, keys("J", "5")),
-    Shot("timeline-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "5", "enter")),
-    Shot("events-zoomed", traced(journals.failing), BOTH, keys("J", "4", "z")),
+    Shot("timeline-untraced", opened(journals.failing), FOUR, keys("J", "5")),
+    Shot("timeline-ascii", traced(journals.failing, ascii_only=True), FOUR, keys("J", "5", "enter")),
+    Shot("events-zoomed", traced(journals.failing), FOUR, keys("J", "4", "z")),
     Shot(
         "events-filter",
         traced(journals.failing),
-        BOTH,
+        FOUR,
         keys("J", "4", "tab", "slash", *"level>=warning", "enter"),
     ),
     Shot(
         "events-fault",
         traced(journals.failing),
-        BOTH,
+        FOUR,
         keys("J", "4", "tab", "slash", *"error levvel>=warning", "enter"),
     ),
     Shot(
-        "events-nothing", traced(journals.failing), BOTH, keys("J", "4", "tab", "slash", *"dur>1h", "enter")
+        "events-nothing", traced(journals.failing), FOUR, keys("J", "4", "tab", "slash", *"dur>1h", "enter")
     ),
-    Shot("events-none-here", traced(journals.failing), BOTH, keys("J", "J", "4")),
-    Shot("events-untraced", opened(journals.failing), BOTH, keys("J", "4")),
-    Shot("events-ascii", traced(journals.failing, ascii_only=True), BOTH, keys("J", "4")),
-    Shot("flags", opened(journals.flagged), (*BOTH, SINGLE)),
-    Shot("flags-quarantined", opened(journals.flagged), BOTH, keys("J")),
+    Shot("events-none-here", traced(journals.failing), FOUR, keys("J", "J", "4")),
+    Shot("events-untraced", opened(journals.failing), FOUR, keys("J", "4")),
+    Shot("events-ascii", traced(journals.failing, ascii_only=True), FOUR, keys("J", "4")),
+    Shot("flags", opened(journals.flagged), FOUR),
+    Shot("flags-quarantined", opened(journals.flagged), FOUR, keys("J")),
     Shot(
-        "flags-left-behind", opened(journals.flagged), BOTH, keys("slash", *"flag:leaks", "enter", "j", "1")
+        "flags-left-behind", opened(journals.flagged), FOUR, keys("slash", *"flag:leaks", "enter", "j", "1")
     ),
-    Shot("flags-ascii", opened(journals.flagged, ascii_only=True), BOTH),
-    Shot("green", opened(journals.green), BOTH),
-    Shot("green-not-run", opened(journals.green), BOTH, keys("0")),
-    Shot("launch-failure", opened(journals.launch_failure), BOTH),
-    Shot("collection-error", opened(journals.collection_error), BOTH),
-    Shot("found", found(journals.discovered), BOTH),
-    Shot("nothing-found", found(journals.nothing_found), BOTH),
-    Shot("discovering", discovering, BOTH),
-    Shot("trust", untrusted, BOTH),
-    Shot("refused", refused, BOTH),
-    Shot("lost", lost, BOTH),
-    Shot("reconnecting", reconnecting, BOTH),
-    Shot("resumed", resumed, BOTH),
-    Shot("filter", opened(journals.failing), BOTH, keys("slash", *"limit")),
-    Shot("marked", opened(journals.failing), BOTH, keys("J", "m", "m")),
-    Shot("rerun", rerun, BOTH, rerun_failed),
-    Shot("live-here", live_here, BOTH),
-    Shot("help", opened(journals.failing), BOTH, keys("question_mark")),
-    Shot("palette", opened(journals.failing), BOTH, keys("colon", *"fail")),
-    Shot("cancel", opened(journals.running), BOTH, keys("X")),
-    Shot("environments", environments, BOTH, keys("e", "j")),
-    Shot("ask-passphrase", opened(journals.failing), BOTH, asked(PASSPHRASE, *"hunter2")),
-    Shot("ask-factor", opened(journals.failing), BOTH, asked(FACTOR, *"271828")),
-    Shot("host-key-unknown", opened(journals.failing), BOTH, asked(UNKNOWN)),
-    Shot("host-key-changed", changed, BOTH),
-    Shot("host-key-revoked", revoked, BOTH),
-    Shot("quit-live", opened(journals.running), BOTH, keys("q")),
+    Shot("flags-ascii", opened(journals.flagged, ascii_only=True), FOUR),
+    Shot("green", opened(journals.green), FOUR),
+    Shot("green-not-run", opened(journals.green), FOUR, keys("0")),
+    Shot("launch-failure", opened(journals.launch_failure), FOUR),
+    Shot("service-unwell", opened(journals.service_unwell), FOUR, keys("enter")),
+    Shot("service-unwell-env", opened(journals.service_unwell), FOUR, keys("6", "tab")),
+    Shot("disk-full", disk_full),
+    Shot("disk-full-run", disk_full, FOUR, keys("0", "tab")),
+    Shot("collection-error", opened(journals.collection_error), FOUR),
+    Shot("found", found(journals.discovered), FOUR),
+    Shot("nothing-found", found(journals.nothing_found), FOUR),
+    Shot("discovering", discovering, FOUR),
+    Shot("trust", untrusted, FOUR),
+    Shot("refused", refused, FOUR),
+    Shot("lost", lost, FOUR),
+    Shot("reconnecting", reconnecting, FOUR),
+    Shot("resumed", resumed, FOUR),
+    Shot("filter", opened(journals.failing), FOUR, keys("slash", *"limit")),
+    Shot("marked", opened(journals.failing), FOUR, keys("J", "m", "m")),
+    Shot("rerun", rerun, FOUR, rerun_failed),
+    Shot("live-here", live_here, FOUR),
+    Shot("help", opened(journals.failing), FOUR, keys("question_mark")),
+    Shot("palette", opened(journals.failing), FOUR, keys("colon", *"fail")),
+    Shot("cancel", opened(journals.running), FOUR, keys("X")),
+    Shot("environments", environments, FOUR, keys("e", "j")),
+    Shot("ask-passphrase", opened(journals.failing), FOUR, asked(PASSPHRASE, *"hunter2")),
+    Shot("ask-factor", opened(journals.failing), FOUR, asked(FACTOR, *"271828")),
+    Shot("host-key-unknown", opened(journals.failing), FOUR, asked(UNKNOWN)),
+    Shot("host-key-changed", changed, FOUR),
+    Shot("host-key-revoked", revoked, FOUR),
+    Shot("quit-live", opened(journals.running), FOUR, keys("q")),
     *PAST,
 )

@@ -9,8 +9,9 @@ from typing import Any
 from tests.support import journals
 from tests.support.consoles import Before, Console, FakeView, press, showing
 
-WIDE, STACKED, SINGLE, SMALL, LINE = (120, 36), (80, 24), (60, 20), (40, 10), (39, 9)
-BOTH = (WIDE, STACKED)
+WIDER, WIDE, STACKED, SINGLE, SMALL, LINE = (160, 48), (120, 36), (80, 24), (60, 20), (40, 10), (39, 9)
+#: The sizes that every state is designed for.
+FOUR = (WIDER, WIDE, STACKED, SINGLE)
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,17 @@ class Shot:
 
     name: str
     make: Callable[[], Console]
-    sizes: tuple[tuple[int, int], ...] = BOTH
+    sizes: tuple[tuple[int, int], ...] = FOUR
     before: Before | None = None
 
 
 def keys(*pressed: str) -> Before:
-    """Press these."""
+    """Press these; `tab` is the way into the pane beside the tree, where one pane alone is not there already."""
 
     async def before(pilot: Any, shown: Console) -> None:
-        await press(pilot, shown, *pressed)
+        for key in pressed:
+            if key != "tab" or shown.app.board_screen.scenarios.has_focus:
+                await press(pilot, shown, key)
 
     return before
 

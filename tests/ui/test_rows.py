@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,8 +19,10 @@ from tracekit.model.facts import OutputSpan
 from tracekit.model.status import Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.output import LONGEST, OutputIndex
-from tracekit.ui.safe import clean, shorten_name
+from tracekit.ui.safe import Line, clean, shorten_name
 from tracekit.ui.sections import LEAF, file_section
+from tracekit.ui.theme import palette
+from tracekit.ui.widgets.header import Header, HeaderFacts, TitleRow
 
 
 def test_board__60_000_rows_three_changes__looks_at_three() -> None:
@@ -361,3 +364,31 @@ def test_tree__a_red_goes_and_comes_back__then_what_stood_above_it_is_in_sight_a
         assert all(f"cause of {file}" in text for file in still)
 
     drive(make, story)
+
+
+def test_title__longer_than_its_row__then_its_end_is_marked_as_missing() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        title = shown.app.board_screen.query_one("#tree-title", TitleRow)
+        width = title.size.width
+        title.show(Line().own("a" * width))
+        assert title.render_line(0).text == "a" * width
+        title.show(Line().own("a" * (width + 1)))
+        assert title.render_line(0).text == "a" * (width - 1) + "…"
+        title.show(Line().own("界" * width))
+        assert title.render_line(0).text.endswith("…")
+        assert title.render_line(0).cell_length == width
+
+    drive(lambda: showing(FakeView(journals.failing())), story)
+
+
+@pytest.mark.parametrize("link", ["then", "lost"])
+def test_header__state_that_has_no_room_beside_the_project__then_the_project_gives_way(link: str) -> None:
+    facts = HeaderFacts(project="chat-server", total=13, over=5, passed=2, red=1, elapsed="00:42", link=link)
+    header = Header(palette())
+    header.facts = facts
+    said = header.line(60).text
+    assert f"{link}  drop 0" in said
+    assert "chat" not in said
+    header.facts = replace(facts, link="")
+    assert "chat" in header.line(60).text
+    assert "drop 0" in header.line(60).text

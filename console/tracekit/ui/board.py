@@ -421,7 +421,12 @@ class Board:
         view = self.newest
         if view is None or not view.live or view.state.run.mode == "discover":
             awaited = (view.expected if view is not None else 0) - sum(self.tally.values())
-            return self.tally + Counter({int(Status.PENDING): awaited}) if awaited > 0 else self.tally
+            tally = self.tally + Counter({int(Status.PENDING): awaited}) if awaited > 0 else self.tally
+            if view is not None and not view.live and view.problem is not None:
+                # Nothing of it goes on, whatever nobody could write down.
+                tally = tally + Counter({int(Status.LOST): tally[Status.RUNNING]})
+                tally[Status.RUNNING] = 0
+            return tally
         return Counter({status: view.state.counts[status.word] for status in Status})
 
     def family(self, row: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 from textual.widget import Widget
@@ -85,9 +86,11 @@ class Header(Lined, Widget):
         run.gap(1).own(f"{facts.elapsed:>5}", look.text)
         right = self._right(facts.link if width >= ROOMY else SHORT_LINKS.get(facts.link, facts.link))
         line = Line().own(" tracekit", look.accent)
-        if width >= 60:
-            room = max(8, width - run.columns - right.columns - 34)
-            line.gap(2).put(shorten(clean(facts.project), min(room, 28)), look.strong)
+        project = shorten(clean(facts.project), min(max(8, width - run.columns - right.columns - 34), 28))
+        # Where one of them has no room it is the project: it stays the same, and the state does not.
+        needed = line.columns + project.columns + run.columns + right.columns + 6
+        if width >= 80 or 60 <= width >= needed:
+            line.gap(2).put(project, look.strong)
         if width >= 80:
             local = facts.environment in {"", "local"}
             line.gap(2).own("env: ", look.dim).put(
@@ -198,8 +201,13 @@ class TitleRow(Lined, Widget):
         return self._line.text
 
     def render_line(self, y: int) -> Strip:
-        """Paint it."""
-        return self._line.strip(self.size.width, self.rich_style)
+        """Paint it, with a mark where its end is missing."""
+        width, base = self.size.width, self.rich_style
+        if self._line.columns <= width or not width:
+            return self._line.strip(width, base)
+        look = getattr(self.app, "look", None)
+        dots = look.glyphs.dots if isinstance(look, Palette) else "…"
+        return Strip([*self._line.strip(width - 1, base), Segment(dots, base)], width)
 
 
 class Rule(Lined, Widget):

@@ -149,7 +149,9 @@ def told_of(notice: Notice) -> tuple[str, str]:
     """Where something was, and the first line of what it said: of two rows one of both is another."""
     said = (notice.message.strip().splitlines() or [notice.kind])[0]
     if notice.kind != "discovery":
-        return "", f"{notice.suite}: {said}" if notice.suite else said
+        # What is no suite of the project, as what waits for its services, has a name for machines alone.
+        named = notice.suite and not notice.suite.startswith(":")
+        return "", f"{notice.suite}: {said}" if named else said
     chain = notice.failure.chain if notice.failure is not None else ()
     if chain:
         # What was raised first is what is to be mended; a runner wraps it in its own.
