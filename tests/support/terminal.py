@@ -163,9 +163,12 @@ class Terminal:
         return self.process.returncode
 
     def wait(self, patience: float = PATIENCE) -> int | None:
-        """Read until the process has ended; gives its exit code, or None."""
+        """Read until the process has ended, and all that it wrote; gives its exit code, or None."""
         self.until(lambda: self.process.poll() is not None, patience)
-        return self.process.poll()
+        code = self.process.poll()
+        while code is not None and self.read(0):
+            pass
+        return code
 
 
 def emulated(text: str) -> str:

@@ -46,6 +46,8 @@ SEED = 20_15
 PATIENCE = 120.0
 SPREAD = 3  # a short round looks at so many fewer screens
 SIZES = ((120, 36), (80, 24))
+#: Ways that see it as recorded elsewhere.
+FROM_ELSEWHERE = frozenset({"bundle", "import"})
 #: A walk over everything that a run says.
 WALK: tuple[tuple[str, ...], ...] = (
     ("0",),
@@ -264,7 +266,7 @@ class Round:
                 self.outcome.fault(f"{name} holds something else than live: {difference}")
         for name, seen in self.screens.items():
             for number, (one, other) in enumerate(zip(screens, seen, strict=True)):
-                if ELSEWHERE in other:
+                if name in FROM_ELSEWHERE:
                     one, other = _not_run_again(one), _not_run_again(other)
                 rows = zip(one.split("\n"), other.split("\n"), strict=False)
                 for row, (mine, theirs) in enumerate(rows):
@@ -304,16 +306,28 @@ def _without_link(text: str) -> str:
     return re.sub(r"(replay|      )(?=  drop \d+$)", "      ", text, count=1, flags=re.MULTILINE)
 
 
+def _without_bar(row: str) -> str:
+    """A row without the bar at its end: how long that is follows from rows that are out of sight, too."""
+    return re.sub(r"[▁▂▃▄▅▆▇█]$", "", row).rstrip()
+
+
 def _not_run_again(text: str) -> str:
     """The same without how it is run again, which what was recorded elsewhere is not: the rows behind it move up."""
-    cut = [row.partition("▕") for row in text.split("\n")]
-    pane = [right.rstrip() for _, bar, right in cut if bar]
+    rows = text.rstrip("\n").split("\n")
+    beside = any("▕" in row for row in rows)
+    # Beside the tree, or below it between the header and the keys.
+    cut = [row.partition("▕") if beside else ("", "", row) for row in rows]
+    of_pane = [bool(bar) if beside else 0 < at < len(rows) - 1 for at, (_, bar, _) in enumerate(cut)]
+    pane = [_without_bar(right) for (_, _, right), its in zip(cut, of_pane, strict=True) if its]
     again = next((at for at, row in enumerate(pane) if "tracekit run " in row or ELSEWHERE in row), len(pane))
     behind = again + 1
     while behind < len(pane) and pane[behind].startswith("      "):
         behind += 1
     kept = iter(pane[:again] + pane[behind:][: len(pane) - again - _MOST_WORDS])
-    return "\n".join(left + bar + (next(kept, "") if bar else "") for left, bar, _ in cut)
+    return "\n".join(
+        left + bar + (next(kept, "") if its else right)
+        for (left, bar, right), its in zip(cut, of_pane, strict=True)
+    )
 
 
 async def _until(fact: Callable[[], bool]) -> None:
