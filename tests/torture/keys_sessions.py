@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 import pyte
-from textual._compositor import CompositorUpdate, LayoutUpdate
+from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.pilot import Pilot
 from textual.worker import WorkerCancelled, WorkerFailed
 
@@ -76,7 +76,7 @@ class Glass:
         if self._app.size != self._size:
             self._resize()
         (ours, here), (theirs, there) = self._pairs
-        plain = update.render_segments(self._app.console)
+        plain = _of_whole_parts(update).render_segments(self._app.console)
         here.feed(
             emulated(cast("CompositorUpdate", self._app.fewer(update)).render_segments(self._app.console))
         )
@@ -106,6 +106,21 @@ class Glass:
     def text(self) -> list[str]:
         """Row by row."""
         return [unicodedata.normalize("NFC", line.rstrip()) for line in self._pairs[0][0].display]
+
+
+def _of_whole_parts(update: CompositorUpdate) -> CompositorUpdate:
+    """The same, each part of a line to its ends: the library cuts it where the change ends, the console does not."""
+    if not isinstance(update, ChopsUpdate):
+        return update
+    spans = []
+    for y, since, until in update.spans:
+        parts = [
+            (x, end)
+            for end, (x, strip) in zip(update.chop_ends[y], update.chops[y].items(), strict=False)
+            if strip is not None and x < until and end > since
+        ]
+        spans.append((y, min([since, *(x for x, _ in parts)]), max([until, *(end for _, end in parts)])))
+    return ChopsUpdate(update.chops, spans, update.chop_ends)
 
 
 def play(name: str, seed: int, steps: list[str], on: Machine | None = None) -> Session:
