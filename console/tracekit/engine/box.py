@@ -213,7 +213,10 @@ class Box:
                 await session.send(functools.partial(_put, offset, data))
 
     async def follow(self, follower: Follower, tasks: TaskGroup) -> None:
-        """Attach to a run and fold it from now on; raises ProblemError when the agent does not know it."""
+        """Attach to a run and fold it from now on; raises ProblemError when the agent does not know it.
+
+        Of one run there is one follower: whoever asks sees to it.
+        """
         run = follower.view.run_id
         self._followers[run] = follower
         self._followed.set()
@@ -298,7 +301,8 @@ class Box:
     async def _until_ended(self, follower: Follower) -> None:
         try:
             await follower.run()
-            self._followers.pop(follower.view.run_id, None)
+            if self._followers.get(follower.view.run_id) is follower:
+                del self._followers[follower.view.run_id]
             session = self._session
             if self.copying and follower.end and session is not None and follower.whole:
                 # Everything is here now: the box need not keep it. What it does not hear now it forgets by itself.

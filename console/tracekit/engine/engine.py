@@ -172,7 +172,7 @@ class _Core:
         if self._launcher is None:
             from tracekit.engine.launching import Launching
 
-            self._launcher = Launching(self._context, self._discovery)
+            self._launcher = Launching(self._context, self._discovery, self._live)
         return self._launcher
 
     async def handle(self, request: Request) -> RunView:
@@ -226,14 +226,19 @@ class _Core:
         if request.environment is not None:
             return self._known(await self._launching().attach_there(request))
         folder = self._engine.store.find(request.run)
-        known = self._engine.views.get(folder.run_id)
-        if known is not None and known.live:
-            return known
+        here = await self._launching().here(folder.run_id)
+        if here is not None:
+            return here
         if folder.imported:
             # It names a host and a plan that are a stranger's: nothing is connected for it.
             return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
         box = self._boxes.noted(folder.facts())
-        if folder.run_id in {str(run.get("run")) for run in await box.live_runs()}:
+        there = folder.run_id in {str(run.get("run")) for run in await box.live_runs()}
+        # Somebody else may have asked for it in the meantime.
+        here = await self._launching().here(folder.run_id)
+        if here is not None:
+            return here
+        if there:
             return self._known(await self._launching().attach(folder))
         return self._known(await anyio.to_thread.run_sync(self._history.replay, folder.run_id))
 
@@ -243,6 +248,10 @@ class _Core:
         if view.live:
             await self._boxes.noted(folder.facts()).cancel(folder.run_id, request.scenario)
         return view
+
+    def _live(self, run_id: str) -> RunView | None:
+        known = self._engine.views.get(run_id)
+        return known if known is not None and known.live else None
 
     def _known(self, view: RunView) -> RunView:
         # Of those that have ended, whoever shows one holds it: a console that is open for days keeps the others' room.

@@ -5,12 +5,13 @@ A rerun is a launch whose plan is its parent's, narrowed to some scenarios; runs
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -47,10 +48,18 @@ _DETAIL = 16 * 1024
 class Launching:
     """Starts runs and follows them."""
 
-    def __init__(self, context: Context, discovery: Callable[[], Discovery]) -> None:
+    def __init__(
+        self,
+        context: Context,
+        discovery: Callable[[], Discovery],
+        live: Callable[[str], RunView | None],
+    ) -> None:
         self._context = context
         self._discovery = discovery
         self._packing = False
+        self._live = live
+        # The runs that are being started or attached now.
+        self._under_way: dict[str, anyio.Event] = {}
 
     async def launch(self, request: Launch) -> RunView:
         """Run what the request names; raises ProblemError before anything is started when it cannot be."""
@@ -102,11 +111,29 @@ class Launching:
         )
         return await self._start(await anyio.to_thread.run_sync(plan))
 
+    async def here(self, run_id: str) -> RunView | None:
+        """The view of a run that this console follows, or is about to: it follows one run once."""
+        while (begun := self._under_way.get(run_id)) is not None:
+            await begun.wait()
+        return self._live(run_id)
+
+    @contextlib.contextmanager
+    def _beginning(self, run_id: str) -> Iterator[None]:
+        """Whoever asks for this run meanwhile waits until it is followed, or will not be."""
+        begun = self._under_way[run_id] = anyio.Event()
+        try:
+            yield
+        finally:
+            del self._under_way[run_id]
+            # Who waits comes to it once we have said of the view that it lives.
+            begun.set()
+
     async def attach(self, folder: RunFolder) -> RunView:
         """Follow a run that the agent has and this console does not."""
         view = RunView(folder.run_id, str(folder.facts().get("root", "")), folder.box_dir, link="connecting")
         view.paths = paths_of(folder.facts())
-        await self._follow(view, folder, self._context.boxes.noted(folder.facts()))
+        with self._beginning(folder.run_id):
+            await self._follow(view, folder, self._context.boxes.noted(folder.facts()))
         return view
 
     async def attach_there(self, request: Attach) -> RunView:
@@ -125,6 +152,8 @@ class Launching:
             action = f"`tracekit box check {where.name}` lists what it has"
             raise ProblemError(Problem("store.no_such_run", what, request.run or where.name, action))
         run_id = str(found["run"])
+        if (here := await self.here(run_id)) is not None:
+            return here
         try:
             folder = self._context.store.find(run_id)
         except ProblemError:
@@ -142,7 +171,8 @@ class Launching:
             folder = self._context.store.create(run_id, facts)
         view = RunView(run_id, config.profile.root, folder.box_dir, link="connecting")
         view.paths = where.path_map
-        await self._follow(view, folder, box)
+        with self._beginning(run_id):
+            await self._follow(view, folder, box)
         return view
 
     async def _start(self, planned: Planned, begun_in: RunFolder | None = None) -> RunView:
@@ -153,17 +183,18 @@ class Launching:
         begun = False
         try:
             box = self._context.boxes.of(planned.environment)
-            if planned.remote:
-                from tracekit.engine.bringing import brought
+            with self._beginning(planned.run_id):
+                if planned.remote:
+                    from tracekit.engine.bringing import brought
 
-                placed = await brought(planned, box, self._context)
-                if placed is not planned:
-                    planned = placed
-                    folder.write(planned.facts(self._context.console))
-            message = planned.message(folder.path, self._context.console)
-            await box.start(message, said=begun_in is not None)
-            begun = planned.remote
-            await self._follow(view, folder, box)
+                    placed = await brought(planned, box, self._context)
+                    if placed is not planned:
+                        planned = placed
+                        folder.write(planned.facts(self._context.console))
+                message = planned.message(folder.path, self._context.console)
+                await box.start(message, said=begun_in is not None)
+                begun = planned.remote
+                await self._follow(view, folder, box)
         except BaseException:
             # Nothing was begun: a folder without a journal would stand in every list as a damaged run. One that was
             # begun on a box is found again by it.
