@@ -332,6 +332,17 @@ class Board:
         attempts = view.state.attempts(view.state.index[self.ids[row]])
         return attempts[-1].started_t if attempts else 0
 
+    def ran(self, row: int) -> tuple[int, int | None] | None:
+        """When the row's newest attempt began, by the box's wall clock, and how long it took, once it has ended."""
+        if self.owner[row] < 0:
+            return None
+        state = self.sources[self.owner[row]].view.state
+        i = state.index[self.ids[row]]
+        record = state.glance(i, state.latest[i]) if state.latest[i] else None
+        if record is None or record.started is None:
+            return None
+        return record.started[0], record.took if record.ended is not None else None
+
     def reason(self, row: int) -> str:
         """Why a row was skipped, cancelled or not run."""
         if self.owner[row] < 0:

@@ -23,13 +23,13 @@ from tracekit.ui.actions import CONSOLE, bindings, footer_hints
 from tracekit.ui.asking import NEVER
 from tracekit.ui.board import Board, Delta
 from tracekit.ui.composing import Sparingly
-from tracekit.ui.panes import states, timebar
+from tracekit.ui.panes import rowbars, states, timebar, treetitle
 from tracekit.ui.panes.picks import GoTo, OpenRun, Place, Stretch
 from tracekit.ui.ports import ViewFace
 from tracekit.ui.safe import Line
 from tracekit.ui.screens.beside import Beside
 from tracekit.ui.screens.copying import Copying
-from tracekit.ui.screens.layout import Fit, detail_width, fit
+from tracekit.ui.screens.layout import Fit, detail_width, fit, left_width
 from tracekit.ui.screens.noticing import Noticing
 from tracekit.ui.screens.travelling import Travelling
 from tracekit.ui.sections import CAUSE, LEAF
@@ -132,6 +132,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         self.remove_class(*(way.value for way in Fit if way is not self.fit), update=False)
         self.add_class(self.fit.value)
         if self.is_mounted and hasattr(self, "detail"):
+            self.scenarios.timed = rowbars.start(width, left_width(width))
             self.show_bars(self.ports.now())
 
     # -- what the pump calls -----------------------------------------------------------------------------------------
@@ -283,21 +284,18 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         return frozenset(name for name, there in told if there)
 
     def _tree_title(self) -> Line:
-        look = self.look
-        line = Line().gap(1).own("SCENARIOS", look.dim).gap(1)
-        line.own("[failed first]" if self.scenarios.failed_first else "[in order]", look.faint)
+        tree, said = self.scenarios, []
         if self.refreshing:
-            line.gap(2).own("looking again", look.dim).own(look.glyphs.dots, look.accent)
+            said.append(
+                Line().own("looking again", self.look.dim).own(self.look.glyphs.dots, self.look.accent)
+            )
         if self.watching:
-            line.gap(2).own("watching", look.accent)
+            said.append(Line().own("watching", self.look.accent))
         if self.filter_text:
-            style = look.accent if self.filter_fault is None else look.warn
-            # Said first: a long filter is cut at the end.
-            line.gap(2).own("" if self.filter_fault is None else "refused ", look.warn)
-            line.own("/", style).name(self.filter_text, style)
-        if self.scenarios.marks:
-            line.gap(2).own(f"{len(self.scenarios.marks)} marked", look.accent)
-        return line
+            said.append(
+                treetitle.filtered(self.filter_text, self.look, refused=self.filter_fault is not None)
+            )
+        return treetitle.line(tree, said, self.look)
 
     @on(ScenarioTree.Moved)
     def _moved(self) -> None:

@@ -27,9 +27,14 @@ def fit(width: int, height: int) -> Fit:
 LEFT, LEAST = 42, 30
 
 
+def left_width(width: int) -> int:
+    """How wide the left side of a wide screen is."""
+    return max(LEAST, width * LEFT // 100)
+
+
 def detail_width(way: Fit, width: int) -> int:
     """How wide the right side will be: its bars are cut before it is laid out."""
-    return width - max(LEAST, width * LEFT // 100) - 1 if way is Fit.WIDE else width
+    return width - left_width(width) - 1 if way is Fit.WIDE else width
 
 
 CSS = """

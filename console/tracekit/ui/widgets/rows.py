@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.model.words import count, seconds
+from tracekit.ui.panes import rowbars
 from tracekit.ui.safe import NOTHING, Line, Safe, clean, shorten, shorten_name
 from tracekit.ui.sections import CAUSE, FILE, GROUP, HEAD, LEAF, TROUBLES, Section
 from tracekit.ui.theme import QUIET, Palette
@@ -72,13 +73,19 @@ class RowPainter:
             if status in QUIET or status == Status.PENDING
             else look.text
         )
-        room = width - line.columns - (right.columns + 2 if right.columns else 1)
+        timed = rowbars.bar(board, row, tree.now, look) if tree.timed and status not in REASONED else None
+        if timed is not None and tree.timed + rowbars.CELLS + right.columns + 2 <= width:
+            room = tree.timed - line.columns - 2
+        else:
+            room, timed = width - line.columns - (right.columns + 2 if right.columns else 1), None
         name = shorten_name(clean(facts.name), room, look.glyphs.dots)
         line.put(name, style)
         if status in REASONED and room - name.columns > 6 and (reason := board.reason(row)):
             line.gap(1).put(
                 shorten(clean(f"({reason})"), room - name.columns - 1, look.glyphs.dots), look.faint
             )
+        if timed is not None:
+            line.gap(tree.timed - line.columns).join(timed)
         return line.gap(width - 1 - line.columns - right.columns).join(right)
 
     def _flags(self, flags: frozenset[str]) -> Line:

@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.ui.board import Board, Delta
+from tracekit.ui.panes import rowbars
 from tracekit.ui.safe import NOTHING
 from tracekit.ui.sections import (
     CAUSE,
@@ -52,6 +53,8 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         self.failed_first = True
         self.marks: set[str] = set()
         self.now = 0
+        self.timed = 0  # where the column of time begins; nowhere without the room for it
+        self._scale: rowbars.Scale | None = None
         self.touched = False  # a person has moved the cursor; until then it goes where the trouble is
         self.sections: list[Section] = []
         self._palette = palette
@@ -105,6 +108,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
             self._waiting |= {self.board.file[row] for row in delta.changed}
         self._tops_waiting |= delta.causes or delta.notices
         self._repaint(delta.changed)
+        self._measure()
         self.settle()
         if self._return_to:
             self._return()
@@ -417,6 +421,7 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
         if now // 100_000_000 == self.now // 100_000_000:
             return
         self.now = now
+        self._measure()
         if not self.board.running:
             return
         top = self.scroll_offset.y
@@ -426,6 +431,16 @@ class ScenarioTree(Rolling, can_focus=True, inherit_bindings=False):
                 continue
             if self.board.status[found[0].ref[found[1]]] == Status.RUNNING:
                 self.refresh_line(y)
+
+    def _measure(self) -> None:
+        """Every bar is another where its run has become longer than its scale."""
+        if not self.timed:
+            return
+        place = rowbars.newest(self.board)
+        measured = rowbars.scale(self.board, place, self.now) if place >= 0 else None
+        if measured != self._scale:
+            self._scale = measured
+            self.refresh()
 
     def on_resize(self) -> None:
         """Keep the cursor in sight; one that nobody has moved goes where the trouble is in this size."""
