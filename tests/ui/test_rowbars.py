@@ -58,6 +58,16 @@ def test_bar__three_workers__then_each_row_stands_where_it_ran() -> None:
     assert title.text == "0 ──── 9.90s"
 
 
+def test_bar__short_one_over_the_edge_of_two_cells__then_one_sliver() -> None:
+    journal = Journal()
+    journal.start()
+    journal.wait(990)
+    journal.passes(journal.found("a.py", "test_a"), 20)
+    journal.wait(10_990)
+    journal.finish()
+    assert drawn(board_of(FakeView(journal)), "test_a") == "▏"
+
+
 def test_bar__rerun_of_one_red__then_the_others_keep_their_place_and_are_faint() -> None:
     parent = journals.failing()
     board = board_of(FakeView(parent), FakeView(journals.rerun_of(parent)))

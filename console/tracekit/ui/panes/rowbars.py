@@ -88,9 +88,10 @@ def bar(board: Board, row: int, now: int, look: Palette) -> Line | None:
     if took is None:
         took = max(0, now - at) if status == Status.RUNNING else 0
     first, end = found.cells(at, took)
-    # One that is much shorter than its cell is drawn so: a block tells of real length.
+    # One that is much shorter than a cell is drawn so, in one: a block tells of real length.
     short = status != Status.RUNNING and took * CELLS * 2 < found.length
     style = look.accent if status == Status.RUNNING else look.failed if status in RED_STATUSES else look.dim
     if place != newest(board):
         style = look.faint
-    return Line().gap(first).own((look.glyphs.sliver if short else look.glyphs.block) * (end - first), style)
+    glyphs = look.glyphs.sliver if short else look.glyphs.block * (end - first)
+    return Line().gap(first).own(glyphs, style)
