@@ -6,7 +6,7 @@ that here, which is what a long line, a slow terminal and whoever waits behind t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import repeat
 
@@ -16,6 +16,8 @@ from rich.console import Console
 from rich.style import Style
 from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.strip import Strip
+
+from tracekit.ui.cells import disputed
 
 Cell = tuple[str, Style | None]
 Cells = list[Cell]
@@ -61,14 +63,19 @@ class Whole(CompositorUpdate):
     def render_segments(self, console: Console) -> str:
         """All of it."""
         canvas, update = self._canvas, self._update
+        colours = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 - as the library itself renders
         canvas.forget()
         lines = [list(line) for line in update.strips]
+        behind: list[str] = []
         for y, line in enumerate(lines, update.region.y):
             x = update.region.x
-            for strip in line:
+            for at, strip in enumerate(line):
                 canvas.put(y, x, strip.cell_length, cells_of(strip))
+                if is_disputed(strip):
+                    behind += placed(y, x, strip, colours)
+                    line[at] = Strip.blank(strip.cell_length)
                 x += strip.cell_length
-        return LayoutUpdate([*lines], update.region).render_segments(console)
+        return LayoutUpdate([*lines], update.region).render_segments(console) + "".join(behind)
 
 
 class Patches(CompositorUpdate):
@@ -92,6 +99,9 @@ class Patches(CompositorUpdate):
         canvas, columns = self._canvas, strip.cell_length
         cells, before = cells_of(strip), canvas.known(y, x, columns)
         canvas.put(y, x, columns, cells)
+        if cells is None and is_disputed(strip):
+            written += placed(y, x, strip, colours)
+            return
         if cells is None or before is None:
             parts = cells if cells is not None else [(text, style) for text, style, _ in strip]
             written += [_to(x, y), painted(parts, colours)]
@@ -113,7 +123,24 @@ def cells_of(strip: Strip) -> Cells | None:
 
 @lru_cache(maxsize=4096)
 def _is_one(letter: str) -> bool:
-    return cell_len(letter) == 1
+    return cell_len(letter) == 1 and letter not in disputed()
+
+
+def is_disputed(strip: Strip) -> bool:
+    """Whether terminals differ in how much of the line a letter of it takes."""
+    return any(not text.isascii() and not disputed().isdisjoint(text) for text, _, _ in strip)
+
+
+def placed(y: int, x: int, strip: Strip, colours: ColorSystem) -> Iterator[str]:
+    """Each part of such a line at its own place, over blanks: whatever the terminal thinks, the next stands right."""
+    for text, style, _ in strip:
+        columns = cell_len(text)
+        if text.isascii():
+            yield from (_to(x, y), painted([(text, style)], colours))
+        else:
+            yield from (_to(x, y), painted([(" " * columns, style)], colours))
+            yield from (_to(x, y), painted([(text, style)], colours))
+        x += columns
 
 
 def others(before: Cells, now: Cells) -> list[tuple[int, int]]:

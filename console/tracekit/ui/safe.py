@@ -19,6 +19,7 @@ from textual.filter import LineFilter
 from textual.strip import Strip
 
 from tracekit._native import Safe, safe, safe_lines
+from tracekit.ui import cells
 
 __all__ = [
     "NOTHING",
@@ -32,6 +33,8 @@ __all__ = [
     "shorten_name",
     "wrap",
 ]
+
+cells.agree()
 
 NOTHING = Style.null()
 UNCOLOURED = Style(color="default", bgcolor="default")

@@ -33,7 +33,10 @@ pub(crate) enum Glyph {
 
 pub(crate) fn glyph(c: char) -> Glyph {
     match c {
-        ' '..='~' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{2500}'..='\u{259f}' => Glyph::Base(1),
+        ' '..='~' | '\u{a0}'..='\u{ac}' | '\u{ae}'..='\u{2ff}' | '\u{2500}'..='\u{259f}'
+        // Drawn before the next letter, or on the one before: terminals and the C library know no context.
+        | '\u{d4e}' | '\u{17a4}' | '\u{a8fa}' | '\u{111c2}'..='\u{111c3}' | '\u{1193f}' | '\u{11941}'
+        | '\u{11a84}'..='\u{11a89}' | '\u{11d46}' => Glyph::Base(1),
         '\0'..='\x1f' => Glyph::Picture(picture_of_c0(c)),
         '\x7f' => Glyph::Picture('␡'),
         '\u{85}' | '\u{2028}' | '\u{2029}' => Glyph::Picture(LINE_BREAK),
@@ -56,6 +59,7 @@ pub(crate) fn glyph(c: char) -> Glyph {
         '\u{34f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}' => {
             Glyph::Picture(INVISIBLE)
         }
+        '\u{2d7f}' | '\u{1171e}' => Glyph::Mark,
         _ => by_category(c),
     }
 }
@@ -69,6 +73,10 @@ fn by_category(c: char) -> Glyph {
         | GeneralCategory::ParagraphSeparator
         | GeneralCategory::Surrogate
         | GeneralCategory::Unassigned => Glyph::Picture(BROKEN),
+        // Vowel signs that stand beside their letter: most terminals give them a cell, whatever they are combined with.
+        GeneralCategory::SpacingMark if !matches!(c, '\u{302e}' | '\u{302f}' | '\u{16ff0}' | '\u{16ff1}') => {
+            Glyph::Base(1)
+        }
         _ => match c.width() {
             Some(0) => Glyph::Mark,
             Some(1) => Glyph::Base(1),
@@ -110,11 +118,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn glyph__every_character_shown__then_unicode_width_agrees() {
-        for c in '\0'..=char::MAX {
+    fn glyph__every_character_shown__then_unicode_width_agrees_but_for_letters_and_marks_beside_them() {
+        let apart = |c: char| {
+            let beside = c.general_category() == GeneralCategory::SpacingMark;
+            beside || matches!(u32::from(c), 0xd4e | 0x17a4 | 0xa8fa | 0x2d7f | 0x111c2..=0x11d46)
+        };
+        for c in ('\0'..=char::MAX).filter(|&c| !apart(c)) {
             if let Some(cells) = width(c) {
                 assert_eq!(c.width(), Some(cells), "{:x}", u32::from(c));
             }
+        }
+        for c in ['\u{93e}', '\u{bbe}', '\u{9be}', '\u{903}', '\u{17a4}', '\u{d4e}'] {
+            assert_eq!(width(c), Some(1), "{:x}", u32::from(c));
         }
     }
 
