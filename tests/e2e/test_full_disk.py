@@ -54,6 +54,28 @@ def test_run__disk_fills_up__then_same_verdicts_and_exit_code_and_the_loss_is_to
     assert "could not be recorded; its verdicts stand: 1 failed, 29 passed" in done.out
 
 
+def test_run__disk_is_full_while_it_goes_on__then_it_is_told_before_its_end(small_disk: Sandbox) -> None:
+    go = small_disk.home / "go"
+    waits = f"""
+def test_zz_waits():
+    import pathlib, time
+    end = time.monotonic() + 60
+    while not pathlib.Path({str(go)!r}).exists():
+        assert time.monotonic() < end, "nobody was told"
+        time.sleep(0.01)
+"""
+    root = small_disk.project({"test_noisy.py": NOISY + waits})
+    told: list[str] = []
+    with small_disk.start("run", root) as begun:
+        assert begun.stdout is not None
+        for line in map(bytes.decode, begun.stdout):
+            told.append(line)
+            if "parts of this run are not recorded: No space left on device (free space" in line:
+                go.touch()
+    assert go.exists(), told
+    assert any("30 passed, 1 failed" in line for line in told), told
+
+
 @pytest.mark.parametrize("size", ["300k", "500k", "700k"])
 def test_run__disk_takes_not_even_all_verdicts__then_never_green_although_the_last_test_failed(
     small_disk: Sandbox, size: str

@@ -153,6 +153,18 @@ def disk_full() -> Console:
     return showing(view)
 
 
+def disk_full_live() -> Console:
+    """The disk takes no more while the run goes on."""
+    view = FakeView(journals.running())
+    view.problem = Problem(
+        "run.recording_incomplete",
+        "parts of this run are not recorded: No space left on device",
+        "",
+        "free space on that disk: what comes then is kept",
+    )
+    return showing(view)
+
+
 def reconnecting() -> Console:
     """The link is down for now."""
     view = FakeView(journals.running(), link="reconnecting")
@@ -298,6 +310,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot("service-unwell", opened(journals.service_unwell), FOUR, keys("enter")),
     Shot("service-unwell-env", opened(journals.service_unwell), FOUR, keys("6", "tab")),
     Shot("disk-full", disk_full),
+    Shot("disk-full-live", disk_full_live),
     Shot("disk-full-run", disk_full, FOUR, keys("0", "tab")),
     Shot("collection-error", opened(journals.collection_error), FOUR),
     Shot("found", found(journals.discovered), FOUR),

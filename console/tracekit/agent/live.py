@@ -265,6 +265,8 @@ class LiveRun:
             "reason": "",
             "incomplete": bool(pump and pump.recording.incomplete),
         }
+        if pump and pump.recording.why:
+            told["why"] = pump.recording.why
         if self.phase == "ended":
             finish = (pump.finish if pump else None) or {"reason": "agent-died"}
             told["reason"], told["verdicts"] = str(finish.get("reason", "")), finish.get("verdicts", {})

@@ -91,9 +91,12 @@ def _followed(
     ours: bool,
     stale: Callable[[], bool] | None = None,
 ) -> int:
-    asked = 0
+    asked, told = 0, False
     while not view.done.is_set():
         shown.wait()
+        if view.problem is not None and not told:
+            told = True
+            shown.say(f"! {view.problem.what} ({view.problem.action})")
         if signals.leave:
             return edge.SIGNAL + signals.leave
         if shown.gone:

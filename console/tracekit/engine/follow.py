@@ -82,6 +82,12 @@ class Follower:
             self._committed = min(length, self.copy.size(JOURNAL_FILE))
         if event.get("state") == "ended":
             self.end = event
+        elif event.get("incomplete"):
+            # Said while something can be done about it; at the end it is said how the verdicts stand.
+            why = f": {event['why']}" if isinstance(event.get("why"), str) else ""
+            what = f"parts of this run are not recorded{why}"
+            action = "free space on that disk: what comes then is kept"
+            self._say(Problem("run.recording_incomplete", what, str(self.view.box_dir), action))
         self._wake.set()
 
     async def arrived(self, event: dict[str, Any]) -> None:
@@ -140,6 +146,7 @@ class Follower:
         """Something is to be known of the copy; following goes on."""
         with self.view.lock:
             self.view.problem = self.view.problem or problem
+        self.view.moved.set()
 
     @property
     def whole(self) -> bool:

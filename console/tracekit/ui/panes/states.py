@@ -111,7 +111,7 @@ def banner(board: Board, problems: Sequence[Problem], look: Palette, now: int) -
     view = board.newest
     link = link_words(view.link, view.away, view.folded) if view is not None else ""
     lost = link if view is not None and view.link == "lost" else ""
-    if view is not None and view.problem is not None:
+    if view is not None and view.problem is not None and view.link != "reconnecting":
         what = f"{lost}: {view.problem.what}" if lost else view.problem.what
         return _banner(what, view.problem.action, look)
     if view is not None and view.link == "reconnecting":
