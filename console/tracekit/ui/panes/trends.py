@@ -90,9 +90,10 @@ def project_lines(trends: Trends, width: int, look: Palette, now: int) -> list[L
         .own(f", {last[1]:,} red", look.failed if last[1] else look.dim)
     )
     bad = sum(1 for _, red in told if red)
+    of = f"the last of {len(points):,} runs" if len(points) > 1 else "1 run"
     left_out = f"; {count(trends.partly, 'run')} of chosen scenarios left out" if trends.partly else ""
     return [
-        head.own(f" in the last of {count(len(points), 'run')}{left_out}", look.dim),
+        head.own(f" in {of}{left_out}", look.dim),
         Line(2).gap(2).own(f"{count(bad, 'run')} with a red one, {len(points) - bad:,} without", look.dim),
         *title("passed and red, by run", look),
         *bars(told, width, _HEIGHT, look),
