@@ -45,7 +45,7 @@ ROUNDS, CUTS = 5, 4
 SEED = 20_15
 PATIENCE = 120.0
 SPREAD = 3  # a short round looks at so many fewer screens
-SIZES = ((120, 36), (80, 24))
+SIZES = ((120, 36), (80, 24), (160, 48))
 #: Ways that see it as recorded elsewhere.
 FROM_ELSEWHERE = frozenset({"bundle", "import"})
 #: A walk over everything that a run says.
