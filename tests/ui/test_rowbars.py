@@ -150,3 +150,49 @@ def test_tree__terminal_is_narrower_than_160__then_no_column() -> None:
         assert not any("█" in tree.render_line(y).text for y in range(20))
 
     drive(lambda: showing(FakeView(journals.failing())), story, size=(80, 24))
+
+
+def test_scale__run_of_days__then_it_grows_by_days() -> None:
+    live = board_of(FakeView(journals.running()))
+    day = 86_400 * SECOND
+    seen = {rowbars.scale(live, 0, BEGAN + 2 * day + each * 100 * MS) for each in range(1, 100)}
+    assert [scale and scale.length for scale in seen] == [3 * day]
+
+
+def test_scale__box_is_ahead_of_this_clock__then_no_bar() -> None:
+    live = board_of(FakeView(journals.running()))
+    assert rowbars.scale(live, 0, BEGAN - 3600 * SECOND) is None
+
+
+def test_tree__wide_terminal_of_few_lines__then_the_column_stands_at_the_end_of_its_tree() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        tree = shown.app.board_screen.scenarios
+        await settle(pilot, shown)
+        assert tree.size.width == 160
+        assert tree.timed == 160 - 10 - CELLS
+
+    drive(lambda: showing(FakeView(journals.failing())), story, size=(160, 19))
+
+
+def test_bar__tests_of_which_only_a_report_tells__then_none_as_it_does_not_say_when() -> None:
+    journal = Journal()
+    journal.start()
+    brought = journal.found("a.py", "test_brought")
+    journal.begin(brought, worker="report")
+    journal.end(brought, "passed", 500)
+    journal.passes(journal.found("a.py", "test_seen"), 500)
+    journal.finish()
+    board = board_of(FakeView(journal))
+    assert (drawn(board, "test_brought"), drawn(board, "test_seen")) == ("", "      ██████")
+
+
+def test_bar__asked_again_while_the_run_goes_on__then_as_it_is_by_then() -> None:
+    journal = journals.running()
+    view = FakeView(journal)
+    board = board_of(view)
+    assert drawn(board, "test_1000_clients", BEGAN + 60 * SECOND).endswith("█" * 8)
+    assert not drawn(board, "test_limit[10]", BEGAN + 60 * SECOND)
+    journal.begin(next(one for one in board.ids if one.endswith("test_limit[10]")))
+    view.feed(1)
+    board.look()
+    assert drawn(board, "test_limit[10]", BEGAN + 60 * SECOND).endswith("█" * 8)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,8 @@ class Box:
         self._session: Session | None = None
         self._ready = anyio.Event()
         self._wanted = anyio.Event()
-        self._told = anyio.Event()
+        # Who waits for the agent's runs, in the order in which they asked: it answers in that order.
+        self._told: deque[anyio.Event] = deque()
         self._timing = Timing()
         self._followed = anyio.Event()
         self.facts: Event = {}
@@ -119,6 +121,8 @@ class Box:
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError) as fault:
                 greeted, problem = False, _ended_early(str(fault))
             self._session, self._said, self._ready = None, None, anyio.Event()
+            while self._told:
+                self._told.popleft().set()  # what was asked on that line is not answered any more
             for waiter in self._waiting:
                 waiter.said = False
             # Somebody who still waits for an answer was not answered, whoever greeted us.
@@ -282,12 +286,16 @@ class Box:
             await self._ready.wait()
             if greeted:
                 return self._runs()  # its first word says it, and has just come
-            told = self._told = anyio.Event()
             if self._session is not None:
+                told = anyio.Event()
                 with contextlib.suppress(anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
-                    await self._session.send(lambda client: client.runs())
+                    await self._session.send(functools.partial(self._ask_runs, told))
                     await told.wait()
         return self._runs()
+
+    def _ask_runs(self, told: anyio.Event, client: Client) -> None:
+        self._told.append(told)
+        client.runs()
 
     def _runs(self) -> list[dict[str, Any]]:
         runs = self.facts.get("runs")
@@ -404,7 +412,8 @@ class Box:
                 senders.start_soon(self._send_files, self._session, bringing, needed)
         elif kind == "runs":
             self.facts["runs"] = event.get("runs")
-            self._told.set()
+            if self._told:
+                self._told.popleft().set()
         elif kind == "error":
             self._refused(event, run)
 

@@ -124,7 +124,8 @@ class Launching:
         try:
             yield
         finally:
-            del self._under_way[run_id]
+            if self._under_way.get(run_id) is begun:
+                del self._under_way[run_id]
             # Who waits comes to it once we have said of the view that it lives.
             begun.set()
 

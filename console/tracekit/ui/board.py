@@ -24,6 +24,9 @@ MOST_ROWS = 4_000
 MOST_ROWS_OVER = 20_000
 # And the first of all: a screenful is enough to be there at once.
 FIRST_ROWS = 400
+_MOST_RAN = 4096
+# Who tells of tests that were brought in: such a report says how long they took, not when.
+_REPORT = "report"
 UNTOLD = frozenset({Status.PENDING, Status.NOTRUN})
 
 
@@ -84,6 +87,7 @@ class Board:
         self.version = 0
         self.moves = 0  # looks that brought rows, took them away or moved them
         self._apart = (-1, Apart())
+        self._ran: dict[int, tuple[tuple[int, int], tuple[int, int | None] | None]] = {}
         self.touched = 0  # rows looked at so far; a test holds it to what has changed
 
     def push(self, view: ViewFace) -> None:
@@ -336,12 +340,16 @@ class Board:
         """When the row's newest attempt began, by the box's wall clock, and how long it took, once it has ended."""
         if self.owner[row] < 0:
             return None
-        state = self.sources[self.owner[row]].view.state
-        i = state.index[self.ids[row]]
-        record = state.glance(i, state.latest[i]) if state.latest[i] else None
-        if record is None or record.started is None:
-            return None
-        return record.started[0], record.took if record.ended is not None else None
+        view = self.sources[self.owner[row]].view
+        state = view.state
+        # It is asked with every paint, and of what a checkpoint brought each answer is read from a row of text.
+        moment = (id(state), view.generation)
+        known = self._ran.get(row)
+        if known is None or known[0] != moment:
+            if len(self._ran) >= _MOST_RAN:
+                self._ran.clear()
+            known = self._ran[row] = moment, _ran(state, state.index[self.ids[row]])
+        return known[1]
 
     def reason(self, row: int) -> str:
         """Why a row was skipped, cancelled or not run."""
@@ -450,6 +458,13 @@ class Board:
             if other != row
             and (self.parent[other] == row or (self.parent[row] < 0 and stem_of(self.facts[other]) == stem))
         ]
+
+
+def _ran(state: RunState, i: int) -> tuple[int, int | None] | None:
+    record = state.glance(i, state.latest[i]) if state.latest[i] else None
+    if record is None or record.started is None or record.started[5] == _REPORT:
+        return None
+    return record.started[0], record.took if record.ended is not None else None
 
 
 def file_key(facts: ScenarioFacts) -> str:

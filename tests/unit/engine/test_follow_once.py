@@ -107,3 +107,16 @@ def test_launch__following_it_fails_while_another_waits__then_that_one_follows_b
         assert view.done.wait(PATIENCE)
         assert view.state.run.reason == "cancelled"
     assert held.runs == [view.run_id] * 2
+
+
+def test_attach__several_ask_an_agent_that_is_connected__then_each_is_answered_at_once(
+    places: Places, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An answer that nobody hears is waited for so long.
+    monkeypatch.setattr("tracekit.engine.box._ANSWER", 10 * PATIENCE)
+    with Engine(places) as engine:
+        view = engine.submit(Launch(str(tmp_path / "project"))).result(PATIENCE)
+        engine.submit(Cancel(view.run_id)).result(PATIENCE)
+        assert view.done.wait(PATIENCE)
+        asked = [engine.submit(Attach(view.run_id)) for _ in range(6)]
+        assert {future.result(PATIENCE).run_id for future in asked} == {view.run_id}

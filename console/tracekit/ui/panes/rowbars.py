@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from tracekit.model.status import RED_STATUSES, Status
 from tracekit.model.words import seconds
 from tracekit.ui.board import Board
+from tracekit.ui.panes.reported import by_report
 from tracekit.ui.safe import Line
 from tracekit.ui.theme import Palette
 
@@ -45,11 +46,15 @@ def scale(board: Board, place: int, now: int) -> Scale | None:
     if run.mode == "discover" or not run.started_t:
         return None
     if run.ended_t:
-        return Scale(run.started_t, max(1, run.ended_t - run.started_t))
+        length = run.ended_t - run.started_t
+        return Scale(run.started_t, max(1, length)) if length >= 0 else None
     if not view.live and view.link != "lost":
         return None
     elapsed = now - run.started_t
-    return Scale(run.started_t, next((step for step in _STEPS if step >= elapsed), max(1, elapsed)))
+    if elapsed < 0:
+        return None  # that clock and ours do not agree: nothing is known of how long it is
+    step = next((step for step in _STEPS if step >= elapsed), -(-elapsed // _STEPS[-1]) * _STEPS[-1])
+    return Scale(run.started_t, step)
 
 
 def newest(board: Board) -> int:
@@ -62,7 +67,7 @@ def newest(board: Board) -> int:
 
 def start(terminal: int, tree: int) -> int:
     """The column's first cell in a tree of that width; 0 where the terminal has no room for it."""
-    return tree - _BEHIND - CELLS if terminal >= _WIDE else 0
+    return max(0, tree - _BEHIND - CELLS) if terminal >= _WIDE else 0
 
 
 def title(board: Board, now: int, look: Palette) -> Line | None:
@@ -81,7 +86,8 @@ def bar(board: Board, row: int, now: int, look: Palette) -> Line | None:
     """A row's stretch of its run's time, faint where that is not the newest run."""
     place, ran = board.owner[row], board.ran(row)
     found = scale(board, place, now) if ran is not None else None
-    if ran is None or found is None:
+    # What a command's report tells of was heard of when that was read.
+    if ran is None or found is None or (board.parent[row] >= 0 and by_report(board.ids[row])):
         return None
     at, took = ran
     status = board.status[row]

@@ -132,7 +132,7 @@ class ConsoleScreen(Copying, Noticing, Travelling, Standing, Sparingly, Screen[N
         self.remove_class(*(way.value for way in Fit if way is not self.fit), update=False)
         self.add_class(self.fit.value)
         if self.is_mounted and hasattr(self, "detail"):
-            self.scenarios.timed = rowbars.start(width, left_width(width))
+            self.scenarios.timed = rowbars.start(width, left_width(width) if self.fit is Fit.WIDE else width)
             self.show_bars(self.ports.now())
 
     # -- what the pump calls -----------------------------------------------------------------------------------------
