@@ -131,7 +131,9 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
 
     async def on_event(self, event: events.Event) -> None:
         """Whoever types is not to wait for anything that can be done later; another size is another terminal."""
-        if isinstance(event, events.InputEvent):
+        if isinstance(event, events.InputEvent | events.Paste):
+            if self._exit or not self.screen_stack:
+                return  # it ends: a key that no widget took comes here when no screen is there any more
             self.sweeping.touch(typed=True)
         elif isinstance(event, events.Resize):
             self._canvas.forget()
@@ -147,7 +149,7 @@ class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
         """
         told = self._resize_event
         super()._check_resize()
-        if told is not None and self._resize_event is None:
+        if told is not None and self._resize_event is None and self.screen_stack:
             for screen in (self.screen, *self._background_screens):
                 screen._compositor._dirty_regions.add(told.size.region)  # noqa: SLF001 - known nowhere else
 
