@@ -29,7 +29,7 @@ class Shown(Protocol):
     def failed(self, problems: tuple[Problem, ...]) -> None: ...
 
 
-@dataclass
+@dataclass(eq=False)
 class Waiting:
     """An answer of the engine that is still to come."""
 
@@ -80,6 +80,8 @@ class FramePump:
     def _answers(self) -> bool:
         answered = len(self._waiting)
         for waiting in [waiting for waiting in self._waiting if waiting.future.done()]:
+            if waiting not in self._waiting:
+                continue  # whoever was given an answer before has looked at once, as one that comes back in time does
             self._waiting.remove(waiting)
             try:
                 error = waiting.future.exception()
