@@ -49,6 +49,9 @@ class Watched(Terminal):
         self.emulated += time.perf_counter() - began
         self.taken += len(data)
 
+    def _settle(self) -> None:
+        """A key takes until it is seen, and in a flood nothing is ever quiet."""
+
     @property
     def row(self) -> int:
         """The line on which the tree's cursor stands; -1 while it is nowhere."""

@@ -27,6 +27,8 @@ from tracekit.ui.safe import UNSAFE
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
+QUIET = 0.02  # longer than between two parts of one painting, and shorter than between two paintings
+PARTS = 32
 TOKEN = re.compile(
     r"\x1b\[(?:\d+;\d+)?H"  # place
     r"|\x1b\[[\d;]*m"  # colours
@@ -134,7 +136,18 @@ class Terminal:
                 return False
             if not self.read() and self.process.poll() is not None and not self.read():
                 return happened()
+        self._settle()
         return True
+
+    def _settle(self) -> None:
+        """Read the rest of a painting that comes in several parts.
+
+        Where one part shows what was waited for, what stood there before is still to be seen around it; and a key
+        that is typed at once comes in one piece with the one before it, which makes another key of an escape.
+        """
+        for _ in range(PARTS):
+            if not self.read(QUIET):
+                return
 
     def keys(self, keys: str) -> None:
         """Type."""
