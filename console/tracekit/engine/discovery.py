@@ -120,8 +120,9 @@ class Discovery:
         Unless it was `judged` before, that comes between the two: whoever opens a project waits for the first rows,
         and what has changed is asked for while the rest is taken in.
         """
-        quarantined = await anyio.to_thread.run_sync(self._quarantine, request)
-        view = _view_of(inventory)
+        box, quarantined = await anyio.to_thread.run_sync(self._configured, request)
+        # No run stands behind it: this folder is nowhere, and its name says whose paths the inventory tells.
+        view = RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE / box, link="attached")
         view.settled.set()
         told = _told(inventory, quarantined)
         if not judged:
@@ -149,12 +150,13 @@ class Discovery:
         view.expected = 0
         view.mark("ended")
 
-    def _quarantine(self, request: Discover) -> list[dict[str, Any]]:
-        # Not a part of the inventory: it changes by the day, without a change of any source.
+    def _configured(self, request: Discover) -> tuple[str, list[dict[str, Any]]]:
+        # Quarantine is not a part of the inventory: it changes by the day, without a change of any source.
         places = self._context.places
         flags = {"profile": request.profile, "environment": request.environment}
         config = loader.load(request.root, flags=flags, environ=places.environ, implicit=False)
-        return quarantine.rows(config.quarantine, places.today())
+        box = box_name(config.profile.environment(request.environment))
+        return box, quarantine.rows(config.quarantine, places.today())
 
     async def _start(
         self, request: Discover, now: Survey, only: list[str] | None = None, *, narrowed: bool = False
@@ -273,19 +275,6 @@ class _Asking:
 def inventory_key(profile: str | None, environment: str = LOCAL_BOX) -> str:
     """What an inventory is kept under, beside the project's root: another machine may find other scenarios."""
     return (profile or "") + ("" if environment == LOCAL_BOX else f"@{environment}")
-
-
-def inventory_view(inventory: Inventory, quarantined: Sequence[dict[str, Any]] = ()) -> RunView:
-    """An inventory as a view; no run stands behind it."""
-    view = _view_of(inventory)
-    with rare_collections():
-        view.feed(b"".join(_told(inventory, quarantined)))
-    view.mark("ended")
-    return view
-
-
-def _view_of(inventory: Inventory) -> RunView:
-    return RunView("", inventory.root, Path(inventory.root) / JOURNAL_FILE, link="attached")
 
 
 def notice_json(notice: Notice) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from tracekit.engine.requests import Discover, Launch, Request
 from tracekit.ui import actions as registry
 from tracekit.ui import colours
 from tracekit.ui.elsewhere import Elsewhere
+from tracekit.ui.keystrokes import Keystrokes
 from tracekit.ui.opening import Opening
 from tracekit.ui.pacing import FAR, Pace, Screenwriter
 from tracekit.ui.painting import Canvas, Patches, Whole
@@ -42,7 +43,7 @@ from tracekit.ui.wearing import Wearing
 from tracekit.wire.problems import Problem
 
 
-class ConsoleApp(Wearing, Opening, Elsewhere, App[int], inherit_bindings=False):
+class ConsoleApp(Wearing, Opening, Elsewhere, Keystrokes, App[int], inherit_bindings=False):
     """The console over an engine. `start` is what it asks for first."""
 
     CSS = CSS

@@ -11,8 +11,9 @@ import re
 import selectors
 from codecs import getincrementaldecoder
 
-from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
+
+from tracekit.ui.keystrokes import Parser
 
 _AT_ONCE = 4096
 # How long a key may wait that may be the beginning of a longer one.
@@ -26,7 +27,7 @@ class Hearing(LinuxDriver):
     def run_input_thread(self) -> None:
         """Until the terminal is given back."""
         letters = getincrementaldecoder("utf-8")("ignore")
-        self._keys = XTermParser()
+        self._keys = Parser()
         with selectors.DefaultSelector() as typed:
             typed.register(self.fileno, selectors.EVENT_READ)
             while not self.exit_event.is_set():
@@ -56,7 +57,7 @@ class Hearing(LinuxDriver):
         except (ArithmeticError, LookupError, TypeError, ValueError):
             # A sequence that the parser cannot make anything of is dropped; another begins afresh behind it, and
             # knows what the terminal has said of itself.
-            before, self._keys = self._keys, XTermParser()
+            before, self._keys = self._keys, Parser()
             self._keys.mouse_pixels = before.mouse_pixels
             self._keys.terminal_size = before.terminal_size
             self._keys.terminal_pixel_size = before.terminal_pixel_size

@@ -56,7 +56,7 @@ LINK_WORDS = {"ended": ""}
 
 def link_word(view: ViewFace) -> str:
     """What the header says of a run's link; scenarios that were only looked for are nobody's recording."""
-    if view.link == "replay" and view.state.run.mode == "discover":
+    if not view.run_id or (view.link == "replay" and view.state.run.mode == "discover"):
         return ""
     if view.link == "attached" and not view.elsewhere:
         return ""
