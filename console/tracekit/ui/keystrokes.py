@@ -19,7 +19,7 @@ from textual._xterm_parser import XTermParser
 from textual.message import Message
 from textual.widgets import Input
 
-from tracekit.ui.action_list import Action
+from tracekit.ui.action_list import MOVE, Action
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -106,7 +106,7 @@ class Keystrokes(_Base):
                 self._behind.appendleft(event.behind)
             else:
                 event = together
-        if isinstance(event, events.Paste) or (isinstance(self.focused, Input) and _is_text(event)):
+        if not isinstance(event, events.Key) or self._stays(event):
             await super().on_event(event)
             return
         self._under_way = event
@@ -145,6 +145,8 @@ class Keystrokes(_Base):
         in_text = isinstance(self.focused, Input) and one.key.startswith("ctrl+")
         return one if bound or in_text else None
 
-
-def _is_text(event: events.Event) -> bool:
-    return isinstance(event, events.Key) and event.is_printable
+    def _stays(self, key: events.Key) -> bool:
+        """Whether it leads nowhere else: text of a line, and a move."""
+        if isinstance(self.focused, Input) and key.is_printable:
+            return True
+        return any(key.key in action.keys for action in self.actions if action.group == MOVE)
