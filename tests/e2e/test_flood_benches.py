@@ -12,7 +12,7 @@ def told(figures: list[Figure]) -> dict[str, float]:
 
 
 def test_ui_flood__few_events_and_keys__then_every_event_is_shown_or_counted_as_dropped() -> None:
-    figures = told(bench_ui_flood.measure(keys=8, events=20_000, lines=500))
+    figures = told(bench_ui_flood.measure(8, 20_000, 500, {"RichLog": 100, "DataTable": 50}))
     assert figures["neither-shown-nor-dropped"] == 0
     assert figures["keys"] == 8
     names = ("shown", "told-a-second", "painted", "richlog-key-p95", "datatable-key-p95")
