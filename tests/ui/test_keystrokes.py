@@ -46,17 +46,36 @@ def test_help_is_open__escape_and_a_key_in_one_piece__then_help_closes_and_the_k
         assert terminal.until(functools.partial(terminal.shows, RUNS)), "\n".join(terminal.display)
 
 
-def test_filter_is_open__escape_and_keys_in_one_piece__then_none_of_them_is_text() -> None:
+@pytest.mark.parametrize("typed", ["\x1ba", "\x1bH"])
+def test_filter_is_open__escape_and_a_letter_in_one_piece__then_the_line_is_left_and_nothing_is_begun(
+    typed: str,
+) -> None:
     with opened() as terminal:
         assert terminal.until(lambda: terminal.shows("test_1000_clients"))
         terminal.keys("/")
         terminal.keys("zzz")
         assert terminal.until(lambda: terminal.shows("zzz"))
-        # Back to the tree, help, and back again; then the first red one.
-        terminal.keys("\x1b?\x1bJ")
+        terminal.keys(typed)
+        assert terminal.until(lambda: not terminal.shows("zzz")), "\n".join(terminal.display)
+        terminal.keys("J")
         assert terminal.until(lambda: terminal.shows("assert 997")), "\n".join(terminal.display)
-        assert not terminal.shows("zzz?")
-        assert not terminal.shows("zzzJ")
+        assert not terminal.shows(RUNS)
+        assert not terminal.shows("nothing to run")
+
+
+@pytest.mark.parametrize("typed", [":recorded and\r", ":\x1b[200~recorded and\x1b[201~\r"])
+def test_palette__opened_and_searched_in_one_piece__then_no_letter_is_lost(typed: str) -> None:
+    with opened() as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys(typed)
+        assert terminal.until(functools.partial(terminal.shows, RUNS)), "\n".join(terminal.display)
+
+
+def test_escape__bound_to_a_move__then_the_key_behind_it_acts_at_once() -> None:
+    with opened(options="keys={'move.down': 'escape', 'look.back': 'b'}") as terminal:
+        assert terminal.until(lambda: terminal.shows("test_1000_clients"))
+        terminal.keys("\x1bH")
+        assert terminal.until(functools.partial(terminal.shows, RUNS)), "\n".join(terminal.display)
 
 
 def test_word_to_the_left__in_a_line_of_text__then_it_is_one_key() -> None:

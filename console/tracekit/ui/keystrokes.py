@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from textual import events
 from textual._xterm_parser import XTermParser
 from textual.message import Message
+from textual.message_pump import MessagePump
 from textual.widgets import Input
 
 from tracekit.ui.action_list import MOVE, Action
@@ -32,6 +33,8 @@ else:
 _PAIR = re.compile(r"\x1b[^\x1b\[\]NOPX^_]", re.DOTALL)
 # A key is done as soon as it comes back; what is behind one that a widget kept to itself waits no longer than this.
 _LATE = 0.2
+# Whoever had it was taken away before it could be asked.
+_GONE = 1.0
 
 
 class Escape(events.Key):
@@ -89,52 +92,55 @@ class Keystrokes(_Base):
             await super().on_event(event)
         elif event.is_forwarded:
             await super().on_event(event)
-            if isinstance(self.focused, Input):
-                # It may have told others, as that its line is done: they have heard of it when this comes back.
-                self.focused.post_message(Echo(event))
-            else:
-                await self._go_on(event)
+            if event is self._under_way:
+                # A line may have told others that it is done, and a screen that was opened has to stand first.
+                (self.focused or self.screen).post_message(Echo(event))
         elif self._under_way is not None:
             self._behind.append(event)
         else:
             await self._hand_on(event)
 
     async def _hand_on(self, event: events.Event) -> None:
+        in_text = isinstance(self.focused, Input)
         if isinstance(event, Escape):
             together = self._together(event)
-            if together is None:
-                self._behind.appendleft(event.behind)
-            else:
+            if together is not None:
                 event = together
+            elif not (in_text and event.behind.is_printable):
+                # Whoever edits a line and meant alt is not to start what the letter does elsewhere.
+                self._behind.appendleft(event.behind)
         if not isinstance(event, events.Key) or self._stays(event):
             await super().on_event(event)
             return
         self._under_way = event
-        self._late = asyncio.get_running_loop().call_later(_LATE, self._too_late, event)
+        self._late = asyncio.get_running_loop().call_later(
+            _LATE, self._ask, event, self.focused or self.screen
+        )
         await super().on_event(event)
         if not event.is_forwarded:
             await self._go_on(event)
 
+    def _ask(self, event: events.Event, target: MessagePump) -> None:
+        """It may be on its way still, or have been kept: what goes the same way comes behind it."""
+        if event is self._under_way:
+            target.post_message(Echo(event))
+            self._late = asyncio.get_running_loop().call_later(_GONE, self._give_up, event)
+
+    def _give_up(self, event: events.Event) -> None:
+        if event is self._under_way:
+            self.call_later(self._go_on, event)
+
     async def on_echo(self, echo: Echo) -> None:
         """Whoever was to hear of the key has heard of it."""
         await self._go_on(echo.key)
-
-    def _too_late(self, event: events.Event) -> None:
-        if event is self._under_way:
-            self.call_later(self._go_on, event)
 
     async def _go_on(self, done: events.Event) -> None:
         if done is not self._under_way or self._late is None:
             return
         self._late.cancel()
         self._under_way = None
-        while self._behind and not self.waits:
+        while self._behind and self._under_way is None:
             await self.on_event(self._behind.popleft())
-
-    @property
-    def waits(self) -> bool:
-        """Whether a key is on its way, and what is typed behind it is held."""
-        return self._under_way is not None
 
     def _together(self, pair: Escape) -> events.Key | None:
         """The one key that both are, for whoever has bound it or writes a line of text."""
@@ -147,6 +153,8 @@ class Keystrokes(_Base):
 
     def _stays(self, key: events.Key) -> bool:
         """Whether it leads nowhere else: text of a line, and a move."""
+        if isinstance(key, Escape):
+            return False
         if isinstance(self.focused, Input) and key.is_printable:
             return True
         return any(key.key in action.keys for action in self.actions if action.group == MOVE)
