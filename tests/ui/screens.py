@@ -51,6 +51,13 @@ def asked(question: Question, *typed: str) -> Before:
     return before
 
 
+async def given_up(pilot: Any, shown: Console) -> None:
+    """While somebody types what a login asks, that login ends."""
+    await asked(PASSPHRASE, *"hunter2")(pilot, shown)
+    shown.waiting[-1].cancel()
+    await settle(pilot, shown)
+
+
 def environments() -> Console:
     """Three boxes: one is well, one has a clock that is off, one does not answer."""
     clock = Problem("box.clock", "its clock is +94.2 s off", "lab2", "set the clock there, as by NTP")
@@ -330,6 +337,7 @@ SHOTS: tuple[Shot, ...] = (
     Shot("cancel", opened(journals.running), FOUR, keys("X")),
     Shot("environments", environments, FOUR, keys("e", "j")),
     Shot("ask-passphrase", opened(journals.failing), FOUR, asked(PASSPHRASE, *"hunter2")),
+    Shot("ask-over", opened(journals.failing), FOUR, given_up),
     Shot("ask-factor", opened(journals.failing), FOUR, asked(FACTOR, *"271828")),
     Shot("host-key-unknown", opened(journals.failing), FOUR, asked(UNKNOWN)),
     Shot("host-key-changed", changed, FOUR),

@@ -14,6 +14,7 @@ from tracekit.ui import actions as registry
 from tracekit.ui.safe import wrap
 from tracekit.ui.screens.finding import MOST, Help, Names, PaletteScreen, action_line
 from tracekit.ui.theme import palette
+from tracekit.ui.widgets.box import Box
 from tracekit.ui.widgets.choices import Choices
 
 LIVE, OLD = "01KAH0C5M0DEMORVNL1VE00001", "01KAH0C5M0DEMORVNCANCE1ED0"
@@ -58,6 +59,23 @@ def test_palette__action_by_a_word__is_done_as_by_its_key() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "colon", *"view.zoom", "enter")
         assert shown.app.board_screen.has_class("zoomed")
+
+    drive(failing, story)
+
+
+def test_palette__what_an_action_is_called__finds_that_one_first() -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        await press(pilot, shown, "colon")
+        screen = shown.app.screen
+        assert isinstance(screen, PaletteScreen)
+        box = screen.query_one(Box)
+        for label in {action.label for action in screen.actions if action.label}:
+            box.value = label
+            await pilot.pause()
+            assert screen.found[0].label == label
+        box.value = "why"  # the key that opens a row is called so as well
+        await pilot.pause()
+        assert screen.found[0].id == "look.why"
 
     drive(failing, story)
 

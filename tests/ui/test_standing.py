@@ -173,6 +173,28 @@ def test_question__withdrawn_beneath_another_screen__then_that_one_stays_and_bot
     drive(failing, story)
 
 
+@pytest.mark.parametrize("typed", [(), ("c", "o", "r")])
+def test_secret__withdrawn_while_it_is_typed__then_its_rest_acts_on_nothing(typed: tuple[str, ...]) -> None:
+    async def story(pilot: Any, shown: Console) -> None:
+        waiting = asyncio.create_task(
+            shown.app.ports.questions.ask(Question("password", "ci@box7.lab:22", "Password:"))
+        )
+        while shown.app.screen is shown.app.board_screen:
+            await pilot.pause()  # poll: until the question is shown
+        await press(pilot, shown, *typed)
+        waiting.cancel()
+        await settle(pilot, shown)
+        if typed:
+            assert "The login is over" in shown.screen_text()
+            assert "ci@box7.lab:22" in shown.screen_text()
+            # Each of these would begin something.
+            await press(pilot, shown, "r", "R", "a", "H", "enter")
+        assert shown.app.screen is shown.app.board_screen
+        assert not shown.engine.asked[1:]
+
+    drive(failing, story)
+
+
 def test_why__its_run_ends_while_it_is_shown__then_the_past_is_asked_again() -> None:
     async def story(pilot: Any, shown: Console) -> None:
         await press(pilot, shown, "J", "2")

@@ -81,8 +81,10 @@ class Elsewhere(_Base):
 
     def _withdraw(self, screen: Screen[Any]) -> None:
         """Whoever asked does not wait any more: the login is over."""
+        from tracekit.ui.screens.asked import Secret
+
         if screen in self.screen_stack:
-            screen.dismiss(None)
+            screen.withdrawn() if isinstance(screen, Secret) else screen.dismiss(None)
 
     def _answered(self, answer: str | None) -> None:
         pending, self._asking = self._asking, None

@@ -58,8 +58,25 @@ class Secret(Once[str | None], ModalScreen[str | None], inherit_bindings=False):
         lines.append(Line(2).name(asked.where, look.accent))
         said = [each.strip() for each in asked.text.splitlines() if each.strip()]
         lines += [Line(2).name(each, look.text) for each in said]
+        self._show(lines, self._hint())
+
+    def withdrawn(self) -> None:
+        """Nobody waits for it any more. A word that is half typed is typed to its end here: its rest is no keys."""
+        if not any(box.value for box in self.query(Box)):
+            self.dismiss(None)
+            return
+        look = self.look
+        lines = [
+            Line().own("The login is over", look.strong),
+            Line(),
+            Line(2).name(self.question.where, look.accent),
+        ]
+        lines.append(Line(2).own("It ended unanswered: nothing typed here is sent.", look.text))
+        self._show(lines, Line(2).own("enter", look.dim).own(" closes", look.faint))
+
+    def _show(self, lines: list[Line], hint: Line) -> None:
         shown = wrap(lines, room(self.app.size.width), _LONGEST)
-        for name, told in (("#text", shown), ("#hint", [self._hint()])):
+        for name, told in (("#text", shown), ("#hint", [hint])):
             pane = self.query_one(name, LinesPane)
             pane.can_focus = False
             pane.styles.height = len(told)

@@ -119,6 +119,8 @@ class PaletteScreen(Dialog[Pick]):
             for action in self.actions
             if all(part in f"{action.id} {action.label} {action.description}".casefold() for part in parts)
         ]
+        if parts:
+            self.found.sort(key=lambda action: _strays(action, " ".join(parts)))
         rows = self._names.find(parts) if parts else []
         runs = [run for run in self.runs if self._is(run, parts)][:MOST] if parts else []
         self.picks = [Pick("action", action.handler) for action in self.found]
@@ -258,6 +260,12 @@ class Help(Dialog[str]):
     def answer(self, at: int) -> str | None:
         """Help answers nothing."""
         return None
+
+
+def _strays(action: Action, words: str) -> tuple[bool, ...]:
+    """How far what an action is called is from the words; what only its description or its id holds comes last."""
+    label, name = action.label.casefold(), action.id.rpartition(".")[2]
+    return label != words, name != words, not label.startswith(words), words not in label
 
 
 def action_line(action: Action, look: Palette, width: int) -> Line:
