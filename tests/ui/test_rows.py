@@ -20,7 +20,7 @@ from tracekit.model.status import Status
 from tracekit.ui.board import Board
 from tracekit.ui.panes.output import LONGEST, OutputIndex
 from tracekit.ui.safe import Line, clean, shorten_name
-from tracekit.ui.sections import LEAF, file_section
+from tracekit.ui.sections import FILE, LEAF, Section, _Grouped, file_section
 from tracekit.ui.theme import palette
 from tracekit.ui.widgets.header import Header, HeaderFacts, TitleRow
 
@@ -95,6 +95,32 @@ def test_section__failed_first__reds_stand_first_in_their_group() -> None:
         board.facts[section.ref[node]].name for node in range(len(section.kind)) if section.kind[node] == LEAF
     ]
     assert names[:3] == ["test_limit[100]", "test_limit[1000]", "test_limit[10]"]
+
+
+@pytest.mark.parametrize("failed_first", [True, False])
+def test_section__rows_without_classes__put_in_at_once_are_what_they_are_one_by_one(
+    failed_first: bool,
+) -> None:
+    board = Board()
+    board.push(FakeView(journals.large(300, 3)))
+    while board.behind or not board.ids:
+        board.look()
+    chance = random.Random(7)
+    for row in range(len(board.ids)):
+        board.status[row] = chance.choice(list(Status))
+    key = board.file[150]
+    board.files[key] = chance.sample(
+        board.files[key], len(board.files[key])
+    )  # rows that came to their file late
+    quick = file_section(key, board, failed_first=failed_first)
+    slow = Section(key)
+    _Grouped(board, {}, failed_first=failed_first).build(slow, slow.add(FILE, -1, -1, key), board.files[key])
+    slow.count(board)
+    slow.show()
+    assert len(slow.kind) == 101
+    for part in ("depth", "kind", "ref", "span", "up", "open", "red", "over", "total", "node_of"):
+        assert getattr(quick, part) == getattr(slow, part), part
+    assert list(quick.visible) == list(slow.visible)
 
 
 def _over(first: Journal, *later: Journal) -> Board:

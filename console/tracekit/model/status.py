@@ -49,6 +49,7 @@ WORDS: tuple[str, ...] = tuple(status.name.lower() for status in Status)
 BY_WORD: dict[str, Status] = {status.name.lower(): status for status in Status}
 RED_STATUSES: frozenset[int] = frozenset(int(BY_WORD[word]) for word in RED)
 _REDNESS = bytes(status in RED_STATUSES for status in range(256))
+_ENDEDNESS = bytes(status > Status.RUNNING for status in range(256))
 
 # What a teardown error turns into an error: everything that a person would otherwise read as "nothing wrong
 # here".
@@ -87,6 +88,16 @@ def red_rows(statuses: bytearray) -> Iterator[int]:
     while i >= 0:
         yield i
         i = redness.find(1, i + 1)
+
+
+def red_count(statuses: bytes) -> int:
+    """How many are red, as quickly as they are copied."""
+    return statuses.translate(_REDNESS).count(1)
+
+
+def ended_count(statuses: bytes) -> int:
+    """How many are over, as quickly as they are copied."""
+    return statuses.translate(_ENDEDNESS).count(1)
 
 
 def showing(*, ended: bool, reason: str, lost: bool, discovers: bool) -> bytes:

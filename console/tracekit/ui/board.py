@@ -24,6 +24,8 @@ MOST_ROWS = 4_000
 MOST_ROWS_OVER = 20_000
 # And the first of all: a screenful is enough to be there at once.
 FIRST_ROWS = 400
+# A file and a name: no class stands between them.
+FLAT = 2
 _MOST_RAN = 4096
 # Who tells of tests that were brought in: such a report says how long they took, not when.
 _REPORT = "report"
@@ -78,6 +80,8 @@ class Board:
         self.parent = array("l")
         self.file: list[str] = []
         self.files: dict[str, list[int]] = {}
+        #: Files with classes around their rows, or with parts of rows: each that has them, and maybe one that had.
+        self.grouped: set[str] = set()
         self.tally: Counter[int] = (
             Counter()
         )  # sub-tests are not counted: totals are those of the native runner
@@ -227,6 +231,8 @@ class Board:
             if held is None:
                 held = self.files[key] = []
             held.append(at)
+            if len(one.path) > FLAT:
+                self.grouped.add(key)
         delta.files.update(self.file[row:])
         for word, count in Counter(status).items():
             self.tally[word] += count
@@ -254,6 +260,8 @@ class Board:
         self.parent.append(above)
         self.file.append(key)
         self.files.setdefault(key, []).append(row)
+        if above >= 0 or len(facts.path) > FLAT:
+            self.grouped.add(key)
         self.tally[Status.PENDING] += above < 0
         delta.files.add(key)
         return row
@@ -263,6 +271,8 @@ class Board:
         before, self.facts[row] = self.facts[row], facts
         above = source.rows[facts.parent] if 0 <= facts.parent < len(source.rows) else self.parent[row]
         key = self.file[above] if above >= 0 else file_key(facts)
+        if above >= 0 or len(facts.path) > FLAT:
+            self.grouped.add(key)
         if above != self.parent[row]:
             self.tally[self.status[row]] -= self.parent[row] < 0
             self.parent[row] = above

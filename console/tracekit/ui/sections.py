@@ -9,14 +9,18 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
+from operator import not_
 
 from tracekit.model.facts import CauseGroup, Notice
-from tracekit.model.status import RED_STATUSES, Status
+from tracekit.model.status import RED_STATUSES, Status, ended_count, red_count
 from tracekit.ui.board import Board
 from tracekit.ui.ports import ViewFace
 
 HEAD, CAUSE, NOTICE, FILE, GROUP, LEAF = range(6)
 Allowed = Callable[[int], bool] | None
+
+_ZERO, _ONE = array("l", [0]), array("l", [1])
 
 STARTS = ("launch",)
 #: The sections of what is no verdict and stands before everything.
@@ -39,11 +43,11 @@ class Section:
         self.label: dict[int, str] = {}
         self.open = bytearray()
         self.red, self.over, self.total = array("l"), array("l"), array("l")
-        self.node_of: dict[int, int] = {}
-        self.visible = array("l")
+        self.visible: Sequence[int] = ()
         self.causes: list[CauseGroup] = []
         self.notices: list[tuple[ViewFace, Notice]] = []
         self._closed = frozenset(closed)
+        self._node_of: dict[int, int] | None = None
 
     def __len__(self) -> int:
         return len(self.visible)
@@ -63,8 +67,7 @@ class Section:
         self.open.append(0 if self._closed and self.identity(node) in self._closed else 1)
         for counter in (self.red, self.over, self.total):
             counter.append(0)
-        if kind == LEAF:
-            self.node_of[ref] = node
+        self._node_of = None
         while up >= 0:
             self.span[up] += 1
             up = self.up[up]
@@ -72,25 +75,31 @@ class Section:
 
     def fill(self, rows: Sequence[int], board: Board, *, failed_first: bool) -> None:
         """Put rows right below the head, all at once: most files have neither classes nor sub-tests."""
-        status = board.status
-        if failed_first:
-            reds = [row for row in rows if status[row] in RED_STATUSES]
-            if reds:
-                rows = reds + [row for row in rows if status[row] not in RED_STATUSES]
-        size = len(rows)
+        states = bytes(map(board.status.__getitem__, rows))
+        red, size = red_count(states), len(rows)
+        if failed_first and red:
+            is_red = list(map(RED_STATUSES.__contains__, states))
+            rows = [*compress(rows, is_red), *compress(rows, map(not_, is_red))]
         self.depth += b"\1" * size
         self.kind += bytes((LEAF,)) * size
         self.open += b"\1" * size
         self.ref.extend(rows)
-        self.up.extend([0] * size)
-        self.span.extend([1] * size)
+        nothing = _ZERO * size
+        self.up += nothing
+        self.span += _ONE * size
         self.span[0] += size
-        for counter in (self.red, self.over, self.total):
-            counter.extend([0] * size)
-        self.red[0] = sum(status[row] in RED_STATUSES for row in rows)
-        self.over[0] = sum(status[row] > Status.RUNNING for row in rows)
-        self.total[0] = size
-        self.node_of = dict(zip(rows, range(1, size + 1), strict=True))
+        for counter, counted in ((self.red, red), (self.over, ended_count(states)), (self.total, size)):
+            counter += nothing
+            counter[0] = counted
+        self._node_of = None
+
+    @property
+    def node_of(self) -> dict[int, int]:
+        """The node of each row; most sections are never asked."""
+        if self._node_of is None:
+            leaves = compress(range(len(self.kind)), map(LEAF.__eq__, self.kind))
+            self._node_of = {self.ref[node]: node for node in leaves}
+        return self._node_of
 
     def identity(self, node: int) -> str:
         """What stays the same for a node when its section is built anew."""
@@ -148,8 +157,8 @@ class Section:
 
     def show(self, allowed: Allowed = None) -> None:
         """Work out which nodes are visible: inside open ones, and, under a filter, those with an allowed leaf below."""
-        if allowed is None and all(self.open):
-            self.visible = array("l", range(len(self.kind)))
+        if allowed is None and 0 not in self.open:
+            self.visible = range(len(self.kind))
             return
         wanted = self._wanted(allowed) if allowed is not None else None
         visible = array("l")
@@ -195,15 +204,16 @@ def file_section(key: str, board: Board, *, failed_first: bool, closed: Iterable
     section = Section(key, closed=closed)
     suite, _, place = key.partition("\0")
     head = section.add(FILE, -1, -1, f"{suite} · {place}" if suite else place or "(no file)")
-    children: dict[int, list[int]] = {}
-    tops: list[int] = []
-    for row in board.files.get(key, ()):
-        (children.setdefault(board.parent[row], []) if board.parent[row] >= 0 else tops).append(row)
-    failed_first = failed_first and any(board.status[row] in RED_STATUSES for row in board.files.get(key, ()))
-    if not children and all(len(board.facts[row].path) < 3 for row in tops):
-        section.fill(tops, board, failed_first=failed_first)
+    rows = board.files.get(key, ())
+    if key not in board.grouped:
+        section.fill(rows, board, failed_first=failed_first)
         section.show()
         return section
+    children: dict[int, list[int]] = {}
+    tops: list[int] = []
+    for row in rows:
+        (children.setdefault(board.parent[row], []) if board.parent[row] >= 0 else tops).append(row)
+    failed_first = failed_first and any(board.status[row] in RED_STATUSES for row in rows)
     tree = _Grouped(board, children, failed_first=failed_first)
     tree.build(section, head, tops)
     section.count(board)
