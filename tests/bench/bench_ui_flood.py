@@ -33,7 +33,7 @@ def measure(
     keys: int = KEYS,
     events: int = EVENTS,
     lines: int = JOURNAL_LINES,
-    library_rates: Mapping[str, int] | None = None,
+    library_rates: Mapping[str, int] = LIBRARY,
 ) -> list[Figure]:
     """One flood, and keys all the while; then the same with the library's panes."""
     with flooded(events=events, lines=lines, most=MOST) as flood:
@@ -66,7 +66,7 @@ def measure(
     ]
     return figures + [
         Figure(f"{kind.lower()}-key-p95", ninety_five(library(kind, rate)), "ms", LIMIT_MS)
-        for kind, rate in (library_rates or LIBRARY).items()
+        for kind, rate in library_rates.items()
     ]
 
 
@@ -79,7 +79,9 @@ def library(kind: str, rate: int, keys: int = LIBRARY_KEYS) -> list[float]:
         for number in range(1, keys + 1):
             began = time.perf_counter()
             terminal.keys("j")
-            terminal.until(partial(terminal.shows, f"keys {number}"), end - time.monotonic())
+            seen = terminal.until(partial(terminal.shows, f"keys {number}"), end - time.monotonic())
+            if not seen and terminal.process.poll() is not None:
+                raise RuntimeError("\n".join([f"the {kind} ended before key {number}", *terminal.display]))
             taken.append(1000 * (time.perf_counter() - began))
             if time.monotonic() > end:
                 break

@@ -109,9 +109,7 @@ def test_section__rows_without_classes__put_in_at_once_are_what_they_are_one_by_
     for row in range(len(board.ids)):
         board.status[row] = chance.choice(list(Status))
     key = board.file[150]
-    board.files[key] = chance.sample(
-        board.files[key], len(board.files[key])
-    )  # rows that came to their file late
+    chance.shuffle(board.files[key])  # rows come to their file late, too
     quick = file_section(key, board, failed_first=failed_first)
     slow = Section(key)
     _Grouped(board, {}, failed_first=failed_first).build(slow, slow.add(FILE, -1, -1, key), board.files[key])

@@ -11,6 +11,7 @@ import pytest
 from tests.support import journals
 from tests.support.consoles import Console, FakeView, press, settle, showing
 from tests.ui.conftest import drive
+from tests.ui.screens import asked
 from tracekit.link.login import Question
 from tracekit.ui.screens.asked import Refused
 from tracekit.ui.screens.past import PastScreen
@@ -154,13 +155,11 @@ def test_key__the_console_is_to_end__then_it_does_nothing() -> None:
 
 def test_question__withdrawn_beneath_another_screen__then_that_one_stays_and_both_go() -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        asked = Question("host-key", "ci@box7.lab:22", "box7.lab shows it", fingerprint="SHA256:x")
-        waiting = asyncio.create_task(shown.app.ports.questions.ask(asked))
-        while shown.app.screen is shown.app.board_screen:
-            await pilot.pause()  # poll: until the question is shown
+        new = Question("host-key", "ci@box7.lab:22", "box7.lab shows it", fingerprint="SHA256:x")
+        await asked(new)(pilot, shown)
         shown.app.show_refused(WRONG)
         await settle(pilot, shown)
-        waiting.cancel()
+        shown.waiting[-1].cancel()
         await settle(pilot, shown)
         above: object = shown.app.screen
         assert isinstance(above, Refused)
@@ -176,13 +175,8 @@ def test_question__withdrawn_beneath_another_screen__then_that_one_stays_and_bot
 @pytest.mark.parametrize("typed", [(), ("c", "o", "r")])
 def test_secret__withdrawn_while_it_is_typed__then_its_rest_acts_on_nothing(typed: tuple[str, ...]) -> None:
     async def story(pilot: Any, shown: Console) -> None:
-        waiting = asyncio.create_task(
-            shown.app.ports.questions.ask(Question("password", "ci@box7.lab:22", "Password:"))
-        )
-        while shown.app.screen is shown.app.board_screen:
-            await pilot.pause()  # poll: until the question is shown
-        await press(pilot, shown, *typed)
-        waiting.cancel()
+        await asked(Question("password", "ci@box7.lab:22", "Password:"), *typed)(pilot, shown)
+        shown.waiting[-1].cancel()
         await settle(pilot, shown)
         if typed:
             assert "The login is over" in shown.screen_text()

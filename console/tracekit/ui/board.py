@@ -231,7 +231,7 @@ class Board:
             if held is None:
                 held = self.files[key] = []
             held.append(at)
-            if len(one.path) > FLAT:
+            if len(one.path) > FLAT:  # none of these is a part; a call for each would be most of this loop
                 self.grouped.add(key)
         delta.files.update(self.file[row:])
         for word, count in Counter(status).items():
@@ -260,19 +260,21 @@ class Board:
         self.parent.append(above)
         self.file.append(key)
         self.files.setdefault(key, []).append(row)
-        if above >= 0 or len(facts.path) > FLAT:
-            self.grouped.add(key)
+        self._group(key, facts, above)
         self.tally[Status.PENDING] += above < 0
         delta.files.add(key)
         return row
+
+    def _group(self, key: str, facts: ScenarioFacts, above: int) -> None:
+        if above >= 0 or len(facts.path) > FLAT:
+            self.grouped.add(key)
 
     def _placed(self, row: int, facts: ScenarioFacts, source: _Source, delta: Delta) -> None:
         """Facts may come after the first attempt did; then the row moves to its file, or under its test."""
         before, self.facts[row] = self.facts[row], facts
         above = source.rows[facts.parent] if 0 <= facts.parent < len(source.rows) else self.parent[row]
         key = self.file[above] if above >= 0 else file_key(facts)
-        if above >= 0 or len(facts.path) > FLAT:
-            self.grouped.add(key)
+        self._group(key, facts, above)
         if above != self.parent[row]:
             self.tally[self.status[row]] -= self.parent[row] < 0
             self.parent[row] = above

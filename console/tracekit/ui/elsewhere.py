@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from typing import TYPE_CHECKING, Any
 
-from textual.screen import Screen
-
 from tracekit.ui.asking import NEVER, Asked, Pending
 from tracekit.ui.ports import BoxHealth, BoxRow, Ports
 from tracekit.ui.theme import Palette
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
 
     from tracekit.ui.screens.console import ConsoleScreen
     from tracekit.ui.screens.environments import Environments
+    from tracekit.ui.screens.once import Once
 
     _Base = App[int]
 else:
@@ -65,7 +64,7 @@ class Elsewhere(_Base):
         if pending is None:
             return
         asked, answer = pending
-        screen: Screen[str | None] = self._screen_of(asked)
+        screen = self._screen_of(asked)
 
         def gone(told: Future[str | None]) -> None:
             if told.cancelled():
@@ -74,17 +73,15 @@ class Elsewhere(_Base):
         answer.add_done_callback(gone)
         self.push_screen(screen, self._answered)
 
-    def _screen_of(self, asked: Asked) -> Screen[str | None]:
+    def _screen_of(self, asked: Asked) -> Once[str | None]:
         from tracekit.ui.screens.asked import Secret, new_key
 
         return new_key(self.look, asked) if asked.kind == "host-key" else Secret(self.look, asked)
 
-    def _withdraw(self, screen: Screen[Any]) -> None:
+    def _withdraw(self, screen: Once[Any]) -> None:
         """Whoever asked does not wait any more: the login is over."""
-        from tracekit.ui.screens.asked import Secret
-
         if screen in self.screen_stack:
-            screen.withdrawn() if isinstance(screen, Secret) else screen.dismiss(None)
+            screen.withdrawn()
 
     def _answered(self, answer: str | None) -> None:
         pending, self._asking = self._asking, None

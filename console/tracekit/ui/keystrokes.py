@@ -101,12 +101,11 @@ class Keystrokes(_Base):
             await self._hand_on(event)
 
     async def _hand_on(self, event: events.Event) -> None:
-        in_text = isinstance(self.focused, Input)
         if isinstance(event, Escape):
             together = self._together(event)
             if together is not None:
                 event = together
-            elif not (in_text and event.behind.is_printable):
+            elif not (self._in_text and event.behind.is_printable):
                 # Whoever edits a line and meant alt is not to start what the letter does elsewhere.
                 self._behind.appendleft(event.behind)
         if not isinstance(event, events.Key) or self._stays(event):
@@ -142,19 +141,23 @@ class Keystrokes(_Base):
         while self._behind and self._under_way is None:
             await self.on_event(self._behind.popleft())
 
+    @property
+    def _in_text(self) -> bool:
+        return isinstance(self.focused, Input)
+
     def _together(self, pair: Escape) -> events.Key | None:
         """The one key that both are, for whoever has bound it or writes a line of text."""
         one = pair.together
         if one is None:
             return None
         bound = any(one.key in action.keys for action in self.actions)
-        in_text = isinstance(self.focused, Input) and one.key.startswith("ctrl+")
-        return one if bound or in_text else None
+        edits = self._in_text and one.key.startswith("ctrl+")
+        return one if bound or edits else None
 
     def _stays(self, key: events.Key) -> bool:
         """Whether it leads nowhere else: text of a line, and a move."""
         if isinstance(key, Escape):
             return False
-        if isinstance(self.focused, Input) and key.is_printable:
+        if self._in_text and key.is_printable:
             return True
         return any(key.key in action.keys for action in self.actions if action.group == MOVE)

@@ -13,7 +13,7 @@ from itertools import compress
 from operator import not_
 
 from tracekit.model.facts import CauseGroup, Notice
-from tracekit.model.status import RED_STATUSES, Status, ended_count, red_count
+from tracekit.model.status import RED_STATUSES, Status, endedness, redness
 from tracekit.ui.board import Board
 from tracekit.ui.ports import ViewFace
 
@@ -76,9 +76,9 @@ class Section:
     def fill(self, rows: Sequence[int], board: Board, *, failed_first: bool) -> None:
         """Put rows right below the head, all at once: most files have neither classes nor sub-tests."""
         states = bytes(map(board.status.__getitem__, rows))
-        red, size = red_count(states), len(rows)
+        is_red, size = redness(states), len(rows)
+        red, over = is_red.count(1), endedness(states).count(1)
         if failed_first and red:
-            is_red = list(map(RED_STATUSES.__contains__, states))
             rows = [*compress(rows, is_red), *compress(rows, map(not_, is_red))]
         self.depth += b"\1" * size
         self.kind += bytes((LEAF,)) * size
@@ -88,7 +88,7 @@ class Section:
         self.up += nothing
         self.span += _ONE * size
         self.span[0] += size
-        for counter, counted in ((self.red, red), (self.over, ended_count(states)), (self.total, size)):
+        for counter, counted in ((self.red, red), (self.over, over), (self.total, size)):
             counter += nothing
             counter[0] = counted
         self._node_of = None

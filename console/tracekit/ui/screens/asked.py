@@ -53,29 +53,27 @@ class Secret(Once[str | None], ModalScreen[str | None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """The words; those of the box are a stranger's."""
-        look, asked = self.look, self.question
-        lines = [Line().own(TITLES.get(asked.kind, "A login asks"), look.strong), Line()]
-        lines.append(Line(2).name(asked.where, look.accent))
+        asked = self.question
         said = [each.strip() for each in asked.text.splitlines() if each.strip()]
-        lines += [Line(2).name(each, look.text) for each in said]
-        self._show(lines, self._hint())
+        text = [Line(2).name(each, self.look.text) for each in said]
+        self._show(TITLES.get(asked.kind, "A login asks"), text, self._hint())
 
     def withdrawn(self) -> None:
-        """Nobody waits for it any more. A word that is half typed is typed to its end here: its rest is no keys."""
+        """A word that is half typed is typed to its end here: its rest is no keys."""
         if not any(box.value for box in self.query(Box)):
-            self.dismiss(None)
+            super().withdrawn()
             return
         look = self.look
-        lines = [
-            Line().own("The login is over", look.strong),
-            Line(),
-            Line(2).name(self.question.where, look.accent),
-        ]
-        lines.append(Line(2).own("It ended unanswered: nothing typed here is sent.", look.text))
-        self._show(lines, Line(2).own("enter", look.dim).own(" closes", look.faint))
+        text = [Line(2).own("It ended unanswered: nothing typed here is sent.", look.text)]
+        self._show("The login is over", text, Line(2).own("enter", look.dim).own(" closes", look.faint))
 
-    def _show(self, lines: list[Line], hint: Line) -> None:
-        shown = wrap(lines, room(self.app.size.width), _LONGEST)
+    def _show(self, title: str, text: list[Line], hint: Line) -> None:
+        head = [
+            Line().own(title, self.look.strong),
+            Line(),
+            Line(2).name(self.question.where, self.look.accent),
+        ]
+        shown = wrap([*head, *text], room(self.app.size.width), _LONGEST)
         for name, told in (("#text", shown), ("#hint", [hint])):
             pane = self.query_one(name, LinesPane)
             pane.can_focus = False

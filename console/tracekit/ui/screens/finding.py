@@ -120,7 +120,8 @@ class PaletteScreen(Dialog[Pick]):
             if all(part in f"{action.id} {action.label} {action.description}".casefold() for part in parts)
         ]
         if parts:
-            self.found.sort(key=lambda action: _strays(action, " ".join(parts)))
+            asked = " ".join(parts)
+            self.found.sort(key=lambda action: _strays(action, asked))
         rows = self._names.find(parts) if parts else []
         runs = [run for run in self.runs if self._is(run, parts)][:MOST] if parts else []
         self.picks = [Pick("action", action.handler) for action in self.found]

@@ -30,6 +30,10 @@ class Once(Standing, Screen[Answer], inherit_bindings=False):
         self._left = True
         return super().dismiss(result)
 
+    def withdrawn(self) -> None:
+        """Nobody waits for an answer any more."""
+        self.dismiss(None)
+
     def on_screen_resume(self) -> None:
         """Nothing is above it any more."""
         if self._kept is not None:
